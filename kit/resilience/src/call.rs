@@ -1,0 +1,31 @@
+//! What one unit of work carries through the house.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Deadline;
+
+/// One unit of work on its way through the house: a request, a job, a command.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Until when the answer is of use.
+    pub deadline: Deadline,
+    /// Names the work in every log line it causes.
+    pub request_id: Arc<str>,
+    /// Who asked: written into histories.
+    pub actor: Arc<str>,
+    /// The consistency token that came with the request: reads must see at least this write.
+    pub consistency: Option<Arc<str>>,
+}
+
+impl Call {
+    /// Work that the program itself starts: a command, a sweep, a test.
+    pub fn internal(name: &str, budget: Duration) -> Self {
+        Self {
+            deadline: Deadline::after(budget),
+            request_id: name.into(),
+            actor: Arc::from("system"),
+            consistency: None,
+        }
+    }
+}
