@@ -1,1 +1,16 @@
 #![doc = include_str!("../README.md")]
+
+mod log;
+mod metrics;
+mod options;
+mod process;
+mod redact;
+mod series;
+mod tasks;
+
+pub use log::{LogHandle, TelemetryError, start_logging};
+pub use metrics::{LATENCY_BUCKETS, Metrics, SERIES_MAX};
+pub use options::{LogFormat, LogOptions, TelemetryOptions};
+pub use redact::redact;
+pub use series::{Counter, Gauge, Histogram};
+pub use tasks::{live_tasks, spawn};

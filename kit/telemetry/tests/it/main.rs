@@ -1,0 +1,5 @@
+//! The crate from the outside.
+
+mod exposition;
+mod metrics;
+mod tasks;
