@@ -45,6 +45,13 @@ impl LogHandle {
     }
 }
 
+impl LogOptions {
+    /// Whether the log could be started with these options.
+    pub fn check(&self) -> Result<(), TelemetryError> {
+        parse_level(&self.level).map(drop)
+    }
+}
+
 /// Starts the log of this process, on standard error: standard output belongs to what a command prints.
 ///
 /// Only `main` calls it, once.

@@ -1,0 +1,140 @@
+//! The settings of the whole program: the options of each part, side by side, and nothing of their own.
+
+mod environment;
+mod known;
+mod layers;
+mod listing;
+
+use std::path::PathBuf;
+
+use pando_database::{DatabaseOptions, SqliteOptions};
+use pando_http::HttpOptions;
+use pando_profiles::ProfilesOptions;
+use pando_telemetry::LogOptions;
+use serde::{Deserialize, Serialize};
+
+pub use layers::{Flags, Loaded, Sources};
+pub use listing::Effective;
+
+/// The defaults file, compiled in: every setting, its default, a sentence each.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where everything that is not in a database server is kept.
+    pub data_dir: PathBuf,
+    /// What this process does.
+    pub roles: Vec<Role>,
+    /// Whether `serve` brings the schema up to date before it listens.
+    pub migrate_on_start: bool,
+    /// Who may call.
+    pub auth: AuthOptions,
+    /// The HTTP server.
+    pub http: HttpOptions,
+    /// Where rows are kept.
+    pub database: DatabaseOptions,
+    /// The log.
+    pub log: LogOptions,
+    /// The profiles service.
+    pub profiles: ProfilesOptions,
+}
+
+/// What a process can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything there is.
+    All,
+    /// User profiles.
+    Profiles,
+}
+
+/// Who may call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthOptions {
+    /// How callers are known.
+    pub mode: AuthMode,
+}
+
+/// How callers are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// Not at all, on this machine's loopback addresses only.
+    #[default]
+    Loopback,
+    /// Not at all, on any address: only ever by the operator's own words.
+    Off,
+}
+
+/// Why the program cannot run with these settings: one line for each thing that is wrong.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", problems.join("\n"))]
+pub struct ConfigError {
+    /// Each names the setting, where it was set, and what would be right.
+    pub problems: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./data"),
+            roles: vec![Role::All],
+            migrate_on_start: true,
+            auth: AuthOptions::default(),
+            http: HttpOptions::default(),
+            // Below the data directory, wherever that is.
+            database: DatabaseOptions {
+                sqlite: SqliteOptions { path: PathBuf::from("pando.db"), ..SqliteOptions::default() },
+                ..DatabaseOptions::default()
+            },
+            log: LogOptions::default(),
+            profiles: ProfilesOptions::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Whether this process plays `role`.
+    pub fn plays(&self, role: Role) -> bool {
+        self.roles.contains(&Role::All) || self.roles.contains(&role)
+    }
+
+    /// The database's options, with a relative file placed in the data directory.
+    pub fn database_options(&self) -> DatabaseOptions {
+        let mut options = self.database.clone();
+        options.sqlite.path = self.data_dir.join(&options.sqlite.path);
+        options
+    }
+
+    /// What is wrong although each value alone can be read: the setting, and a sentence.
+    pub fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        if self.roles.is_empty() {
+            found.push(("roles", "a process without a role does nothing; name one, or all".to_owned()));
+        }
+        if let Err(error) = self.log.check() {
+            found.push(("log.level", error.to_string()));
+        }
+        if let Some(reason) = self.open_to_strangers() {
+            found.push(("http.listen", reason));
+        }
+        found
+    }
+
+    /// There is no authentication yet: another machine may reach this one only if the operator wrote that down.
+    fn open_to_strangers(&self) -> Option<String> {
+        let listen = self.http.listen;
+        let open = self.auth.mode == AuthMode::Loopback && !listen.ip().to_canonical().is_loopback();
+        open.then(|| {
+            format!(
+                "{listen} can be reached from other machines and nothing asks callers who they are; listen on \
+                 127.0.0.1, or write auth.mode = \"off\" (PANDO_AUTH__MODE=off) if something in front keeps \
+                 strangers out"
+            )
+        })
+    }
+}

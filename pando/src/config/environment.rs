@@ -1,0 +1,159 @@
+//! The environment as settings: `PANDO_HTTP__LISTEN` and its like, and the names that deployments already use.
+
+use figment::Figment;
+use figment::value::{Empty, Tag, Value};
+
+use super::known::Known;
+use super::layers::{Layer, stranger};
+use super::Config;
+
+/// Names for one setting each; where two mean the same, the first one set wins.
+const ALIASES: [(&str, &str); 4] = [
+    ("DATABASE_URL", "database.url"),
+    ("DB_URI", "database.url"),
+    ("LOG_LEVEL", "log.level"),
+    ("POD_NAME", "http.pod_name"),
+];
+
+/// The parts of a PostgreSQL address, with what each is when only others are set.
+const DATABASE: [(&str, &str, Option<&str>); 5] = [
+    ("DB_HOST", "database.host", Some("localhost")),
+    ("DB_PORT", "database.port", None),
+    ("DB_USER", "database.user", Some("postgres")),
+    ("DB_PASSWORD", "database.password", None),
+    ("DB_NAME", "database.database", Some("profiles")),
+];
+
+/// Names for parts this version does not have.
+const NOT_YET: [&str; 14] = [
+    "REDIS_ADDRESS",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_PASSWORD",
+    "REDIS_DB",
+    "QUEUE_URI",
+    "RABBITMQ_URI",
+    "CACHE_TTL",
+    "CACHE_MAX_SIZE",
+    "CACHE_POLICY",
+    "CACHE_WRITE_POLICY",
+    "CDN_BASE_URL",
+    "RATE_LIMIT_REQUESTS",
+    "RATE_LIMIT_WINDOW_MINUTES",
+];
+
+/// What the environment says.
+pub(super) struct Environment {
+    pub(super) layers: Vec<Layer>,
+    pub(super) notes: Vec<String>,
+    pub(super) problems: Vec<String>,
+}
+
+/// Reads `variables`; `below` holds the layers under the environment. A variable set to nothing is not set, as
+/// compose files leave them.
+pub(super) fn read(variables: &[(String, String)], below: &Figment, known: &Known) -> Environment {
+    let set: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    let mut found = Environment { layers: Vec::new(), notes: Vec::new(), problems: Vec::new() };
+    found.read_server_port(&set, below);
+    found.read_database(&set);
+    found.read_aliases(&set);
+    found.read_own(&set, known);
+    let idle: Vec<&str> = NOT_YET.into_iter().filter(|name| value_of(&set, name).is_some()).collect();
+    if !idle.is_empty() {
+        found.notes.push(format!("{}: accepted, and without effect in this version", idle.join(", ")));
+    }
+    found
+}
+
+impl Environment {
+    /// Only the port of the listen address: where it listens stays what it was.
+    fn read_server_port(&mut self, set: &[(&str, &str)], below: &Figment) {
+        let Some(text) = value_of(set, "SERVER_PORT") else { return };
+        let listen: String = below.extract_inner("http.listen").unwrap_or_default();
+        match (text.parse::<u16>(), listen.rsplit_once(':')) {
+            (Ok(port), Some((host, _))) => {
+                self.layers.push(Layer::of_one("SERVER_PORT", "http.listen", format!("{host}:{port}").into()));
+            }
+            (Ok(_), None) => self.problems.push(format!("http.listen: {listen:?} has no port to replace")),
+            (Err(_), _) => {
+                self.problems.push(format!("SERVER_PORT: {text:?} is no port, a number up to 65535"));
+            }
+        }
+    }
+
+    fn read_database(&mut self, set: &[(&str, &str)]) {
+        let given: Vec<&str> =
+            DATABASE.into_iter().map(|(name, ..)| name).filter(|name| value_of(set, name).is_some()).collect();
+        if given.is_empty() {
+            return;
+        }
+        let given = given.join(", ");
+        if let Some(url) = ["DATABASE_URL", "DB_URI"].into_iter().find(|name| value_of(set, name).is_some()) {
+            self.notes.push(format!("{given}: without effect, because {url} is set"));
+            return;
+        }
+        // A URL in the file would win over the host, and the environment stands above the file.
+        self.layers.push(Layer::of_one(&given, "database.url", Value::Empty(Tag::Default, Empty::None)));
+        for (name, key, default) in DATABASE {
+            if let Some(value) = value_of(set, name) {
+                self.layers.push(Layer::of_one(name, key, typed(key, value)));
+            } else if let Some(default) = default {
+                self.layers.push(Layer::of_one(&given, key, default.into()));
+            }
+        }
+    }
+
+    fn read_aliases(&mut self, set: &[(&str, &str)]) {
+        for (index, (name, key)) in ALIASES.into_iter().enumerate() {
+            let Some(value) = value_of(set, name) else { continue };
+            let before = ALIASES[..index].iter().find(|(other, same)| *same == key && value_of(set, other).is_some());
+            match before {
+                Some((other, _)) => self.notes.push(format!("{name}: without effect, because {other} is set")),
+                None => self.layers.push(Layer::of_one(name, key, value.to_owned().into())),
+            }
+        }
+    }
+
+    /// `PANDO_HTTP__LISTEN` and its like, above the other names because they cannot mean anything else.
+    fn read_own(&mut self, set: &[(&str, &str)], known: &Known) {
+        for (name, value) in set {
+            let Some(rest) = name.strip_prefix("PANDO_").filter(|rest| *rest != "CONFIG") else { continue };
+            let key = rest.to_ascii_lowercase().replace("__", ".");
+            if known.contains(&key) {
+                self.layers.push(Layer::of_one(name, &key, typed(&key, value)));
+            } else if rest.contains("__") {
+                self.problems.push(stranger(known, name, &key));
+            } else {
+                // Kubernetes sets PANDO_SERVICE_HOST and the like for a service called pando: no reason to stop.
+                self.notes.push(format!("{name}: no setting of this program, ignored"));
+            }
+        }
+    }
+}
+
+/// The text as the kind of value this setting takes: a password of digits stays a text, a port becomes a number.
+fn typed(key: &str, text: &str) -> Value {
+    let plain = Value::from(text.to_owned());
+    let parsed = format!("value = {text}").parse::<toml::Table>().ok();
+    let parsed = parsed.and_then(|table| Value::serialize(table.get("value")?).ok());
+    let fits = |value: &Value| {
+        let layer = Layer::of_one("probe", key, value.clone());
+        Layer::of_text("defaults", super::DEFAULTS)
+            .is_ok_and(|defaults| Figment::from(defaults).merge(layer).extract::<Config>().is_ok())
+    };
+    let candidates = [Some(plain.clone()), parsed.clone(), Some(list(text))];
+    candidates.into_iter().flatten().find(fits).or(parsed).unwrap_or(plain)
+}
+
+/// `a, b` as a list of texts.
+pub(super) fn list(text: &str) -> Value {
+    Value::from(text.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>())
+}
+
+fn value_of<'a>(set: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
+    set.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+}

@@ -1,0 +1,183 @@
+//! One layer over the other: compiled-in defaults, file, environment, flags. Each value remembers its layer.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use figment::error::Kind;
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use pando_telemetry::redact;
+
+use super::environment::{self, Environment};
+use super::known::Known;
+use super::listing::is_secret;
+use super::{Config, ConfigError, DEFAULTS};
+
+/// The name of the lowest layer.
+pub(super) const DEFAULT: &str = "default";
+
+/// Where settings may come from. Passed in, so that two platforms in one process can differ.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file named on the command line.
+    pub file: Option<PathBuf>,
+    /// Where `pando.toml` is looked for when no file is named.
+    pub working_dir: PathBuf,
+    /// The environment.
+    pub environment: Vec<(String, String)>,
+    /// The command line.
+    pub flags: Flags,
+}
+
+/// Settings given on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--data`
+    pub data: Option<PathBuf>,
+    /// `--roles`, separated by commas
+    pub roles: Option<String>,
+}
+
+/// Settings with the place each one came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings in force.
+    pub config: Config,
+    /// What the operator should know although it is no error.
+    pub notes: Vec<String>,
+    pub(super) figment: Figment,
+}
+
+impl Sources {
+    /// The environment and working directory of this process, which nothing else in the program reads.
+    pub fn of_process(file: Option<PathBuf>, flags: Flags) -> Self {
+        // Names and values that are not text cannot be settings of ours.
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        Self {
+            file,
+            working_dir: PathBuf::from("."),
+            environment: std::env::vars_os().filter_map(text).collect(),
+            flags,
+        }
+    }
+
+    /// Reads every layer and checks the result; every problem is reported at once.
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
+        let loaded = self.read()?;
+        let contradictions = loaded.config.contradictions();
+        let problems: Vec<String> = contradictions
+            .into_iter()
+            .map(|(key, reason)| format!("{}: {key}: {reason}", loaded.origin(key)))
+            .collect();
+        if problems.is_empty() { Ok(loaded) } else { Err(ConfigError { problems }) }
+    }
+
+    /// Reads every layer; what is readable but makes no sense is left for [`Config::contradictions`].
+    pub fn read(&self) -> Result<Loaded, ConfigError> {
+        let (known, mut problems) = (Known::settings(), Vec::new());
+        let mut figment = Figment::from(Layer::of_text(DEFAULT, DEFAULTS).map_err(only)?);
+        if let Some(path) = self.config_file() {
+            let layer = Layer::of_file(&path).map_err(only)?;
+            problems.extend(known.strangers(&layer.dict).into_iter().map(|key| stranger(&known, &layer.origin, &key)));
+            figment = figment.merge(layer);
+        }
+        let read = environment::read(&self.environment, &figment, &known);
+        let Environment { layers, notes, problems: more } = read;
+        problems.extend(more);
+        for layer in layers.into_iter().chain(self.flags.layers()) {
+            figment = figment.merge(layer);
+        }
+        if !problems.is_empty() {
+            return Err(ConfigError { problems });
+        }
+        match figment.extract::<Config>() {
+            Ok(config) => Ok(Loaded { config, notes, figment }),
+            Err(error) => Err(ConfigError { problems: error.into_iter().map(|it| unreadable(&it)).collect() }),
+        }
+    }
+
+    fn config_file(&self) -> Option<PathBuf> {
+        let variable = self.environment.iter().find(|(name, value)| name == "PANDO_CONFIG" && !value.is_empty());
+        let in_place = self.working_dir.join("pando.toml");
+        self.file
+            .clone()
+            .or_else(|| variable.map(|(_, value)| PathBuf::from(value)))
+            .or_else(|| in_place.exists().then_some(in_place))
+    }
+}
+
+impl Flags {
+    fn layers(&self) -> Vec<Layer> {
+        let data = self.data.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let roles = self.roles.as_ref().map(|roles| environment::list(roles));
+        let given = [
+            ("http.listen", "--listen", self.listen.clone().map(Value::from)),
+            ("data_dir", "--data", data.map(Value::from)),
+            ("roles", "--roles", roles),
+        ];
+        given.into_iter().filter_map(|(key, flag, value)| Some(Layer::of_one(flag, key, value?))).collect()
+    }
+}
+
+/// Settings that came from one place.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    pub(super) origin: String,
+    dict: Dict,
+}
+
+impl Layer {
+    pub(super) fn of_one(origin: &str, key: &str, value: Value) -> Self {
+        let nested = figment::util::nest(key, value);
+        Self { origin: origin.to_owned(), dict: nested.into_dict().unwrap_or_default() }
+    }
+
+    pub(super) fn of_text(origin: &str, text: &str) -> Result<Self, String> {
+        let table: toml::Table = text.parse().map_err(|error| format!("{origin}: {error}"))?;
+        let value = Value::serialize(table).map_err(|error| format!("{origin}: {error}"))?;
+        Ok(Self { origin: origin.to_owned(), dict: value.into_dict().unwrap_or_default() })
+    }
+
+    fn of_file(path: &Path) -> Result<Self, String> {
+        let origin = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| format!("{origin}: {error}"))?;
+        Self::of_text(&origin, &text)
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.dict.clone()))
+    }
+}
+
+pub(super) fn stranger(known: &Known, origin: &str, key: &str) -> String {
+    format!("{origin}: there is no setting `{key}`; the nearest one is `{}`", known.nearest(key))
+}
+
+/// A value of the wrong kind: where it was set, which setting, what was found and what was expected.
+fn unreadable(error: &figment::Error) -> String {
+    let origin = error.metadata.as_ref().map_or(DEFAULT, |metadata| metadata.name.as_ref());
+    let key = error.path.join(".");
+    let reason = match &error.kind {
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if is_secret(&key) => {
+            format!("expected {expected}")
+        }
+        Kind::UnknownVariant(found, expected) => {
+            format!("`{found}` is none of {}", expected.join(", "))
+        }
+        kind => redact(&kind.to_string()),
+    };
+    format!("{origin}: {key}: {reason}")
+}
+
+fn only(problem: String) -> ConfigError {
+    ConfigError { problems: vec![problem] }
+}
