@@ -1,0 +1,51 @@
+# Everything a newcomer and a maintainer do, by name. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# Where `make run` keeps its data, and where it listens.
+DATA ?= data
+LISTEN ?= 127.0.0.1:8080
+PROFILES ?= 1000
+
+.PHONY: help run test check format bench prove contract clean-data
+
+help: ## List what can be done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: ## Build, make sample data when there is none, and serve on LISTEN
+	@scripts/setup run
+	cargo build --release --locked
+	@test -e $(DATA)/pando.db || target/release/pando seed --data $(DATA) --profiles $(PROFILES)
+	target/release/pando serve --data $(DATA) --listen $(LISTEN)
+
+test: ## Set up what tests need, then run every test on every engine
+	@scripts/setup test
+	cargo test --workspace --locked
+	@scripts/contract-test
+
+check: ## What must hold before a commit: format, lints, documentation, dependencies
+	@scripts/setup run
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo 'cargo-deny is not installed: dependencies were not checked (cargo install cargo-deny)'; fi
+
+format: ## Put every file into the house's format
+	cargo fmt --all
+
+contract: ## Try the whole API against its own description, from what a schema-driven tester makes up
+	@scripts/setup test
+	@scripts/contract-test
+
+bench: ## Measure against the limits in one interleaved run, and keep the result
+	@scripts/setup bench
+	cargo build --release --locked -p pando -p pando-lab
+	target/release/pando-lab bench
+
+prove: ## The long proofs: kill -9 fifty times on each engine, and more
+	@scripts/setup test
+	PANDO_PROVE=1 cargo test --release --locked -p pando --test it -- prove
+
+clean-data: ## Throw the data of `make run` away
+	rm -rf -- $(DATA)
