@@ -1,0 +1,25 @@
+//! Deletes one profile, so that it can be restored for a while.
+
+use pando_resilience::Call;
+use serde_json::Map;
+
+use crate::history::Operation;
+use crate::profile::ProfileId;
+use crate::update_profile::Expected;
+use crate::{ProfileError, Profiles, Written, store};
+
+impl Profiles {
+    /// Deletes a profile; its e-mail address is free at once.
+    pub async fn delete_profile(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        expected: &Expected,
+    ) -> Result<Written<()>, ProfileError> {
+        let (mut tx, stored) = self.lock_living(call, id, expected).await?;
+        let gone = stored.profile.touched(self.0.clock.now());
+        store::mark(&mut tx, &gone, Some(gone.updated_at)).await?;
+        store::changes::record(&mut tx, &stored, &gone, Operation::Deleted, &call.actor, (Map::new(), Map::new())).await?;
+        Ok(Written { value: (), token: tx.commit().await? })
+    }
+}

@@ -1,0 +1,45 @@
+//! What can go wrong here, and how it is told to a caller.
+
+use pando_database::DatabaseError;
+
+use crate::violations::Violations;
+
+/// Why an operation on profiles was not done. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// No living profile has this id.
+    #[error("there is no such profile")]
+    NotFound,
+    /// Another living profile has this e-mail address.
+    #[error("another profile has this e-mail address")]
+    EmailTaken,
+    /// The input is not valid; each bad field is named.
+    #[error("{0}")]
+    Invalid(#[from] Violations),
+    /// The caller named a version, and it is not the current one.
+    #[error("the profile is at version {current} now")]
+    VersionMismatch {
+        /// The version the profile has.
+        current: i64,
+    },
+    /// The request itself cannot be followed: its patch does not fit, its upload broke off.
+    #[error("{0}")]
+    Refused(pando_http::Problem),
+    /// Another upload is writing the same import.
+    #[error("this import is being written by another upload")]
+    ImportBusy,
+    /// The database did not do it.
+    #[error(transparent)]
+    Database(DatabaseError),
+}
+
+impl From<DatabaseError> for ProfileError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::UniqueViolation { ref constraint } if constraint == "profiles_email_key_key" => {
+                Self::EmailTaken
+            }
+            error => Self::Database(error),
+        }
+    }
+}

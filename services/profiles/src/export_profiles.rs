@@ -1,0 +1,61 @@
+//! Writes all living profiles as a stream, in the order of their ids.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use pando_resilience::{Call, Deadline};
+use uuid::Uuid;
+
+use crate::profile::ProfileId;
+use crate::records::RecordFormat;
+use crate::{ProfileError, Profiles, store};
+
+/// How many profiles are read at once: the most an export holds in memory.
+const PAGE: usize = 1000;
+
+/// How long the reading of one page may take; the whole export takes as long as its reader.
+const PAGE_BUDGET: Duration = Duration::from_secs(10);
+
+impl Profiles {
+    /// All living profiles after an id, as the bytes of a file. A profile that lives from the first page to the last is in it.
+    pub fn export_profiles(
+        &self,
+        call: &Call,
+        format: RecordFormat,
+        after: Option<ProfileId>,
+    ) -> impl Stream<Item = Result<Bytes, ProfileError>> + Send + 'static + use<> {
+        let (profiles, call) = (self.clone(), call.clone());
+        let start = Position::Header(after.map_or(Uuid::nil(), Uuid::from));
+        stream::try_unfold(start, move |position| {
+            let (profiles, call) = (profiles.clone(), call.clone());
+            async move { profiles.export_page(&call, format, position).await }
+        })
+    }
+
+    async fn export_page(
+        &self,
+        call: &Call,
+        format: RecordFormat,
+        position: Position,
+    ) -> Result<Option<(Bytes, Position)>, ProfileError> {
+        let after = match position {
+            Position::Header(after) => return Ok(Some((format.header(), Position::After(after)))),
+            Position::After(after) => after,
+            Position::End => return Ok(None),
+        };
+        let call = Call { deadline: Deadline::after(PAGE_BUDGET), ..call.clone() };
+        let page = store::lists::in_id_order(&self.0.database.read(&call), after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        let next = if page.len() < PAGE { Position::End } else { Position::After(last.id.into()) };
+        let mut bytes = Vec::with_capacity(page.len() * 256);
+        page.iter().for_each(|profile| format.write(profile, &mut bytes));
+        Ok(Some((bytes.into(), next)))
+    }
+}
+
+enum Position {
+    Header(Uuid),
+    After(Uuid),
+    End,
+}

@@ -1,0 +1,52 @@
+//! Reads a profile with its parts: by one statement, or, to compare, by three.
+
+use futures_util::future::try_join3;
+use pando_resilience::Call;
+
+use crate::parts::FullProfile;
+use crate::profile::ProfileId;
+use crate::{ProfileError, Profiles, store};
+
+/// How the profile and its parts are fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FetchMode {
+    /// Three statements, one after the other.
+    Sequential,
+    /// Three statements at once.
+    Concurrent,
+    /// One statement with two joins.
+    #[default]
+    Joined,
+}
+
+impl Profiles {
+    /// The living profile of this id with its address and preferences.
+    pub async fn get_full_profile(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        mode: FetchMode,
+    ) -> Result<FullProfile, ProfileError> {
+        let read = self.0.database.read(call);
+        let (profile, address, preferences) = match mode {
+            FetchMode::Joined => {
+                return store::parts::find_full(&read, id).await?.ok_or(ProfileError::NotFound);
+            }
+            FetchMode::Sequential => (
+                store::find(&read, id).await?,
+                store::parts::find_address(&read, id).await?,
+                store::parts::find_preferences(&read, id).await?,
+            ),
+            FetchMode::Concurrent => {
+                try_join3(
+                    store::find(&read, id),
+                    store::parts::find_address(&read, id),
+                    store::parts::find_preferences(&read, id),
+                )
+                .await?
+            }
+        };
+        let profile = profile.ok_or(ProfileError::NotFound)?;
+        Ok(FullProfile { profile, address, preferences })
+    }
+}

@@ -1,0 +1,134 @@
+//! The routes: each parses, calls one operation and answers.
+
+mod bulk;
+mod parts;
+mod profiles;
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use pando_database::{DatabaseError, Token};
+use pando_http::{Code, Precondition, Problem, RouteLimits, etag};
+use serde::Serialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::{Expected, ProfileError, ProfileId, Profiles};
+
+/// The header that carries a consistency token out, and back in.
+const CONSISTENCY: HeaderName = HeaderName::from_static("pando-consistency");
+
+/// Largest batch, in bytes: a thousand profiles with long biographies.
+const BATCH_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Largest import, in bytes.
+const IMPORT_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+/// How long an import may take.
+const IMPORT_MS_MAX: u64 = 6 * 3_600_000;
+
+/// Every route of the service, with its description.
+pub fn routes(profiles: Profiles) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(profiles::list, profiles::create))
+        .routes(routes!(profiles::create_random))
+        .routes(routes!(profiles::read, profiles::update, profiles::patch, profiles::delete))
+        .routes(routes!(profiles::restore))
+        .routes(routes!(profiles::history))
+        .routes(routes!(parts::full))
+        .routes(routes!(parts::put_address))
+        .routes(routes!(parts::put_preferences))
+        .routes(routes!(parts::get_user_profile))
+        .routes(routes!(bulk::batch))
+        .routes(routes!(bulk::import, bulk::import_progress))
+        .routes(routes!(bulk::export))
+        .with_state(profiles)
+}
+
+/// The routes whose bodies may be larger, or take longer, than others.
+pub fn limits() -> Vec<RouteLimits> {
+    vec![
+        RouteLimits::path("/api/v1/profiles:batch").body_bytes_max(BATCH_BYTES_MAX).deadline_ms(30_000),
+        RouteLimits::path("/api/v1/profiles:import").body_bytes_max(IMPORT_BYTES_MAX).streamed(IMPORT_MS_MAX),
+    ]
+}
+
+impl From<ProfileError> for Problem {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::NotFound => Self::not_found("profile"),
+            ProfileError::EmailTaken => {
+                let detail = "another profile has this e-mail address";
+                Self::new(Code::Conflict, detail).with_field("email", "taken", "is taken by another profile")
+            }
+            ProfileError::Invalid(violations) => violations.into_problem(),
+            ProfileError::VersionMismatch { current } => {
+                Self::new(Code::VersionMismatch, format!("the profile is at version {current} now: read it again"))
+                    .with_header(header::ETAG, etag(current))
+            }
+            ProfileError::Refused(problem) => problem,
+            ProfileError::ImportBusy => Self::new(Code::Conflict, error.to_string()).with_retry_after(5),
+            ProfileError::Database(error) => database_problem(error),
+        }
+    }
+}
+
+/// What a caller learns of a database that did not do it: whether, and when, to try again.
+fn database_problem(error: DatabaseError) -> Problem {
+    match &error {
+        DatabaseError::Unavailable { .. } | DatabaseError::PoolTimeout { .. } | DatabaseError::Contention { .. } => {
+            Problem::unavailable(error)
+        }
+        DatabaseError::CommitUnknown { .. } => {
+            let detail = "the connection broke during the commit: the change may or may not have happened";
+            Problem::new(Code::Unavailable, detail).with_source(error)
+        }
+        DatabaseError::DeadlineExceeded => {
+            Problem::new(Code::Timeout, "the database did not answer in time").with_source(error)
+        }
+        DatabaseError::StorageFull => Problem::new(Code::StorageFull, "the database has no room left").with_source(error),
+        _ => Problem::internal(error),
+    }
+}
+
+/// The `{id}` of a path. What is no id names no profile: 404.
+pub(crate) struct Id(ProfileId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let id = path.ok().and_then(|Path(text)| ProfileId::parse(&text));
+        id.map(Self).ok_or_else(|| Problem::not_found("profile"))
+    }
+}
+
+/// Reads `If-Match`; where the options insist on it, its absence is 428.
+fn expected(profiles: &Profiles, headers: &HeaderMap) -> Result<Expected, Problem> {
+    let precondition = Precondition::if_match(headers)?;
+    if profiles.0.options.require_if_match {
+        precondition.require()?;
+    }
+    Ok(match precondition {
+        Precondition::None | Precondition::Any => Expected::Any,
+        Precondition::Tags(tags) => {
+            Expected::OneOf(tags.iter().filter(|tag| !tag.weak).filter_map(|tag| tag.version).collect())
+        }
+    })
+}
+
+/// The answer to a write: the body, its version as `ETag`, and the token that makes a later read see it.
+fn written(status: StatusCode, body: &impl Serialize, version: i64, token: &Token) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    response.headers_mut().insert(header::ETAG, etag(version));
+    with_token(response, token)
+}
+
+fn with_token(mut response: Response, token: &Token) -> Response {
+    // A token is printable; were it not, the answer is still right, only less helpful.
+    if let Ok(value) = HeaderValue::try_from(token.to_string()) {
+        response.headers_mut().insert(CONSISTENCY, value);
+    }
+    response
+}

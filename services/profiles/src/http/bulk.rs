@@ -1,0 +1,173 @@
+//! Routes that move many profiles: batch, import, export.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use pando_clock::Clock;
+use pando_http::{Caller, Code, Problem, QueryString, RawBody, StreamedBody, parse_json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::profiles::ProfileFields;
+use super::with_token;
+use crate::write_batch::Item;
+use crate::{BATCH_ITEMS_MAX, Import, ImportRequest, ItemOutcome, ProfileId, Profiles, RecordFormat, Violations};
+
+/// What became of each item, in the order of the request.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BatchAnswer {
+    results: Vec<ItemOutcome>,
+}
+
+/// Create and change many profiles
+///
+/// An array of 1 to 1000 items, or an object that holds it as `items`. Each item has the fields of a profile; an `id`
+/// names the profile to change, or the id of a new one. All items are looked at; each gets its own status.
+#[utoipa::path(
+    post, path = "/api/v1/profiles:batch", tag = "profiles", request_body = Vec<ProfileFields>,
+    responses(
+        (status = 200, description = "What became of each item", body = BatchAnswer),
+        (status = 422, description = "The batch is empty or too long"),
+    )
+)]
+pub(super) async fn batch(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Response, Problem> {
+    pando_http::expect_json(&headers)?;
+    let items = match parse_json(&body)? {
+        Value::Array(items) => items,
+        Value::Object(mut fields) => match fields.remove("items") {
+            Some(Value::Array(items)) => items,
+            _ => return Err(Violations::one("items", "required", "must be an array of profiles").into_problem()),
+        },
+        _ => return Err(Problem::malformed("the body must be an array of profiles")),
+    };
+    if !(1..=BATCH_ITEMS_MAX).contains(&items.len()) {
+        let message = format!("must be 1 to {BATCH_ITEMS_MAX}, not {}", items.len());
+        return Err(Violations::one("items", "count", message).into_problem());
+    }
+    let items: Vec<Item> = items.into_iter().map(item).collect();
+    let done = profiles.write_batch(&call, &items).await?;
+    Ok(with_token(Json(BatchAnswer { results: done.value }).into_response(), &done.token))
+}
+
+fn item(value: Value) -> Item {
+    match value {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(Violations::one("item", "type", "must be a JSON object")),
+    }
+}
+
+/// Import profiles
+///
+/// A stream of NDJSON or CSV records, written batch by batch. The answer comes when the upload ends and counts what was
+/// done. Send the same file again with the same `token` and an import that broke off goes on where it stopped.
+#[utoipa::path(
+    post, path = "/api/v1/profiles:import", tag = "profiles",
+    params(
+        ("token" = Option<String>, Query, description = "Names the import; made up when absent. Letters, digits, - and _, at most 64"),
+        ("dry_run" = Option<bool>, Query, description = "Only find out what would happen; each batch is judged alone"),
+    ),
+    request_body(content((String = "application/x-ndjson"), (String = "text/csv"))),
+    responses(
+        (status = 202, description = "What was done", body = Import),
+        (status = 409, description = "Another upload is writing this import"),
+    )
+)]
+pub(super) async fn import(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    headers: HeaderMap,
+    query: QueryString,
+    StreamedBody(upload): StreamedBody,
+) -> Result<Response, Problem> {
+    let request = import_request(&headers, query, &profiles.0.clock)?;
+    let import = profiles.import_profiles(&call, request, upload).await?;
+    let location = format!("/api/v1/profiles:import?token={}", import.token);
+    let mut response = (StatusCode::ACCEPTED, Json(&import)).into_response();
+    if !import.dry_run {
+        let location = HeaderValue::try_from(location).expect("a token is ASCII letters");
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+fn import_request(headers: &HeaderMap, mut query: QueryString, clock: &Clock) -> Result<ImportRequest, Problem> {
+    let token = query.text("token");
+    if token.as_ref().is_some_and(|token| !is_token(token)) {
+        query.error("token", "value", "must be 1 to 64 letters, digits, - and _");
+    }
+    let dry_run = query.boolean("dry_run").unwrap_or(false);
+    query.finish()?;
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = match media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => RecordFormat::Ndjson,
+        "text/csv" => RecordFormat::Csv,
+        _ => {
+            return Err(Problem::new(Code::UnsupportedMedia, "an import is application/x-ndjson or text/csv"));
+        }
+    };
+    let token = token.unwrap_or_else(|| clock.fresh_id().to_string());
+    Ok(ImportRequest { token, format, dry_run })
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Read how far an import has come
+#[utoipa::path(
+    get, path = "/api/v1/profiles:import", tag = "profiles",
+    params(("token" = String, Query, description = "Names the import")),
+    responses(
+        (status = 200, description = "How far it has come", body = Import),
+        (status = 404, description = "No import has this token"),
+    )
+)]
+pub(super) async fn import_progress(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    mut query: QueryString,
+) -> Result<Json<Import>, Problem> {
+    let token = query.text("token").filter(|token| is_token(token));
+    if token.is_none() {
+        query.error("token", "value", "must be given: 1 to 64 letters, digits, - and _");
+    }
+    query.finish()?;
+    Ok(Json(profiles.get_import(&call, &token.unwrap_or_default()).await?))
+}
+
+/// Export profiles
+///
+/// All living profiles as a stream, in the order of their ids. A stream that broke off goes on `after` its last id.
+#[utoipa::path(
+    get, path = "/api/v1/profiles:export", tag = "profiles",
+    params(
+        ("format" = Option<String>, Query, description = "ndjson (default) or csv"),
+        ("after" = Option<String>, Query, description = "Begin after the profile of this id"),
+    ),
+    responses((status = 200, description = "The profiles", content(
+        (String = "application/x-ndjson"), (String = "text/csv"))))
+)]
+pub(super) async fn export(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    mut query: QueryString,
+) -> Result<Response, Problem> {
+    let format = query.one_of("format", &[("ndjson", RecordFormat::Ndjson), ("csv", RecordFormat::Csv)]);
+    let format = format.unwrap_or(RecordFormat::Ndjson);
+    let after = query.text("after").map(|text| ProfileId::parse(&text));
+    if after == Some(None) {
+        query.error("after", "value", "must be the id of a profile: a UUID");
+    }
+    query.finish()?;
+    let stream = profiles.export_profiles(&call, format, after.flatten());
+    let media = HeaderValue::from_static(format.media_type());
+    Ok(([(header::CONTENT_TYPE, media)], Body::from_stream(stream)).into_response())
+}

@@ -1,0 +1,155 @@
+//! Routes of a profile's parts, and the composite reads.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use pando_http::{Caller, IfNoneMatch, JsonBody, Problem, QueryString, etag};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Id, expected, written};
+use crate::{Address, FetchMode, FullProfile, Preferences, ProfileId, Profiles};
+
+/// The composite and where it was read.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FullAnswer {
+    #[serde(flatten)]
+    full: FullProfile,
+    /// `cache` or `database`.
+    source: &'static str,
+}
+
+/// The composite as older clients read it: three texts.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserProfile {
+    /// Name and e-mail.
+    basic_info: String,
+    /// The address on one line; empty when none was written.
+    address: String,
+    /// The preferences on one line; empty when none were written.
+    preferences: String,
+}
+
+/// Read a profile with its parts
+#[utoipa::path(
+    get, path = "/api/v1/profiles/{id}/full", tag = "profiles",
+    params(("id" = String, Path, description = "The profile's id")),
+    responses(
+        (status = 200, description = "The profile, its address and its preferences", body = FullAnswer),
+        (status = 304, description = "The caller has this version already"),
+        (status = 404, description = "No living profile has this id"),
+    )
+)]
+pub(super) async fn full(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    Id(id): Id,
+    IfNoneMatch(known): IfNoneMatch,
+) -> Result<Response, Problem> {
+    let full = profiles.get_full_profile(&call, id, FetchMode::Joined).await?;
+    let version = full.profile.version;
+    let mut response = if known.is_fresh(version) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(FullAnswer { full, source: "database" }).into_response()
+    };
+    response.headers_mut().insert(header::ETAG, etag(version));
+    Ok(response)
+}
+
+/// Write the address of a profile
+///
+/// The whole address: absent lines become empty.
+#[utoipa::path(
+    put, path = "/api/v1/profiles/{id}/address", tag = "profiles", request_body = Address,
+    params(("id" = String, Path, description = "The profile's id"),
+        ("If-Match" = Option<String>, Header, description = "Change only this version of the profile")),
+    responses(
+        (status = 200, description = "The address; the ETag is the profile's new version", body = Address),
+        (status = 404, description = "No living profile has this id"),
+        (status = 412, description = "The profile has another version now"),
+        (status = 422, description = "Some fields are not valid; each is named"),
+        (status = 428, description = "If-Match is required here"),
+    )
+)]
+pub(super) async fn put_address(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    Id(id): Id,
+    headers: HeaderMap,
+    JsonBody(fields): JsonBody,
+) -> Result<Response, Problem> {
+    let expected = expected(&profiles, &headers)?;
+    let done = profiles.put_address(&call, id, &expected, &fields).await?;
+    let (address, version) = done.value;
+    Ok(written(StatusCode::OK, &address, version, &done.token))
+}
+
+/// Write the preferences of a profile
+///
+/// All preferences: absent ones get their defaults.
+#[utoipa::path(
+    put, path = "/api/v1/profiles/{id}/preferences", tag = "profiles", request_body = Preferences,
+    params(("id" = String, Path, description = "The profile's id"),
+        ("If-Match" = Option<String>, Header, description = "Change only this version of the profile")),
+    responses(
+        (status = 200, description = "The preferences; the ETag is the profile's new version", body = Preferences),
+        (status = 404, description = "No living profile has this id"),
+        (status = 412, description = "The profile has another version now"),
+        (status = 422, description = "Some fields are not valid; each is named"),
+        (status = 428, description = "If-Match is required here"),
+    )
+)]
+pub(super) async fn put_preferences(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    Id(id): Id,
+    headers: HeaderMap,
+    JsonBody(fields): JsonBody,
+) -> Result<Response, Problem> {
+    let expected = expected(&profiles, &headers)?;
+    let done = profiles.put_preferences(&call, id, &expected, &fields).await?;
+    let (preferences, version) = done.value;
+    Ok(written(StatusCode::OK, &preferences, version, &done.token))
+}
+
+/// Read a profile with its parts, for older clients
+#[utoipa::path(
+    get, path = "/getUserProfile", tag = "profiles",
+    params(
+        ("userID" = String, Query, description = "The profile's id"),
+        ("mode" = Option<String>, Query,
+            description = "How it is fetched: sequential, concurrent, joined or cached (default; joined where nothing is cached)"),
+    ),
+    responses(
+        (status = 200, description = "Three texts", body = UserProfile),
+        (status = 404, description = "No living profile has this id"),
+    )
+)]
+pub(super) async fn get_user_profile(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    mut query: QueryString,
+) -> Result<Json<UserProfile>, Problem> {
+    let modes = [
+        ("sequential", FetchMode::Sequential),
+        ("concurrent", FetchMode::Concurrent),
+        ("joined", FetchMode::Joined),
+        ("cached", FetchMode::Joined),
+    ];
+    let mode = query.one_of("mode", &modes).unwrap_or_default();
+    let id = query.text("userID").and_then(|text| ProfileId::parse(&text));
+    if id.is_none() {
+        query.error("userID", "value", "must be given once, and be the id of a profile: a UUID");
+    }
+    query.finish()?;
+    let id = id.ok_or_else(|| Problem::malformed("userID is missing"))?;
+    let full = profiles.get_full_profile(&call, id, mode).await?;
+    Ok(Json(UserProfile {
+        basic_info: format!("{} <{}>", full.profile.name.as_str(), full.profile.email.as_str()),
+        address: full.address.map(|part| part.one_line()).unwrap_or_default(),
+        preferences: full.preferences.map(|part| part.one_line()).unwrap_or_default(),
+    }))
+}

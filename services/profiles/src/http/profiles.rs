@@ -1,0 +1,387 @@
+//! Routes of one profile, and of lists.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use pando_http::{
+    Caller, IfNoneMatch, JsonBody, PageRequest, Problem, QueryString, RawBody, apply_patch, encode_cursor, etag, next_link,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{Id, expected, with_token, written};
+use crate::{
+    AttributeRules, Change, Email, Order, Profile, ProfileDraft, ProfileError, ProfileFilter, ProfileId, Profiles, Violations,
+};
+
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// Most ids of one read.
+const IDS_MAX: usize = 1000;
+/// Longest search text, in characters.
+const SEARCH_CHARS_MAX: usize = 200;
+
+/// A profile and where it was read.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProfileAnswer<P> {
+    profile: P,
+    /// `cache` or `database`.
+    source: &'static str,
+}
+
+/// What a caller writes to make a profile. Unknown fields are ignored.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the body; the fields are read by ProfileDraft::parse, which names every bad one")]
+pub(crate) struct ProfileFields {
+    /// What the person is called, in any script.
+    #[schema(min_length = 1, max_length = 255, pattern = r"\S", example = "Zoë Ångström")]
+    name: String,
+    /// Unique among living profiles, without regard to case.
+    #[schema(format = "email", max_length = 254, example = "zoe@example.org")]
+    email: String,
+    /// A few words about the person.
+    #[schema(max_length = 4096, nullable)]
+    bio: Option<String>,
+    /// Addresses of pictures: absolute, or paths on this server.
+    #[schema(max_items = 100, nullable)]
+    image_urls: Option<Vec<String>>,
+    /// Whatever else the application keeps; checked against the configured JSON Schema.
+    #[schema(value_type = Option<Object>)]
+    attributes: Option<Map<String, Value>>,
+}
+
+/// What a caller writes to change a profile: absent fields stay, `null` clears.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the body; see ProfileFields")]
+pub(crate) struct ProfileChanges {
+    #[schema(min_length = 1, max_length = 255, pattern = r"\S")]
+    name: Option<String>,
+    #[schema(format = "email", max_length = 254)]
+    email: Option<String>,
+    #[schema(max_length = 4096, nullable)]
+    bio: Option<String>,
+    #[schema(max_items = 100, nullable)]
+    image_urls: Option<Vec<String>>,
+    #[schema(value_type = Option<Object>)]
+    attributes: Option<Map<String, Value>>,
+}
+
+/// List profiles
+///
+/// Newest first, page by page; or some by `ids`, in the order asked for.
+#[utoipa::path(
+    get, path = "/api/v1/profiles", tag = "profiles",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most profiles on the page; 100 unless told"),
+        ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before"),
+        ("q" = Option<String>, Query, max_length = 200, description = "Only profiles whose name or e-mail holds this text"),
+        ("email" = Option<String>, Query, description = "Only the profile of this e-mail address"),
+        ("sort" = Option<String>, Query, description = "-created_at (default), created_at, name or -name"),
+        ("count" = Option<String>, Query, description = "exact or estimated: adds X-Total-Count"),
+        ("ids" = Option<String>, Query, description = "Ids separated by commas, at most 1000; unknown ones are absent from the answer"),
+    ),
+    responses((status = 200, description = "The profiles", body = Vec<Profile>))
+)]
+pub(super) async fn list(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    uri: Uri,
+    mut query: QueryString,
+) -> Result<Response, Problem> {
+    if let Some(ids) = query.list("ids") {
+        if ids.len() > IDS_MAX {
+            query.error("ids", "too_many", format!("may name at most {IDS_MAX} profiles"));
+        }
+        query.finish()?;
+        let ids: Vec<ProfileId> = ids.iter().filter_map(|id| ProfileId::parse(id)).collect();
+        return Ok(Json(profiles.find_profiles(&call, &ids).await?).into_response());
+    }
+    let count = query.one_of("count", &[("exact", true), ("estimated", false)]);
+    let filter = read_filter(query)?;
+    let page = profiles.list_profiles(&call, &filter).await?;
+    let mut response = Json(&page.profiles).into_response();
+    if let Some(end) = &page.next {
+        response.headers_mut().insert(header::LINK, next_link(&uri, &encode_cursor(end)?));
+    }
+    let total = match count {
+        Some(true) => Some(profiles.count_profiles(&call, &filter).await?),
+        Some(false) => Some(profiles.estimate_profiles(&call, &filter).await?),
+        None => None,
+    };
+    if let Some(total) = total {
+        response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
+    }
+    Ok(response)
+}
+
+fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
+    let orders = Order::ALL.map(|order| (order.name(), order));
+    let order = query.one_of("sort", &orders).unwrap_or_default();
+    let search = query.text("q").filter(|text| !text.is_empty());
+    if search.as_ref().is_some_and(|text| text.chars().count() > SEARCH_CHARS_MAX) {
+        query.error("q", "too_long", format!("must have at most {SEARCH_CHARS_MAX} characters"));
+    }
+    let email = query.text("email").and_then(|text| {
+        Email::parse(&text).map_err(|message| query.error("email", "value", message)).ok()
+    });
+    let page = PageRequest::read(&mut query);
+    query.finish()?;
+    let after = page.position::<crate::list_profiles::PageEnd>()?;
+    if after.as_ref().is_some_and(|end| !end.fits(order)) {
+        return Err(Problem::malformed("the cursor belongs to a list of another order")
+            .with_field("cursor", "value", "belongs to a list of another order"));
+    }
+    Ok(ProfileFilter { order, search, email, after, limit: page.limit })
+}
+
+/// Create a profile
+#[utoipa::path(
+    post, path = "/api/v1/profiles", tag = "profiles", request_body = ProfileFields,
+    responses(
+        (status = 201, description = "The profile", body = Profile, headers(
+            ("Location" = String, description = "Where it can be read"), ("ETag" = String, description = "Its version"))),
+        (status = 409, description = "Another profile has this e-mail address"),
+        (status = 422, description = "Some fields are not valid; each is named"),
+    )
+)]
+pub(super) async fn create(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    JsonBody(fields): JsonBody,
+) -> Result<Response, Problem> {
+    let done = profiles.create_profile(&call, &fields).await?;
+    Ok(created(&done.value, &done.token))
+}
+
+/// Create a made-up profile
+///
+/// Whatever is sent with it is ignored. It never collides with another.
+#[utoipa::path(
+    post, path = "/api/v1/profiles/random", tag = "profiles",
+    responses((status = 201, description = "The profile", body = Profile))
+)]
+pub(super) async fn create_random(State(profiles): State<Profiles>, Caller(call): Caller) -> Result<Response, Problem> {
+    let done = profiles.create_random_profile(&call).await?;
+    Ok(created(&done.value, &done.token))
+}
+
+fn created(profile: &Profile, token: &pando_database::Token) -> Response {
+    let mut response = written(StatusCode::CREATED, profile, profile.version, token);
+    let location = format!("/api/v1/profiles/{}", profile.id);
+    response.headers_mut().insert(header::LOCATION, HeaderValue::try_from(location).expect("a path of ASCII letters"));
+    response
+}
+
+/// Read a profile
+#[utoipa::path(
+    get, path = "/api/v1/profiles/{id}", tag = "profiles",
+    params(
+        ("id" = String, Path, description = "The profile's id"),
+        ("fields" = Option<String>, Query, description = "Only these fields, separated by commas; the ETag stays the same"),
+    ),
+    responses(
+        (status = 200, description = "The profile and where it was read", body = ProfileAnswer<Profile>),
+        (status = 304, description = "The caller has this version already"),
+        (status = 404, description = "No living profile has this id"),
+    )
+)]
+pub(super) async fn read(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    Id(id): Id,
+    IfNoneMatch(known): IfNoneMatch,
+    query: QueryString,
+) -> Result<Response, Problem> {
+    let fields = read_fields(query)?;
+    let profile = profiles.get_profile(&call, id).await?;
+    let version = profile.version;
+    let mut response = if known.is_fresh(version) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else if let Some(fields) = fields {
+        let mut profile = profile.document();
+        profile.retain(|name, _| fields.contains(name));
+        Json(ProfileAnswer { profile, source: "database" }).into_response()
+    } else {
+        Json(ProfileAnswer { profile, source: "database" }).into_response()
+    };
+    response.headers_mut().insert(header::ETAG, etag(version));
+    response.headers_mut().insert(X_CACHE, HeaderValue::from_static("origin; age=0"));
+    Ok(response)
+}
+
+const FIELDS: [&str; 9] =
+    ["id", "name", "email", "bio", "image_urls", "attributes", "version", "created_at", "updated_at"];
+
+fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
+    let fields = query.list("fields");
+    if let Some(unknown) = fields.iter().flatten().find(|field| !FIELDS.contains(&field.as_str())) {
+        let message = format!("names {unknown:?}, which is none of {}", FIELDS.join(", "));
+        query.error("fields", "unknown_value", message);
+    }
+    query.finish()?;
+    Ok(fields)
+}
+
+/// Change a profile
+///
+/// Absent fields stay, `null` clears, unknown ones are ignored. Repeating it changes nothing more.
+#[utoipa::path(
+    put, path = "/api/v1/profiles/{id}", tag = "profiles", request_body = ProfileChanges,
+    params(("id" = String, Path, description = "The profile's id"),
+        ("If-Match" = Option<String>, Header, description = "Change only this version")),
+    responses(
+        (status = 200, description = "The whole profile", body = Profile),
+        (status = 404, description = "No living profile has this id"),
+        (status = 409, description = "Another profile has this e-mail address"),
+        (status = 412, description = "The profile has another version now"),
+        (status = 422, description = "Some fields are not valid; each is named"),
+        (status = 428, description = "If-Match is required here"),
+    )
+)]
+pub(super) async fn update(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    Id(id): Id,
+    headers: HeaderMap,
+    JsonBody(fields): JsonBody,
+) -> Result<Response, Problem> {
+    let expected = expected(&profiles, &headers)?;
+    let done = profiles.update_profile(&call, id, &expected, &fields).await?;
+    Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
+}
+
+/// Patch a profile
+///
+/// JSON merge-patch or JSON Patch, by content type.
+#[utoipa::path(
+    patch, path = "/api/v1/profiles/{id}", tag = "profiles",
+    request_body(content(
+        (ProfileChanges = "application/merge-patch+json"),
+        (Vec<PatchOperation> = "application/json-patch+json"),
+    )),
+    params(("id" = String, Path, description = "The profile's id"),
+        ("If-Match" = Option<String>, Header, description = "Change only this version")),
+    responses(
+        (status = 200, description = "The whole profile", body = Profile),
+        (status = 404, description = "No living profile has this id"),
+        (status = 409, description = "Another profile has this e-mail address, or a test of the patch failed"),
+        (status = 412, description = "The profile has another version now"),
+        (status = 422, description = "The patch does not fit, or some fields are not valid"),
+        (status = 428, description = "If-Match is required here"),
+    )
+)]
+pub(super) async fn patch(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    Id(id): Id,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Response, Problem> {
+    let expected = expected(&profiles, &headers)?;
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let change = |current: &Profile, rules: &AttributeRules| patched(current, rules, media, &body);
+    let done = profiles.change_profile(&call, id, &expected, change).await?;
+    Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
+}
+
+/// One operation of a JSON Patch (RFC 6902).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the body; json-patch reads it")]
+pub(crate) struct PatchOperation {
+    /// `add`, `remove`, `replace`, `move`, `copy` or `test`.
+    op: String,
+    /// A JSON pointer such as `/bio`.
+    path: String,
+    /// Where `move` and `copy` take the value from.
+    from: Option<String>,
+    /// The value of `add`, `replace` and `test`.
+    value: Option<Value>,
+}
+
+fn patched(
+    current: &Profile,
+    rules: &AttributeRules,
+    media: Option<&str>,
+    body: &[u8],
+) -> Result<ProfileDraft, ProfileError> {
+    let document = apply_patch(media, body, Value::Object(current.document())).map_err(ProfileError::Refused)?;
+    match document {
+        Value::Object(fields) => Ok(ProfileDraft::parse(&fields, rules)?),
+        _ => Err(Violations::one("profile", "type", "must stay a JSON object").into()),
+    }
+}
+
+/// Delete a profile
+///
+/// It can be restored for a while; its e-mail address is free at once.
+#[utoipa::path(
+    delete, path = "/api/v1/profiles/{id}", tag = "profiles",
+    params(("id" = String, Path, description = "The profile's id"),
+        ("If-Match" = Option<String>, Header, description = "Delete only this version")),
+    responses(
+        (status = 204, description = "It is deleted"),
+        (status = 404, description = "No living profile has this id"),
+        (status = 412, description = "The profile has another version now"),
+        (status = 428, description = "If-Match is required here"),
+    )
+)]
+pub(super) async fn delete(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let expected = expected(&profiles, &headers)?;
+    let done = profiles.delete_profile(&call, id, &expected).await?;
+    Ok(with_token(StatusCode::NO_CONTENT.into_response(), &done.token))
+}
+
+/// Restore a deleted profile
+#[utoipa::path(
+    post, path = "/api/v1/profiles/{id}/restore", tag = "profiles",
+    params(("id" = String, Path, description = "The profile's id")),
+    responses(
+        (status = 200, description = "The profile, living again", body = Profile),
+        (status = 404, description = "No profile of this id can be restored"),
+        (status = 409, description = "Another profile has taken its e-mail address"),
+    )
+)]
+pub(super) async fn restore(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let done = profiles.restore_profile(&call, id).await?;
+    Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
+}
+
+/// Read the history of a profile
+///
+/// The latest change first, page by page. Deleted profiles have a history too.
+#[utoipa::path(
+    get, path = "/api/v1/profiles/{id}/history", tag = "profiles",
+    params(("id" = String, Path, description = "The profile's id"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most changes on the page; 100 unless told"),
+        ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before")),
+    responses(
+        (status = 200, description = "The changes", body = Vec<Change>),
+        (status = 404, description = "No profile has this id"),
+    )
+)]
+pub(super) async fn history(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    Id(id): Id,
+    uri: Uri,
+    page: PageRequest,
+) -> Result<Response, Problem> {
+    let changes = profiles.list_changes(&call, id, page.position::<i64>()?, page.limit).await?;
+    let mut response = Json(&changes).into_response();
+    if let Some(last) = changes.last().filter(|last| last.version > 1 && changes.len() == page.limit) {
+        response.headers_mut().insert(header::LINK, next_link(&uri, &encode_cursor(&last.version)?));
+    }
+    Ok(response)
+}

@@ -1,0 +1,201 @@
+//! Writes a long stream of records, batch by batch. Each batch commits with how far the import has come, so that an
+//! import that broke off goes on where it stopped and repeats nothing.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use pando_clock::Timestamp;
+use pando_http::Problem;
+use pando_resilience::{Call, Deadline};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::records::{RecordFormat, RecordReader};
+use crate::write_batch::{Item, ItemOutcome, ItemStatus};
+use crate::{ProfileError, Profiles, store};
+
+/// How many bad records an import lists; the rest are counted.
+const PROBLEMS_MAX: usize = 100;
+
+/// How long one batch may take.
+const BATCH_BUDGET: Duration = Duration::from_secs(30);
+
+/// What an upload asks for.
+#[derive(Clone, Debug)]
+pub struct ImportRequest {
+    /// Names the import: the same token goes on where the import stopped.
+    pub token: String,
+    /// How the records are written.
+    pub format: RecordFormat,
+    /// Only find out what would happen.
+    pub dry_run: bool,
+}
+
+/// How far an import has come.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Import {
+    /// Names the import: send it again to go on where it stopped.
+    pub token: String,
+    /// Whether all records were read.
+    pub state: ImportState,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// Records that have their outcome.
+    pub records_done: i64,
+    /// Records that made a profile.
+    pub created: i64,
+    /// Records that changed a profile.
+    pub updated: i64,
+    /// Records whose e-mail address or id was taken.
+    pub conflicts: i64,
+    /// Records that were not valid.
+    pub invalid: i64,
+    /// The first bad records, and what is wrong with them.
+    pub problems: Vec<ImportProblem>,
+    /// When the first upload began.
+    #[schema(value_type = String, format = "date-time")]
+    pub started_at: Timestamp,
+    /// When the last batch was written.
+    #[schema(value_type = String, format = "date-time")]
+    pub updated_at: Timestamp,
+}
+
+/// A record that was not written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ImportProblem {
+    /// Its number, the first being 1; the header of a CSV file does not count.
+    pub record: i64,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// Whether an import is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportState {
+    /// An upload is writing it, or broke off and can be repeated.
+    Running,
+    /// Every record has its outcome.
+    Completed,
+}
+
+impl Profiles {
+    /// Reads the records of an upload and writes them. The answer counts the whole import, earlier uploads included.
+    pub async fn import_profiles(
+        &self,
+        call: &Call,
+        request: ImportRequest,
+        mut upload: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    ) -> Result<Import, ProfileError> {
+        let mut import = self.begin_import(call, &request).await?;
+        if import.state == ImportState::Completed {
+            return Ok(import);
+        }
+        let mut skip = import.records_done;
+        let mut reader = RecordReader::new(request.format, self.0.options.import_record_bytes_max);
+        let mut batch: Vec<Item> = Vec::new();
+        loop {
+            let chunk = upload.next().await.transpose().map_err(ProfileError::Refused)?;
+            let ended = chunk.is_none();
+            for record in reader.push(chunk)? {
+                if skip > 0 {
+                    skip -= 1;
+                    continue;
+                }
+                batch.push(record);
+                if batch.len() == self.0.options.import_batch_records_max {
+                    self.write_records(call, &mut import, &mut batch).await?;
+                }
+            }
+            if ended {
+                break;
+            }
+        }
+        import.state = ImportState::Completed;
+        self.write_records(call, &mut import, &mut batch).await?;
+        Ok(import)
+    }
+
+    /// How far the import of this token has come.
+    pub async fn get_import(&self, call: &Call, token: &str) -> Result<Import, ProfileError> {
+        store::imports::find(&self.0.database.read_primary(call), token).await?.ok_or(ProfileError::NotFound)
+    }
+
+    async fn begin_import(&self, call: &Call, request: &ImportRequest) -> Result<Import, ProfileError> {
+        let fresh = Import::begun(request, self.0.clock.now());
+        if request.dry_run {
+            return Ok(fresh);
+        }
+        let mut tx = self.0.database.transaction(call).await?;
+        store::imports::insert(&mut tx, &fresh).await?;
+        let stored = store::imports::find_in(&mut tx, &request.token).await?;
+        tx.commit().await?;
+        Ok(stored.unwrap_or(fresh))
+    }
+
+    async fn write_records(
+        &self,
+        call: &Call,
+        import: &mut Import,
+        batch: &mut Vec<Item>,
+    ) -> Result<(), ProfileError> {
+        let call = Call { deadline: Deadline::after(BATCH_BUDGET).sooner(call.deadline), ..call.clone() };
+        let keep = !import.dry_run;
+        self.write_import_batch(&call, batch, import, keep).await?;
+        batch.clear();
+        Ok(())
+    }
+}
+
+impl Import {
+    fn begun(request: &ImportRequest, now: Timestamp) -> Self {
+        Self {
+            token: request.token.clone(),
+            state: ImportState::Running,
+            dry_run: request.dry_run,
+            records_done: 0,
+            created: 0,
+            updated: 0,
+            conflicts: 0,
+            invalid: 0,
+            problems: Vec::new(),
+            started_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Adds the outcomes of a batch.
+    pub(crate) fn count(&mut self, outcomes: &[ItemOutcome], now: Timestamp) {
+        for outcome in outcomes {
+            self.records_done += 1;
+            let counter = match outcome.status {
+                ItemStatus::Created => &mut self.created,
+                ItemStatus::Updated => &mut self.updated,
+                ItemStatus::Conflict => &mut self.conflicts,
+                ItemStatus::Invalid => &mut self.invalid,
+            };
+            *counter += 1;
+            if !outcome.errors.is_empty() && self.problems.len() < PROBLEMS_MAX {
+                let words = outcome.errors.iter().map(|error| format!("{} {}", error.field, error.message));
+                let message = words.collect::<Vec<_>>().join("; ");
+                self.problems.push(ImportProblem { record: self.records_done, message });
+            }
+        }
+        self.updated_at = now;
+    }
+
+    pub(crate) fn problems_json(&self) -> serde_json::Value {
+        let listed = self.problems.iter();
+        listed.map(|problem| serde_json::json!({"record": problem.record, "message": problem.message})).collect()
+    }
+}
+
+impl ImportState {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+        }
+    }
+}

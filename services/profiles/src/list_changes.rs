@@ -1,0 +1,26 @@
+//! Reads the history of one profile.
+
+use pando_resilience::Call;
+
+use crate::history::Change;
+use crate::profile::ProfileId;
+use crate::{ProfileError, Profiles, store};
+
+impl Profiles {
+    /// The changes before a version, the latest first and the creation last. Deleted profiles have a history too.
+    pub async fn list_changes(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        before_version: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Change>, ProfileError> {
+        let read = self.0.database.read(call);
+        let stored = store::find_stored(&read, id).await?.ok_or(ProfileError::NotFound)?;
+        let before = before_version.unwrap_or(i64::MAX);
+        if stored.profile.version == 1 {
+            return Ok(if before > 1 { vec![store::changes::creation(&stored)] } else { Vec::new() });
+        }
+        Ok(store::changes::page(&read, id, before, limit).await?)
+    }
+}

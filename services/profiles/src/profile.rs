@@ -1,0 +1,381 @@
+//! What a profile is: its fields, parsed at the door and valid from there on.
+
+use pando_clock::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::violations::{FieldReader, Violations};
+
+/// Longest name, in characters.
+pub const NAME_CHARS_MAX: usize = 255;
+/// Longest e-mail address, in characters.
+pub const EMAIL_CHARS_MAX: usize = 254;
+/// Longest biography, in characters.
+pub const BIO_CHARS_MAX: usize = 4096;
+/// Most images a profile may list.
+pub const IMAGE_URLS_MAX: usize = 100;
+/// Longest image address, in characters.
+pub const IMAGE_URL_CHARS_MAX: usize = 2048;
+
+/// Names one profile: a UUIDv7 made by the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ProfileId(Uuid);
+
+/// A profile as it is stored and answered.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Profile {
+    /// Made by the server: a UUIDv7.
+    #[schema(value_type = Uuid)]
+    pub id: ProfileId,
+    /// What the person is called, in any script.
+    #[schema(value_type = String, min_length = 1, max_length = 255)]
+    pub name: Name,
+    /// Unique among living profiles, without regard to case.
+    #[schema(value_type = String, format = "email", max_length = 254)]
+    pub email: Email,
+    /// A few words about the person.
+    #[schema(max_length = 4096)]
+    pub bio: String,
+    /// Where the person's pictures are.
+    #[schema(max_items = 100)]
+    pub image_urls: Vec<String>,
+    /// Whatever else the application keeps; checked against the configured JSON Schema.
+    #[schema(value_type = Object)]
+    pub attributes: Map<String, Value>,
+    /// Raised by one with every change; the `ETag`.
+    #[schema(minimum = 1)]
+    pub version: i64,
+    /// When it was created.
+    #[schema(value_type = String, format = "date-time")]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = "date-time")]
+    pub updated_at: Timestamp,
+}
+
+/// The fields a caller decides; everything else is the server's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProfileDraft {
+    /// See [`Profile::name`].
+    pub name: Name,
+    /// See [`Profile::email`].
+    pub email: Email,
+    /// See [`Profile::bio`].
+    pub bio: String,
+    /// See [`Profile::image_urls`].
+    pub image_urls: Vec<String>,
+    /// See [`Profile::attributes`].
+    pub attributes: Map<String, Value>,
+}
+
+/// A name of 1 to 255 characters in any script, not only blanks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Name(String);
+
+/// An e-mail address as it was written; [`Email::key`] is what makes it unique.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Email(String);
+
+impl ProfileId {
+    /// Reads an id in its canonical form; anything else names no profile.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() == uuid::fmt::Hyphenated::LENGTH { Uuid::try_parse(text).ok().map(Self) } else { None }
+    }
+}
+
+impl From<Uuid> for ProfileId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl From<ProfileId> for Uuid {
+    fn from(id: ProfileId) -> Self {
+        id.0
+    }
+}
+
+impl std::fmt::Display for ProfileId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Profile {
+    /// The profile as a JSON object: what patches are applied to and what sparse reads pick from.
+    pub fn document(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(document)) => document,
+            _ => unreachable!("a profile is written as a JSON object"),
+        }
+    }
+
+    /// What a search looks through.
+    pub(crate) fn search_text(&self) -> String {
+        format!("{} {}", self.name.as_str().to_lowercase(), self.email.key())
+    }
+
+    /// The part of the profile that a caller decides.
+    pub fn draft(&self) -> ProfileDraft {
+        ProfileDraft {
+            name: self.name.clone(),
+            email: self.email.clone(),
+            bio: self.bio.clone(),
+            image_urls: self.image_urls.clone(),
+            attributes: self.attributes.clone(),
+        }
+    }
+}
+
+impl ProfileDraft {
+    /// Reads the caller's fields. Unknown ones are ignored; every bad one is named.
+    pub fn parse(fields: &Map<String, Value>, rules: &AttributeRules) -> Result<Self, Violations> {
+        let mut reader = FieldReader::new(fields);
+        let name = reader.required_text("name").and_then(|text| reader.check("name", Name::parse(text)));
+        let email = reader.required_text("email").and_then(|text| reader.check("email", Email::parse(text)));
+        let bio = reader.text("bio", BIO_CHARS_MAX);
+        let image_urls = reader.texts("image_urls", IMAGE_URLS_MAX, parse_image_url);
+        let attributes = reader.object("attributes");
+        for (at, message) in rules.violations(&attributes) {
+            reader.refuse(&format!("attributes{at}"), "schema", &message);
+        }
+        reader.finish()?;
+        let (Some(name), Some(email)) = (name, email) else {
+            unreachable!("a missing name or e-mail is a violation");
+        };
+        Ok(Self { name, email, bio, image_urls, attributes })
+    }
+
+    /// Lays the given fields over this draft: a field that is there replaces, `null` clears, absent ones stay.
+    pub fn merged(&self, fields: &Map<String, Value>, rules: &AttributeRules) -> Result<Self, Violations> {
+        let mut document = self.document();
+        for (name, value) in fields {
+            if let Some(current) = document.get_mut(name) {
+                *current = value.clone();
+            }
+        }
+        Self::parse(&document, rules)
+    }
+
+    /// The draft as a JSON object.
+    pub fn document(&self) -> Map<String, Value> {
+        Map::from_iter([
+            ("name".to_owned(), Value::from(self.name.as_str())),
+            ("email".to_owned(), Value::from(self.email.as_str())),
+            ("bio".to_owned(), Value::from(self.bio.as_str())),
+            ("image_urls".to_owned(), Value::from(self.image_urls.clone())),
+            ("attributes".to_owned(), Value::Object(self.attributes.clone())),
+        ])
+    }
+}
+
+impl Name {
+    /// Reads a name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("must not be blank".to_owned());
+        }
+        if text.chars().count() > NAME_CHARS_MAX {
+            return Err(format!("must have at most {NAME_CHARS_MAX} characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Takes a name from the store, where only parsed ones are.
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The name as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Email {
+    /// Reads an address of the form `local@domain.tld`, international ones included; quoted local parts are not taken.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().count() > EMAIL_CHARS_MAX {
+            return Err(format!("must have at most {EMAIL_CHARS_MAX} characters"));
+        }
+        let valid = text
+            .rsplit_once('@')
+            .is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
+        if !valid {
+            return Err("must be an e-mail address such as name@example.org".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Takes an address from the store, where only parsed ones are.
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The address as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address without regard to case: two profiles never share one.
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+fn is_local_part(local: &str) -> bool {
+    let dots_apart = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
+    let letters = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    (1..=64).contains(&local.len()) && dots_apart && local.chars().all(letters)
+}
+
+fn is_domain(domain: &str) -> bool {
+    let labels: Vec<&str> = domain.split('.').collect();
+    let is_label = |label: &&str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    labels.len() >= 2 && labels.iter().all(is_label)
+}
+
+/// An absolute web address, or a path on this server.
+fn parse_image_url(text: &str) -> Result<(), String> {
+    if text.chars().count() > IMAGE_URL_CHARS_MAX {
+        return Err(format!("must have at most {IMAGE_URL_CHARS_MAX} characters"));
+    }
+    let addressed = ["https://", "http://"]
+        .iter()
+        .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')));
+    let on_this_server = text.starts_with('/') && !text.starts_with("//");
+    if !(addressed || on_this_server) || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("must be a web address that starts with https://, http:// or /".to_owned());
+    }
+    Ok(())
+}
+
+/// What `attributes` must look like: a size, and a JSON Schema when one is configured.
+#[derive(Debug)]
+pub struct AttributeRules {
+    bytes_max: usize,
+    schema: Option<jsonschema::Validator>,
+}
+
+impl AttributeRules {
+    /// Compiles the configured schema. The error says what is wrong with it.
+    pub fn new(bytes_max: usize, schema: Option<&Value>) -> Result<Self, String> {
+        let schema = schema.map(jsonschema::validator_for).transpose().map_err(|error| error.to_string())?;
+        Ok(Self { bytes_max, schema })
+    }
+
+    /// Each violation with its JSON pointer below `attributes`.
+    fn violations(&self, attributes: &Map<String, Value>) -> Vec<(String, String)> {
+        if attributes.is_empty() && self.schema.is_none() {
+            return Vec::new();
+        }
+        let document = Value::Object(attributes.clone());
+        let bytes = document.to_string().len();
+        if bytes > self.bytes_max {
+            let message = format!("must be at most {} bytes of JSON, not {bytes}", self.bytes_max);
+            return vec![(String::new(), message)];
+        }
+        let Some(schema) = &self.schema else { return Vec::new() };
+        // A bound here too: a schema can find one error an item.
+        schema
+            .iter_errors(&document)
+            .take(20)
+            .map(|error| (error.instance_path().to_string(), error.to_string()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rules() -> AttributeRules {
+        AttributeRules::new(1024, None).unwrap()
+    }
+
+    fn parse(fields: Value) -> Result<ProfileDraft, Violations> {
+        ProfileDraft::parse(fields.as_object().unwrap(), &rules())
+    }
+
+    #[test]
+    fn names_of_every_script_pass() {
+        for name in ["Zoë", "O'Brien", "李雷", "Robert'); DROP TABLE students;--", "<script>", "select a union", "🌳"] {
+            assert_eq!(Name::parse(name).unwrap().as_str(), name);
+        }
+        assert!(Name::parse(" \t").is_err());
+        assert!(Name::parse(&"é".repeat(NAME_CHARS_MAX)).is_ok());
+        assert!(Name::parse(&"é".repeat(NAME_CHARS_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn email_addresses_are_read_strictly_and_compared_loosely() {
+        for good in ["a@b.co", "first.last+tag@sub.example.org", "o'brien@example.ie", "李雷@例子.中国", "x_y@a-b.de"] {
+            assert!(Email::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "", "a", "@b.co", "a@", "a@b", "a b@c.de", "a@b..co", "a@-b.co", "a@b-.co", ".a@b.co", "a.@b.co",
+            "a..b@c.de", "a@b@c.de", "a@b.co\n", "a@b_c.de", "\"a\"@b.co",
+        ] {
+            assert!(Email::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(Email::parse(&format!("{}@{}.org", "a".repeat(64), "b".repeat(63))).is_ok());
+        assert!(Email::parse(&format!("{}@b.org", "a".repeat(65))).is_err());
+        assert_eq!(Email::parse("ÅSA@Example.ORG").unwrap().key(), "åsa@example.org");
+    }
+
+    #[test]
+    fn every_bad_field_is_named_at_once() {
+        let violations = parse(json!({
+            "name": 7, "bio": ["no"], "image_urls": ["ftp://x", 3], "attributes": "none", "unknown": {"is": "ignored"}
+        }))
+        .unwrap_err();
+        let fields: Vec<&str> = violations.iter().map(|violation| &*violation.field).collect();
+        assert_eq!(fields, ["name", "email", "bio", "image_urls[0]", "image_urls[1]", "attributes"]);
+    }
+
+    #[test]
+    fn merging_keeps_what_is_absent_and_clears_what_is_null() {
+        let draft = parse(json!({"name": "Zoë", "email": "zoe@example.org", "bio": "long", "attributes": {"a": 1}}));
+        let draft = draft.unwrap();
+        let change = json!({"bio": null, "version": 99, "nonsense": true});
+        let merged = draft.merged(change.as_object().unwrap(), &rules()).unwrap();
+        assert_eq!(merged, ProfileDraft { bio: String::new(), ..draft.clone() });
+        assert!(draft.merged(json!({"name": null}).as_object().unwrap(), &rules()).is_err());
+    }
+
+    #[test]
+    fn attributes_follow_the_configured_schema() {
+        let schema = json!({"type": "object", "properties": {"age": {"type": "integer", "minimum": 0}}});
+        let rules = AttributeRules::new(64, Some(&schema)).unwrap();
+        let parse = |attributes: Value| {
+            let fields = json!({"name": "n", "email": "n@example.org", "attributes": attributes});
+            ProfileDraft::parse(fields.as_object().unwrap(), &rules)
+        };
+        assert!(parse(json!({"age": 3})).is_ok());
+        assert_eq!(parse(json!({"age": -3})).unwrap_err().iter().next().unwrap().field, "attributes/age");
+        assert!(parse(json!({"long": "x".repeat(64)})).is_err());
+        assert!(AttributeRules::new(64, Some(&json!({"type": 5}))).is_err());
+    }
+
+    #[test]
+    fn image_addresses_are_web_addresses_or_paths() {
+        for good in ["https://cdn.example.org/a.png", "http://x/y", "/media/ab.webp"] {
+            assert!(parse_image_url(good).is_ok(), "{good}");
+        }
+        for bad in ["", "//evil.example", "https://", "https:///x", "javascript:alert(1)", "https://a b", "data:,x"] {
+            assert!(parse_image_url(bad).is_err(), "{bad}");
+        }
+    }
+}

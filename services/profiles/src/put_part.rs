@@ -1,0 +1,75 @@
+//! Writes the address or the preferences of a profile.
+
+use pando_database::Transaction;
+use pando_resilience::Call;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::history::{Operation, difference};
+use crate::parts::{Address, Preferences};
+use crate::profile::{Profile, ProfileId};
+use crate::store::StoredProfile;
+use crate::update_profile::Expected;
+use crate::{ProfileError, Profiles, Written, store};
+
+impl Profiles {
+    /// Writes the whole address; answers with it and the profile's new version.
+    pub async fn put_address(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        expected: &Expected,
+        fields: &Map<String, Value>,
+    ) -> Result<Written<(Address, i64)>, ProfileError> {
+        let address = Address::parse(fields)?;
+        let (mut tx, stored) = self.lock_living(call, id, expected).await?;
+        let before = store::parts::locked_address(&mut tx, &stored.profile).await?;
+        if before.as_ref() == Some(&address) {
+            return Ok(Written { value: (address, stored.profile.version), token: tx.commit().await? });
+        }
+        let next = stored.profile.touched(self.0.clock.now());
+        store::parts::put_address(&mut tx, &next, &address).await?;
+        record_part(&mut tx, (&stored, &next), Operation::AddressPut, &call.actor, (&before, &address)).await?;
+        Ok(Written { value: (address, next.version), token: tx.commit().await? })
+    }
+
+    /// Writes all preferences; answers with them and the profile's new version.
+    pub async fn put_preferences(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        expected: &Expected,
+        fields: &Map<String, Value>,
+    ) -> Result<Written<(Preferences, i64)>, ProfileError> {
+        let preferences = Preferences::parse(fields)?;
+        let (mut tx, stored) = self.lock_living(call, id, expected).await?;
+        let before = store::parts::locked_preferences(&mut tx, &stored.profile).await?;
+        if before.as_ref() == Some(&preferences) {
+            return Ok(Written { value: (preferences, stored.profile.version), token: tx.commit().await? });
+        }
+        let next = stored.profile.touched(self.0.clock.now());
+        store::parts::put_preferences(&mut tx, &next, &preferences).await?;
+        record_part(&mut tx, (&stored, &next), Operation::PreferencesPut, &call.actor, (&before, &preferences)).await?;
+        Ok(Written { value: (preferences, next.version), token: tx.commit().await? })
+    }
+}
+
+/// Raises the profile's version and records what of the part changed.
+async fn record_part<P: Serialize>(
+    tx: &mut Transaction,
+    (stored, next): (&StoredProfile, &Profile),
+    operation: Operation,
+    actor: &str,
+    (before, after): (&Option<P>, &P),
+) -> Result<(), ProfileError> {
+    store::mark(tx, next, None).await?;
+    let fields = difference(&document(before), &document(after));
+    Ok(store::changes::record(tx, stored, next, operation, actor, fields).await?)
+}
+
+fn document(part: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(part) {
+        Ok(Value::Object(document)) => document,
+        _ => Map::new(),
+    }
+}

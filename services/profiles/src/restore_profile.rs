@@ -1,0 +1,32 @@
+//! Brings a deleted profile back.
+
+use pando_resilience::Call;
+use serde_json::Map;
+
+use crate::history::Operation;
+use crate::profile::{Profile, ProfileId};
+use crate::{ProfileError, Profiles, Written, store};
+
+const DAY_MICROS: i64 = 86_400 * 1_000_000;
+
+impl Profiles {
+    /// Brings a profile back that was deleted not too long ago. A living profile is answered as it is.
+    pub async fn restore_profile(&self, call: &Call, id: ProfileId) -> Result<Written<Profile>, ProfileError> {
+        let now = self.0.clock.now();
+        let oldest = now.plus_micros(-DAY_MICROS * i64::from(self.0.options.restore_days));
+        let mut tx = self.0.database.transaction(call).await?;
+        let stored = store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
+        let profile = match stored.deleted_at {
+            None => stored.profile,
+            Some(deleted_at) if deleted_at < oldest => return Err(ProfileError::NotFound),
+            Some(_) => {
+                let back = stored.profile.touched(now);
+                let nothing = (Map::new(), Map::new());
+                store::mark(&mut tx, &back, None).await?;
+                store::changes::record(&mut tx, &stored, &back, Operation::Restored, &call.actor, nothing).await?;
+                back
+            }
+        };
+        Ok(Written { value: profile, token: tx.commit().await? })
+    }
+}

@@ -1,0 +1,205 @@
+//! Every statement of this service, each beside the row it reads. Not found is `Ok(None)` here and an error only above.
+
+pub(crate) mod changes;
+pub(crate) mod imports;
+pub(crate) mod lists;
+pub(crate) mod parts;
+
+use pando_clock::Timestamp;
+use pando_database::{BulkInsert, ColumnType, DatabaseError, KeyedQuery, OnConflict, Query, Read, Row, Transaction, Value, params};
+use uuid::Uuid;
+
+use crate::profile::{Email, Name, Profile, ProfileId};
+
+/// The columns of a profile, in the order [`profile_from`] reads them.
+macro_rules! profile_columns {
+    () => {
+        "id, name, email, bio, image_urls, attributes, version, created_at, updated_at"
+    };
+}
+pub(crate) use profile_columns;
+
+/// How many columns a profile takes: what else a statement selects comes after them.
+pub(crate) const PROFILE_WIDTH: usize = 9;
+
+/// A profile as it stands in its row, deleted or not.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredProfile {
+    pub(crate) profile: Profile,
+    pub(crate) created_by: String,
+    pub(crate) deleted_at: Option<Timestamp>,
+}
+
+static FIND: KeyedQuery = KeyedQuery::new(
+    "profiles.find",
+    concat!("select ", profile_columns!(), " from profiles where id = any($1) and deleted_at is null"),
+);
+
+static FIND_STORED: Query = Query::point(
+    "profiles.find_stored",
+    concat!("select ", profile_columns!(), ", created_by, deleted_at from profiles where id = $1"),
+);
+
+static LOCK: Query = Query::point(
+    "profiles.lock",
+    concat!("select ", profile_columns!(), ", created_by, deleted_at from profiles where id = $1 for update"),
+);
+
+static LOCK_MANY: Query = Query::scan(
+    "profiles.lock_many",
+    concat!(
+        "select ", profile_columns!(), ", created_by, deleted_at from profiles where id = any($1) order by id for update"
+    ),
+);
+
+static EMAILS_IN_USE: Query = Query::scan(
+    "profiles.emails_in_use",
+    "select email_key from profiles where email_key = any($1) and deleted_at is null",
+);
+
+static INSERT: Query = Query::point(
+    "profiles.insert",
+    "insert into profiles (id, name, email, email_key, bio, image_urls, attributes, search_text, version, \
+     created_at, created_by, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+);
+
+static UPDATE: Query = Query::point(
+    "profiles.update",
+    "update profiles set name = $2, email = $3, email_key = $4, bio = $5, image_urls = $6, attributes = $7, \
+     search_text = $8, version = $9, updated_at = $10 where id = $1",
+);
+
+static MARK: Query = Query::point(
+    "profiles.mark",
+    "update profiles set version = $2, updated_at = $3, deleted_at = $4 where id = $1",
+);
+
+/// Many new profiles at once; those whose id or e-mail is taken are left out.
+static INSERT_MANY: BulkInsert = BulkInsert {
+    name: "profiles.insert_many",
+    table: "profiles",
+    columns: &[
+        ("id", ColumnType::Uuid),
+        ("name", ColumnType::Text),
+        ("email", ColumnType::Text),
+        ("email_key", ColumnType::Text),
+        ("bio", ColumnType::Text),
+        ("image_urls", ColumnType::Json),
+        ("attributes", ColumnType::Json),
+        ("search_text", ColumnType::Text),
+        ("version", ColumnType::Int),
+        ("created_at", ColumnType::Timestamp),
+        ("created_by", ColumnType::Text),
+        ("updated_at", ColumnType::Timestamp),
+    ],
+    on_conflict: OnConflict::Skip,
+    key: "id",
+};
+
+/// A living profile.
+pub(crate) async fn find(read: &Read<'_>, id: ProfileId) -> Result<Option<Profile>, DatabaseError> {
+    read.by_key(&FIND, Uuid::from(id).into()).await?.as_ref().map(profile_from).transpose()
+}
+
+/// A profile, deleted or not.
+pub(crate) async fn find_stored(read: &Read<'_>, id: ProfileId) -> Result<Option<StoredProfile>, DatabaseError> {
+    read.row(&FIND_STORED, params![Uuid::from(id)]).await?.as_ref().map(stored_from).transpose()
+}
+
+/// A profile, deleted or not, that nobody else can change until the transaction ends.
+pub(crate) async fn lock(tx: &mut Transaction, id: ProfileId) -> Result<Option<StoredProfile>, DatabaseError> {
+    tx.row(&LOCK, params![Uuid::from(id)]).await?.as_ref().map(stored_from).transpose()
+}
+
+/// Like [`lock`], for many; unknown ids are absent. Locked in the order of their ids, so that two batches never wait for each other.
+pub(crate) async fn lock_many(tx: &mut Transaction, ids: Vec<Uuid>) -> Result<Vec<StoredProfile>, DatabaseError> {
+    tx.rows(&LOCK_MANY, params![ids]).await?.iter().map(stored_from).collect()
+}
+
+/// Which of these e-mail keys living profiles hold.
+pub(crate) async fn emails_in_use(tx: &mut Transaction, keys: Vec<String>) -> Result<Vec<String>, DatabaseError> {
+    let rows = tx.rows(&EMAILS_IN_USE, params![keys]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Adds a profile.
+pub(crate) async fn insert(tx: &mut Transaction, profile: &Profile, actor: &str) -> Result<(), DatabaseError> {
+    tx.execute(&INSERT, insert_values(profile, actor)).await.map(drop)
+}
+
+/// Adds many profiles; answers with the ids of those that found their id and e-mail free.
+pub(crate) async fn insert_many(
+    tx: &mut Transaction,
+    profiles: &[Profile],
+    actor: &str,
+) -> Result<Vec<ProfileId>, DatabaseError> {
+    let rows = profiles.iter().map(|profile| insert_values(profile, actor).into()).collect();
+    Ok(tx.bulk_insert(&INSERT_MANY, rows).await?.into_iter().map(ProfileId::from).collect())
+}
+
+/// Writes a changed profile over its row, which the transaction has locked.
+pub(crate) async fn update(tx: &mut Transaction, profile: &Profile) -> Result<(), DatabaseError> {
+    let values = params![
+        Uuid::from(profile.id),
+        profile.name.as_str(),
+        profile.email.as_str(),
+        profile.email.key(),
+        profile.bio.as_str(),
+        serde_json::Value::from(profile.image_urls.clone()),
+        serde_json::Value::Object(profile.attributes.clone()),
+        profile.search_text(),
+        profile.version,
+        profile.updated_at
+    ];
+    tx.execute(&UPDATE, values).await.map(drop)
+}
+
+/// Raises the version of a locked profile and marks it deleted or living, nothing else.
+pub(crate) async fn mark(
+    tx: &mut Transaction,
+    profile: &Profile,
+    deleted_at: Option<Timestamp>,
+) -> Result<(), DatabaseError> {
+    let values = params![Uuid::from(profile.id), profile.version, profile.updated_at, deleted_at];
+    tx.execute(&MARK, values).await.map(drop)
+}
+
+/// Reads the columns of [`profile_columns`].
+pub(crate) fn profile_from(row: &Row) -> Result<Profile, DatabaseError> {
+    Ok(Profile {
+        id: row.get::<Uuid>(0)?.into(),
+        name: Name::stored(row.get(1)?),
+        email: Email::stored(row.get(2)?),
+        bio: row.get(3)?,
+        image_urls: row.get_json(4)?,
+        attributes: row.get_json(5)?,
+        version: row.get(6)?,
+        created_at: row.get(7)?,
+        updated_at: row.get(8)?,
+    })
+}
+
+fn stored_from(row: &Row) -> Result<StoredProfile, DatabaseError> {
+    Ok(StoredProfile {
+        profile: profile_from(row)?,
+        created_by: row.get(PROFILE_WIDTH)?,
+        deleted_at: row.get(PROFILE_WIDTH + 1)?,
+    })
+}
+
+fn insert_values(profile: &Profile, actor: &str) -> [Value; 12] {
+    params![
+        Uuid::from(profile.id),
+        profile.name.as_str(),
+        profile.email.as_str(),
+        profile.email.key(),
+        profile.bio.as_str(),
+        serde_json::Value::from(profile.image_urls.clone()),
+        serde_json::Value::Object(profile.attributes.clone()),
+        profile.search_text(),
+        profile.version,
+        profile.created_at,
+        actor,
+        profile.updated_at
+    ]
+}

@@ -1,0 +1,94 @@
+//! The history: one row for every change after the creation.
+
+use pando_clock::Timestamp;
+use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::history::{Change, Operation};
+use crate::profile::{Profile, ProfileId};
+use crate::store::StoredProfile;
+
+static INSERT: Query = Query::point(
+    "profiles.insert_change",
+    "insert into profile_changes (profile_id, version, operation, changed_at, changed_by, fields_before, \
+     fields_after) values ($1, $2, $3, $4, $5, $6, $7)",
+);
+
+static PAGE: Query = Query::scan(
+    "profiles.list_changes",
+    "select version, operation, changed_at, changed_by, fields_before, fields_after from profile_changes \
+     where profile_id = $1 and version < $2 order by version desc limit $3",
+);
+
+/// Records a change from `before` to `after`. The first change of a profile also records its creation: until then the
+/// profile's own row tells it, and a creation costs one insert.
+pub(crate) async fn record(
+    tx: &mut Transaction,
+    before: &StoredProfile,
+    after: &Profile,
+    operation: Operation,
+    actor: &str,
+    (fields_before, fields_after): (Map<String, Value>, Map<String, Value>),
+) -> Result<(), DatabaseError> {
+    if before.profile.version == 1 {
+        insert(tx, before.profile.id, creation(before)).await?;
+    }
+    let change = Change {
+        version: after.version,
+        operation,
+        changed_at: after.updated_at,
+        changed_by: actor.to_owned(),
+        before: fields_before,
+        after: fields_after,
+    };
+    insert(tx, after.id, change).await
+}
+
+/// How a profile that is still at its first version came to be.
+pub(crate) fn creation(stored: &StoredProfile) -> Change {
+    Change {
+        version: 1,
+        operation: Operation::Created,
+        changed_at: stored.profile.created_at,
+        changed_by: stored.created_by.clone(),
+        before: Map::new(),
+        after: stored.profile.draft().document(),
+    }
+}
+
+async fn insert(tx: &mut Transaction, id: ProfileId, change: Change) -> Result<(), DatabaseError> {
+    let values = params![
+        Uuid::from(id),
+        change.version,
+        change.operation.name(),
+        change.changed_at,
+        change.changed_by,
+        Value::Object(change.before),
+        Value::Object(change.after)
+    ];
+    tx.execute(&INSERT, values).await.map(drop)
+}
+
+/// Changes older than a version, the latest first.
+pub(crate) async fn page(
+    read: &Read<'_>,
+    id: ProfileId,
+    before_version: i64,
+    limit: usize,
+) -> Result<Vec<Change>, DatabaseError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = read.rows(&PAGE, params![Uuid::from(id), before_version, limit]).await?;
+    rows.iter().map(change_from).collect()
+}
+
+fn change_from(row: &Row) -> Result<Change, DatabaseError> {
+    Ok(Change {
+        version: row.get(0)?,
+        operation: Operation::named(&row.get::<String>(1)?).unwrap_or(Operation::Updated),
+        changed_at: row.get::<Timestamp>(2)?,
+        changed_by: row.get(3)?,
+        before: row.get_json(4)?,
+        after: row.get_json(5)?,
+    })
+}

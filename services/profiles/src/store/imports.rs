@@ -1,0 +1,85 @@
+//! How far each import has come.
+
+use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+
+use crate::import_profiles::{Import, ImportState};
+
+static INSERT: Query = Query::point(
+    "profiles.insert_import",
+    "insert into profile_imports (token, state, records_done, created, updated, conflicts, invalid, problems, \
+     started_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (token) do nothing",
+);
+
+static FIND: Query = Query::point(
+    "profiles.find_import",
+    "select token, state, records_done, created, updated, conflicts, invalid, problems, started_at, updated_at \
+     from profile_imports where token = $1",
+);
+
+/// The old count is the fence: of two uploads of one import, one writes and the other is told.
+static ADVANCE: Query = Query::point(
+    "profiles.advance_import",
+    "update profile_imports set state = $2, records_done = $3, created = $4, updated = $5, conflicts = $6, \
+     invalid = $7, problems = $8, updated_at = $9 where token = $1 and records_done = $10 and state = 'running'",
+);
+
+/// Adds an import, unless there is one of this token.
+pub(crate) async fn insert(tx: &mut Transaction, import: &Import) -> Result<(), DatabaseError> {
+    let values = params![
+        import.token.as_str(),
+        import.state.name(),
+        import.records_done,
+        import.created,
+        import.updated,
+        import.conflicts,
+        import.invalid,
+        import.problems_json(),
+        import.started_at,
+        import.updated_at
+    ];
+    tx.execute(&INSERT, values).await.map(drop)
+}
+
+/// The import of this token.
+pub(crate) async fn find(read: &Read<'_>, token: &str) -> Result<Option<Import>, DatabaseError> {
+    read.row(&FIND, params![token]).await?.as_ref().map(import_from).transpose()
+}
+
+/// The import of this token, in a transaction.
+pub(crate) async fn find_in(tx: &mut Transaction, token: &str) -> Result<Option<Import>, DatabaseError> {
+    tx.row(&FIND, params![token]).await?.as_ref().map(import_from).transpose()
+}
+
+/// Writes how far the import has come; false when it was not where the caller thought.
+pub(crate) async fn advance(tx: &mut Transaction, import: &Import, done_before: i64) -> Result<bool, DatabaseError> {
+    let values = params![
+        import.token.as_str(),
+        import.state.name(),
+        import.records_done,
+        import.created,
+        import.updated,
+        import.conflicts,
+        import.invalid,
+        import.problems_json(),
+        import.updated_at,
+        done_before
+    ];
+    Ok(tx.execute(&ADVANCE, values).await? == 1)
+}
+
+fn import_from(row: &Row) -> Result<Import, DatabaseError> {
+    let state: String = row.get(1)?;
+    Ok(Import {
+        token: row.get(0)?,
+        state: if state == ImportState::Completed.name() { ImportState::Completed } else { ImportState::Running },
+        dry_run: false,
+        records_done: row.get(2)?,
+        created: row.get(3)?,
+        updated: row.get(4)?,
+        conflicts: row.get(5)?,
+        invalid: row.get(6)?,
+        problems: row.get_json(7)?,
+        started_at: row.get(8)?,
+        updated_at: row.get(9)?,
+    })
+}

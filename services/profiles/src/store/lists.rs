@@ -1,0 +1,205 @@
+//! Reading many profiles: pages in a stable order, some by id, all of them for an export.
+
+use pando_clock::Timestamp;
+use pando_database::{DatabaseError, Query, Read, Value, params};
+use uuid::Uuid;
+
+use super::{profile_columns, profile_from};
+use crate::profile::{Email, Profile, ProfileId};
+
+/// The orders a list can have. Each is served by an index, so that a page costs the same at any depth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Newest first.
+    #[default]
+    Newest,
+    /// Oldest first.
+    Oldest,
+    /// By name, byte by byte.
+    Name,
+    /// By name, from the end.
+    NameDescending,
+}
+
+/// Where the last page ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    Time(Timestamp, Uuid),
+    Name(String, Uuid),
+}
+
+/// One order with and without a search, from the start and after a cursor. `$1` is always the limit.
+struct Pages {
+    first: Query,
+    after: Query,
+    search_first: Query,
+    search_after: Query,
+}
+
+macro_rules! page {
+    ($name:literal, $column:literal, $direction:literal, $($condition:tt)*) => {
+        Query::scan(
+            concat!("profiles.list_by_", $name),
+            concat!(
+                "select ", profile_columns!(), " from profiles where deleted_at is null", $($condition)*,
+                " order by ", $column, " ", $direction, ", id ", $direction, " limit $1"
+            ),
+        )
+    };
+}
+
+macro_rules! pages {
+    ($name:literal, $column:literal, $compare:literal, $direction:literal) => {
+        Pages {
+            first: page!($name, $column, $direction, ""),
+            after: page!($name, $column, $direction, concat!(" and (", $column, ", id) ", $compare, " ($2, $3)")),
+            search_first: page!($name, $column, $direction, " and search_text like $2 escape '!'"),
+            search_after: page!(
+                $name, $column, $direction,
+                concat!(" and search_text like $2 escape '!' and (", $column, ", id) ", $compare, " ($3, $4)")
+            ),
+        }
+    };
+}
+
+static NEWEST: Pages = pages!("newest", "created_at", "<", "desc");
+static OLDEST: Pages = pages!("oldest", "created_at", ">", "asc");
+static NAME: Pages = pages!("name", "name", ">", "asc");
+static NAME_DESCENDING: Pages = pages!("name_descending", "name", "<", "desc");
+
+static BY_EMAIL: Query = Query::point(
+    "profiles.list_by_email",
+    concat!("select ", profile_columns!(), " from profiles where email_key = $1 and deleted_at is null"),
+);
+
+static BY_IDS: Query = Query::point(
+    "profiles.list_by_ids",
+    concat!("select ", profile_columns!(), " from profiles where id = any($1) and deleted_at is null"),
+);
+
+static BY_ID_ORDER: Query = Query::scan(
+    "profiles.export_page",
+    concat!(
+        "select ", profile_columns!(), " from profiles where id > $1 and deleted_at is null order by id limit $2"
+    ),
+);
+
+static COUNT: Query = Query::scan("profiles.count", "select count(*) from profiles where deleted_at is null");
+
+static COUNT_SEARCH: Query = Query::scan(
+    "profiles.count_search",
+    "select count(*) from profiles where deleted_at is null and search_text like $1 escape '!'",
+);
+
+impl Order {
+    /// The name of this order in the `sort` parameter.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Newest => "-created_at",
+            Self::Oldest => "created_at",
+            Self::Name => "name",
+            Self::NameDescending => "-name",
+        }
+    }
+
+    /// Every order, the default first.
+    pub const ALL: [Self; 4] = [Self::Newest, Self::Oldest, Self::Name, Self::NameDescending];
+
+    /// Where a page that ends with this profile ends.
+    pub(crate) fn after(self, profile: &Profile) -> After {
+        let id = Uuid::from(profile.id);
+        match self {
+            Self::Newest | Self::Oldest => After::Time(profile.created_at, id),
+            Self::Name | Self::NameDescending => After::Name(profile.name.as_str().to_owned(), id),
+        }
+    }
+
+    fn pages(self) -> &'static Pages {
+        match self {
+            Self::Newest => &NEWEST,
+            Self::Oldest => &OLDEST,
+            Self::Name => &NAME,
+            Self::NameDescending => &NAME_DESCENDING,
+        }
+    }
+}
+
+/// One page of living profiles.
+pub(crate) async fn page(
+    read: &Read<'_>,
+    order: Order,
+    search: Option<&str>,
+    after: Option<After>,
+    limit: usize,
+) -> Result<Vec<Profile>, DatabaseError> {
+    let mut values: Vec<Value> = vec![count_value(limit)];
+    values.extend(search.map(|text| Value::from(pattern(text))));
+    let searching = search.is_some();
+    let pages = order.pages();
+    let query = match (searching, after.is_some()) {
+        (false, false) => &pages.first,
+        (false, true) => &pages.after,
+        (true, false) => &pages.search_first,
+        (true, true) => &pages.search_after,
+    };
+    match after {
+        Some(After::Time(moment, id)) => values.extend(params![moment, id]),
+        Some(After::Name(name, id)) => values.extend(params![name, id]),
+        None => {}
+    }
+    read.rows(query, values).await?.iter().map(profile_from).collect()
+}
+
+/// The living profile that has this e-mail address, whatever its case.
+pub(crate) async fn with_email(read: &Read<'_>, email: &Email) -> Result<Option<Profile>, DatabaseError> {
+    read.row(&BY_EMAIL, params![email.key()]).await?.as_ref().map(profile_from).transpose()
+}
+
+/// The living ones among these profiles, in no order.
+pub(crate) async fn with_ids(read: &Read<'_>, ids: &[ProfileId]) -> Result<Vec<Profile>, DatabaseError> {
+    let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
+    read.rows(&BY_IDS, params![ids]).await?.iter().map(profile_from).collect()
+}
+
+/// A stretch of all living profiles in the order of their ids.
+pub(crate) async fn in_id_order(read: &Read<'_>, after: Uuid, limit: usize) -> Result<Vec<Profile>, DatabaseError> {
+    read.rows(&BY_ID_ORDER, params![after, count_value(limit)]).await?.iter().map(profile_from).collect()
+}
+
+/// How many living profiles there are, or how many a search finds.
+pub(crate) async fn count(read: &Read<'_>, search: Option<&str>) -> Result<i64, DatabaseError> {
+    let row = match search {
+        None => read.row(&COUNT, params![]).await?,
+        Some(text) => read.row(&COUNT_SEARCH, params![pattern(text)]).await?,
+    };
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
+fn count_value(count: usize) -> Value {
+    Value::from(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// A `like` pattern that finds this text anywhere, its own wildcards taken literally.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for letter in text.to_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_in_a_search_are_literal() {
+        assert_eq!(pattern("50%_!"), "%50!%!_!!%");
+        assert_eq!(pattern("ZOË"), "%zoë%");
+    }
+}

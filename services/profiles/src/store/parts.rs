@@ -1,0 +1,137 @@
+//! The parts of a profile: address and preferences, read alone or with the profile in one statement.
+
+use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+use uuid::Uuid;
+
+use super::{PROFILE_WIDTH, profile_columns, profile_from};
+use crate::parts::{Address, FullProfile, Preferences, Theme};
+use crate::profile::{Profile, ProfileId};
+
+static FIND_FULL: Query = Query::point(
+    "profiles.find_full",
+    concat!(
+        "select ", profile_columns!(), ", a.profile_id, a.street, a.city, a.region, a.postal_code, a.country, \
+         f.profile_id, f.language, f.time_zone, f.theme, f.newsletter from profiles \
+         left join profile_addresses a on a.profile_id = id \
+         left join profile_preferences f on f.profile_id = id \
+         where id = $1 and deleted_at is null"
+    ),
+);
+
+static FIND_ADDRESS: Query = Query::point(
+    "profiles.find_address",
+    "select profile_id, street, city, region, postal_code, country from profile_addresses where profile_id = $1",
+);
+
+static FIND_PREFERENCES: Query = Query::point(
+    "profiles.find_preferences",
+    "select profile_id, language, time_zone, theme, newsletter from profile_preferences where profile_id = $1",
+);
+
+static PUT_ADDRESS: Query = Query::point(
+    "profiles.put_address",
+    "insert into profile_addresses (profile_id, street, city, region, postal_code, country) \
+     values ($1, $2, $3, $4, $5, $6) on conflict (profile_id) do update set street = excluded.street, \
+     city = excluded.city, region = excluded.region, postal_code = excluded.postal_code, country = excluded.country",
+);
+
+static PUT_PREFERENCES: Query = Query::point(
+    "profiles.put_preferences",
+    "insert into profile_preferences (profile_id, language, time_zone, theme, newsletter) \
+     values ($1, $2, $3, $4, $5) on conflict (profile_id) do update set language = excluded.language, \
+     time_zone = excluded.time_zone, theme = excluded.theme, newsletter = excluded.newsletter",
+);
+
+const ADDRESS_WIDTH: usize = 6;
+
+/// The profile and its parts, by one statement.
+pub(crate) async fn find_full(read: &Read<'_>, id: ProfileId) -> Result<Option<FullProfile>, DatabaseError> {
+    let Some(row) = read.row(&FIND_FULL, params![Uuid::from(id)]).await? else { return Ok(None) };
+    Ok(Some(FullProfile {
+        profile: profile_from(&row)?,
+        address: address_from(&row, PROFILE_WIDTH)?,
+        preferences: preferences_from(&row, PROFILE_WIDTH + ADDRESS_WIDTH)?,
+    }))
+}
+
+/// The address alone.
+pub(crate) async fn find_address(read: &Read<'_>, id: ProfileId) -> Result<Option<Address>, DatabaseError> {
+    let row = read.row(&FIND_ADDRESS, params![Uuid::from(id)]).await?;
+    row.map_or(Ok(None), |row| address_from(&row, 0))
+}
+
+/// The preferences alone.
+pub(crate) async fn find_preferences(read: &Read<'_>, id: ProfileId) -> Result<Option<Preferences>, DatabaseError> {
+    let row = read.row(&FIND_PREFERENCES, params![Uuid::from(id)]).await?;
+    row.map_or(Ok(None), |row| preferences_from(&row, 0))
+}
+
+/// The address of a locked profile.
+pub(crate) async fn locked_address(tx: &mut Transaction, profile: &Profile) -> Result<Option<Address>, DatabaseError> {
+    let row = tx.row(&FIND_ADDRESS, params![Uuid::from(profile.id)]).await?;
+    row.map_or(Ok(None), |row| address_from(&row, 0))
+}
+
+/// The preferences of a locked profile.
+pub(crate) async fn locked_preferences(
+    tx: &mut Transaction,
+    profile: &Profile,
+) -> Result<Option<Preferences>, DatabaseError> {
+    let row = tx.row(&FIND_PREFERENCES, params![Uuid::from(profile.id)]).await?;
+    row.map_or(Ok(None), |row| preferences_from(&row, 0))
+}
+
+/// Writes the address of a locked profile.
+pub(crate) async fn put_address(tx: &mut Transaction, profile: &Profile, part: &Address) -> Result<(), DatabaseError> {
+    let values = params![
+        Uuid::from(profile.id),
+        part.street.as_str(),
+        part.city.as_str(),
+        part.region.as_str(),
+        part.postal_code.as_str(),
+        part.country.as_str()
+    ];
+    tx.execute(&PUT_ADDRESS, values).await.map(drop)
+}
+
+/// Writes the preferences of a locked profile.
+pub(crate) async fn put_preferences(
+    tx: &mut Transaction,
+    profile: &Profile,
+    part: &Preferences,
+) -> Result<(), DatabaseError> {
+    let values = params![
+        Uuid::from(profile.id),
+        part.language.as_str(),
+        part.time_zone.as_str(),
+        part.theme.name(),
+        part.newsletter
+    ];
+    tx.execute(&PUT_PREFERENCES, values).await.map(drop)
+}
+
+/// Reads an address whose columns begin at `at`; the key column is null where a join found none.
+fn address_from(row: &Row, at: usize) -> Result<Option<Address>, DatabaseError> {
+    if row.get::<Option<Uuid>>(at)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Address {
+        street: row.get(at + 1)?,
+        city: row.get(at + 2)?,
+        region: row.get(at + 3)?,
+        postal_code: row.get(at + 4)?,
+        country: row.get(at + 5)?,
+    }))
+}
+
+fn preferences_from(row: &Row, at: usize) -> Result<Option<Preferences>, DatabaseError> {
+    if row.get::<Option<Uuid>>(at)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Preferences {
+        language: row.get(at + 1)?,
+        time_zone: row.get(at + 2)?,
+        theme: Theme::named(&row.get::<String>(at + 3)?).unwrap_or_default(),
+        newsletter: row.get(at + 4)?,
+    }))
+}

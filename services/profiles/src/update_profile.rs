@@ -1,0 +1,98 @@
+//! Changes one profile.
+
+use pando_database::Transaction;
+use pando_resilience::Call;
+use serde_json::{Map, Value};
+
+use crate::history::{Operation, difference};
+use crate::profile::{AttributeRules, Profile, ProfileDraft, ProfileId};
+use crate::store::StoredProfile;
+use crate::{ProfileError, Profiles, Written, store};
+
+/// Which versions of a profile the caller is ready to change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// Whatever version there is.
+    #[default]
+    Any,
+    /// One of these: anything else was changed behind the caller's back.
+    OneOf(Vec<i64>),
+}
+
+impl Profiles {
+    /// Lays the caller's fields over the profile: absent ones stay, `null` clears.
+    pub async fn update_profile(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        expected: &Expected,
+        fields: &Map<String, Value>,
+    ) -> Result<Written<Profile>, ProfileError> {
+        self.change_profile(call, id, expected, |current, rules| Ok(current.draft().merged(fields, rules)?)).await
+    }
+
+    /// Applies a change to the profile as it is now. While `change` decides, nobody else can change the profile.
+    pub async fn change_profile(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        expected: &Expected,
+        change: impl FnOnce(&Profile, &AttributeRules) -> Result<ProfileDraft, ProfileError>,
+    ) -> Result<Written<Profile>, ProfileError> {
+        let (mut tx, stored) = self.lock_living(call, id, expected).await?;
+        let current = &stored.profile;
+        let draft = change(current, &self.0.rules)?;
+        let changed = draft != current.draft();
+        // A change that changes nothing is no new version: repeating a request is harmless.
+        let profile = if changed { current.followed_by(draft, self.0.clock.now()) } else { current.clone() };
+        if changed {
+            store::update(&mut tx, &profile).await?;
+            let fields = difference(&current.draft().document(), &profile.draft().document());
+            store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields).await?;
+        }
+        let token = tx.commit().await?;
+        Ok(Written { value: profile, token })
+    }
+
+    /// Opens a transaction that holds a living profile at a version the caller expects.
+    pub(crate) async fn lock_living(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        expected: &Expected,
+    ) -> Result<(Transaction, StoredProfile), ProfileError> {
+        let mut tx = self.0.database.transaction(call).await?;
+        match store::lock(&mut tx, id).await? {
+            Some(stored) if stored.deleted_at.is_none() => {
+                expected.check(&stored.profile)?;
+                Ok((tx, stored))
+            }
+            _ => Err(ProfileError::NotFound),
+        }
+    }
+}
+
+impl Expected {
+    /// Whether the profile is at a version the caller expects.
+    pub(crate) fn check(&self, current: &Profile) -> Result<(), ProfileError> {
+        match self {
+            Self::OneOf(versions) if !versions.contains(&current.version) => {
+                Err(ProfileError::VersionMismatch { current: current.version })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Profile {
+    /// The next version of this profile, with these fields.
+    pub(crate) fn followed_by(&self, draft: ProfileDraft, now: pando_clock::Timestamp) -> Self {
+        let ProfileDraft { name, email, bio, image_urls, attributes } = draft;
+        Self { name, email, bio, image_urls, attributes, ..self.touched(now) }
+    }
+
+    /// The next version of this profile, otherwise as it was. Time never runs backwards within a profile.
+    pub(crate) fn touched(&self, now: pando_clock::Timestamp) -> Self {
+        Self { version: self.version + 1, updated_at: now.max(self.updated_at), ..self.clone() }
+    }
+}

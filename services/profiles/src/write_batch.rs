@@ -1,0 +1,277 @@
+//! Creates and updates many profiles in one transaction; each item gets its own answer.
+
+use std::collections::{HashMap, HashSet};
+
+use pando_database::Transaction;
+use pando_http::FieldError;
+use pando_resilience::Call;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::history::{Operation, difference};
+use crate::import_profiles::Import;
+use crate::profile::{Profile, ProfileDraft, ProfileId};
+use crate::store::StoredProfile;
+use crate::violations::Violations;
+use crate::{ProfileError, Profiles, Written, store};
+
+/// Most items of one batch.
+pub const BATCH_ITEMS_MAX: usize = 1000;
+
+/// How often a batch is tried anew when somebody takes one of its e-mail addresses between the look and the write.
+const ATTEMPTS_MAX: usize = 3;
+
+/// The fields of one item, or why they could not be read.
+pub type Item = Result<Map<String, Value>, Violations>;
+
+/// What became of one item.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ItemOutcome {
+    /// What was done.
+    pub status: ItemStatus,
+    /// The profile that was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    pub id: Option<ProfileId>,
+    /// Its version now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+    /// Why nothing was written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// What was done with one item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemStatus {
+    /// A profile was made: the item had no id, or one nobody has.
+    Created,
+    /// The profile of the item's id was changed, or was so already.
+    Updated,
+    /// The e-mail address or the id is taken; nothing was written.
+    Conflict,
+    /// The item is not valid; nothing was written.
+    Invalid,
+}
+
+impl Profiles {
+    /// Writes a batch: an item without an id, or with an unknown one, makes a profile; a known id changes that profile.
+    pub async fn write_batch(&self, call: &Call, items: &[Item]) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
+        for _ in 1..ATTEMPTS_MAX {
+            match self.try_batch(call, items, None, true).await {
+                Err(ProfileError::EmailTaken) => {}
+                done => return done,
+            }
+        }
+        self.try_batch(call, items, None, true).await
+    }
+
+    /// Writes a batch of an import, together with how far the import has come; or, not `keep`, only finds out what would happen.
+    pub(crate) async fn write_import_batch(
+        &self,
+        call: &Call,
+        items: &[Item],
+        import: &mut Import,
+        keep: bool,
+    ) -> Result<(), ProfileError> {
+        let mut attempt = 1;
+        loop {
+            // A copy each time: an attempt that failed must leave no count behind.
+            let mut progress = import.clone();
+            match self.try_batch(call, items, Some(&mut progress), keep).await {
+                Err(ProfileError::EmailTaken) if attempt < ATTEMPTS_MAX => attempt += 1,
+                Err(error) => return Err(error),
+                Ok(_) => {
+                    *import = progress;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn try_batch(
+        &self,
+        call: &Call,
+        items: &[Item],
+        import: Option<&mut Import>,
+        keep: bool,
+    ) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
+        let mut tx = self.0.database.transaction(call).await?;
+        let mut batch = Batch::new(self, items);
+        batch.plan(&mut tx).await?;
+        batch.update(&mut tx, call).await?;
+        batch.create(&mut tx, call).await?;
+        let outcomes = batch.outcomes();
+        if let Some(import) = import {
+            let done_before = import.records_done;
+            import.count(&outcomes, self.0.clock.now());
+            if keep && !store::imports::advance(&mut tx, import, done_before).await? {
+                return Err(ProfileError::ImportBusy);
+            }
+        }
+        if keep {
+            let token = tx.commit().await?;
+            return Ok(Written { value: outcomes, token });
+        }
+        let token = self.0.database.current_token();
+        tx.rollback().await?;
+        Ok(Written { value: outcomes, token })
+    }
+}
+
+/// A batch on its way: each item is planned as a creation or an update, or already has its outcome.
+struct Batch<'a> {
+    profiles: &'a Profiles,
+    items: &'a [Item],
+    outcomes: Vec<Option<ItemOutcome>>,
+    creations: Vec<(usize, Profile)>,
+    updates: Vec<(usize, StoredProfile, ProfileDraft)>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(profiles: &'a Profiles, items: &'a [Item]) -> Self {
+        Self { profiles, items, outcomes: vec![None; items.len()], creations: Vec::new(), updates: Vec::new() }
+    }
+
+    fn refuse(&mut self, index: usize, status: ItemStatus, violations: &Violations) {
+        let errors = violations.iter().cloned().collect();
+        self.outcomes[index] = Some(ItemOutcome { status, id: None, version: None, errors });
+    }
+
+    fn conflict(&mut self, index: usize, field: &str, message: &str) {
+        self.refuse(index, ItemStatus::Conflict, &Violations::one(field, "conflict", message));
+    }
+
+    /// Decides what each item is, reading what it needs in two statements.
+    async fn plan(&mut self, tx: &mut Transaction) -> Result<(), ProfileError> {
+        let ids: Vec<Option<Result<Uuid, Violations>>> = self.items.iter().map(item_id).collect();
+        let mut known: Vec<Uuid> = ids.iter().flatten().flatten().copied().collect();
+        known.sort_unstable();
+        known.dedup();
+        let mut stored: HashMap<ProfileId, StoredProfile> = HashMap::new();
+        if !known.is_empty() {
+            let locked = store::lock_many(tx, known).await?;
+            stored.extend(locked.into_iter().map(|one| (one.profile.id, one)));
+        }
+        let mut ids_seen = HashSet::new();
+        let mut emails_seen = HashSet::new();
+        for (index, (item, id)) in self.items.iter().zip(ids).enumerate() {
+            let fields = match (item, &id) {
+                (Err(violations), _) | (_, Some(Err(violations))) => {
+                    self.refuse(index, ItemStatus::Invalid, violations);
+                    continue;
+                }
+                (Ok(fields), _) => fields,
+            };
+            let id = id.and_then(Result::ok).map(ProfileId::from);
+            if id.is_some_and(|id| !ids_seen.insert(id)) {
+                self.conflict(index, "id", "stands in this batch already");
+                continue;
+            }
+            self.plan_item(index, fields, id, id.and_then(|id| stored.remove(&id)), &mut emails_seen);
+        }
+        Ok(())
+    }
+
+    fn plan_item(
+        &mut self,
+        index: usize,
+        fields: &Map<String, Value>,
+        id: Option<ProfileId>,
+        stored: Option<StoredProfile>,
+        emails_seen: &mut HashSet<String>,
+    ) {
+        let inner = &self.profiles.0;
+        let draft = match &stored {
+            Some(StoredProfile { deleted_at: Some(_), .. }) => {
+                return self.conflict(index, "id", "names a deleted profile: restore it first");
+            }
+            Some(stored) => stored.profile.draft().merged(fields, &inner.rules),
+            None => ProfileDraft::parse(fields, &inner.rules),
+        };
+        let draft = match draft {
+            Ok(draft) => draft,
+            Err(violations) => return self.refuse(index, ItemStatus::Invalid, &violations),
+        };
+        if !emails_seen.insert(draft.email.key()) {
+            return self.conflict(index, "email", "stands in this batch already");
+        }
+        match stored {
+            Some(stored) => self.updates.push((index, stored, draft)),
+            None => {
+                let id = id.unwrap_or_else(|| inner.clock.fresh_id().into());
+                self.creations.push((index, draft.born(id, &inner.clock)));
+            }
+        }
+    }
+
+    async fn update(&mut self, tx: &mut Transaction, call: &Call) -> Result<(), ProfileError> {
+        let updates = std::mem::take(&mut self.updates);
+        let moved = updates.iter().map(|(_, stored, draft)| (stored.profile.email.key(), draft.email.key()));
+        let new_keys: Vec<String> = moved.filter(|(old, new)| old != new).map(|(_, new)| new).collect();
+        let taken: HashSet<String> = if new_keys.is_empty() {
+            HashSet::new()
+        } else {
+            store::emails_in_use(tx, new_keys).await?.into_iter().collect()
+        };
+        for (index, stored, draft) in updates {
+            let current = &stored.profile;
+            let key = draft.email.key();
+            if key != current.email.key() && taken.contains(&key) {
+                self.conflict(index, "email", "is taken by another profile");
+                continue;
+            }
+            let mut version = current.version;
+            if draft != current.draft() {
+                let next = current.followed_by(draft, self.profiles.0.clock.now());
+                let fields = difference(&current.draft().document(), &next.draft().document());
+                store::update(tx, &next).await?;
+                store::changes::record(tx, &stored, &next, Operation::Updated, &call.actor, fields).await?;
+                version = next.version;
+            }
+            self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Updated, current.id, version));
+        }
+        Ok(())
+    }
+
+    async fn create(&mut self, tx: &mut Transaction, call: &Call) -> Result<(), ProfileError> {
+        let (indexes, profiles): (Vec<usize>, Vec<Profile>) = std::mem::take(&mut self.creations).into_iter().unzip();
+        if profiles.is_empty() {
+            return Ok(());
+        }
+        let made: HashSet<ProfileId> = store::insert_many(tx, &profiles, &call.actor).await?.into_iter().collect();
+        for (index, profile) in indexes.into_iter().zip(profiles) {
+            if made.contains(&profile.id) {
+                self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Created, profile.id, 1));
+            } else {
+                self.conflict(index, "email", "is taken by another profile");
+            }
+        }
+        Ok(())
+    }
+
+    fn outcomes(self) -> Vec<ItemOutcome> {
+        self.outcomes.into_iter().map(|outcome| outcome.expect("every item was refused or written")).collect()
+    }
+}
+
+impl ItemOutcome {
+    fn written(status: ItemStatus, id: ProfileId, version: i64) -> Self {
+        Self { status, id: Some(id), version: Some(version), errors: Vec::new() }
+    }
+}
+
+/// The id an item names, if it names one.
+fn item_id(item: &Item) -> Option<Result<Uuid, Violations>> {
+    match item.as_ref().ok()?.get("id")? {
+        Value::Null => None,
+        Value::String(text) => match ProfileId::parse(text) {
+            Some(id) => Some(Ok(id.into())),
+            None => Some(Err(Violations::one("id", "value", "must be a UUID"))),
+        },
+        _ => Some(Err(Violations::one("id", "type", "must be a string"))),
+    }
+}
