@@ -1,0 +1,105 @@
+//! One line per request, as far as it is worth one.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use http::HeaderName;
+use http::response::Parts;
+
+use crate::AccessLogOptions;
+use crate::routes::MethodIndex;
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("x-cache");
+
+/// Decides which requests are logged and writes their lines under the target `access`.
+pub(crate) struct AccessLog {
+    options: AccessLogOptions,
+    slow: Duration,
+    started: Instant,
+    /// The second (upper half) and how many reads it saw (lower half).
+    seen: AtomicU64,
+}
+
+/// What one line says.
+pub(crate) struct Line<'a> {
+    pub(crate) request_id: &'a str,
+    pub(crate) method: MethodIndex,
+    pub(crate) template: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) parts: &'a Parts,
+    pub(crate) took: Duration,
+    /// None for streamed answers.
+    pub(crate) bytes: Option<u64>,
+    pub(crate) client: IpAddr,
+}
+
+impl AccessLog {
+    pub(crate) fn new(options: &AccessLogOptions) -> Self {
+        Self {
+            options: options.clone(),
+            slow: Duration::from_millis(options.slow_ms),
+            started: Instant::now(),
+            seen: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn write(&self, line: &Line<'_>) {
+        // Asked first: with the log off nothing else is paid for.
+        if !tracing::enabled!(target: "access", tracing::Level::INFO) {
+            return;
+        }
+        let status = line.parts.status.as_u16();
+        let ordinary = line.method.is_read() && status < 400 && line.took < self.slow;
+        if ordinary && !self.sampled(self.started.elapsed().as_secs()) {
+            return;
+        }
+        let cache = line.parts.headers.get(CACHE_STATUS).and_then(|value| value.to_str().ok());
+        tracing::info!(
+            target: "access",
+            { request.id = line.request_id,
+            http.method = line.method.name(),
+            http.route = line.template,
+            http.path = line.path,
+            http.status = status,
+            ms = line.took.as_secs_f64() * 1_000.0,
+            bytes = line.bytes,
+            client = %line.client,
+            cache },
+            "request"
+        );
+    }
+
+    /// Whether the next ordinary read of this second is logged.
+    fn sampled(&self, second: u64) -> bool {
+        let second = second & 0xffff_ffff;
+        let seen = self.seen.load(Ordering::Relaxed);
+        let count = if seen >> 32 == second {
+            self.seen.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff
+        } else {
+            // Two threads may both start the second: one line more or less is no harm.
+            self.seen.store(second << 32 | 1, Ordering::Relaxed);
+            0
+        };
+        let (first, one_in) = (self.options.reads_per_second, self.options.sample_one_in);
+        count < first || (one_in > 0 && (count - first).is_multiple_of(one_in))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_are_sampled_past_the_first_of_each_second() {
+        let options =
+            AccessLogOptions { reads_per_second: 10, sample_one_in: 100, ..AccessLogOptions::default() };
+        let log = AccessLog::new(&options);
+        for second in 0..3 {
+            let logged = (0..1_010).filter(|_| log.sampled(second)).count();
+            assert_eq!(logged, 20, "10 and then every hundredth of 1000");
+        }
+        let none = AccessLog::new(&AccessLogOptions { reads_per_second: 0, sample_one_in: 0, ..options });
+        assert!(!(0..100).any(|_| none.sampled(0)));
+    }
+}

@@ -1,0 +1,124 @@
+//! What a server serves: the routes of each service, their limits, and what they depend on.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use utoipa_axum::router::OpenApiRouter;
+
+/// Everything a server serves. `/health`, `/metrics`, `/openapi.json` and `/docs` are added to it.
+#[derive(Clone, Default)]
+pub struct App {
+    /// The title of the OpenAPI document.
+    pub title: String,
+    /// The version of the OpenAPI document and of `/health`.
+    pub version: String,
+    /// The services, each with its routes.
+    pub services: Vec<ServiceRoutes>,
+    /// What `/health` and `/health/ready` ask.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// The routes of one service.
+#[derive(Clone)]
+pub struct ServiceRoutes {
+    /// The `service` label of the metrics.
+    pub name: &'static str,
+    /// Router and document in one: a route that is not documented is not served.
+    pub routes: OpenApiRouter,
+    /// Routes that need other limits than the server's.
+    pub limits: Vec<RouteLimits>,
+}
+
+/// Limits of one route where they differ from [`crate::HttpOptions`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteLimits {
+    /// The path as the route has it: `/api/v1/profiles/{id}/images`.
+    pub path: &'static str,
+    /// Size of the body, for uploads.
+    pub body_bytes_max: Option<u64>,
+    /// Time for one request.
+    pub deadline_ms: Option<u64>,
+    /// For streamed bodies: the longest pause between two pieces (408 past it). Unless `deadline_ms` is set as well,
+    /// it replaces the deadline: a large import takes as long as it keeps flowing.
+    pub body_idle_ms: Option<u64>,
+}
+
+/// Something the server needs, and how to ask whether it is there.
+#[derive(Clone)]
+pub struct Dependency {
+    pub(crate) name: &'static str,
+    pub(crate) timeout: Duration,
+    pub(crate) probe: Probe,
+}
+
+type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), ProbeError>> + Send>> + Send + Sync>;
+type ProbeError = Box<dyn std::error::Error + Send + Sync>;
+
+impl App {
+    /// An app without services yet.
+    pub fn new(title: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { title: title.into(), version: version.into(), ..Self::default() }
+    }
+
+    /// Adds the routes of a service.
+    #[must_use]
+    pub fn service(mut self, name: &'static str, routes: OpenApiRouter, limits: Vec<RouteLimits>) -> Self {
+        self.services.push(ServiceRoutes { name, routes, limits });
+        self
+    }
+
+    /// Adds something the server needs.
+    #[must_use]
+    pub fn dependency(mut self, dependency: Dependency) -> Self {
+        self.dependencies.push(dependency);
+        self
+    }
+}
+
+impl Dependency {
+    /// Asks `probe` on each health request and gives it `timeout`. The error is logged, callers see that it failed.
+    pub fn new<P, F, E>(name: &'static str, timeout: Duration, probe: P) -> Self
+    where
+        P: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<ProbeError>,
+    {
+        let probe: Probe = Arc::new(move || {
+            let asked = probe();
+            Box::pin(async move { asked.await.map_err(Into::into) })
+        });
+        Self { name, timeout, probe }
+    }
+}
+
+impl fmt::Debug for Dependency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dependency")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServiceRoutes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths: Vec<&String> = self.routes.get_openapi().paths.paths.keys().collect();
+        f.debug_struct("ServiceRoutes")
+            .field("name", &self.name)
+            .field("paths", &paths)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("title", &self.title)
+            .field("services", &self.services)
+            .field("dependencies", &self.dependencies)
+            .finish_non_exhaustive()
+    }
+}

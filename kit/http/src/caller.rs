@@ -1,0 +1,51 @@
+//! Who asks, as the edge worked it out before the handler ran.
+
+use std::net::IpAddr;
+
+use axum::extract::FromRequestParts;
+use http::HeaderName;
+use http::request::Parts;
+use pando_resilience::Call;
+
+use crate::Problem;
+
+/// The header that carries a consistency token: writes answer with it, reads send it back to see their own write.
+pub const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("x-consistency-token");
+
+/// The header that names a request, in and out.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The request as one [`Call`]: deadline, request id, actor and consistency token. An extractor.
+#[derive(Clone, Debug)]
+pub struct Caller(pub Call);
+
+/// The address of the client: the peer's, or what a trusted proxy says. An extractor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+/// What the edge leaves in the request's extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestContext {
+    pub(crate) call: Call,
+    pub(crate) client: IpAddr,
+}
+
+fn context(parts: &Parts) -> Result<&RequestContext, Problem> {
+    parts.extensions.get().ok_or_else(|| Problem::internal("the request did not come through the edge"))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        context(parts).map(|context| Self(context.call.clone()))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        context(parts).map(|context| Self(context.client))
+    }
+}

@@ -1,0 +1,119 @@
+//! Compression, on the side: only requests that ask for it go through it.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderMap, Request, header};
+use http_body::Body as HttpBody;
+use tower::Service as _;
+use tower_http::CompressionLevel;
+use tower_http::compression::Compression;
+use tower_http::compression::predicate::Predicate;
+
+/// Put into an answer's extensions to have it compressed though its size is unknown: streams otherwise are not.
+#[derive(Clone, Copy, Debug)]
+pub struct CompressStream;
+
+/// The router behind compression.
+pub(crate) type Compressed = Compression<axum::Router, WorthIt>;
+
+/// Which answers are worth the work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WorthIt {
+    bytes_min: u64,
+}
+
+pub(crate) fn compress(router: axum::Router, bytes_min: u64) -> Compressed {
+    // The fastest level: on text it takes most of what the best one takes, for a fraction of the time.
+    Compression::new(router).quality(CompressionLevel::Fastest).compress_when(WorthIt { bytes_min })
+}
+
+/// One request through the compressing router.
+pub(crate) async fn compressed(service: &mut Compressed, request: Request<Body>) -> Response {
+    match service.call(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
+    }
+}
+
+/// Whether the caller names an encoding we write.
+pub(crate) fn accepts_compression(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT_ENCODING).iter().any(|value| {
+        let value = value.as_bytes();
+        value.windows(2).any(|word| word.eq_ignore_ascii_case(b"br"))
+            || value
+                .windows(4)
+                .any(|word| word.eq_ignore_ascii_case(b"gzip") || word.eq_ignore_ascii_case(b"zstd"))
+    })
+}
+
+/// Whether another caller could get this answer in another encoding.
+pub(crate) fn varies(headers: &HeaderMap, body: &Body, bytes_min: u64) -> bool {
+    body.size_hint().exact().is_some_and(|bytes| bytes >= bytes_min)
+        && !headers.contains_key(header::VARY)
+        && is_text(headers)
+}
+
+impl Predicate for WorthIt {
+    fn should_compress<B: HttpBody>(&self, response: &http::Response<B>) -> bool {
+        let large = match response.body().size_hint().exact() {
+            Some(bytes) => bytes >= self.bytes_min,
+            None => response.extensions().get::<CompressStream>().is_some(),
+        };
+        large && is_text(response.headers())
+    }
+}
+
+/// Media that is not packed already.
+fn is_text(headers: &HeaderMap) -> bool {
+    let Some(media) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let media = media.split(';').next().unwrap_or_default().trim();
+    media.starts_with("text/")
+        || media.ends_with("+json")
+        || media.ends_with("+xml")
+        || matches!(
+            media,
+            "application/json" | "application/x-ndjson" | "application/javascript" | "application/xml"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_named_encoding_counts() {
+        for (value, accepts) in [
+            ("gzip", true),
+            ("GZIP;q=1.0, identity", true),
+            ("deflate, br", true),
+            ("zstd", true),
+            ("identity", false),
+            ("*", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, value.parse().unwrap());
+            assert_eq!(accepts_compression(&headers), accepts, "{value}");
+        }
+        assert!(!accepts_compression(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn small_packed_and_streamed_answers_stay_as_they_are() {
+        let worth = WorthIt { bytes_min: 10 };
+        let answer = |media: &str, body: Body| {
+            Response::builder().header(header::CONTENT_TYPE, media).body(body).unwrap()
+        };
+        assert!(worth.should_compress(&answer("application/json; charset=utf-8", Body::from("0123456789"))));
+        assert!(!worth.should_compress(&answer("application/json", Body::from("012345678"))));
+        assert!(!worth.should_compress(&answer("image/png", Body::from("0123456789"))));
+        let stream =
+            || Body::from_stream(futures_util::stream::iter([Ok::<_, std::io::Error>("0123456789")]));
+        let mut streamed = answer("text/csv", stream());
+        assert!(!worth.should_compress(&streamed));
+        streamed.extensions_mut().insert(CompressStream);
+        assert!(worth.should_compress(&streamed));
+    }
+}

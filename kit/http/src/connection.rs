@@ -1,0 +1,234 @@
+//! One connection: what it is doing, how long, and how it ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::task::{Context, Poll};
+
+use futures_util::task::AtomicWaker;
+use pando_telemetry::Gauge;
+
+/// What a connection is doing, as the sweeper sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// No byte has come yet.
+    Fresh,
+    /// The head of a request is arriving.
+    Head,
+    /// A request is being answered.
+    Busy,
+    /// The client does not take the bytes of an answer.
+    Stalled,
+    /// Between requests.
+    Idle,
+    /// The last answer is written; what the client still sends is thrown away.
+    Lingering,
+}
+
+/// What the sweeper tells a connection to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Finish what is begun, then close.
+    Close,
+    /// Say that the head took too long, then close.
+    HeadTimedOut,
+    /// Close now.
+    Abort,
+}
+
+/// What is shared between a connection's task, its requests and the sweeper. No clock is read on the way of a
+/// request: each step only sets a flag, and the sweeper times how long nothing changed.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) peer: SocketAddr,
+    active: Gauge,
+    requests: AtomicU32,
+    in_flight: AtomicU32,
+    reading_head: AtomicBool,
+    stalled: AtomicBool,
+    lingering: AtomicBool,
+    linger: AtomicBool,
+    http2: AtomicBool,
+    order: AtomicU8,
+    task: AtomicWaker,
+}
+
+impl Connection {
+    pub(crate) fn new(peer: SocketAddr, active: Gauge) -> Self {
+        Self {
+            peer,
+            active,
+            requests: AtomicU32::new(0),
+            in_flight: AtomicU32::new(0),
+            reading_head: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
+            lingering: AtomicBool::new(false),
+            linger: AtomicBool::new(false),
+            http2: AtomicBool::new(false),
+            order: AtomicU8::new(0),
+            task: AtomicWaker::new(),
+        }
+    }
+
+    /// A request begins; it ends when the guard is dropped, with the last byte of its answer.
+    pub(crate) fn begin(self: &Arc<Self>) -> Busy {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.reading_head.store(false, Ordering::Relaxed);
+        self.active.inc();
+        Busy(self.clone())
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        if self.lingering.load(Ordering::Relaxed) {
+            Phase::Lingering
+        } else if self.stalled.load(Ordering::Relaxed) {
+            Phase::Stalled
+        } else if self.in_flight.load(Ordering::Relaxed) > 0 {
+            Phase::Busy
+        } else if self.reading_head.load(Ordering::Relaxed) {
+            Phase::Head
+        } else if self.requests.load(Ordering::Relaxed) == 0 {
+            Phase::Fresh
+        } else {
+            Phase::Idle
+        }
+    }
+
+    /// Changes with every request, so that two idle times are not taken for one.
+    pub(crate) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// How many requests are being answered.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_http2(&self) -> bool {
+        self.http2.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_http2(&self) {
+        self.http2.store(true, Ordering::Relaxed);
+    }
+
+    /// Bytes came in. Between two requests of HTTP/1.1 they are the next head; HTTP/2 may be a mere ping.
+    pub(crate) fn bytes_came(&self) {
+        if self.in_flight.load(Ordering::Relaxed) == 0 && !self.is_http2() {
+            self.reading_head.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn set_stalled(&self, stalled: bool) {
+        // Read first: a store would take the cache line from the other core on every write.
+        if self.stalled.load(Ordering::Relaxed) != stalled {
+            self.stalled.store(stalled, Ordering::Relaxed);
+        }
+    }
+
+    /// The client may still be sending when the connection closes: read it away, or the reset that follows
+    /// destroys the answer before the client has read it.
+    pub(crate) fn linger_at_close(&self) {
+        self.linger.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn must_linger(&self) -> bool {
+        self.linger.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_lingering(&self) {
+        self.lingering.store(true, Ordering::Relaxed);
+    }
+
+    /// Called by the sweeper. A stronger order replaces a weaker one.
+    pub(crate) fn order(&self, order: Order) {
+        let number = match order {
+            Order::Close => 1,
+            Order::HeadTimedOut => 2,
+            Order::Abort => 3,
+        };
+        if self.order.fetch_max(number, Ordering::AcqRel) < number {
+            self.task.wake();
+        }
+    }
+
+    /// Called by the connection's task once, before it first looks for orders.
+    pub(crate) fn listen_for_orders(&self, cx: &Context<'_>) {
+        self.task.register(cx.waker());
+    }
+
+    /// The order given, if any.
+    pub(crate) fn ordered(&self) -> Option<Order> {
+        match self.order.load(Ordering::Acquire) {
+            0 => None,
+            1 => Some(Order::Close),
+            2 => Some(Order::HeadTimedOut),
+            _ => Some(Order::Abort),
+        }
+    }
+}
+
+/// A request in flight.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Connection>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.active.dec();
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Polls until done or until the sweeper ends it. `poll` is told once, by its second argument, to begin closing.
+pub(crate) async fn until_ordered<F, T>(connection: &Connection, mut poll: F) -> Result<T, Order>
+where
+    F: FnMut(&mut Context<'_>, bool) -> Poll<T>,
+{
+    let mut listening = false;
+    let mut closing = false;
+    std::future::poll_fn(move |cx| {
+        if !listening {
+            connection.listen_for_orders(cx);
+            listening = true;
+        }
+        loop {
+            if let Poll::Ready(done) = poll(cx, false) {
+                return Poll::Ready(Ok(done));
+            }
+            match connection.ordered() {
+                Some(Order::Close) if !closing => {
+                    closing = true;
+                    if let Poll::Ready(done) = poll(cx, true) {
+                        return Poll::Ready(Ok(done));
+                    }
+                }
+                None | Some(Order::Close) => return Poll::Pending,
+                Some(order) => return Poll::Ready(Err(order)),
+            }
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_tells_what_it_is_doing() {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let connection = Arc::new(Connection::new(peer, Gauge::default()));
+        assert_eq!(connection.phase(), Phase::Fresh);
+        connection.bytes_came();
+        assert_eq!(connection.phase(), Phase::Head);
+        let busy = connection.begin();
+        connection.bytes_came();
+        assert_eq!(connection.phase(), Phase::Busy);
+        drop(busy);
+        assert_eq!(connection.phase(), Phase::Idle);
+        connection.order(Order::Abort);
+        connection.order(Order::Close);
+        assert_eq!(connection.ordered(), Some(Order::Abort));
+    }
+}

@@ -1,0 +1,435 @@
+//! The edge: one flat function every request passes, read top to bottom.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::response::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use pando_clock::Clock;
+use pando_resilience::{Call, Deadline};
+use pando_telemetry::Gauge;
+use tower::Service as _;
+
+use crate::access_log::{AccessLog, Line};
+use crate::body::{BoundedBody, body_too_slow};
+use crate::caller::{CONSISTENCY_TOKEN, REQUEST_ID, RequestContext};
+use crate::compression::{Compressed, accepts_compression, compressed, varies};
+use crate::connection::{Busy, Connection};
+use crate::proxies::TrustedProxies;
+use crate::routes::{MethodIndex, RouteEntry, RouteTable};
+use crate::{Code, HttpOptions, Problem};
+
+const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("request-timeout");
+const POD_NAME: HeaderName = HeaderName::from_static("x-pod-name");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+/// A consistency token longer than this is not one of ours.
+const CONSISTENCY_BYTES_MAX: usize = 256;
+
+/// What every request needs; one per server.
+pub(crate) struct Edge {
+    pub(crate) routes: RouteTable,
+    pub(crate) router: axum::Router,
+    pub(crate) compressed: Option<Compressed>,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) access_log: AccessLog,
+    pub(crate) clock: Clock,
+    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) active: Gauge,
+    pub(crate) anonymous: Arc<str>,
+    pub(crate) pod_name: Option<HeaderValue>,
+    pub(crate) uri_bytes_max: usize,
+    pub(crate) compress_bytes_min: u64,
+}
+
+impl Edge {
+    pub(crate) fn pod_name(options: &HttpOptions) -> Option<HeaderValue> {
+        options.pod_name.as_deref().filter(|name| !name.is_empty()).and_then(|name| name.parse().ok())
+    }
+
+    /// A whole HTTP/1.1 answer to a request that never became one; the connection closes after it.
+    pub(crate) fn protocol_answer(&self, status: StatusCode) -> Vec<u8> {
+        let detail = match status {
+            StatusCode::REQUEST_TIMEOUT => "the head of the request did not arrive in time",
+            StatusCode::URI_TOO_LONG => "the path and query are too long",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the headers are too many or too large",
+            _ => "the request is not valid HTTP",
+        };
+        let (request_id, _) = fresh_request_id(&self.clock);
+        let problem = Problem::from_status(status, detail);
+        let body = problem.body(Some(&request_id), None);
+        let route = self.routes.unknown();
+        route.record(MethodIndex::OTHER, status, Duration::ZERO);
+        route.record_error(MethodIndex::OTHER, problem.code());
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+             cache-control: no-store\r\nx-content-type-options: nosniff\r\nx-request-id: {request_id}\r\n\
+             connection: close\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), &body].concat()
+    }
+}
+
+/// What is known of a request before its handler runs.
+struct Admitted {
+    request_id: Arc<str>,
+    request_id_header: HeaderValue,
+    client: IpAddr,
+    deadline: Deadline,
+    budget: Duration,
+}
+
+/// One request from its head to its answer's head.
+pub(crate) async fn handle(
+    edge: Arc<Edge>,
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<EdgeBody>, Infallible> {
+    let busy = connection.begin();
+    let version = request.version();
+    let method = MethodIndex::of(request.method());
+    let uri = request.uri().clone();
+    let route = edge.routes.find(uri.path());
+    let entry = route.unwrap_or_else(|| edge.routes.unknown());
+
+    // Request id, client identity, deadline.
+    let admitted = identify(&edge, &connection, entry, request.headers());
+    // Load shedding, the rate limit and authentication belong here, in this order.
+
+    // Route and body limit, then the handler under the deadline.
+    let response = match admit(&edge, route, method, &request) {
+        Ok(route) => run(&edge, &connection, route, &admitted, request).await,
+        Err(refused) => {
+            if !request.body().is_end_stream() {
+                connection.linger_at_close();
+            }
+            refused.into_response()
+        }
+    };
+
+    // Problem body, headers, access log and metrics.
+    let (mut parts, body) = response.into_parts();
+    let body = if parts.status.as_u16() >= 400 {
+        explain(&mut parts, body, entry, method, &admitted, uri.path()).await
+    } else {
+        body
+    };
+    finish_headers(&edge, &mut parts, &body, &admitted, version);
+    let took = admitted.budget.saturating_sub(admitted.deadline.remaining());
+    entry.record(method, parts.status, took);
+    edge.access_log.write(&Line {
+        request_id: &admitted.request_id,
+        method,
+        template: &entry.template,
+        path: uri.path(),
+        parts: &parts,
+        took,
+        bytes: body.size_hint().exact(),
+        client: admitted.client,
+    });
+    Ok(Response::from_parts(parts, EdgeBody { inner: body, _busy: busy }))
+}
+
+/// Names the request, its client and its deadline.
+fn identify(edge: &Edge, connection: &Connection, route: &RouteEntry, headers: &HeaderMap) -> Admitted {
+    let (request_id, request_id_header) = match headers.get(REQUEST_ID).and_then(own_request_id) {
+        Some((text, value)) => (text.into(), value.clone()),
+        None => fresh_request_id(&edge.clock),
+    };
+    let client = edge.proxies.client(connection.peer.ip(), headers);
+    let asked = headers.get(REQUEST_TIMEOUT).and_then(|value| request_timeout(value.to_str().ok()?));
+    let budget = asked.map_or(route.deadline, |asked| asked.min(route.deadline));
+    Admitted { request_id, request_id_header, client, deadline: Deadline::after(budget), budget }
+}
+
+/// Whether the request may reach a handler; a refusal carries its whole answer.
+fn admit<'r>(
+    edge: &Edge,
+    route: Option<&'r RouteEntry>,
+    method: MethodIndex,
+    request: &Request<Incoming>,
+) -> Result<&'r RouteEntry, Response> {
+    let refuse = |problem: Problem| Err(problem.into_response());
+    if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > edge.uri_bytes_max) {
+        return refuse(Problem::new(
+            Code::UriTooLong,
+            format!("at most {} bytes are taken", edge.uri_bytes_max),
+        ));
+    }
+    let Some(route) = route else {
+        return refuse(Problem::new(Code::NotFound, "no such route"));
+    };
+    if !route.allows(method) {
+        if request.method() == Method::OPTIONS {
+            return Err((StatusCode::NO_CONTENT, [(header::ALLOW, route.allow.clone())]).into_response());
+        }
+        let problem =
+            Problem::new(Code::MethodNotAllowed, format!("this route takes {}", show(&route.allow)));
+        return refuse(problem.with_header(header::ALLOW, route.allow.clone()));
+    }
+    let body = request.body();
+    if !body.is_end_stream() {
+        if body.size_hint().lower() > route.body_bytes_max {
+            let detail = format!("this route takes bodies of at most {} bytes", route.body_bytes_max);
+            return refuse(Problem::new(Code::TooLarge, detail));
+        }
+        // An encoded body is a few bytes that claim to be many.
+        let encoding = request.headers().get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return refuse(Problem::new(Code::UnsupportedMedia, "send the body without a Content-Encoding"));
+        }
+    }
+    Ok(route)
+}
+
+/// The handler, under its deadline; a panic in it becomes an answer.
+async fn run(
+    edge: &Edge,
+    connection: &Arc<Connection>,
+    route: &RouteEntry,
+    admitted: &Admitted,
+    request: Request<Incoming>,
+) -> Response {
+    let compress = match &edge.compressed {
+        Some(service) if accepts_compression(request.headers()) => Some(service.clone()),
+        _ => None,
+    };
+    let (request, waiting) = prepare(edge, connection, route, admitted, request);
+    let handler = async {
+        match compress {
+            Some(mut service) => compressed(&mut service, request).await,
+            None => match edge.router.clone().call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+        }
+    };
+    let handler = AssertUnwindSafe(handler).catch_unwind();
+    match tokio::time::timeout_at(admitted.deadline.instant(), handler).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => Problem::internal(describe_panic(&*panic)).into_response(),
+        Err(_elapsed) if waiting.is_some_and(|waiting| waiting.load(Ordering::Relaxed)) => {
+            body_too_slow().into_response()
+        }
+        Err(_elapsed) => {
+            Problem::new(Code::Timeout, "the deadline passed before the answer was ready").into_response()
+        }
+    }
+}
+
+/// Bounds the body and leaves what handlers may ask for in the extensions.
+fn prepare(
+    edge: &Edge,
+    connection: &Arc<Connection>,
+    route: &RouteEntry,
+    admitted: &Admitted,
+    request: Request<Incoming>,
+) -> (Request<Body>, Option<Arc<AtomicBool>>) {
+    let (mut parts, body) = request.into_parts();
+    let consistency = parts.headers.get(CONSISTENCY_TOKEN).and_then(|value| value.to_str().ok());
+    let call = Call {
+        deadline: admitted.deadline,
+        request_id: admitted.request_id.clone(),
+        actor: edge.anonymous.clone(),
+        consistency: consistency.filter(|token| token.len() <= CONSISTENCY_BYTES_MAX).map(Arc::from),
+    };
+    parts.extensions.insert(RequestContext { call, client: admitted.client });
+    if body.is_end_stream() {
+        return (Request::from_parts(parts, Body::empty()), None);
+    }
+    let waiting = Arc::new(AtomicBool::new(false));
+    let bounded =
+        BoundedBody::new(body, route.body_bytes_max, route.body_idle, waiting.clone(), connection.clone());
+    (Request::from_parts(parts, Body::new(bounded)), Some(waiting))
+}
+
+/// Gives an error answer its problem body, counts it and logs a failure of ours once.
+async fn explain(
+    parts: &mut Parts,
+    body: Body,
+    route: &RouteEntry,
+    method: MethodIndex,
+    admitted: &Admitted,
+    path: &str,
+) -> Body {
+    let problem = match parts.extensions.remove::<Problem>() {
+        Some(problem) => problem,
+        None if has_own_body(&parts.headers) => {
+            route.record_error(method, Code::from_status(parts.status));
+            return body;
+        }
+        None => Problem::from_status(parts.status, rejection_text(parts.status, body).await),
+    };
+    route.record_error(method, problem.code());
+    if parts.status.is_server_error() {
+        let causes = problem.causes();
+        let cause = causes.as_deref().unwrap_or(problem.detail());
+        let (request_id, status) = (&*admitted.request_id, parts.status.as_u16());
+        tracing::error!(
+            request.id = request_id,
+            http.method = method.name(),
+            http.route = &*route.template,
+            http.status = status,
+            error = cause,
+            "request failed"
+        );
+    }
+    let rendered = Body::from(problem.body(Some(&admitted.request_id), Some(path)));
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, crate::problem::PROBLEM_JSON);
+    rendered
+}
+
+/// A handler that answers an error in JSON of its own (health does) keeps it; plain text is a rejection's.
+fn has_own_body(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|media| !media.as_bytes().starts_with(b"text/plain"))
+}
+
+/// The text of a rejection, which says what the request got wrong; nothing of the inside for a 5xx.
+async fn rejection_text(status: StatusCode, body: Body) -> String {
+    if status.is_client_error()
+        && let Ok(bytes) = axum::body::to_bytes(body, 4 * 1024).await
+        && let Ok(text) = String::from_utf8(bytes.to_vec())
+        && !text.is_empty()
+    {
+        return text;
+    }
+    status.canonical_reason().unwrap_or("error").to_lowercase()
+}
+
+/// The headers every answer has.
+fn finish_headers(edge: &Edge, parts: &mut Parts, body: &Body, admitted: &Admitted, version: Version) {
+    let headers = &mut parts.headers;
+    headers.reserve(6);
+    headers.insert(REQUEST_ID, admitted.request_id_header.clone());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    headers.insert(header::REFERRER_POLICY, NO_REFERRER);
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        // What has an ETag may be kept by its caller, and asked about each time; the rest is never kept.
+        let policy = if headers.contains_key(header::ETAG) { REVALIDATE } else { NO_STORE };
+        headers.insert(header::CACHE_CONTROL, policy);
+    }
+    if let Some(pod) = &edge.pod_name {
+        headers.insert(POD_NAME, pod.clone());
+    }
+    if edge.compressed.is_some() && varies(headers, body, edge.compress_bytes_min) {
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    // HTTP/2 says it with GOAWAY.
+    if version < Version::HTTP_2 && edge.draining.load(Ordering::Relaxed) {
+        headers.insert(header::CONNECTION, CLOSE);
+    }
+}
+
+/// A request id of the caller's: 1 to 128 visible ASCII characters.
+fn own_request_id(value: &HeaderValue) -> Option<(&str, &HeaderValue)> {
+    let text = value.to_str().ok()?;
+    let fits = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then_some((text, value))
+}
+
+fn fresh_request_id(clock: &Clock) -> (Arc<str>, HeaderValue) {
+    let id = clock.fresh_id();
+    let mut buffer = [0; 36];
+    let text: &str = id.hyphenated().encode_lower(&mut buffer);
+    let value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(text.as_bytes()));
+    (text.into(), value.expect("an id is visible ASCII"))
+}
+
+/// `Request-Timeout`: seconds (`2`, `0.5`) or milliseconds (`250ms`). What cannot be read is ignored.
+fn request_timeout(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let Some(millis) = text.strip_suffix("ms") {
+        return millis.trim_end().parse().ok().map(Duration::from_millis);
+    }
+    let seconds = text.strip_suffix('s').unwrap_or(text).trim_end().parse::<f64>().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the handler panicked: {}", text.unwrap_or("no message"))
+}
+
+fn show(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or_default()
+}
+
+/// The body of an answer; the connection counts as busy until it is written or dropped.
+pub(crate) struct EdgeBody {
+    inner: Body,
+    _busy: Busy,
+}
+
+impl HttpBody for EdgeBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_timeout_is_read_in_seconds_or_milliseconds() {
+        for (text, millis) in [
+            ("2", Some(2_000)),
+            ("0.5", Some(500)),
+            ("2s", Some(2_000)),
+            ("250ms", Some(250)),
+            (" 250 ms ", Some(250)),
+            ("0", Some(0)),
+            ("-1", None),
+            ("NaN", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(request_timeout(text), millis.map(Duration::from_millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_visible_request_ids_are_taken_over() {
+        let long = "x".repeat(129);
+        for (text, taken) in
+            [("abc-1", true), ("", false), ("a b", false), (&long, false), (&long[1..], true)]
+        {
+            let value = HeaderValue::from_str(text).unwrap();
+            assert_eq!(own_request_id(&value).is_some(), taken, "{text}");
+        }
+        assert!(own_request_id(&HeaderValue::from_bytes(b"\xff").unwrap()).is_none());
+    }
+}

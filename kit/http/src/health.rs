@@ -1,0 +1,154 @@
+//! `/health`, `/health/live`, `/health/ready` and `/metrics`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use pando_telemetry::Metrics;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::{Dependency, JsonAnswer};
+
+/// What the health routes look at.
+#[derive(Clone)]
+struct Vitals(Arc<Inner>);
+
+struct Inner {
+    version: String,
+    dependencies: Vec<Dependency>,
+    draining: Arc<AtomicBool>,
+    metrics: Metrics,
+}
+
+/// How the server and what it depends on are.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `healthy` or `unhealthy`.
+    status: &'static str,
+    /// The version of the server.
+    version: String,
+    /// Every dependency by name.
+    dependencies: BTreeMap<&'static str, DependencyHealth>,
+}
+
+/// How one dependency is.
+#[derive(Serialize, ToSchema)]
+struct DependencyHealth {
+    /// `healthy` or `unhealthy`.
+    status: &'static str,
+    /// How long it took to find out, in milliseconds.
+    ms: f64,
+    /// What is wrong, in short; the log says more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+/// Whether the server lives, or takes requests.
+#[derive(Serialize, ToSchema)]
+struct Condition {
+    /// `live`, `ready`, `draining` or `unhealthy`.
+    status: &'static str,
+}
+
+const HEALTHY: &str = "healthy";
+const UNHEALTHY: &str = "unhealthy";
+
+/// The routes, with what they look at.
+pub(crate) fn routes(
+    version: &str,
+    dependencies: Vec<Dependency>,
+    draining: &Arc<AtomicBool>,
+    metrics: &Metrics,
+) -> OpenApiRouter {
+    let inner = Inner {
+        version: version.to_owned(),
+        dependencies,
+        draining: draining.clone(),
+        metrics: metrics.clone(),
+    };
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(live))
+        .routes(routes!(ready))
+        .routes(routes!(metrics_text))
+        .with_state(Vitals(Arc::new(inner)))
+}
+
+/// The server and everything it depends on.
+#[utoipa::path(get, path = "/health", tag = "system", responses(
+    (status = 200, description = "All is well", body = Health),
+    (status = 503, description = "A dependency is away", body = Health),
+))]
+async fn health(State(vitals): State<Vitals>) -> Response {
+    let dependencies = vitals.ask().await;
+    let healthy = dependencies.values().all(|dependency| dependency.status == HEALTHY);
+    let (status, word) =
+        if healthy { (StatusCode::OK, HEALTHY) } else { (StatusCode::SERVICE_UNAVAILABLE, UNHEALTHY) };
+    let version = vitals.0.version.clone();
+    (status, JsonAnswer(Health { status: word, version, dependencies })).into_response()
+}
+
+/// Whether the process answers at all; asks nobody.
+#[utoipa::path(get, path = "/health/live", tag = "system", responses(
+    (status = 200, description = "The process answers", body = Condition),
+))]
+async fn live() -> Response {
+    JsonAnswer(Condition { status: "live" }).into_response()
+}
+
+/// Whether to send requests here: not while draining, not while a dependency is away.
+#[utoipa::path(get, path = "/health/ready", tag = "system", responses(
+    (status = 200, description = "Send requests", body = Condition),
+    (status = 503, description = "Send them elsewhere", body = Condition),
+))]
+async fn ready(State(vitals): State<Vitals>) -> Response {
+    let status = if vitals.0.draining.load(Ordering::Relaxed) {
+        "draining"
+    } else if vitals.ask().await.values().any(|dependency| dependency.status != HEALTHY) {
+        UNHEALTHY
+    } else {
+        "ready"
+    };
+    let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, JsonAnswer(Condition { status })).into_response()
+}
+
+/// Metrics in the Prometheus text format.
+#[utoipa::path(get, path = "/metrics", tag = "system", responses(
+    (status = 200, description = "Every metric of this process", body = String, content_type = "text/plain"),
+))]
+async fn metrics_text(State(vitals): State<Vitals>) -> Response {
+    let media = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, media)], vitals.0.metrics.render()).into_response()
+}
+
+impl Vitals {
+    /// Asks every dependency at the same time, each for no longer than its own timeout.
+    async fn ask(&self) -> BTreeMap<&'static str, DependencyHealth> {
+        let asked = self.0.dependencies.iter().map(|dependency| async {
+            let started = Instant::now();
+            let reason = match tokio::time::timeout(dependency.timeout, (dependency.probe)()).await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => {
+                    tracing::warn!(dependency = dependency.name, %error, "health probe failed");
+                    Some("failed")
+                }
+                Err(_elapsed) => {
+                    tracing::warn!(dependency = dependency.name, "health probe timed out");
+                    Some("timed out")
+                }
+            };
+            let ms = started.elapsed().as_secs_f64() * 1_000.0;
+            let status = if reason.is_none() { HEALTHY } else { UNHEALTHY };
+            (dependency.name, DependencyHealth { status, ms, reason })
+        });
+        futures_util::future::join_all(asked).await.into_iter().collect()
+    }
+}

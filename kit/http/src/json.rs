@@ -1,0 +1,276 @@
+//! JSON bodies, read strictly: what two readers could understand differently is refused.
+
+use std::fmt;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, header};
+use serde::Serialize;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use crate::body::read_body;
+use crate::{Code, Problem};
+
+/// How deep arrays and objects may nest.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// A request body that is one JSON object.
+///
+/// Refused: another content type (415), no body, trailing bytes, duplicate keys, NUL, invalid UTF-8, nesting past
+/// [`JSON_DEPTH_MAX`], numbers out of range, anything but an object (400, naming what and where).
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsonBody(pub Map<String, Value>);
+
+/// An answer in JSON. (axum's own type is also a lenient extractor, which has no place here.)
+#[derive(Clone, Copy, Debug)]
+pub struct JsonAnswer<T>(pub T);
+
+impl<T: Serialize> IntoResponse for JsonAnswer<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(bytes) => {
+                let mut response = Response::new(Body::from(bytes));
+                let media = HeaderValue::from_static("application/json");
+                response.headers_mut().insert(header::CONTENT_TYPE, media);
+                response
+            }
+            Err(error) => Problem::internal(error).into_response(),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        expect_json(request.headers())?;
+        let bytes = read_body(request).await?;
+        match parse_json(&bytes)? {
+            Value::Object(object) => Ok(Self(object)),
+            other => {
+                Err(Problem::malformed(format!("the body must be a JSON object, not {}", kind_of(&other))))
+            }
+        }
+    }
+}
+
+/// Whether the content type is JSON. A missing one passes: the parser decides.
+fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    match media_type(headers)? {
+        None => Ok(()),
+        Some(media) if media == "application/json" => Ok(()),
+        Some(media) if media.starts_with("application/") && media.ends_with("+json") => Ok(()),
+        Some(media) => {
+            Err(Problem::new(Code::UnsupportedMedia, format!("expected application/json, got {media:?}")))
+        }
+    }
+}
+
+/// The media type of the body without parameters, in lower case.
+pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let (first, second) = (values.next(), values.next());
+    let Some(first) = first else { return Ok(None) };
+    let text = first.to_str().ok().filter(|_| second.is_none());
+    let Some(text) = text else {
+        return Err(Problem::new(Code::UnsupportedMedia, "the Content-Type header cannot be read"));
+    };
+    let media = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    Ok(if media.is_empty() { None } else { Some(media) })
+}
+
+/// Parses one JSON value strictly (see [`JsonBody`]); the whole input must be used.
+pub fn parse_json(bytes: &[u8]) -> Result<Value, Problem> {
+    if bytes.is_empty() {
+        return Err(Problem::malformed("the body is empty, expected JSON"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Problem::malformed(format!("the body is not UTF-8: bad byte at offset {}", error.valid_up_to()))
+    })?;
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = Strict { depth: 0 }.deserialize(&mut reader).map_err(|error| not_json(&error))?;
+    reader.end().map_err(|error| not_json(&error))?;
+    Ok(value)
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::malformed(format!("the body is not valid JSON: {error}"))
+}
+
+/// What a value is, in words for messages.
+pub(crate) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// Builds a value and refuses what `serde_json::Value` would let pass.
+#[derive(Clone, Copy)]
+struct Strict {
+    depth: usize,
+}
+
+impl Strict {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth == JSON_DEPTH_MAX {
+            return Err(E::custom(format_args!("nested deeper than {JSON_DEPTH_MAX}")));
+        }
+        Ok(Self { depth: self.depth + 1 })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        // Adding zero turns -0.0 into 0.0: one value, one text.
+        Number::from_f64(value + 0.0).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        self.visit_string(value.to_owned())
+    }
+
+    fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
+        without_nul(&value)?;
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inside = self.deeper()?;
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element_seed(inside)? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let inside = self.deeper()?;
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            without_nul(&key)?;
+            if object.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("duplicate key {key:?}")));
+            }
+            object.insert(key, entries.next_value_seed(inside)?);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+/// No engine stores NUL in a text.
+fn without_nul<E: serde::de::Error>(text: &str) -> Result<(), E> {
+    if text.contains('\0') {
+        return Err(E::custom("NUL in a string"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        for (text, value) in [
+            ("{}", json!({})),
+            (
+                r#" {"a":[1,-2,1.5,true,null,"\u00e9 \ud83d\ude00"]} "#,
+                json!({"a": [1, -2, 1.5, true, null, "é 😀"]}),
+            ),
+            ("18446744073709551615", json!(u64::MAX)),
+            ("-9223372036854775808", json!(i64::MIN)),
+            ("-0.0", json!(0.0)),
+            ("\"O'Brien\"", json!("O'Brien")),
+        ] {
+            assert_eq!(parse_json(text.as_bytes()).unwrap(), value, "{text}");
+        }
+        assert_eq!(parse_json(b"-0.0").unwrap().to_string(), "0.0");
+    }
+
+    #[test]
+    fn what_could_be_misread_is_refused_and_named() {
+        let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
+        let deeper = format!("{}{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
+        let cases: [(&[u8], &str); 16] = [
+            (b"", "empty"),
+            (b"   ", "EOF"),
+            (b"{", "EOF"),
+            (br#"{"a":1,"a":2}"#, r#"duplicate key "a" at line 1 column 10"#),
+            (br#"{"a":{"b":1,"\u0062":2}}"#, r#"duplicate key "b""#),
+            (br#"{"a":"x\u0000y"}"#, "NUL"),
+            (br#"{"a\u0000":1}"#, "NUL"),
+            (b"{} {}", "trailing"),
+            (b"{}x", "trailing"),
+            (b"[1e999]", "out of range"),
+            (b"[NaN]", "expected value"),
+            (b"[1,]", "trailing comma"),
+            (b"{\"a\":\"\xff\"}", "not UTF-8"),
+            (br#"["\ud800"]"#, "surrogate"),
+            (deep.as_bytes(), "nested deeper than 64"),
+            (deeper.as_bytes(), "nested deeper than 64"),
+        ];
+        for (bytes, reason) in cases {
+            let problem = parse_json(bytes).unwrap_err();
+            assert_eq!(problem.code(), Code::Malformed);
+            assert!(problem.detail().contains(reason), "{:?} should say {reason}", problem.detail());
+        }
+        let at_the_limit = format!("{}{}", "[".repeat(64), "]".repeat(64));
+        assert!(parse_json(at_the_limit.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn only_json_media_types_pass() {
+        for (media, passes) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/vnd.pando+json", true),
+            ("", true),
+            ("text/plain", false),
+            ("application/x-www-form-urlencoded", false),
+            ("application/jsonx", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, media.parse().unwrap());
+            assert_eq!(expect_json(&headers).is_ok(), passes, "{media}");
+        }
+        assert!(expect_json(&HeaderMap::new()).is_ok());
+    }
+}

@@ -1,0 +1,196 @@
+//! One router, one route table and one OpenAPI document out of every service's routes.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use pando_telemetry::Metrics;
+use utoipa::PartialSchema as _;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::problem::{FieldError, ProblemDocument};
+use crate::routes::RouteTable;
+use crate::static_files::{StaticFile, StaticFiles, answer_bytes, content_etag};
+use crate::{App, Code, HttpError, HttpOptions, RouteLimits, health};
+
+/// The page at `/docs`.
+const PAGE: [StaticFile; 3] = [
+    StaticFile {
+        path: "index.html",
+        media_type: "text/html; charset=utf-8",
+        bytes: include_bytes!("../docs/index.html"),
+    },
+    StaticFile {
+        path: "docs.css",
+        media_type: "text/css; charset=utf-8",
+        bytes: include_bytes!("../docs/docs.css"),
+    },
+    StaticFile {
+        path: "docs.js",
+        media_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../docs/docs.js"),
+    },
+];
+
+const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
+
+/// The document, written once at start.
+#[derive(Clone)]
+struct Documents {
+    json: Arc<OnceLock<(Bytes, HeaderValue)>>,
+    page: StaticFiles,
+}
+
+/// Joins the services and the server's own routes.
+pub(crate) fn assemble(
+    app: App,
+    options: &HttpOptions,
+    metrics: &Metrics,
+    draining: &Arc<AtomicBool>,
+) -> Result<(axum::Router, RouteTable), HttpError> {
+    let documents = Documents { json: Arc::new(OnceLock::new()), page: StaticFiles::new(&PAGE) };
+    let pages = OpenApiRouter::new()
+        .routes(routes!(openapi_json))
+        .routes(routes!(docs_page))
+        .routes(routes!(docs_file))
+        .with_state(documents.clone());
+    let system = health::routes(&app.version, app.dependencies, draining, metrics).merge(pages);
+
+    let mut table = RouteTable::new(options, metrics);
+    let mut router = axum::Router::new();
+    let mut document = OpenApi::default();
+    let all = app.services.into_iter().map(|service| (service.name, service.routes, service.limits));
+    for (name, routes, limits) in all.chain([("system", system, Vec::<RouteLimits>::new())]) {
+        let (part, part_document) = routes.split_for_parts();
+        // The table first: it reports a path that two services claim, where the router would panic.
+        table.add(name, &part_document, &limits, options)?;
+        router = router.merge(part);
+        document.merge(part_document);
+    }
+    document.info = InfoBuilder::new().title(app.title).version(app.version).build();
+    document_problems(&mut document);
+    let json = document
+        .to_json()
+        .map_err(|error| HttpError::Route { path: "/openapi.json".to_owned(), reason: error.to_string() })?;
+    let etag = content_etag(json.as_bytes());
+    documents.json.get_or_init(|| (Bytes::from(json), etag));
+    Ok((router, table))
+}
+
+/// Documents on every operation the problem answers it can give without its own doing.
+fn document_problems(document: &mut OpenApi) {
+    let components = document.components.get_or_insert_default();
+    components.schemas.insert("FieldError".to_owned(), FieldError::schema());
+    components.schemas.insert("Problem".to_owned(), ProblemDocument::schema());
+    let paths = std::mem::take(&mut document.paths.paths);
+    for (path, mut item) in paths {
+        let in_path = path.contains('{');
+        for operation in operations(&mut item) {
+            for code in common_codes(operation, in_path) {
+                let status = code.status().as_str().to_owned();
+                operation.responses.responses.entry(status).or_insert_with(|| problem_response(code));
+            }
+        }
+        // The document knows no catch-all parameters; the router's `{*path}` is a plain one there.
+        document.paths.paths.insert(path.replace("{*", "{"), item);
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let methods = [
+        &mut item.get,
+        &mut item.head,
+        &mut item.post,
+        &mut item.put,
+        &mut item.patch,
+        &mut item.delete,
+        &mut item.options,
+    ];
+    methods.into_iter().flatten()
+}
+
+fn common_codes(operation: &Operation, in_path: bool) -> Vec<Code> {
+    let has = |place: ParameterIn| {
+        operation.parameters.iter().flatten().any(|parameter| match parameter {
+            RefOr::T(parameter) => parameter.parameter_in == place,
+            RefOr::Ref(_) => true,
+        })
+    };
+    let mut codes = vec![
+        Code::Malformed,
+        Code::UriTooLong,
+        Code::HeaderTooLarge,
+        Code::Internal,
+        Code::Unavailable,
+        Code::Timeout,
+    ];
+    if in_path || has(ParameterIn::Path) {
+        codes.push(Code::NotFound);
+    }
+    if operation.request_body.is_some() {
+        codes.extend([Code::RequestTimeout, Code::TooLarge, Code::UnsupportedMedia]);
+    }
+    codes
+}
+
+fn problem_response(code: Code) -> RefOr<utoipa::openapi::Response> {
+    let schema = Some(Ref::from_schema_name("Problem"));
+    let content = ContentBuilder::new().schema(schema).build();
+    let response =
+        ResponseBuilder::new().description(code.title()).content("application/problem+json", content);
+    RefOr::T(response.build())
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "system", responses(
+    (status = 200, description = "The OpenAPI 3.1 document", body = serde_json::Value),
+    (status = 304, description = "The caller has it"),
+))]
+async fn openapi_json(State(documents): State<Documents>, headers: HeaderMap) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    let cache = HeaderValue::from_static("no-cache");
+    match documents.json.get() {
+        Some((bytes, etag)) => answer_bytes(&headers, bytes, &json, etag, &cache),
+        None => crate::Problem::internal("the document is not written yet").into_response(),
+    }
+}
+
+/// The document as a page to read and to try.
+#[utoipa::path(get, path = "/docs", tag = "system", responses(
+    (status = 200, description = "A page", body = String, content_type = "text/html"),
+    (status = 304, description = "The caller has it"),
+))]
+async fn docs_page(State(documents): State<Documents>, headers: HeaderMap) -> Response {
+    documents.page("index.html", &headers)
+}
+
+/// What the page needs.
+#[utoipa::path(get, path = "/docs/{file}", tag = "system",
+    params(("file" = String, Path, description = "docs.css or docs.js")),
+    responses(
+        (status = 200, description = "A file", body = String, content_type = "text/plain"),
+        (status = 304, description = "The caller has it"),
+))]
+async fn docs_file(
+    State(documents): State<Documents>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    documents.page(&file, &headers)
+}
+
+impl Documents {
+    fn page(&self, file: &str, headers: &HeaderMap) -> Response {
+        let mut response = self.page.answer(file, headers);
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY);
+        response
+    }
+}

@@ -1,0 +1,108 @@
+//! Every limit of the server, with its default.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// How the server listens, what it takes and how it ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpOptions {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Connections at once; more wait in the kernel's queue while idle ones are closed to make room.
+    pub connections_max: usize,
+    /// A request's head must arrive within this time, a new connection's first byte too; else 408 and close.
+    pub header_read_timeout_ms: u64,
+    /// Size of a request's head; more is 431. At least 8192.
+    pub header_bytes_max: usize,
+    /// Number of headers in one request; more is 431.
+    pub headers_max: usize,
+    /// Length of path and query; more is 414.
+    pub uri_bytes_max: usize,
+    /// A connection without requests is closed after this time.
+    pub keep_alive_idle_ms: u64,
+    /// An answer of which the client takes nothing for this time is given up, with its connection.
+    pub write_stall_ms: u64,
+    /// Size of a request body, unless its route says otherwise; more is 413.
+    pub body_bytes_max: u64,
+    /// Time for one request, unless its route says otherwise or the caller's `Request-Timeout` is shorter.
+    pub deadline_ms: u64,
+    /// At shutdown: how long to answer normally as not ready, so that load balancers look elsewhere. 0 for development.
+    pub drain_delay_ms: u64,
+    /// At shutdown: how long requests in flight may take before they are aborted.
+    pub drain_ms: u64,
+    /// HTTP/2: streams at once on one connection.
+    pub h2_streams_max: u32,
+    /// HTTP/2: streams a client may reset before they were answered; more closes the connection (rapid reset).
+    pub h2_pending_resets_max: usize,
+    /// HTTP/2: streams the server may reset for protocol errors; more closes the connection.
+    pub h2_local_resets_max: usize,
+    /// Whether answers are compressed for callers that accept it.
+    pub compress: bool,
+    /// Smaller answers are not compressed.
+    pub compress_bytes_min: u64,
+    /// Networks whose `X-Forwarded-For` is believed: addresses or CIDR blocks.
+    pub trusted_proxies: Vec<String>,
+    /// Written as `X-Pod-Name` on every answer.
+    pub pod_name: Option<String>,
+    /// What of successful reads is logged.
+    pub access_log: AccessLogOptions,
+}
+
+/// Which requests get a line in the access log. Writes, failures and slow requests always do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessLogOptions {
+    /// Successful reads logged in each second before sampling begins.
+    pub reads_per_second: u64,
+    /// Past that, one read in this many is logged; 0 logs none.
+    pub sample_one_in: u64,
+    /// A request slower than this is always logged.
+    pub slow_ms: u64,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+            connections_max: 10_000,
+            header_read_timeout_ms: 10_000,
+            header_bytes_max: 64 * 1024,
+            headers_max: 100,
+            uri_bytes_max: 8 * 1024,
+            keep_alive_idle_ms: 75_000,
+            write_stall_ms: 30_000,
+            body_bytes_max: 1024 * 1024,
+            deadline_ms: 3_000,
+            drain_delay_ms: 5_000,
+            drain_ms: 25_000,
+            h2_streams_max: 200,
+            h2_pending_resets_max: 20,
+            h2_local_resets_max: 100,
+            compress: true,
+            compress_bytes_min: 1024,
+            trusted_proxies: Vec::new(),
+            pod_name: None,
+            access_log: AccessLogOptions::default(),
+        }
+    }
+}
+
+impl Default for AccessLogOptions {
+    fn default() -> Self {
+        Self { reads_per_second: 100, sample_one_in: 100, slow_ms: 500 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_can_be_written_and_read_and_typos_are_refused() {
+        let written = serde_json::to_string(&HttpOptions::default()).unwrap();
+        assert_eq!(serde_json::from_str::<HttpOptions>(&written).unwrap(), HttpOptions::default());
+        assert!(serde_json::from_str::<HttpOptions>(r#"{"deadline": 3}"#).is_err());
+    }
+}

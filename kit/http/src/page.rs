@@ -1,0 +1,144 @@
+//! Pages of long lists: a limit, an opaque cursor and a `Link` to the next page.
+
+use axum::extract::FromRequestParts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::request::Parts;
+use http::{HeaderValue, Uri};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Problem, QueryString};
+
+/// How many items a page holds when the caller does not say.
+pub const PAGE_LIMIT_DEFAULT: usize = 100;
+/// The most a caller may ask for.
+pub const PAGE_LIMIT_MAX: usize = 1000;
+/// A cursor longer than this was not made by us.
+const CURSOR_BYTES_MAX: usize = 1024;
+
+/// Which page is asked for, from `limit` and `cursor`; also an extractor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// How many items, 1 to [`PAGE_LIMIT_MAX`].
+    pub limit: usize,
+    /// Where to go on: what [`next_link`] was given, still encoded.
+    pub cursor: Option<String>,
+}
+
+impl PageRequest {
+    /// Reads `limit` and `cursor`; what is bad is recorded in `query`.
+    pub fn read(query: &mut QueryString) -> Self {
+        let max = i64::try_from(PAGE_LIMIT_MAX).unwrap_or(i64::MAX);
+        let limit = query.integer("limit", 1..=max).and_then(|limit| usize::try_from(limit).ok());
+        let cursor = query.text("cursor").filter(|cursor| !cursor.is_empty());
+        Self { limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT), cursor }
+    }
+
+    /// The position the cursor stands for; 400 when it is not one of ours.
+    pub fn position<T: DeserializeOwned>(&self) -> Result<Option<T>, Problem> {
+        self.cursor.as_deref().map(decode_cursor).transpose()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut query = QueryString::from_request_parts(parts, state).await?;
+        let page = Self::read(&mut query);
+        query.finish()?;
+        Ok(page)
+    }
+}
+
+/// Writes a position (the sort key of the last item) as an opaque cursor.
+pub fn encode_cursor<T: Serialize>(position: &T) -> Result<String, Problem> {
+    let json = serde_json::to_vec(position).map_err(Problem::internal)?;
+    Ok(URL_SAFE_NO_PAD.encode(json))
+}
+
+/// Reads a cursor back; 400 when it is not one of ours.
+pub fn decode_cursor<T: DeserializeOwned>(cursor: &str) -> Result<T, Problem> {
+    let bytes = if cursor.len() > CURSOR_BYTES_MAX { None } else { URL_SAFE_NO_PAD.decode(cursor).ok() };
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
+        let message = "is not a cursor of this list: take it from a Link header";
+        Problem::malformed(format!("query parameter cursor {message}")).with_field(
+            "cursor",
+            "unreadable",
+            message,
+        )
+    })
+}
+
+/// The `Link` header that names the page at `cursor`; every other parameter of the request is kept.
+pub fn next_link(uri: &Uri, cursor: &str) -> HeaderValue {
+    let mut target = String::with_capacity(uri.path().len() + cursor.len() + 32);
+    target.push('<');
+    target.push_str(uri.path());
+    let kept = uri.query().unwrap_or_default().split('&');
+    let mut mark = '?';
+    for pair in kept.filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("cursor")) {
+        target.push(mark);
+        // A raw `>` would end the reference early.
+        target.push_str(&pair.replace('<', "%3C").replace('>', "%3E"));
+        mark = '&';
+    }
+    target.push(mark);
+    target.push_str("cursor=");
+    target.push_str(cursor);
+    target.push_str(">; rel=\"next\"");
+    HeaderValue::try_from(target).expect("a URI and base64url are visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Code;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was() {
+        let position = (1_767_225_600_000_000_i64, "0193-abc".to_owned());
+        let cursor = encode_cursor(&position).unwrap();
+        assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+        assert_eq!(decode_cursor::<(i64, String)>(&cursor).unwrap(), position);
+    }
+
+    #[test]
+    fn garbage_is_not_a_cursor() {
+        let other_type = encode_cursor(&"text").unwrap();
+        for cursor in ["x", "!!!!", "bm90IGpzb24", other_type.as_str(), &"A".repeat(2_000)] {
+            assert_eq!(
+                decode_cursor::<(i64, String)>(cursor).unwrap_err().code(),
+                Code::Malformed,
+                "{cursor}"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_have_a_default_and_an_end() {
+        for (query, limit) in [("", Some(100)), ("limit=1", Some(1)), ("limit=1000", Some(1000))] {
+            let mut query = QueryString::parse(query).unwrap();
+            assert_eq!(Some(PageRequest::read(&mut query).limit), limit);
+            assert!(query.finish().is_ok());
+        }
+        for query in ["limit=0", "limit=1001", "limit=-1", "limit=ten", "limit=1&limit=2"] {
+            let mut query = QueryString::parse(query).unwrap();
+            PageRequest::read(&mut query);
+            assert!(query.finish().is_err());
+        }
+    }
+
+    #[test]
+    fn the_next_link_keeps_the_other_parameters() {
+        for (uri, link) in [
+            ("/p", "</p?cursor=c>; rel=\"next\""),
+            ("/p?limit=2", "</p?limit=2&cursor=c>; rel=\"next\""),
+            ("/p?cursor=old&q=a%20b&limit=2", "</p?q=a%20b&limit=2&cursor=c>; rel=\"next\""),
+            ("http://host/p?cursor=old", "</p?cursor=c>; rel=\"next\""),
+        ] {
+            assert_eq!(next_link(&uri.parse().unwrap(), "c"), link);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The edge's own table of routes, built from the OpenAPI document: what is not documented does not exist.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::{HeaderValue, Method, StatusCode};
+use pando_telemetry::{Counter, Histogram, LATENCY_BUCKETS, Metrics};
+use utoipa::openapi::{OpenApi, PathItem};
+
+use crate::{Code, HttpError, HttpOptions, RouteLimits};
+
+/// The methods the metrics know by name; anything else is `OTHER`.
+const METHODS: [(&str, Method); 7] = [
+    ("GET", Method::GET),
+    ("HEAD", Method::HEAD),
+    ("POST", Method::POST),
+    ("PUT", Method::PUT),
+    ("PATCH", Method::PATCH),
+    ("DELETE", Method::DELETE),
+    ("OPTIONS", Method::OPTIONS),
+];
+const OTHER: usize = METHODS.len();
+
+/// The statuses that have a counter of their own in each route; any other is looked up.
+const STATUSES: [u16; 27] = [
+    200, 201, 202, 204, 206, 301, 303, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 428, 429,
+    431, 500, 501, 503, 504, 507,
+];
+
+/// Every route, by path.
+pub(crate) struct RouteTable {
+    paths: matchit::Router<usize>,
+    routes: Vec<RouteEntry>,
+    unknown: RouteEntry,
+}
+
+/// One path with what the edge must know of it.
+pub(crate) struct RouteEntry {
+    pub(crate) template: Arc<str>,
+    pub(crate) body_bytes_max: u64,
+    pub(crate) deadline: Duration,
+    pub(crate) body_idle: Option<Duration>,
+    pub(crate) allow: HeaderValue,
+    methods: [bool; OTHER + 1],
+    service: &'static str,
+    metrics: Metrics,
+    series: [OnceLock<Box<MethodSeries>>; OTHER + 1],
+}
+
+struct MethodSeries {
+    duration: Histogram,
+    statuses: [OnceLock<Counter>; STATUSES.len()],
+    errors: [OnceLock<Counter>; Code::ALL.len()],
+}
+
+/// The position of a method in the tables of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MethodIndex(usize);
+
+impl MethodIndex {
+    /// A method nobody knows, or none that could be read.
+    pub(crate) const OTHER: Self = Self(OTHER);
+
+    pub(crate) fn of(method: &Method) -> Self {
+        Self(METHODS.iter().position(|(_, known)| known == method).unwrap_or(OTHER))
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        METHODS.get(self.0).map_or("OTHER", |(name, _)| name)
+    }
+
+    pub(crate) fn is_read(self) -> bool {
+        self.0 < 2
+    }
+}
+
+impl RouteTable {
+    pub(crate) fn new(options: &HttpOptions, metrics: &Metrics) -> Self {
+        let unknown = RouteEntry::new("unknown", "none", [false; OTHER + 1], options, None, metrics);
+        Self { paths: matchit::Router::new(), routes: Vec::new(), unknown }
+    }
+
+    /// Adds every path of a service's document.
+    pub(crate) fn add(
+        &mut self,
+        service: &'static str,
+        document: &OpenApi,
+        limits: &[RouteLimits],
+        options: &HttpOptions,
+    ) -> Result<(), HttpError> {
+        for (path, item) in &document.paths.paths {
+            let limits = limits.iter().find(|limits| limits.path == path);
+            let metrics = self.unknown.metrics.clone();
+            let route = RouteEntry::new(path, service, documented(item), options, limits, &metrics);
+            self.paths
+                .insert(path.clone(), self.routes.len())
+                .map_err(|error| HttpError::Route { path: path.clone(), reason: error.to_string() })?;
+            self.routes.push(route);
+        }
+        match limits.iter().find(|limits| !document.paths.paths.contains_key(limits.path)) {
+            Some(stray) => Err(HttpError::Route {
+                path: stray.path.to_owned(),
+                reason: "has limits but no route".to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The route of a path, which is matched as it was sent: `..` and escapes mean nothing here.
+    pub(crate) fn find(&self, path: &str) -> Option<&RouteEntry> {
+        self.paths.at(path).ok().map(|found| &self.routes[*found.value])
+    }
+
+    /// Where requests without a route are counted.
+    pub(crate) fn unknown(&self) -> &RouteEntry {
+        &self.unknown
+    }
+}
+
+fn documented(item: &PathItem) -> [bool; OTHER + 1] {
+    let get = item.get.is_some();
+    let head = get || item.head.is_some();
+    // In the order of METHODS; OPTIONS is answered by the edge when no handler does.
+    [
+        get,
+        head,
+        item.post.is_some(),
+        item.put.is_some(),
+        item.patch.is_some(),
+        item.delete.is_some(),
+        item.options.is_some(),
+        false,
+    ]
+}
+
+impl RouteEntry {
+    fn new(
+        template: &str,
+        service: &'static str,
+        methods: [bool; OTHER + 1],
+        options: &HttpOptions,
+        limits: Option<&RouteLimits>,
+        metrics: &Metrics,
+    ) -> Self {
+        let mut allowed: Vec<&str> =
+            METHODS.iter().zip(methods).filter(|(_, allowed)| *allowed).map(|((name, _), _)| *name).collect();
+        if !allowed.contains(&"OPTIONS") {
+            allowed.push("OPTIONS");
+        }
+        let body_idle = limits.and_then(|limits| limits.body_idle_ms).map(Duration::from_millis);
+        let own_deadline = limits.and_then(|limits| limits.deadline_ms).map(Duration::from_millis);
+        let deadline = own_deadline.unwrap_or(match body_idle {
+            Some(_) => Duration::MAX,
+            None => Duration::from_millis(options.deadline_ms),
+        });
+        Self {
+            template: template.into(),
+            body_bytes_max: limits.and_then(|limits| limits.body_bytes_max).unwrap_or(options.body_bytes_max),
+            deadline,
+            body_idle,
+            allow: HeaderValue::try_from(allowed.join(", ")).expect("method names are visible ASCII"),
+            methods,
+            service,
+            metrics: metrics.clone(),
+            series: [const { OnceLock::new() }; OTHER + 1],
+        }
+    }
+
+    pub(crate) fn allows(&self, method: MethodIndex) -> bool {
+        self.methods[method.0]
+    }
+
+    /// Counts one answer.
+    pub(crate) fn record(&self, method: MethodIndex, status: StatusCode, took: Duration) {
+        let series = self.series(method);
+        series.duration.observe_duration(took);
+        let counter = |status: StatusCode| {
+            let labels = [
+                ("service", self.service),
+                ("method", method.name()),
+                ("endpoint", &*self.template),
+                ("status", status.as_str()),
+            ];
+            self.metrics.counter("http_requests_total", "Requests answered.", &labels)
+        };
+        match STATUSES.binary_search(&status.as_u16()) {
+            Ok(index) => series.statuses[index].get_or_init(|| counter(status)).inc(),
+            Err(_) => counter(status).inc(),
+        }
+    }
+
+    /// Counts one failure by its code.
+    pub(crate) fn record_error(&self, method: MethodIndex, code: Code) {
+        let index = Code::ALL.iter().position(|known| *known == code).unwrap_or(0);
+        let counter = self.series(method).errors[index].get_or_init(|| {
+            let labels =
+                [("method", method.name()), ("endpoint", &*self.template), ("error_type", code.name())];
+            self.metrics.counter(
+                "http_errors_total",
+                "Requests answered with an error, by its code.",
+                &labels,
+            )
+        });
+        counter.inc();
+    }
+
+    fn series(&self, method: MethodIndex) -> &MethodSeries {
+        self.series[method.0].get_or_init(|| {
+            let labels =
+                [("service", self.service), ("method", method.name()), ("endpoint", &*self.template)];
+            let help = "Time from a request's head to its answer's head.";
+            Box::new(MethodSeries {
+                duration: self.metrics.histogram(
+                    "http_request_duration_seconds",
+                    help,
+                    &labels,
+                    LATENCY_BUCKETS,
+                ),
+                statuses: [const { OnceLock::new() }; STATUSES.len()],
+                errors: [const { OnceLock::new() }; Code::ALL.len()],
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use utoipa::openapi::path::{HttpMethod, OperationBuilder};
+    use utoipa::openapi::{OpenApiBuilder, Paths};
+
+    fn table(paths: &[(&str, Vec<HttpMethod>)], limits: &[RouteLimits]) -> Result<RouteTable, HttpError> {
+        let mut all = Paths::new();
+        for (path, methods) in paths {
+            all.add_path_operation(path, methods.clone(), OperationBuilder::new().build());
+        }
+        let document = OpenApiBuilder::new().paths(all).build();
+        let options = HttpOptions::default();
+        let mut table = RouteTable::new(&options, &Metrics::new());
+        table.add("test", &document, limits, &options)?;
+        Ok(table)
+    }
+
+    #[test]
+    fn statuses_are_sorted_so_that_they_can_be_found() {
+        assert!(STATUSES.is_sorted());
+    }
+
+    #[test]
+    fn paths_match_as_they_were_sent() {
+        let table = table(
+            &[
+                ("/api/v1/profiles", vec![HttpMethod::Get, HttpMethod::Post]),
+                ("/api/v1/profiles:batch", vec![HttpMethod::Post]),
+                ("/api/v1/profiles/random", vec![HttpMethod::Post]),
+                ("/api/v1/profiles/{id}", vec![HttpMethod::Get, HttpMethod::Delete]),
+                ("/api/v1/profiles/{id}/full", vec![HttpMethod::Get]),
+                ("/media/{*path}", vec![HttpMethod::Get]),
+            ],
+            &[],
+        )
+        .unwrap();
+        for (path, template) in [
+            ("/api/v1/profiles", Some("/api/v1/profiles")),
+            ("/api/v1/profiles:batch", Some("/api/v1/profiles:batch")),
+            ("/api/v1/profiles/random", Some("/api/v1/profiles/random")),
+            ("/api/v1/profiles/7", Some("/api/v1/profiles/{id}")),
+            ("/api/v1/profiles/..", Some("/api/v1/profiles/{id}")),
+            ("/api/v1/profiles/7/full", Some("/api/v1/profiles/{id}/full")),
+            ("/media/a/b", Some("/media/{*path}")),
+            ("/api/v1/profiles/", None),
+            ("/api/v1/../v1/profiles", None),
+            ("/api/v1/profiles%2f7", None),
+            ("//api/v1/profiles", None),
+            ("", None),
+            ("*", None),
+        ] {
+            assert_eq!(table.find(path).map(|route| &*route.template), template, "{path}");
+        }
+        let route = table.find("/api/v1/profiles/7").unwrap();
+        assert_eq!(route.allow, "GET, HEAD, DELETE, OPTIONS");
+        assert!(route.allows(MethodIndex::of(&Method::HEAD)));
+        assert!(!route.allows(MethodIndex::of(&Method::POST)));
+        assert!(!route.allows(MethodIndex::of(&Method::TRACE)));
+    }
+
+    #[test]
+    fn limits_belong_to_a_route() {
+        let upload = RouteLimits {
+            path: "/up",
+            body_bytes_max: Some(10),
+            body_idle_ms: Some(5),
+            ..RouteLimits::default()
+        };
+        let table_with = table(&[("/up", vec![HttpMethod::Post])], std::slice::from_ref(&upload)).unwrap();
+        let route = table_with.find("/up").unwrap();
+        assert_eq!((route.body_bytes_max, route.body_idle), (10, Some(Duration::from_millis(5))));
+        assert_eq!(route.deadline, Duration::MAX);
+        assert!(table(&[("/other", vec![HttpMethod::Post])], &[upload]).is_err());
+    }
+}

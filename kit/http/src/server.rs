@@ -1,0 +1,312 @@
+//! The server: listens, accepts, serves HTTP/1.1 and h2c on one port, and ends without losing a request.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioTimer;
+use pando_clock::Clock;
+use pando_telemetry::{Gauge, Metrics};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::access_log::AccessLog;
+use crate::compression::compress;
+use crate::connection::{Connection, Order, until_ordered};
+use crate::edge::{Edge, handle};
+use crate::openapi::assemble;
+use crate::proxies::TrustedProxies;
+use crate::socket::Socket;
+use crate::sweeper::{Mood, Sweeper};
+use crate::{App, HttpOptions};
+
+/// How many connections the kernel holds for us before we accept them.
+const BACKLOG: u32 = 4096;
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Two routes contradict each other, or limits name a route that is not there.
+    #[error("route {path}: {reason}")]
+    Route {
+        /// The path of the route.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An entry of `trusted_proxies` is no address and no CIDR block.
+    #[error("trusted proxy {0:?} is neither an address nor a CIDR block")]
+    Proxy(String),
+    /// An option has a value the server cannot work with.
+    #[error("{0}")]
+    Option(&'static str),
+}
+
+/// How a shutdown went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were still open when the time was over.
+    pub connections_aborted: usize,
+    /// Requests on them that got no answer. Zero unless `drain_ms` was too short.
+    pub requests_aborted: usize,
+}
+
+/// A server that listens. Nothing is answered until [`Server::run`].
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    options: HttpOptions,
+    edge: Arc<Edge>,
+    sweeper: Arc<Sweeper>,
+    draining: Arc<AtomicBool>,
+    connections: Gauge,
+    protocols: Arc<Protocols>,
+}
+
+struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<Tasks>,
+}
+
+impl Server {
+    /// Builds the routes and listens. Call it inside a Tokio runtime.
+    pub fn bind(
+        options: &HttpOptions,
+        app: App,
+        metrics: &Metrics,
+        clock: &Clock,
+    ) -> Result<Self, HttpError> {
+        if options.header_bytes_max < 8 * 1024 {
+            return Err(HttpError::Option("header_bytes_max must be at least 8192"));
+        }
+        if options.connections_max == 0 {
+            return Err(HttpError::Option("connections_max must be at least 1"));
+        }
+        let draining = Arc::new(AtomicBool::new(false));
+        let (router, routes) = assemble(app, options, metrics, &draining)?;
+        let edge = Edge {
+            routes,
+            compressed: options.compress.then(|| compress(router.clone(), options.compress_bytes_min)),
+            router,
+            proxies: TrustedProxies::parse(&options.trusted_proxies)?,
+            access_log: AccessLog::new(&options.access_log),
+            clock: clock.clone(),
+            draining: draining.clone(),
+            active: metrics.gauge("http_active_requests", "Requests being answered.", &[]),
+            anonymous: Arc::from("anonymous"),
+            pod_name: Edge::pod_name(options),
+            uri_bytes_max: options.uri_bytes_max,
+            compress_bytes_min: options.compress_bytes_min,
+        };
+        let unusable = |source| HttpError::Listen { address: options.listen, source };
+        let listener = listen(options.listen).map_err(unusable)?;
+        let address = listener.local_addr().map_err(unusable)?;
+        Ok(Self {
+            listener,
+            address,
+            options: options.clone(),
+            edge: Arc::new(edge),
+            sweeper: Arc::new(Sweeper::new(options)),
+            draining,
+            connections: metrics.gauge("http_connections", "Open connections.", &[]),
+            protocols: Arc::new(Protocols::new(options)),
+        })
+    }
+
+    /// The address it listens on, with the port that was really taken.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` is done, then drains: not ready, a delay, no new connections, requests in flight
+    /// finish, what is left after `drain_ms` is aborted.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
+        let mut next_id = 0;
+        self.accept_until(&mut next_id, pin!(shutdown)).await;
+        self.draining.store(true, Ordering::Relaxed);
+        let delay = Duration::from_millis(self.options.drain_delay_ms);
+        tracing::info!(delay_ms = self.options.drain_delay_ms, "shutting down: not ready any more");
+        self.accept_until(&mut next_id, pin!(tokio::time::sleep(delay))).await;
+        self.accept_waiting(&mut next_id);
+        self.drain().await
+    }
+
+    async fn accept_until(&self, next_id: &mut u64, mut end: Pin<&mut impl Future<Output = ()>>) {
+        let mut sweep = tokio::time::interval(self.sweeper.interval());
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let crowded = self.sweeper.len() >= self.options.connections_max;
+            tokio::select! {
+                biased;
+                () = &mut end => return,
+                _ = sweep.tick() => self.sweeper.sweep(Instant::now(), if crowded { Mood::Crowded } else { Mood::Open }),
+                accepted = self.listener.accept(), if !crowded => match accepted {
+                    Ok((stream, peer)) => self.begin(next_id, stream, peer),
+                    Err(error) => rest_after(&error).await,
+                },
+            }
+        }
+    }
+
+    /// Connections the kernel has already accepted for us must be served: their clients may have sent a request.
+    fn accept_waiting(&self, next_id: &mut u64) {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        while let std::task::Poll::Ready(Ok((stream, peer))) = self.listener.poll_accept(&mut context) {
+            self.begin(next_id, stream, peer);
+        }
+    }
+
+    fn begin(&self, next_id: &mut u64, stream: TcpStream, peer: SocketAddr) {
+        *next_id += 1;
+        let id = *next_id;
+        // Small answers must not wait for the acknowledgement of the last one.
+        let _ = stream.set_nodelay(true);
+        let connection = Arc::new(Connection::new(peer, self.edge.active.clone()));
+        self.sweeper.add(id, connection.clone());
+        self.connections.inc();
+        let open = Open { id, sweeper: self.sweeper.clone(), connections: self.connections.clone() };
+        let (edge, protocols) = (self.edge.clone(), self.protocols.clone());
+        pando_telemetry::spawn("http_connection", async move {
+            let _open = open;
+            serve(Socket::new(stream, connection.clone(), edge.clone()), connection, edge, &protocols).await;
+        });
+    }
+
+    async fn drain(self) -> Drained {
+        let Self { listener, options, sweeper, .. } = self;
+        drop(listener);
+        let end = Instant::now() + Duration::from_millis(options.drain_ms);
+        while sweeper.len() > 0 && Instant::now() < end {
+            sweeper.sweep(Instant::now(), Mood::Draining);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let connections_aborted = sweeper.len();
+        let requests_aborted = sweeper.abort_all();
+        if connections_aborted > 0 {
+            tracing::warn!(
+                connections_aborted,
+                requests_aborted,
+                "drained, but not everything ended in time"
+            );
+        } else {
+            tracing::info!("drained: every request got its answer");
+        }
+        Drained { connections_aborted, requests_aborted }
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for the connections of the last run to time out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// A failed accept: the connection was gone already, or there are no file descriptors left, which takes a moment.
+async fn rest_after(error: &io::Error) {
+    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        return;
+    }
+    tracing::warn!(%error, "cannot accept connections");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+/// One connection from its first byte to its last.
+async fn serve(mut socket: Socket, connection: Arc<Connection>, edge: Arc<Edge>, protocols: &Protocols) {
+    let protocol = until_ordered(&connection, |cx, _close| socket.poll_protocol(cx)).await;
+    let http2 = match protocol {
+        Ok(Ok(http2)) => http2,
+        Ok(Err(_gone)) => return,
+        Err(Order::HeadTimedOut) => return socket.answer_head_timeout().await,
+        Err(_ended) => return,
+    };
+    let requests = connection.clone();
+    let service = service_fn(move |request| handle(edge.clone(), requests.clone(), request));
+    if http2 {
+        let mut serving = pin!(protocols.http2.serve_connection(socket, service));
+        let ended = until_ordered(&connection, |cx, close| {
+            if close {
+                serving.as_mut().graceful_shutdown();
+            }
+            serving.as_mut().poll(cx)
+        });
+        if let Ok(Err(error)) = ended.await {
+            tracing::debug!(%error, peer = %connection.peer, "connection ended");
+        }
+        return;
+    }
+    let mut serving = protocols.http1.serve_connection(socket, service);
+    let ended = until_ordered(&connection, |cx, close| {
+        if close {
+            Pin::new(&mut serving).graceful_shutdown();
+        }
+        Pin::new(&mut serving).poll(cx)
+    });
+    match ended.await {
+        Err(Order::HeadTimedOut) => serving.into_parts().io.answer_head_timeout().await,
+        Ok(Err(error)) => tracing::debug!(%error, peer = %connection.peer, "connection ended"),
+        Ok(Ok(())) | Err(_) => {}
+    }
+}
+
+/// Takes a connection out of the books when its task ends, however it ends.
+struct Open {
+    id: u64,
+    sweeper: Arc<Sweeper>,
+    connections: Gauge,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.sweeper.remove(self.id);
+        self.connections.dec();
+    }
+}
+
+impl Protocols {
+    fn new(options: &HttpOptions) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1.max_buf_size(options.header_bytes_max);
+        // A client that closes its sending side after the request still gets its answer.
+        http1.half_close(true);
+        if options.headers_max != 100 {
+            // hyper's own default is 100, kept on the stack; another number costs an allocation a request.
+            http1.max_headers(options.headers_max);
+        }
+        let mut http2 = http2::Builder::new(Tasks);
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(options.h2_streams_max)
+            .max_header_list_size(u32::try_from(options.header_bytes_max).unwrap_or(u32::MAX))
+            .max_pending_accept_reset_streams(options.h2_pending_resets_max)
+            .max_local_error_reset_streams(options.h2_local_resets_max);
+        Self { http1, http2 }
+    }
+}
+
+/// Starts the tasks hyper needs for HTTP/2 where they are counted.
+#[derive(Clone, Copy, Debug)]
+struct Tasks;
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        pando_telemetry::spawn("http2_stream", future);
+    }
+}
