@@ -1,1 +1,32 @@
 #![doc = include_str!("../README.md")]
+
+mod bulk;
+mod database;
+mod error;
+mod migrate;
+mod options;
+mod parameters;
+mod postgres;
+mod query;
+mod row;
+mod sql;
+mod sqlite;
+mod statement;
+mod statistics;
+mod token;
+mod transaction;
+mod value;
+
+pub use bulk::{BulkInsert, ColumnType, OnConflict};
+pub use database::{Database, Engine, Read};
+pub use error::{DatabaseError, Refusal};
+pub use migrate::{AppliedMigration, Migration, MigrationSet, PendingMigration};
+pub use options::{
+    DatabaseOptions, PoolOptions, ReadOptions, Secret, SqliteOptions, StatementOptions, Synchronous,
+};
+pub use query::{KeyedQuery, Query};
+pub use row::{Column, FromColumn, Row};
+pub use statistics::Statistics;
+pub use token::Token;
+pub use transaction::Transaction;
+pub use value::Value;

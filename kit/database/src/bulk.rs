@@ -1,0 +1,93 @@
+//! Many rows at once.
+
+use uuid::Uuid;
+
+use crate::{DatabaseError, Value};
+
+/// An insert of many rows: COPY on PostgreSQL, one prepared statement in a loop on SQLite.
+#[derive(Clone, Copy, Debug)]
+pub struct BulkInsert {
+    /// The name in metrics and logs.
+    pub name: &'static str,
+    /// The table.
+    pub table: &'static str,
+    /// The columns, in the order of the values of a row.
+    pub columns: &'static [(&'static str, ColumnType)],
+    /// What happens to a row that is there already.
+    pub on_conflict: OnConflict,
+    /// The column, a uuid, whose values name the rows that were inserted.
+    pub key: &'static str,
+}
+
+/// What happens to a row that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// Nothing is inserted, and the error names the constraint.
+    Fail,
+    /// It is left out. The text is what stands between `on conflict` and `do nothing`, as in
+    /// `(email_key) where deleted_at is null`.
+    Skip(&'static str),
+}
+
+/// The type of a column as the table declares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ColumnType {
+    /// `boolean`
+    Boolean,
+    /// `smallint`
+    Smallint,
+    /// `integer`
+    Integer,
+    /// `bigint`
+    Bigint,
+    /// `double precision`
+    Double,
+    /// `text`
+    Text,
+    /// `bytea`
+    Bytes,
+    /// `uuid`
+    Uuid,
+    /// `timestamptz`
+    Timestamp,
+    /// `jsonb`
+    Json,
+}
+
+impl BulkInsert {
+    pub(crate) fn column_list(&self) -> String {
+        let quoted: Vec<String> = self.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        quoted.join(", ")
+    }
+
+    /// The statement that inserts one row and returns its key, if it was inserted.
+    pub(crate) fn one_row(&self) -> String {
+        let places: Vec<String> = (1..=self.columns.len()).map(|number| format!("${number}")).collect();
+        let conflict = match self.on_conflict {
+            OnConflict::Fail => String::new(),
+            OnConflict::Skip(target) => format!("on conflict {target} do nothing "),
+        };
+        format!(
+            "insert into \"{}\" ({}) values ({}) {conflict}returning \"{}\"",
+            self.table,
+            self.column_list(),
+            places.join(", "),
+            self.key,
+        )
+    }
+
+    /// The keys of rows that were all inserted.
+    pub(crate) fn keys_of(&self, rows: &[Vec<Value>]) -> Result<Vec<Uuid>, DatabaseError> {
+        let place = self.columns.iter().position(|(name, _)| *name == self.key);
+        let key = |row: &Vec<Value>| match place.and_then(|place| row.get(place)) {
+            Some(Value::Uuid(id)) => Ok(*id),
+            _ => Err(DatabaseError::BadParameter {
+                name: self.name,
+                parameter: place.map_or(0, |place| place + 1),
+                reason: format!("the key column {} must be among the columns and hold a uuid", self.key),
+            }),
+        };
+        rows.iter().map(key).collect()
+    }
+}

@@ -1,0 +1,204 @@
+//! The database: opening it, reading from it, beginning transactions.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pando_clock::Clock;
+use pando_resilience::{Call, Deadline};
+use pando_telemetry::{Histogram, LATENCY_BUCKETS, Metrics};
+
+use crate::options::DatabaseOptions;
+use crate::postgres::Postgres;
+use crate::query::{Cost, KeyedQuery};
+use crate::sqlite::Sqlite;
+use crate::statement::StatementBook;
+use crate::statistics::{Statistics, publish};
+use crate::{DatabaseError, Query, Row, Transaction, Value};
+
+const PING: Query = Query::point("ping", "select 1");
+
+/// The two engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file of this process.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// A database. Clones share it; when the last one is dropped its connections close.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+pub(crate) struct Inner {
+    backend: Backend,
+    pub(crate) book: StatementBook,
+    pub(crate) commit_seconds: Histogram,
+    pub(crate) clock: Clock,
+    pub(crate) migration_budget: Duration,
+}
+
+enum Backend {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Database {
+    /// Opens the file, or connects to the server.
+    pub async fn open(
+        options: &DatabaseOptions,
+        metrics: &Metrics,
+        clock: &Clock,
+    ) -> Result<Self, DatabaseError> {
+        let engine = options.engine();
+        let backend = match engine {
+            Engine::Sqlite => Backend::Sqlite(Sqlite::open(options, metrics).await?),
+            Engine::Postgres => Backend::Postgres(Postgres::open(options, metrics, clock).await?),
+        };
+        let slow = Duration::from_millis(options.statements.slow_ms);
+        let inner = Arc::new(Inner {
+            backend,
+            book: StatementBook::new(engine, slow, metrics.clone()),
+            commit_seconds: metrics.histogram(
+                "db_commit_duration_seconds",
+                "How long commits took",
+                &[],
+                LATENCY_BUCKETS,
+            ),
+            clock: clock.clone(),
+            migration_budget: Duration::from_secs(options.statements.migration_seconds),
+        });
+        let seen = Arc::downgrade(&inner);
+        publish(metrics, move || seen.upgrade().map(|inner| inner.statistics()));
+        Ok(Self(inner))
+    }
+
+    /// Which engine it is. For start-up messages: nothing else should need to know.
+    pub fn engine(&self) -> Engine {
+        match self.0.backend {
+            Backend::Sqlite(_) => Engine::Sqlite,
+            Backend::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Reads that see at least what the call's consistency token asks for.
+    pub fn read<'a>(&'a self, call: &'a Call) -> Read<'a> {
+        // The one server that we know is the primary: it has every commit.
+        self.read_primary(call)
+    }
+
+    /// Reads that see every commit.
+    pub fn read_primary<'a>(&'a self, call: &'a Call) -> Read<'a> {
+        Read { database: &self.0, deadline: call.deadline }
+    }
+
+    /// Begins a transaction. SQLite has one at a time: do the slow things before.
+    pub async fn transaction(&self, call: &Call) -> Result<Transaction, DatabaseError> {
+        self.begin(call.deadline, false).await
+    }
+
+    pub(crate) async fn begin(
+        &self,
+        deadline: Deadline,
+        patient: bool,
+    ) -> Result<Transaction, DatabaseError> {
+        let inner = Arc::clone(&self.0);
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => {
+                Ok(Transaction::on_sqlite(inner, sqlite.begin(deadline, patient).await?))
+            }
+            Backend::Postgres(postgres) => {
+                Ok(Transaction::on_postgres(inner, postgres.begin(deadline).await?))
+            }
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// How busy the connections are.
+    pub fn statistics(&self) -> Statistics {
+        self.0.statistics()
+    }
+
+    /// Whether it answers.
+    pub async fn ping(&self, call: &Call) -> Result<(), DatabaseError> {
+        self.read_primary(call).row(&PING, []).await.map(|_| ())
+    }
+
+    /// Takes no further work and closes the connections. What runs is finished first, within limits.
+    pub async fn close(&self) {
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.close().await,
+            Backend::Postgres(postgres) => postgres.close(),
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn statistics(&self) -> Statistics {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.statistics(),
+            Backend::Postgres(postgres) => postgres.statistics(),
+        }
+    }
+}
+
+/// Reads outside of any transaction.
+#[derive(Clone, Copy)]
+pub struct Read<'a> {
+    database: &'a Inner,
+    deadline: Deadline,
+}
+
+impl Read<'_> {
+    /// All rows of the result.
+    pub async fn rows(&self, query: &Query, values: impl AsRef<[Value]>) -> Result<Vec<Row>, DatabaseError> {
+        let statement = self.database.book.query(query);
+        let (values, deadline) = (values.as_ref(), self.deadline);
+        let started = Instant::now();
+        let result = match &self.database.backend {
+            Backend::Sqlite(sqlite) => sqlite.rows(&statement, query.cost, values, deadline).await,
+            Backend::Postgres(postgres) => postgres.rows(&statement, query.cost, values, deadline).await,
+        };
+        statement.record(started, result.as_ref().err());
+        result
+    }
+
+    /// The first row of the result.
+    pub async fn row(
+        &self,
+        query: &Query,
+        values: impl AsRef<[Value]>,
+    ) -> Result<Option<Row>, DatabaseError> {
+        self.rows(query, values).await.map(|rows| rows.into_iter().next())
+    }
+
+    /// The row with this key; reads that happen at the same time travel together.
+    pub async fn by_key(
+        &self,
+        query: &KeyedQuery,
+        key: impl Into<Value>,
+    ) -> Result<Option<Row>, DatabaseError> {
+        let statement = self.database.book.keyed(query);
+        let key = key.into();
+        let started = Instant::now();
+        let result = match &self.database.backend {
+            Backend::Sqlite(sqlite) => {
+                let found = sqlite.rows(&statement, Cost::Point, &[key], self.deadline).await;
+                found.map(|rows| rows.into_iter().next())
+            }
+            Backend::Postgres(postgres) => postgres.by_key(&statement, &key, self.deadline).await,
+        };
+        statement.record(started, result.as_ref().err());
+        result
+    }
+}

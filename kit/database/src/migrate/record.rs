@@ -1,0 +1,95 @@
+//! The table that says which migrations were applied.
+
+use pando_clock::Timestamp;
+use pando_resilience::Call;
+
+use super::{Migration, MigrationSet};
+use crate::database::Inner;
+use crate::{Database, DatabaseError, Engine, Query, Row, Transaction, params};
+
+const CREATE: Query = Query::write(
+    "migrations.create",
+    "create table if not exists pando_migrations (
+        service text not null,
+        version bigint not null,
+        name text not null,
+        checksum text not null,
+        applied_at timestamptz not null,
+        primary key (service, version)
+    )",
+);
+const LIST: Query = Query::scan(
+    "migrations.list",
+    "select service, version, checksum from pando_migrations order by service, version",
+);
+const INSERT: Query = Query::write(
+    "migrations.insert",
+    "insert into pando_migrations (service, version, name, checksum, applied_at) values ($1, $2, $3, $4, $5)",
+);
+const LOCK: Query = Query::write("migrations.lock", "select pg_advisory_xact_lock($1)");
+const EXISTS_POSTGRES: Query =
+    Query::scan("migrations.exists", "select to_regclass('pando_migrations') is not null");
+const EXISTS_SQLITE: Query = Query::scan(
+    "migrations.exists",
+    "select count(*) > 0 from sqlite_schema where type = 'table' and name = 'pando_migrations'",
+);
+
+/// A migration that was applied some time.
+pub(super) struct Applied {
+    pub(super) service: String,
+    pub(super) version: u32,
+    pub(super) checksum: String,
+}
+
+impl TryFrom<&Row> for Applied {
+    type Error = DatabaseError;
+
+    fn try_from(row: &Row) -> Result<Self, DatabaseError> {
+        let version = row.get::<i64>(1)?;
+        let bad =
+            |_| DatabaseError::BadColumn { index: 1, expected: "a version", found: version.to_string() };
+        let version = u32::try_from(version).map_err(bad)?;
+        Ok(Self { service: row.get(0)?, version, checksum: row.get(2)? })
+    }
+}
+
+/// What was applied; a database without the table has nothing. Changes nothing.
+pub(super) async fn read_applied(database: &Database, call: &Call) -> Result<Vec<Applied>, DatabaseError> {
+    let exists = match database.engine() {
+        Engine::Sqlite => EXISTS_SQLITE,
+        Engine::Postgres => EXISTS_POSTGRES,
+    };
+    let read = database.read_primary(call);
+    match read.row(&exists, []).await? {
+        Some(row) if row.get::<bool>(0)? => {
+            read.rows(&LIST, []).await?.iter().map(Applied::try_from).collect()
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Waits until nobody else migrates, and then reads what was applied. SQLite's writer is that lock.
+pub(super) async fn lock_and_read(
+    database: &Database,
+    transaction: &mut Transaction,
+) -> Result<Vec<Applied>, DatabaseError> {
+    if database.engine() == Engine::Postgres {
+        transaction.rows(&LOCK, params![Inner::MIGRATION_LOCK]).await?;
+    }
+    transaction.execute(&CREATE, []).await?;
+    transaction.rows(&LIST, []).await?.iter().map(Applied::try_from).collect()
+}
+
+pub(super) async fn record(
+    transaction: &mut Transaction,
+    set: &MigrationSet,
+    migration: &Migration,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let values = params![set.service, i64::from(migration.version), migration.name, checksum(migration), now];
+    transaction.execute(&INSERT, values).await.map(|_| ())
+}
+
+pub(super) fn checksum(migration: &Migration) -> String {
+    blake3::hash(migration.sql.as_bytes()).to_hex().to_string()
+}

@@ -1,0 +1,221 @@
+//! The settings, their defaults, and what each is for.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::Engine;
+
+/// Which database, and how much of it at a time.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseOptions {
+    /// `postgres://user:password@host:port/database`. Without it and without `host`: SQLite.
+    pub url: Option<Secret>,
+    /// The PostgreSQL server, when there is no `url`.
+    pub host: Option<String>,
+    /// Its port (5432).
+    pub port: Option<u16>,
+    /// Who connects.
+    pub user: Option<String>,
+    /// Their password.
+    pub password: Option<Secret>,
+    /// The database on the server.
+    pub database: Option<String>,
+    /// What the server shows in its list of connections (`pando`).
+    pub application_name: Option<String>,
+    /// `disable` or `prefer`; `require` is refused until TLS is here.
+    pub sslmode: Option<String>,
+    /// The file, when the engine is SQLite.
+    pub sqlite: SqliteOptions,
+    /// Connections for transactions and scans.
+    pub pool: PoolOptions,
+    /// Connections for point reads.
+    pub reads: ReadOptions,
+    /// Statements and migrations.
+    pub statements: StatementOptions,
+}
+
+/// The file, and how it is written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SqliteOptions {
+    /// The database file; its folder is created.
+    pub path: PathBuf,
+    /// Whether an acknowledged write survives a power cut.
+    pub synchronous: Synchronous,
+    /// How many commits may wait for one flush of the disk; 1 = each has its own.
+    pub group_commit_max: usize,
+    /// How long to wait for another process that writes the same file.
+    pub busy_timeout_ms: u64,
+    /// Connections for point reads, used by the calling threads; 0 = one per core, at least 2, at most 8.
+    pub readers: usize,
+    /// Connections for scans, each used by a thread of its own.
+    pub scanners: usize,
+}
+
+/// What an acknowledged write has survived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Synchronous {
+    /// It is on the disk.
+    #[default]
+    Full,
+    /// It is with the operating system: a power cut may take the last writes back.
+    Normal,
+}
+
+/// Connections for transactions and scans on PostgreSQL. `checkout_ms` is also how long a caller waits
+/// for SQLite's writer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PoolOptions {
+    /// Kept open when idle.
+    pub min: usize,
+    /// Never more.
+    pub max: usize,
+    /// How long a caller waits for one.
+    pub checkout_ms: u64,
+    /// A connection is replaced after this time, give or take a tenth.
+    pub lifetime_seconds: u64,
+    /// A connection above `min` is closed when it was not used for this long.
+    pub idle_seconds: u64,
+    /// A transaction open for longer is named in the log.
+    pub leak_warning_seconds: u64,
+    /// How long one attempt to connect may take.
+    pub connect_ms: u64,
+}
+
+/// Point reads on PostgreSQL.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadOptions {
+    /// Shared pipelined connections.
+    pub connections: usize,
+    /// Whether reads by key that happen at the same time travel together.
+    pub coalesce: bool,
+    /// Keys in one batch at most.
+    pub coalesce_keys_max: usize,
+    /// Batches of one statement under way at most; further keys gather meanwhile.
+    pub coalesce_batches_max: usize,
+    /// The server stops a point read after this time, whatever its deadline.
+    pub statement_timeout_ms: u64,
+}
+
+/// Statements and migrations.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StatementOptions {
+    /// Whether statements are prepared once per connection. Off for poolers in transaction mode.
+    pub prepare: bool,
+    /// A statement that takes longer is named in the log.
+    pub slow_ms: u64,
+    /// How long one migration may take, waiting for other processes included.
+    pub migration_seconds: u64,
+}
+
+impl DatabaseOptions {
+    /// Which engine these settings ask for.
+    pub fn engine(&self) -> Engine {
+        if self.url.is_some() || self.host.is_some() { Engine::Postgres } else { Engine::Sqlite }
+    }
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("data/pando.db"),
+            synchronous: Synchronous::Full,
+            group_commit_max: 64,
+            busy_timeout_ms: 10_000,
+            readers: 0,
+            scanners: 4,
+        }
+    }
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self {
+            min: 2,
+            max: 20,
+            checkout_ms: 1_000,
+            lifetime_seconds: 1_800,
+            idle_seconds: 300,
+            leak_warning_seconds: 60,
+            connect_ms: 5_000,
+        }
+    }
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            connections: 4,
+            coalesce: true,
+            coalesce_keys_max: 128,
+            coalesce_batches_max: 2,
+            statement_timeout_ms: 3_000,
+        }
+    }
+}
+
+impl Default for StatementOptions {
+    fn default() -> Self {
+        Self { prepare: true, slow_ms: 500, migration_seconds: 600 }
+    }
+}
+
+/// A text that is never shown: neither by `Debug` nor when settings are printed.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` out of sight.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one who must send it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"***\"")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_shown_to_nobody() {
+        let options = DatabaseOptions {
+            url: Some(Secret::new("postgres://u:opensesame@h/d")),
+            password: Some(Secret::new("opensesame")),
+            ..DatabaseOptions::default()
+        };
+        assert!(!format!("{options:?}").contains("sesame"));
+        assert!(!serde_json::to_string(&options).unwrap().contains("sesame"));
+    }
+
+    #[test]
+    fn the_defaults_are_a_settings_file_and_unknown_names_are_refused() {
+        let text = toml::to_string(&DatabaseOptions::default()).unwrap();
+        toml::from_str::<DatabaseOptions>(&text).unwrap();
+        assert!(toml::from_str::<DatabaseOptions>("pool.maximum = 3").is_err());
+        assert_eq!(toml::from_str::<DatabaseOptions>("pool.max = 3").unwrap().pool.max, 3);
+    }
+}

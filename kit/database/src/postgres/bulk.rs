@@ -1,0 +1,87 @@
+//! Many rows at once, in PostgreSQL's binary COPY.
+
+use std::pin::pin;
+
+use futures_util::TryStreamExt;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::binary::{Bound, check};
+use super::fault::fault;
+use super::pool::Checkout;
+use crate::bulk::{BulkInsert, ColumnType, OnConflict};
+use crate::{DatabaseError, Row, Value};
+
+/// Copies the rows in, past those that are there already if that is wanted; the keys of those that went in.
+pub(crate) async fn insert(
+    checkout: &Checkout,
+    bulk: &BulkInsert,
+    rows: &[Vec<Value>],
+) -> Result<Vec<Uuid>, DatabaseError> {
+    let columns = bulk.column_list();
+    match bulk.on_conflict {
+        OnConflict::Fail => {
+            copy(checkout, bulk, &format!("copy \"{}\" ({columns}) from stdin binary", bulk.table), rows)
+                .await?;
+            bulk.keys_of(rows)
+        }
+        OnConflict::Skip(target) => {
+            let (name, table, key) = (bulk.name, bulk.table, bulk.key);
+            let stage = format!(
+                "create temporary table pando_bulk on commit drop as select {columns} from \"{table}\" with no data"
+            );
+            checkout.connection.batch(name, &stage).await?;
+            copy(checkout, bulk, &format!("copy pando_bulk ({columns}) from stdin binary"), rows).await?;
+            let insert = format!(
+                "insert into \"{table}\" ({columns}) select {columns} from pando_bulk \
+                 on conflict {target} do nothing returning \"{key}\""
+            );
+            let inserted = keys(checkout, name, &insert).await?;
+            checkout.connection.batch(name, "drop table pando_bulk").await?;
+            Ok(inserted)
+        }
+    }
+}
+
+async fn copy(
+    checkout: &Checkout,
+    bulk: &BulkInsert,
+    text: &str,
+    rows: &[Vec<Value>],
+) -> Result<(), DatabaseError> {
+    let failed = |error: tokio_postgres::Error| fault(bulk.name, &error);
+    let types: Vec<Type> = bulk.columns.iter().map(|(_, kind)| wire_type(*kind)).collect();
+    for row in rows {
+        check(bulk.name, &types, row)?;
+    }
+    let sink = checkout.connection.client().copy_in(text).await.map_err(failed)?;
+    let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
+    for row in rows {
+        writer.as_mut().write_raw(row.iter().map(Bound)).await.map_err(failed)?;
+    }
+    writer.finish().await.map_err(failed).map(|_| ())
+}
+
+async fn keys(checkout: &Checkout, name: &'static str, text: &str) -> Result<Vec<Uuid>, DatabaseError> {
+    let failed = |error: tokio_postgres::Error| fault(name, &error);
+    let nothing: [(Bound<'_>, Type); 0] = [];
+    let rows = checkout.connection.client().query_typed_raw(text, nothing).await.map_err(failed)?;
+    let rows: Vec<Row> = rows.map_ok(Row::from_postgres).try_collect().await.map_err(failed)?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+fn wire_type(kind: ColumnType) -> Type {
+    match kind {
+        ColumnType::Boolean => Type::BOOL,
+        ColumnType::Smallint => Type::INT2,
+        ColumnType::Integer => Type::INT4,
+        ColumnType::Bigint => Type::INT8,
+        ColumnType::Double => Type::FLOAT8,
+        ColumnType::Text => Type::TEXT,
+        ColumnType::Bytes => Type::BYTEA,
+        ColumnType::Uuid => Type::UUID,
+        ColumnType::Timestamp => Type::TIMESTAMPTZ,
+        ColumnType::Json => Type::JSONB,
+    }
+}

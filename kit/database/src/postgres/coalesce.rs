@@ -1,0 +1,221 @@
+//! Reads of the same statement by different keys, made one statement.
+//!
+//! A read that finds few batches under way goes at once. When enough are under way, keys gather until one comes
+//! back, and then go together. So nobody ever waits for company, and the busier it is the more travel together.
+//! A key never joins a batch that was already sent: a read must see what was committed before it began.
+
+use std::collections::{HashMap, HashSet};
+use std::mem::{Discriminant, discriminant};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use pando_resilience::Deadline;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::shared::Shared;
+use crate::options::ReadOptions;
+use crate::statement::Statement;
+use crate::{DatabaseError, Row, Value};
+
+/// A statement and a kind of key: a key of a wrong kind must not fail its neighbours.
+type Place = (Option<usize>, Discriminant<Key>);
+type Found = Result<Option<Row>, DatabaseError>;
+
+/// The gates of all statements that are read by key.
+pub(crate) struct Coalescer {
+    shared: Arc<Shared>,
+    gates: RwLock<HashMap<Place, Arc<Gate>>>,
+    keys_max: usize,
+    batches_max: usize,
+}
+
+/// Where the reads of one statement meet.
+struct Gate {
+    shared: Arc<Shared>,
+    statement: Arc<Statement>,
+    keys_max: usize,
+    batches_max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    under_way: usize,
+    waiting: Vec<Waiting>,
+}
+
+struct Waiting {
+    key: Key,
+    deadline: Deadline,
+    answer: oneshot::Sender<Found>,
+}
+
+/// A key that can be compared with the first column of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Uuid(Uuid),
+    Text(String),
+    Int(i64),
+}
+
+impl Coalescer {
+    pub(crate) fn new(shared: Arc<Shared>, options: &ReadOptions) -> Self {
+        // Switched off: every read is a batch of its own, and none waits for another.
+        let batches_max = if options.coalesce { options.coalesce_batches_max.max(1) } else { usize::MAX };
+        Self { shared, gates: RwLock::default(), keys_max: options.coalesce_keys_max.max(1), batches_max }
+    }
+
+    /// The row with this key.
+    pub(crate) async fn read(&self, statement: &Arc<Statement>, key: &Value, deadline: Deadline) -> Found {
+        let key = Key::of(statement.name, key)?;
+        let gate = self.gate(statement, &key);
+        match gate.enter(key, deadline) {
+            Ok((key, pass)) => {
+                let found = gate.fetch(vec![key.clone()], deadline).await;
+                drop(pass);
+                found.map(|mut found| found.remove(&key))
+            }
+            Err(receiver) => deadline
+                .bound(receiver)
+                .await?
+                .map_err(|_| DatabaseError::unavailable("the batch was dropped"))?,
+        }
+    }
+
+    fn gate(&self, statement: &Arc<Statement>, key: &Key) -> Arc<Gate> {
+        let place = (statement.place, discriminant(key));
+        if let Some(gate) = self.gates.read().unwrap_or_else(PoisonError::into_inner).get(&place) {
+            return Arc::clone(gate);
+        }
+        let mut gates = self.gates.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(gates.entry(place).or_insert_with(|| {
+            Arc::new(Gate {
+                shared: Arc::clone(&self.shared),
+                statement: Arc::clone(statement),
+                keys_max: self.keys_max,
+                batches_max: self.batches_max,
+                state: Mutex::default(),
+            })
+        }))
+    }
+}
+
+/// The right to have one batch under way. Dropped, it passes to those who wait, or lapses.
+struct Pass(Arc<Gate>);
+
+impl Gate {
+    /// Goes at once, or waits for the answer.
+    fn enter(
+        self: &Arc<Self>,
+        key: Key,
+        deadline: Deadline,
+    ) -> Result<(Key, Pass), oneshot::Receiver<Found>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.under_way < self.batches_max {
+            state.under_way += 1;
+            return Ok((key, Pass(Arc::clone(self))));
+        }
+        let (answer, receiver) = oneshot::channel();
+        state.waiting.push(Waiting { key, deadline, answer });
+        Err(receiver)
+    }
+
+    /// The next batch; when nobody waits, there is one batch less under way.
+    fn next(&self) -> Option<Vec<Waiting>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = state.waiting.len().min(self.keys_max);
+        // Those who gave up are passed over.
+        let batch: Vec<Waiting> =
+            state.waiting.drain(..count).filter(|waiting| !waiting.answer.is_closed()).collect();
+        if batch.is_empty() && state.waiting.is_empty() {
+            state.under_way -= 1;
+            return None;
+        }
+        Some(batch)
+    }
+
+    /// The rows with these keys.
+    async fn fetch(&self, keys: Vec<Key>, deadline: Deadline) -> Result<HashMap<Key, Row>, DatabaseError> {
+        let Some(first) = keys.first().cloned() else { return Ok(HashMap::new()) };
+        let rows = self.shared.rows(&self.statement, &[list(keys)], deadline).await?;
+        rows.into_iter().map(|row| Ok((first.same_kind(&row)?, row))).collect()
+    }
+
+    /// Fetches a batch and answers everybody in it.
+    async fn serve(&self, batch: Vec<Waiting>) {
+        let Some(latest) = batch.iter().map(|waiting| waiting.deadline).max() else { return };
+        // The same key twice is asked for once.
+        let keys: HashSet<Key> = batch.iter().map(|waiting| waiting.key.clone()).collect();
+        let found = self.fetch(keys.into_iter().collect(), latest).await;
+        for Waiting { key, answer, .. } in batch {
+            let _ = answer.send(match &found {
+                Ok(found) => Ok(found.get(&key).cloned()),
+                Err(error) => Err(error.clone()),
+            });
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let Some(batch) = self.0.next() else { return };
+        let gate = Arc::clone(&self.0);
+        if tokio::runtime::Handle::try_current().is_err() {
+            // The program is ending: those who wait are dropped with it.
+            gate.state.lock().unwrap_or_else(PoisonError::into_inner).under_way -= 1;
+            return;
+        }
+        pando_telemetry::spawn("database.coalesced_reads", async move {
+            let mut batch = batch;
+            loop {
+                gate.serve(batch).await;
+                match gate.next() {
+                    Some(next) => batch = next,
+                    None => return,
+                }
+            }
+        });
+    }
+}
+
+impl Key {
+    fn of(name: &'static str, value: &Value) -> Result<Self, DatabaseError> {
+        crate::parameters::check(name, 1, std::slice::from_ref(value))?;
+        match value {
+            Value::Uuid(id) => Ok(Self::Uuid(*id)),
+            Value::Text(text) => Ok(Self::Text(text.clone())),
+            Value::Int(number) => Ok(Self::Int(*number)),
+            other => Err(DatabaseError::BadParameter {
+                name,
+                parameter: 1,
+                reason: format!("{} is no key: a key is a uuid, a text or an integer", other.kind()),
+            }),
+        }
+    }
+
+    /// The key of a row, which is of the same kind as this one.
+    fn same_kind(&self, row: &Row) -> Result<Self, DatabaseError> {
+        match self {
+            Self::Uuid(_) => row.get(0).map(Self::Uuid),
+            Self::Text(_) => row.get(0).map(Self::Text),
+            Self::Int(_) => row.get(0).map(Self::Int),
+        }
+    }
+}
+
+/// The keys of a batch as one parameter; they are of one kind, see `Place`.
+fn list(keys: Vec<Key>) -> Value {
+    let (mut ids, mut texts, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+    for key in keys {
+        match key {
+            Key::Uuid(id) => ids.push(id),
+            Key::Text(text) => texts.push(text),
+            Key::Int(number) => numbers.push(number),
+        }
+    }
+    match (texts.is_empty(), numbers.is_empty()) {
+        (false, _) => Value::TextArray(texts),
+        (true, false) => Value::IntArray(numbers),
+        (true, true) => Value::UuidArray(ids),
+    }
+}

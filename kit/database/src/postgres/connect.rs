@@ -1,0 +1,128 @@
+//! Where the server is, and one connection to it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config, NoTls};
+
+use super::fault::fault;
+use crate::DatabaseError;
+use crate::options::DatabaseOptions;
+
+/// What every connection is made from.
+#[derive(Clone)]
+pub(crate) struct Target {
+    config: Config,
+    patience: Duration,
+    pub(crate) prepare: bool,
+}
+
+impl Target {
+    pub(crate) fn new(options: &DatabaseOptions) -> Result<Self, DatabaseError> {
+        let mut config = match &options.url {
+            Some(url) => Config::from_str(url.expose()).map_err(|error| DatabaseError::BadSetting {
+                setting: "url",
+                reason: std::error::Error::source(&error)
+                    .map_or_else(|| error.to_string(), ToString::to_string),
+            })?,
+            None => Config::new(),
+        };
+        if let Some(host) = &options.host {
+            config.host(host);
+        }
+        if let Some(port) = options.port {
+            config.port(port);
+        }
+        if let Some(user) = &options.user {
+            config.user(user);
+        }
+        if let Some(password) = &options.password {
+            config.password(password.expose());
+        }
+        if let Some(database) = &options.database {
+            config.dbname(database);
+        }
+        if let Some(sslmode) = &options.sslmode {
+            config.ssl_mode(ssl_mode(sslmode)?);
+        }
+        if config.get_ssl_mode() == SslMode::Require {
+            let reason = "an encrypted connection is not possible yet: use disable or prefer".into();
+            return Err(DatabaseError::BadSetting { setting: "sslmode", reason });
+        }
+        if config.get_hosts().is_empty() {
+            let reason = "the address names no server".into();
+            return Err(DatabaseError::BadSetting { setting: "url", reason });
+        }
+        if let Some(name) = &options.application_name {
+            config.application_name(name);
+        } else if config.get_application_name().is_none() {
+            config.application_name("pando");
+        }
+        let patience = Duration::from_millis(options.pool.connect_ms);
+        // A server that vanished without a word is noticed by these, not by the callers' deadlines alone.
+        config.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(10));
+        Ok(Self { config, patience, prepare: options.statements.prepare })
+    }
+
+    /// Connects, and drives the connection in a task of its own.
+    pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), DatabaseError> {
+        let connecting = tokio::time::timeout(self.patience, self.config.connect(NoTls)).await;
+        let late = |_| DatabaseError::unavailable("the server did not answer in time");
+        let (client, connection) = connecting.map_err(late)?.map_err(|error| connect_fault(&error))?;
+        let task = pando_telemetry::spawn("database.connection", async move {
+            // Why it broke is told to those whose statements broke with it.
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a database connection ended");
+            }
+        });
+        Ok((client, task))
+    }
+}
+
+/// Whatever keeps us from connecting, the database cannot be reached.
+fn connect_fault(error: &tokio_postgres::Error) -> DatabaseError {
+    match fault("connect", error) {
+        unavailable @ DatabaseError::Unavailable { .. } => unavailable,
+        other => {
+            let cause =
+                std::error::Error::source(&other).map_or_else(|| other.to_string(), ToString::to_string);
+            DatabaseError::unavailable(cause)
+        }
+    }
+}
+
+fn ssl_mode(text: &str) -> Result<SslMode, DatabaseError> {
+    match text {
+        "disable" => Ok(SslMode::Disable),
+        "prefer" => Ok(SslMode::Prefer),
+        "require" | "verify-ca" | "verify-full" => Ok(SslMode::Require),
+        _ => Err(DatabaseError::BadSetting {
+            setting: "sslmode",
+            reason: "it is one of disable, prefer".to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Secret;
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_by_name_and_without_the_password() {
+        let url = |url: &str| DatabaseOptions { url: Some(Secret::new(url)), ..DatabaseOptions::default() };
+        for (options, expected) in [
+            (url("postgres://u:sesame@h/d?sslmode=require"), "database setting sslmode: "),
+            (url("postgres://u:sesame@h:port/d"), "database setting url: "),
+            (url("postgres://u:sesame@h/d?colour=blue"), "database setting url: "),
+            (url("user=u password=sesame"), "database setting url: the address names no server"),
+        ] {
+            let error = Target::new(&options).err().expect("refused").to_string();
+            assert!(error.starts_with(expected), "{error}");
+            assert!(!error.contains("sesame"), "{error}");
+        }
+        assert!(Target::new(&url("postgres://u:sesame@h/d")).is_ok());
+    }
+}

@@ -1,0 +1,184 @@
+//! A connection and the statements prepared on it.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures_util::TryStreamExt;
+use tokio::sync::OnceCell;
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio_postgres::{Client, Statement as Prepared};
+
+use super::binary::{Bound, check, natural_type};
+use super::connect::Target;
+use super::fault::fault;
+use crate::statement::Statement;
+use crate::{DatabaseError, Row, Value};
+
+type Cell = Arc<OnceCell<Prepared>>;
+
+/// A connection that can run statements and nothing else: it cannot begin a transaction or change a setting,
+/// so many callers may use it at once.
+pub(crate) struct Connection {
+    client: Client,
+    abort: AbortHandle,
+    prepare: bool,
+    prepared: RwLock<Vec<Cell>>,
+}
+
+impl Connection {
+    async fn open(target: &Target) -> Result<(Self, JoinHandle<()>), DatabaseError> {
+        let (client, task) = target.connect().await?;
+        let (abort, prepare) = (task.abort_handle(), target.prepare);
+        Ok((Self { client, abort, prepare, prepared: RwLock::default() }, task))
+    }
+
+    /// A connection for point reads: it can only read, and the server stops what takes too long. The task ends
+    /// when the connection does.
+    pub(crate) async fn open_for_reads(
+        target: &Target,
+        timeout_ms: u64,
+    ) -> Result<(Self, JoinHandle<()>), DatabaseError> {
+        let (connection, task) = Self::open(target).await?;
+        // A pooler in transaction mode would hand these settings to others.
+        if target.prepare {
+            let settings =
+                format!("set default_transaction_read_only = on; set statement_timeout = {timeout_ms}");
+            connection.client.batch_execute(&settings).await.map_err(|error| fault("connect", &error))?;
+        }
+        Ok((connection, task))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Prepares the statement, once per connection; nothing for a connection that does not prepare.
+    pub(crate) async fn prepare(&self, statement: &Statement) -> Result<Option<Prepared>, DatabaseError> {
+        if !self.prepare {
+            return Ok(None);
+        }
+        let failed = |error| fault(statement.name, &error);
+        let Some(place) = statement.place else {
+            return self.client.prepare(&statement.text).await.map(Some).map_err(failed);
+        };
+        let cell = self.cell(place);
+        let prepared = cell.get_or_try_init(|| self.client.prepare(&statement.text)).await.map_err(failed)?;
+        Ok(Some(prepared.clone()))
+    }
+
+    fn cell(&self, place: usize) -> Cell {
+        if let Some(cell) = self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(place) {
+            return Arc::clone(cell);
+        }
+        let mut cells = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
+        while cells.len() <= place {
+            cells.push(Cell::default());
+        }
+        Arc::clone(&cells[place])
+    }
+
+    /// The table changed under the prepared statement: the next run prepares it afresh.
+    fn forget(&self, statement: &Statement) {
+        if let Some(place) = statement.place
+            && let Some(cell) = self.prepared.write().unwrap_or_else(PoisonError::into_inner).get_mut(place)
+        {
+            *cell = Cell::default();
+        }
+    }
+
+    /// Runs a statement and collects its rows.
+    pub(crate) async fn rows(
+        &self,
+        statement: &Statement,
+        values: &[Value],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let prepared = self.prepare(statement).await?;
+        self.rows_of(statement, prepared.as_ref(), values).await
+    }
+
+    /// Runs a statement that was prepared before. Everything is sent at the first poll.
+    pub(crate) async fn rows_of(
+        &self,
+        statement: &Statement,
+        prepared: Option<&Prepared>,
+        values: &[Value],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let stream = match prepared {
+            Some(prepared) => {
+                check(statement.name, prepared.params(), values)?;
+                self.client.query_raw(prepared, values.iter().map(Bound)).await
+            }
+            None => self.client.query_typed_raw(&statement.text, typed(statement.name, values)?).await,
+        };
+        let rows = match stream {
+            Ok(stream) => stream.map_ok(Row::from_postgres).try_collect().await,
+            Err(error) => Err(error),
+        };
+        rows.map_err(|error| self.failed(statement, &error))
+    }
+
+    fn failed(&self, statement: &Statement, error: &tokio_postgres::Error) -> DatabaseError {
+        let fault = fault(statement.name, error);
+        if matches!(fault, DatabaseError::Contention { .. }) {
+            self.forget(statement);
+        }
+        fault
+    }
+}
+
+type Typed<'a> = Vec<(Bound<'a>, tokio_postgres::types::Type)>;
+
+fn typed<'a>(name: &'static str, values: &'a [Value]) -> Result<Typed<'a>, DatabaseError> {
+    crate::parameters::check(name, values.len(), values)?;
+    Ok(values.iter().map(|value| (Bound(value), natural_type(value))).collect())
+}
+
+/// A connection that belongs to one caller at a time, who may do with it what they like.
+pub(crate) struct Exclusive(Connection);
+
+impl Exclusive {
+    pub(crate) async fn open(target: &Target) -> Result<Self, DatabaseError> {
+        Connection::open(target).await.map(|(connection, _)| Self(connection))
+    }
+
+    pub(crate) fn statements(&self) -> &Connection {
+        &self.0
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// Runs a statement and counts the rows it changed.
+    pub(crate) async fn changed(
+        &self,
+        statement: &Statement,
+        prepared: Option<&Prepared>,
+        values: &[Value],
+    ) -> Result<u64, DatabaseError> {
+        let changed = match prepared {
+            Some(prepared) => {
+                check(statement.name, prepared.params(), values)?;
+                self.client().execute_raw(prepared, values.iter().map(Bound)).await
+            }
+            None => {
+                let values = typed(statement.name, values)?;
+                let values: Vec<_> = values
+                    .iter()
+                    .map(|(value, kind)| (value as &(dyn tokio_postgres::types::ToSql + Sync), kind.clone()))
+                    .collect();
+                self.client().execute_typed(&statement.text, &values).await
+            }
+        };
+        changed.map_err(|error| self.0.failed(statement, &error))
+    }
+
+    /// Runs a text without parameters.
+    pub(crate) async fn batch(&self, name: &'static str, text: &str) -> Result<(), DatabaseError> {
+        self.client().batch_execute(text).await.map_err(|error| fault(name, &error))
+    }
+
+    /// Ends the connection at once, whatever it is doing.
+    pub(crate) fn kill(self) {
+        self.0.abort.abort();
+    }
+}

@@ -1,0 +1,98 @@
+//! PostgreSQL: shared connections for point reads, a pool for everything else.
+
+mod binary;
+mod bulk;
+mod coalesce;
+mod connect;
+mod connection;
+mod fault;
+mod pool;
+mod session;
+mod shared;
+
+use std::sync::Arc;
+
+use pando_clock::Clock;
+use pando_resilience::Deadline;
+use pando_telemetry::Metrics;
+use uuid::Uuid;
+
+use crate::bulk::BulkInsert;
+use crate::options::DatabaseOptions;
+use crate::query::Cost;
+use crate::statement::Statement;
+use crate::statistics::{Statistics, Waits};
+use crate::{DatabaseError, Row, Value};
+use coalesce::Coalescer;
+use connect::Target;
+use pool::Pool;
+pub(crate) use session::Session;
+use shared::Shared;
+
+/// The connections to one server.
+pub(crate) struct Postgres {
+    shared: Arc<Shared>,
+    coalescer: Coalescer,
+    pool: Pool,
+}
+
+impl Postgres {
+    pub(crate) async fn open(
+        options: &DatabaseOptions,
+        metrics: &Metrics,
+        clock: &Clock,
+    ) -> Result<Self, DatabaseError> {
+        let target = Target::new(options)?;
+        let shared = Arc::new(Shared::open(options, &target, clock).await?);
+        let pool = Pool::new(&options.pool, &target, clock, Waits::new(metrics))?;
+        let coalescer = Coalescer::new(Arc::clone(&shared), &options.reads);
+        Ok(Self { shared, coalescer, pool })
+    }
+
+    pub(crate) async fn rows(
+        &self,
+        statement: &Statement,
+        cost: Cost,
+        values: &[Value],
+        deadline: Deadline,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        match cost {
+            Cost::Point => self.shared.rows(statement, values, deadline).await,
+            Cost::Scan => Session::open(&self.pool, deadline).await?.scan(statement, values).await,
+        }
+    }
+
+    pub(crate) async fn by_key(
+        &self,
+        statement: &Arc<Statement>,
+        key: &Value,
+        deadline: Deadline,
+    ) -> Result<Option<Row>, DatabaseError> {
+        self.coalescer.read(statement, key, deadline).await
+    }
+
+    pub(crate) async fn begin(&self, deadline: Deadline) -> Result<Session, DatabaseError> {
+        Session::open(&self.pool, deadline).await
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let (max, works) = self.shared.counts();
+        let mut statistics = Statistics { max, open: works, idle: works, ..Statistics::default() };
+        self.pool.fill(&mut statistics);
+        statistics
+    }
+
+    pub(crate) fn close(&self) {
+        self.pool.close();
+        self.shared.close();
+    }
+}
+
+/// Inserts many rows into the transaction of `session`.
+pub(crate) async fn bulk_insert(
+    session: &mut Session,
+    bulk: &BulkInsert,
+    rows: &[Vec<Value>],
+) -> Result<Vec<Uuid>, DatabaseError> {
+    session.run_with(bulk.name, async |checkout| bulk::insert(checkout, bulk, rows).await).await
+}

@@ -1,0 +1,234 @@
+//! One use of a pooled connection: a transaction, or a scan. Whatever happens to it, the connection is clean
+//! before somebody else gets it, or it is closed.
+
+use std::time::Duration;
+
+use deadpool::managed::Object;
+use futures_util::TryStreamExt;
+use futures_util::future::{join, join3};
+use pando_resilience::Deadline;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+use super::fault::fault;
+use super::pool::{Checkout, Pool, SessionNote};
+use crate::statement::Statement;
+use crate::{DatabaseError, Row, Token, Value};
+
+/// How long a clean-up step may take before the connection is given up.
+const CLEANUP_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the server has to stop a statement whose time is over, before it is told to.
+const SERVER_STOPS_WITHIN: Duration = Duration::from_millis(200);
+
+/// A connection in use. Dropped: whatever runs is stopped, and a transaction is rolled back.
+pub(crate) struct Session {
+    checkout: Option<Checkout>,
+    deadline: Deadline,
+    note: SessionNote,
+    /// `begin` was sent, and neither `commit` nor `rollback` was answered.
+    begun: bool,
+    /// Something was sent whose answer has not come.
+    under_way: bool,
+}
+
+impl Session {
+    pub(crate) async fn open(pool: &Pool, deadline: Deadline) -> Result<Self, DatabaseError> {
+        let checkout = Some(pool.checkout(deadline).await?);
+        Ok(Self { checkout, deadline, note: pool.note(), begun: false, under_way: false })
+    }
+
+    pub(crate) fn checkout(&self) -> Result<&Checkout, DatabaseError> {
+        self.checkout.as_ref().ok_or_else(DatabaseError::closed)
+    }
+
+    /// Runs a read in a transaction of its own that ends with it: one round trip.
+    pub(crate) async fn scan(
+        mut self,
+        statement: &Statement,
+        values: &[Value],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        self.note.runs(statement.name);
+        let begin = self.begin_text("begin read only");
+        (self.begun, self.under_way) = (true, true);
+        let (checkout, deadline) = (self.checkout()?, self.deadline);
+        let work = async {
+            let connection = &checkout.connection;
+            // Before `begin`: a statement that must be prepared first would miss its transaction.
+            let prepared = connection.statements().prepare(statement).await?;
+            let (begun, rows, ended) = join3(
+                connection.batch(statement.name, &begin),
+                connection.statements().rows_of(statement, prepared.as_ref(), values),
+                connection.batch(statement.name, "commit"),
+            )
+            .await;
+            begun?;
+            let rows = rows?;
+            ended.map(|()| rows)
+        };
+        let result = deadline.bound(work).await?;
+        // All answers are in, and `commit` ends a failed transaction too.
+        (self.begun, self.under_way) = (false, false);
+        result
+    }
+
+    /// Runs a statement of the transaction; the first one takes `begin` along.
+    pub(crate) async fn run(
+        &mut self,
+        statement: &Statement,
+        values: &[Value],
+        want_rows: bool,
+    ) -> Result<(Vec<Row>, u64), DatabaseError> {
+        self.note.runs(statement.name);
+        let begin = (!self.begun).then(|| self.begin_text("begin"));
+        (self.begun, self.under_way) = (true, true);
+        let (checkout, deadline) = (self.checkout()?, self.deadline);
+        let work = async {
+            let connection = &checkout.connection;
+            let prepared = connection.statements().prepare(statement).await?;
+            let main = async {
+                if want_rows {
+                    let rows = connection.statements().rows_of(statement, prepared.as_ref(), values).await?;
+                    return Ok((rows, 0));
+                }
+                let changed = connection.changed(statement, prepared.as_ref(), values).await?;
+                Ok((Vec::new(), changed))
+            };
+            match begin {
+                None => main.await,
+                Some(begin) => {
+                    // Polled in this order, so sent in this order.
+                    let (begun, result) = join(connection.batch(statement.name, &begin), main).await;
+                    begun.and(result)
+                }
+            }
+        };
+        let result = deadline.bound(work).await?;
+        self.under_way = false;
+        result
+    }
+
+    /// Runs work that belongs to the transaction but is no single statement.
+    pub(crate) async fn run_with<T>(
+        &mut self,
+        name: &'static str,
+        work: impl AsyncFnOnce(&Checkout) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        self.note.runs(name);
+        let begin = (!self.begun).then(|| self.begin_text("begin"));
+        (self.begun, self.under_way) = (true, true);
+        let (checkout, deadline) = (self.checkout()?, self.deadline);
+        let work = async {
+            if let Some(begin) = begin {
+                checkout.connection.batch(name, &begin).await?;
+            }
+            work(checkout).await
+        };
+        let result = deadline.bound(work).await?;
+        self.under_way = false;
+        result
+    }
+
+    /// Commits, and asks where the log stands now in the same message.
+    pub(crate) async fn commit(mut self) -> Result<Token, DatabaseError> {
+        self.note.runs("commit");
+        if self.deadline.is_past() {
+            return Err(DatabaseError::DeadlineExceeded);
+        }
+        let text = if self.begun {
+            "commit; select pg_current_wal_insert_lsn()"
+        } else {
+            "select pg_current_wal_insert_lsn()"
+        };
+        let wrote = self.begun;
+        self.under_way = true;
+        let work = commit_and_locate(self.checkout()?, text);
+        let result = match self.deadline.bound(work).await {
+            Ok(result) => result,
+            Err(_) => return Err(unknown("the deadline passed during the commit")),
+        };
+        self.under_way = false;
+        match result {
+            Ok(token) => {
+                self.begun = false;
+                Ok(token)
+            }
+            // The server refused it: it is rolled back.
+            Err(error) if error.as_db_error().is_some_and(|error| error.code().code().starts_with("23")) => {
+                Err(fault("commit", &error))
+            }
+            Err(error) => Err(match fault("commit", &error) {
+                DatabaseError::Unavailable { reason } if wrote => unknown(&reason),
+                other => other,
+            }),
+        }
+    }
+
+    pub(crate) async fn rollback(mut self) -> Result<(), DatabaseError> {
+        if !self.begun || self.under_way {
+            // Dropping it is enough, and what is under way must be stopped first.
+            return Ok(());
+        }
+        self.under_way = true;
+        let work = self.checkout()?.connection.batch("rollback", "rollback");
+        let result = self.deadline.bound(work).await?;
+        if result.is_ok() {
+            (self.begun, self.under_way) = (false, false);
+        }
+        result
+    }
+
+    /// The server stops statements by itself when the deadline is over.
+    fn begin_text(&self, begin: &str) -> String {
+        let left = self.deadline.remaining().as_millis().clamp(1, 2_000_000_000);
+        format!("{begin}; set local statement_timeout = {left}")
+    }
+}
+
+fn unknown(reason: &str) -> DatabaseError {
+    DatabaseError::CommitUnknown { reason: reason.to_owned() }
+}
+
+async fn commit_and_locate(checkout: &Checkout, text: &str) -> Result<Token, tokio_postgres::Error> {
+    let messages = checkout.connection.client().simple_query_raw(text).await?;
+    let messages: Vec<SimpleQueryMessage> = messages.try_collect().await?;
+    let position = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).and_then(Token::from_lsn),
+        _ => None,
+    });
+    // A server that answers without a position is none that we know: the start of the log is never wrong.
+    Ok(position.unwrap_or_else(Token::start_of_log))
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let Some(checkout) = self.checkout.take() else { return };
+        if !self.begun && !self.under_way {
+            return;
+        }
+        if tokio::runtime::Handle::try_current().is_err() {
+            // No runtime, no clean-up: the server rolls back when the connection closes.
+            return Object::take(checkout).connection.kill();
+        }
+        let (under_way, late) = (self.under_way, self.deadline.is_past());
+        pando_telemetry::spawn("database.rollback", clean_up(checkout, under_way, late));
+    }
+}
+
+/// Brings a connection back to where no transaction is open, or closes it.
+async fn clean_up(checkout: Checkout, under_way: bool, late: bool) {
+    let patience = match (under_way, late) {
+        (false, _) => CLEANUP_PATIENCE,
+        (true, true) => SERVER_STOPS_WITHIN,
+        (true, false) => Duration::ZERO,
+    };
+    let rolled_back = tokio::time::timeout(patience, checkout.connection.batch("rollback", "rollback")).await;
+    if matches!(rolled_back, Ok(Ok(()))) {
+        return;
+    }
+    // The answer to a cancellation says nothing: it may hit whatever runs next. So nothing may run next.
+    let connection = Object::take(checkout).connection;
+    let cancel = connection.client().cancel_token();
+    if !matches!(tokio::time::timeout(CLEANUP_PATIENCE, cancel.cancel_query(NoTls)).await, Ok(Ok(()))) {
+        tracing::debug!("a statement could not be cancelled on the server");
+    }
+    connection.kill();
+}

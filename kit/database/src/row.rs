@@ -1,0 +1,192 @@
+//! Rows, and reading their columns.
+
+use std::sync::Arc;
+
+use pando_clock::Timestamp;
+use rusqlite::types::Value as SqliteValue;
+use uuid::Uuid;
+
+use crate::DatabaseError;
+
+/// One row of a result. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Row(Arc<Source>);
+
+#[derive(Debug)]
+enum Source {
+    Sqlite(Box<[SqliteValue]>),
+    Postgres(tokio_postgres::Row),
+}
+
+impl Row {
+    pub(crate) fn from_sqlite(values: Box<[SqliteValue]>) -> Self {
+        Self(Arc::new(Source::Sqlite(values)))
+    }
+
+    pub(crate) fn from_postgres(row: tokio_postgres::Row) -> Self {
+        Self(Arc::new(Source::Postgres(row)))
+    }
+
+    /// The column at `index`, counted from 0.
+    pub fn get<T: FromColumn>(&self, index: usize) -> Result<T, DatabaseError> {
+        let column = self.column(index).map_err(|found| bad_column::<T>(index, found))?;
+        T::from_column(column).ok_or_else(|| bad_column::<T>(index, column.kind().to_owned()))
+    }
+
+    /// How many columns there are.
+    pub fn len(&self) -> usize {
+        match &*self.0 {
+            Source::Sqlite(values) => values.len(),
+            Source::Postgres(row) => row.len(),
+        }
+    }
+
+    /// Whether there is no column at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn column(&self, index: usize) -> Result<Column<'_>, String> {
+        if index >= self.len() {
+            return Err(format!("nothing: the row has {} columns", self.len()));
+        }
+        match &*self.0 {
+            Source::Sqlite(values) => Ok(match &values[index] {
+                SqliteValue::Null => Column::Null,
+                SqliteValue::Integer(number) => Column::Int(*number),
+                SqliteValue::Real(number) => Column::Real(*number),
+                SqliteValue::Text(text) => Column::Text(text),
+                SqliteValue::Blob(bytes) => Column::Bytes(bytes),
+            }),
+            Source::Postgres(row) => row
+                .try_get::<_, Option<Column<'_>>>(index)
+                .map(|column| column.unwrap_or(Column::Null))
+                .map_err(|_| format!("the type {}", row.columns()[index].type_())),
+        }
+    }
+}
+
+fn bad_column<T: FromColumn>(index: usize, found: String) -> DatabaseError {
+    DatabaseError::BadColumn { index, expected: T::EXPECTED, found }
+}
+
+/// A column as an engine holds it. SQLite has only the first five kinds, and keeps the others in them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Column<'a> {
+    /// No value.
+    Null,
+    /// A whole number; on SQLite also a boolean or a timestamp.
+    Int(i64),
+    /// A floating-point number.
+    Real(f64),
+    /// Text; on SQLite also json.
+    Text(&'a str),
+    /// Bytes; on SQLite also a uuid.
+    Bytes(&'a [u8]),
+    /// A boolean.
+    Bool(bool),
+    /// A uuid.
+    Uuid(Uuid),
+    /// A moment.
+    Timestamp(Timestamp),
+    /// The text of a json value.
+    Json(&'a str),
+}
+
+impl Column<'_> {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Int(_) => "an integer",
+            Self::Real(_) => "a real number",
+            Self::Text(_) => "text",
+            Self::Bytes(_) => "bytes",
+            Self::Bool(_) => "a boolean",
+            Self::Uuid(_) => "a uuid",
+            Self::Timestamp(_) => "a timestamp",
+            Self::Json(_) => "json",
+        }
+    }
+}
+
+/// What a column can be read as.
+pub trait FromColumn: Sized {
+    /// What is expected, for messages.
+    const EXPECTED: &'static str;
+
+    /// The value, or nothing when the column holds something else.
+    fn from_column(column: Column<'_>) -> Option<Self>;
+}
+
+macro_rules! from_column {
+    ($($type:ty, $expected:literal, { $($pattern:pat => $value:expr),+ $(,)? })+) => {
+        $(impl FromColumn for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn from_column(column: Column<'_>) -> Option<Self> {
+                match column {
+                    $($pattern => $value,)+
+                    _ => None,
+                }
+            }
+        })+
+    };
+}
+
+from_column! {
+    bool, "a boolean", {
+        Column::Bool(value) => Some(value),
+        Column::Int(0) => Some(false),
+        Column::Int(1) => Some(true),
+    }
+    i64, "an integer", { Column::Int(number) => Some(number) }
+    f64, "a real number", { Column::Real(number) => Some(number) }
+    String, "text", { Column::Text(text) => Some(text.to_owned()) }
+    Vec<u8>, "bytes", { Column::Bytes(bytes) => Some(bytes.to_vec()) }
+    Uuid, "a uuid", {
+        Column::Uuid(id) => Some(id),
+        Column::Bytes(bytes) => Uuid::from_slice(bytes).ok(),
+    }
+    Timestamp, "a timestamp", {
+        Column::Timestamp(moment) => Some(moment),
+        Column::Int(micros) => Some(Timestamp::from_micros(micros)),
+    }
+    serde_json::Value, "json", {
+        Column::Json(text) | Column::Text(text) => serde_json::from_str(text).ok(),
+    }
+}
+
+impl<T: FromColumn> FromColumn for Option<T> {
+    const EXPECTED: &'static str = T::EXPECTED;
+
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        match column {
+            Column::Null => Some(None),
+            other => T::from_column(other).map(Some),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_never_bent_into_another_type() {
+        let row = Row::from_sqlite(Box::new([
+            SqliteValue::Integer(1),
+            SqliteValue::Text("1".into()),
+            SqliteValue::Null,
+            SqliteValue::Blob(vec![1; 15]),
+        ]));
+        assert_eq!(row.get::<i64>(0).unwrap(), 1);
+        assert!(row.get::<f64>(0).is_err());
+        assert!(row.get::<i64>(1).is_err());
+        assert_eq!(row.get::<Option<i64>>(2).unwrap(), None);
+        let error = row.get::<i64>(2).unwrap_err();
+        assert_eq!(error.to_string(), "column 2 holds null, not an integer");
+        assert!(row.get::<Uuid>(3).is_err());
+        let error = row.get::<i64>(4).unwrap_err();
+        assert_eq!(error.to_string(), "column 4 holds nothing: the row has 4 columns, not an integer");
+    }
+}

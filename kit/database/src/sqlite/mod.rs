@@ -1,0 +1,108 @@
+//! SQLite: one file, one writer, readers beside it.
+
+mod fault;
+mod flusher;
+mod open;
+mod readers;
+mod session;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pando_resilience::Deadline;
+use pando_telemetry::Metrics;
+
+use crate::options::{DatabaseOptions, SqliteOptions};
+use crate::query::Cost;
+use crate::statement::Statement;
+use crate::statistics::{Statistics, Waits};
+use crate::{DatabaseError, Row, Value};
+use open::{Purpose, connect, make_file};
+use readers::{Readers, Scanners};
+use writer::Writer;
+pub(crate) use writer::WriterTransaction;
+
+/// How long closing waits for the transaction that runs.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The file, open.
+pub(crate) struct Sqlite {
+    readers: Readers,
+    scanners: Arc<Scanners>,
+    writer: Writer,
+    waits: Waits,
+}
+
+impl Sqlite {
+    pub(crate) async fn open(options: &DatabaseOptions, metrics: &Metrics) -> Result<Self, DatabaseError> {
+        let (options, waits) = (options.clone(), Waits::new(metrics));
+        let opening = tokio::task::spawn_blocking(move || Self::open_here(&options, waits));
+        opening.await.map_err(|_| DatabaseError::unavailable("the opening thread ended"))?
+    }
+
+    fn open_here(options: &DatabaseOptions, waits: Waits) -> Result<Self, DatabaseError> {
+        let (sqlite, checkout) = (&options.sqlite, Duration::from_millis(options.pool.checkout_ms));
+        let busy = Duration::from_millis(sqlite.busy_timeout_ms);
+        make_file(&sqlite.path)?;
+        let writer = Writer::start(connect(sqlite, Purpose::Write)?, sqlite, waits.clone(), checkout)?;
+        let sessions = |count: usize| -> Result<Vec<_>, DatabaseError> {
+            (0..count.max(1)).map(|_| connect(sqlite, Purpose::Read)).collect()
+        };
+        let readers = Readers::new(sessions(reader_count(sqlite))?, busy);
+        let scanners = Scanners::new(sessions(sqlite.scanners)?, waits.clone(), checkout, busy);
+        Ok(Self { readers, scanners, writer, waits })
+    }
+
+    pub(crate) async fn rows(
+        &self,
+        statement: &Arc<Statement>,
+        cost: Cost,
+        values: &[Value],
+        deadline: Deadline,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        match cost {
+            Cost::Point => self.readers.run(statement, values, deadline),
+            Cost::Scan => self.scanners.run(statement, values, deadline).await,
+        }
+    }
+
+    pub(crate) async fn begin(
+        &self,
+        deadline: Deadline,
+        patient: bool,
+    ) -> Result<WriterTransaction, DatabaseError> {
+        self.writer.begin(deadline, patient).await
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let (scanners, free) = self.scanners.counts();
+        let open = self.readers.count() + scanners + 1;
+        let in_use = scanners - free + usize::from(self.writer.is_busy());
+        let mut statistics =
+            Statistics { max: open, open, idle: open - in_use, in_use, ..Statistics::default() };
+        self.waits.fill(&mut statistics);
+        statistics
+    }
+
+    /// Waits for the transaction that runs, then closes the file.
+    pub(crate) async fn close(&self) {
+        let thread = self.writer.close();
+        self.readers.close();
+        self.scanners.close();
+        if let Some(thread) = thread {
+            let ending = tokio::task::spawn_blocking(move || thread.join().is_ok());
+            if tokio::time::timeout(CLOSE_PATIENCE, ending).await.is_err() {
+                tracing::warn!("a transaction was still open when the database was closed");
+            }
+        }
+    }
+}
+
+/// One per core, as long as that is a sensible number.
+fn reader_count(options: &SqliteOptions) -> usize {
+    match options.readers {
+        0 => std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8),
+        count => count,
+    }
+}

@@ -1,0 +1,96 @@
+//! Opening the file: making it, checking it, and setting the connection up.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::session::Session;
+use crate::DatabaseError;
+use crate::options::{SqliteOptions, Synchronous};
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Write,
+    Read,
+}
+
+/// Makes the folder and the file, readable by their owner alone, unless they are there.
+pub(crate) fn make_file(path: &Path) -> Result<(), DatabaseError> {
+    let failed = |error: std::io::Error| DatabaseError::BadFile {
+        path: path.to_owned(),
+        reason: format!("it cannot be created: {error}"),
+    };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(failed)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        // A file that exists is not even opened here: closing it would drop SQLite's locks on it.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// One connection, ready for its purpose.
+pub(crate) fn connect(options: &SqliteOptions, purpose: Purpose) -> Result<Session, DatabaseError> {
+    let failed = |error: rusqlite::Error| bad_file(&options.path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&options.path, flags).map_err(failed)?;
+    let busy = Duration::from_millis(options.busy_timeout_ms);
+    connection.busy_timeout(busy).map_err(failed)?;
+    become_wal(&connection, busy).map_err(failed)?;
+    // With group commit the writer flushes the log itself, once for many: see `writer.rs`.
+    let flush_each = options.synchronous == Synchronous::Full && options.group_commit_max <= 1;
+    let synchronous = if flush_each { "full" } else { "normal" };
+    let query_only = if purpose == Purpose::Read { "on" } else { "off" };
+    connection
+        .execute_batch(&format!(
+            "pragma synchronous = {synchronous}; pragma foreign_keys = on; pragma temp_store = memory; \
+             pragma cache_size = -8192; pragma trusted_schema = off; pragma query_only = {query_only}"
+        ))
+        .map_err(failed)?;
+    // Reads the header and the schema: what is not a database is found out here.
+    connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(())).map_err(failed)?;
+    Session::new(connection).map_err(failed)
+}
+
+/// Turning a new file to WAL needs it alone, and SQLite does not wait for that: processes that start at once retry.
+fn become_wal(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let started = Instant::now();
+    loop {
+        let result = connection.query_row("pragma journal_mode = wal", [], |row| row.get::<_, String>(0));
+        match result {
+            Ok(_) => return Ok(()),
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && started.elapsed() < patience =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn bad_file(path: &Path, error: &rusqlite::Error) -> DatabaseError {
+    let reason = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => "it is a file of another kind, or encrypted".to_owned(),
+        Some(ErrorCode::DatabaseCorrupt) => "it is damaged".to_owned(),
+        Some(ErrorCode::DatabaseBusy) => "another process keeps it locked".to_owned(),
+        Some(ErrorCode::CannotOpen) => "it cannot be opened".to_owned(),
+        _ => error.to_string(),
+    };
+    DatabaseError::BadFile { path: path.to_owned(), reason }
+}

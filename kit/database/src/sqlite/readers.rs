@@ -1,0 +1,150 @@
+//! Reading the file: point reads on the calling thread, scans on threads of their own.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use pando_resilience::Deadline;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::session::{Outcome, Session};
+use crate::statement::Statement;
+use crate::statistics::Waits;
+use crate::{DatabaseError, Row, Value};
+
+thread_local! {
+    // Threads start their search for a free connection at different places.
+    static PLACE: Cell<usize> = Cell::new(NEXT_PLACE.fetch_add(1, Ordering::Relaxed));
+}
+
+static NEXT_PLACE: AtomicUsize = AtomicUsize::new(0);
+
+/// Connections for point reads. None of them is ever held across an await.
+pub(crate) struct Readers {
+    sessions: Box<[Mutex<Option<Session>>]>,
+    busy: Duration,
+}
+
+impl Readers {
+    pub(crate) fn new(sessions: Vec<Session>, busy: Duration) -> Self {
+        let sessions = sessions.into_iter().map(|session| Mutex::new(Some(session))).collect();
+        Self { sessions, busy }
+    }
+
+    /// Runs a point read on the calling thread.
+    pub(crate) fn run(
+        &self,
+        statement: &Statement,
+        values: &[Value],
+        deadline: Deadline,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let slot = self.free();
+        let session = slot.as_ref().ok_or_else(DatabaseError::closed)?;
+        session.limit(deadline, self.busy)?;
+        session.run(statement, values, true).map(|outcome| outcome.rows)
+    }
+
+    fn free(&self) -> MutexGuard<'_, Option<Session>> {
+        let (count, place) = (self.sessions.len(), PLACE.get());
+        for offset in 0..count {
+            match self.sessions[(place + offset) % count].try_lock() {
+                Ok(session) => return session,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        // As many threads as connections read at this instant: a point read takes microseconds.
+        self.sessions[place % count].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn close(&self) {
+        for session in &self.sessions {
+            session.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.sessions.len()
+    }
+}
+
+/// Connections for scans.
+pub(crate) struct Scanners {
+    sessions: Mutex<Vec<Session>>,
+    permits: Arc<Semaphore>,
+    count: usize,
+    waits: Waits,
+    checkout: Duration,
+    busy: Duration,
+}
+
+impl Scanners {
+    pub(crate) fn new(sessions: Vec<Session>, waits: Waits, checkout: Duration, busy: Duration) -> Arc<Self> {
+        let count = sessions.len();
+        let permits = Arc::new(Semaphore::new(count));
+        Arc::new(Self { sessions: Mutex::new(sessions), permits, count, waits, checkout, busy })
+    }
+
+    /// Runs a scan on a thread that may block. It stops when the caller goes away.
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        statement: &Arc<Statement>,
+        values: &[Value],
+        deadline: Deadline,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let permit = self.permit(deadline).await?;
+        let (pool, statement, values) = (Arc::clone(self), Arc::clone(statement), values.to_vec());
+        let leaving = Leaving::default();
+        let gone = Arc::clone(&leaving.0);
+        let work = tokio::task::spawn_blocking(move || {
+            let taken = pool.sessions.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let session = taken.ok_or_else(DatabaseError::closed)?;
+            session.watch(Some(gone));
+            let result = session
+                .limit(deadline, pool.busy)
+                .and_then(|()| session.run(&statement, &values, true))
+                .map(|Outcome { rows, .. }| rows);
+            session.unlimited();
+            if !pool.permits.is_closed() {
+                pool.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            }
+            drop(permit);
+            result
+        });
+        work.await.map_err(|_| DatabaseError::unavailable("the scanning thread ended"))?
+    }
+
+    async fn permit(&self, deadline: Deadline) -> Result<OwnedSemaphorePermit, DatabaseError> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _wait = self.waits.begin();
+        let patience = deadline.sooner(Deadline::after(self.checkout));
+        let waited = deadline.remaining().min(self.checkout);
+        match patience.bound(Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(permit) => permit.map_err(|_| DatabaseError::closed()),
+            Err(_) => Err(DatabaseError::PoolTimeout { waited }),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.permits.close();
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// All of them, and those that are free.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.count, self.permits.available_permits())
+    }
+}
+
+/// Set when the caller that holds it is dropped.
+#[derive(Default)]
+pub(crate) struct Leaving(pub(crate) Arc<AtomicBool>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

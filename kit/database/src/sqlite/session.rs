@@ -1,0 +1,172 @@
+//! One connection to the file: running statements on it, and stopping them in time.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pando_resilience::Deadline;
+use rusqlite::types::Value as SqliteValue;
+use rusqlite::{Connection, Statement as Prepared};
+
+use super::fault::fault;
+use crate::statement::Statement;
+use crate::{DatabaseError, Row, Value};
+
+/// How many steps of SQLite's machine lie between two looks at the clock: some tens of microseconds.
+const STEPS_BETWEEN_LOOKS: i32 = 1_000;
+
+/// What a statement did.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) changed: u64,
+}
+
+/// A connection and its brake.
+pub(crate) struct Session {
+    pub(crate) connection: Connection,
+    brake: Arc<Brake>,
+}
+
+/// Stops the statement that runs when its time is over or nobody waits for it any more.
+struct Brake {
+    base: Instant,
+    /// Nanoseconds after `base`.
+    stop_at: AtomicU64,
+    gone: Mutex<Option<Arc<AtomicBool>>>,
+}
+
+impl Brake {
+    fn is_pulled(&self) -> bool {
+        let now = u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        now > self.stop_at.load(Ordering::Relaxed)
+            || gone.as_ref().is_some_and(|gone| gone.load(Ordering::Relaxed))
+    }
+}
+
+impl Session {
+    pub(crate) fn new(mut connection: Connection) -> rusqlite::Result<Self> {
+        rusqlite::vtab::array::load_module(&connection)?;
+        connection.set_prepared_statement_cache_capacity(512);
+        let brake = Arc::new(Brake {
+            base: Instant::now(),
+            stop_at: AtomicU64::new(u64::MAX),
+            gone: Mutex::default(),
+        });
+        let handle = Arc::clone(&brake);
+        connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || handle.is_pulled()))?;
+        Ok(Self { connection, brake })
+    }
+
+    /// Statements stop from now on when `gone` is set: the caller went away.
+    pub(crate) fn watch(&self, gone: Option<Arc<AtomicBool>>) {
+        *self.brake.gone.lock().unwrap_or_else(PoisonError::into_inner) = gone;
+    }
+
+    /// Statements stop from now on at `deadline`, and wait for other processes at most `busy`.
+    /// A spent deadline is an error.
+    pub(crate) fn limit(&self, deadline: Deadline, busy: Duration) -> Result<(), DatabaseError> {
+        let left = deadline.remaining();
+        if left.is_zero() {
+            return Err(DatabaseError::DeadlineExceeded);
+        }
+        let stop_at = (self.brake.base.elapsed() + left).as_nanos();
+        self.brake.stop_at.store(u64::try_from(stop_at).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.connection.busy_timeout(busy.min(left)).map_err(|error| fault("busy timeout", &error))
+    }
+
+    /// Statements are not stopped any more: what ends a transaction must run to its end.
+    pub(crate) fn unlimited(&self) {
+        self.watch(None);
+        self.brake.stop_at.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// Runs a statement to its end.
+    pub(crate) fn run(
+        &self,
+        statement: &Statement,
+        values: &[Value],
+        want_rows: bool,
+    ) -> Result<Outcome, DatabaseError> {
+        let failed = |error: rusqlite::Error| fault(statement.name, &error);
+        if statement.place.is_some() {
+            let mut prepared = self.connection.prepare_cached(&statement.text).map_err(failed)?;
+            self.run_prepared(statement.name, &mut prepared, values, want_rows)
+        } else {
+            let mut prepared = self.connection.prepare(&statement.text).map_err(failed)?;
+            self.run_prepared(statement.name, &mut prepared, values, want_rows)
+        }
+    }
+
+    fn run_prepared(
+        &self,
+        name: &'static str,
+        prepared: &mut Prepared<'_>,
+        values: &[Value],
+        want_rows: bool,
+    ) -> Result<Outcome, DatabaseError> {
+        let failed = |error: rusqlite::Error| fault(name, &error);
+        bind(name, prepared, values)?;
+        let (columns, reads) = (prepared.column_count(), prepared.readonly());
+        let mut outcome = Outcome::default();
+        let mut rows = prepared.raw_query();
+        while let Some(row) = rows.next().map_err(failed)? {
+            if want_rows {
+                let values: Result<Box<[SqliteValue]>, _> =
+                    (0..columns).map(|index| row.get(index)).collect();
+                outcome.rows.push(Row::from_sqlite(values.map_err(failed)?));
+            }
+        }
+        drop(rows);
+        if !reads {
+            outcome.changed = self.connection.changes();
+        }
+        Ok(outcome)
+    }
+}
+
+/// Gives a prepared statement its parameters.
+pub(crate) fn bind(
+    name: &'static str,
+    prepared: &mut Prepared<'_>,
+    values: &[Value],
+) -> Result<(), DatabaseError> {
+    crate::parameters::check(name, prepared.parameter_count(), values)?;
+    for (index, value) in values.iter().enumerate() {
+        bind_one(prepared, index + 1, value).map_err(|error| fault(name, &error))?;
+    }
+    Ok(())
+}
+
+fn bind_one(prepared: &mut Prepared<'_>, at: usize, value: &Value) -> rusqlite::Result<()> {
+    match value {
+        Value::Null => prepared.raw_bind_parameter(at, rusqlite::types::Null),
+        Value::Bool(value) => prepared.raw_bind_parameter(at, i64::from(*value)),
+        Value::Int(number) => prepared.raw_bind_parameter(at, number),
+        Value::Real(number) => prepared.raw_bind_parameter(at, number),
+        Value::Text(text) => prepared.raw_bind_parameter(at, text.as_str()),
+        Value::Bytes(bytes) => prepared.raw_bind_parameter(at, bytes.as_slice()),
+        Value::Uuid(id) => prepared.raw_bind_parameter(at, id.as_bytes().as_slice()),
+        Value::Timestamp(moment) => prepared.raw_bind_parameter(at, moment.as_micros()),
+        Value::Json(json) => prepared.raw_bind_parameter(at, json.to_string()),
+        Value::UuidArray(ids) => {
+            bind_list(prepared, at, ids.iter().map(|id| SqliteValue::Blob(id.as_bytes().to_vec())))
+        }
+        Value::TextArray(texts) => {
+            bind_list(prepared, at, texts.iter().map(|text| SqliteValue::Text(text.clone())))
+        }
+        Value::IntArray(numbers) => {
+            bind_list(prepared, at, numbers.iter().map(|number| SqliteValue::Integer(*number)))
+        }
+    }
+}
+
+fn bind_list(
+    prepared: &mut Prepared<'_>,
+    at: usize,
+    items: impl Iterator<Item = SqliteValue>,
+) -> rusqlite::Result<()> {
+    prepared.raw_bind_parameter(at, Rc::new(items.collect::<Vec<_>>()))
+}

@@ -1,0 +1,145 @@
+//! Transactions: all of their statements, or none.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use uuid::Uuid;
+
+use crate::bulk::BulkInsert;
+use crate::database::Inner;
+use crate::postgres::{self, Session};
+use crate::sqlite::WriterTransaction;
+use crate::statement::Statement;
+use crate::{DatabaseError, Query, Row, Token, Value};
+
+/// A transaction. Dropped without a commit, or past its call's deadline, it is rolled back.
+///
+/// After a statement failed the transaction can only be rolled back, on both engines: what is expected to meet
+/// a row that exists says `on conflict … do nothing returning …`.
+#[must_use = "a transaction that is dropped is rolled back"]
+pub struct Transaction {
+    database: Arc<Inner>,
+    engine: Engine,
+    failed: bool,
+}
+
+enum Engine {
+    Sqlite(WriterTransaction),
+    Postgres(Session),
+}
+
+impl Transaction {
+    pub(crate) fn on_sqlite(database: Arc<Inner>, writer: WriterTransaction) -> Self {
+        Self { database, engine: Engine::Sqlite(writer), failed: false }
+    }
+
+    pub(crate) fn on_postgres(database: Arc<Inner>, session: Session) -> Self {
+        Self { database, engine: Engine::Postgres(session), failed: false }
+    }
+
+    /// Runs a statement; how many rows it changed.
+    pub async fn execute(
+        &mut self,
+        query: &Query,
+        values: impl AsRef<[Value]>,
+    ) -> Result<u64, DatabaseError> {
+        let statement = self.database.book.query(query);
+        self.run(&statement, values.as_ref(), false).await.map(|(_, changed)| changed)
+    }
+
+    /// Runs a statement; its rows (`returning …` included).
+    pub async fn rows(
+        &mut self,
+        query: &Query,
+        values: impl AsRef<[Value]>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let statement = self.database.book.query(query);
+        self.run(&statement, values.as_ref(), true).await.map(|(rows, _)| rows)
+    }
+
+    /// Runs a statement; its first row.
+    pub async fn row(
+        &mut self,
+        query: &Query,
+        values: impl AsRef<[Value]>,
+    ) -> Result<Option<Row>, DatabaseError> {
+        self.rows(query, values).await.map(|rows| rows.into_iter().next())
+    }
+
+    /// Inserts many rows; the keys of those that were really inserted.
+    pub async fn bulk_insert(
+        &mut self,
+        bulk: &BulkInsert,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<Vec<Uuid>, DatabaseError> {
+        let statement = self.database.book.once(bulk.name, &bulk.one_row());
+        self.begin_step(bulk.name)?;
+        let result = match &mut self.engine {
+            _ if rows.is_empty() => Ok(Vec::new()),
+            Engine::Postgres(session) => statement.measure(postgres::bulk_insert(session, bulk, &rows)).await,
+            Engine::Sqlite(writer) => {
+                let keys = async {
+                    let outcome = writer.run(&statement, rows, true).await?;
+                    outcome.rows.iter().map(|row| row.get(0)).collect()
+                };
+                statement.measure(keys).await
+            }
+        };
+        self.failed = result.is_err();
+        result
+    }
+
+    /// Makes it all durable; the token lets a later read see it.
+    pub async fn commit(self) -> Result<Token, DatabaseError> {
+        if self.failed {
+            return Err(DatabaseError::TransactionFailed { name: "commit" });
+        }
+        let started = Instant::now();
+        let result = match self.engine {
+            Engine::Sqlite(writer) => writer.commit().await,
+            Engine::Postgres(session) => session.commit().await,
+        };
+        self.database.commit_seconds.observe_duration(started.elapsed());
+        result
+    }
+
+    /// Undoes it all.
+    pub async fn rollback(self) -> Result<(), DatabaseError> {
+        match self.engine {
+            // The writer rolls back what ends without a commit.
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(session) => session.rollback().await,
+        }
+    }
+
+    pub(crate) async fn run(
+        &mut self,
+        statement: &Arc<Statement>,
+        values: &[Value],
+        want_rows: bool,
+    ) -> Result<(Vec<Row>, u64), DatabaseError> {
+        self.begin_step(statement.name)?;
+        let engine = &mut self.engine;
+        let work = async {
+            match engine {
+                Engine::Postgres(session) => session.run(statement, values, want_rows).await,
+                Engine::Sqlite(writer) => {
+                    let outcome = writer.run(statement, vec![values.to_vec()], want_rows).await?;
+                    Ok((outcome.rows, outcome.changed))
+                }
+            }
+        };
+        let result = statement.measure(work).await;
+        self.failed = result.is_err();
+        result
+    }
+
+    /// Until the step has succeeded the transaction counts as failed: its future may be dropped half-way.
+    fn begin_step(&mut self, name: &'static str) -> Result<(), DatabaseError> {
+        if self.failed {
+            return Err(DatabaseError::TransactionFailed { name });
+        }
+        self.failed = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! The values that statements take.
+
+use pando_clock::Timestamp;
+use uuid::Uuid;
+
+/// The first moment that PostgreSQL's `timestamptz` has.
+const FIRST_MOMENT: i64 = -210_866_803_200_000_000;
+
+/// A parameter of a statement.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// No value; fits every type.
+    Null,
+    /// `boolean`
+    Bool(bool),
+    /// `smallint`, `integer`, `bigint`
+    Int(i64),
+    /// `real`, `double precision`
+    Real(f64),
+    /// `text`, `varchar`
+    Text(String),
+    /// `bytea`
+    Bytes(Vec<u8>),
+    /// `uuid`
+    Uuid(Uuid),
+    /// `timestamptz`
+    Timestamp(Timestamp),
+    /// `jsonb`, `json`
+    Json(serde_json::Value),
+    /// For `= any($1)`.
+    UuidArray(Vec<Uuid>),
+    /// For `= any($1)`.
+    TextArray(Vec<String>),
+    /// For `= any($1)`.
+    IntArray(Vec<i64>),
+}
+
+impl Value {
+    /// What it is, for messages: never its content.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Int(_) => "an integer",
+            Self::Real(_) => "a real number",
+            Self::Text(_) => "text",
+            Self::Bytes(_) => "bytes",
+            Self::Uuid(_) => "a uuid",
+            Self::Timestamp(_) => "a timestamp",
+            Self::Json(_) => "json",
+            Self::UuidArray(_) => "a list of uuids",
+            Self::TextArray(_) => "a list of texts",
+            Self::IntArray(_) => "a list of integers",
+        }
+    }
+
+    /// Why no engine may be given this value, if so. What one engine would refuse, bend or cut is refused on both.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let nul = |text: &str| text.as_bytes().contains(&0);
+        match self {
+            Self::Text(text) if nul(text) => Some("text with a NUL character cannot be stored"),
+            Self::TextArray(texts) if texts.iter().any(|text| nul(text)) => {
+                Some("text with a NUL character cannot be stored")
+            }
+            Self::Json(json) if json_has_nul(json) => Some("json with a NUL character cannot be stored"),
+            Self::Timestamp(moment) if moment.as_micros() < FIRST_MOMENT => {
+                Some("a moment before 4713 BC cannot be stored")
+            }
+            Self::Real(number) if number.is_nan() => Some("not a number cannot be stored"),
+            _ => None,
+        }
+    }
+}
+
+fn json_has_nul(json: &serde_json::Value) -> bool {
+    match json {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(items) => items.iter().any(json_has_nul),
+        serde_json::Value::Object(fields) => {
+            fields.iter().any(|(name, value)| name.contains('\0') || json_has_nul(value))
+        }
+        _ => false,
+    }
+}
+
+macro_rules! value_from {
+    ($($type:ty => $make:expr),+ $(,)?) => {
+        $(impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                ($make)(value)
+            }
+        })+
+    };
+}
+
+value_from! {
+    bool => Value::Bool,
+    i64 => Value::Int,
+    i32 => |value| Value::Int(i64::from(value)),
+    u32 => |value| Value::Int(i64::from(value)),
+    i16 => |value| Value::Int(i64::from(value)),
+    f64 => Value::Real,
+    String => Value::Text,
+    &str => |value: &str| Value::Text(value.to_owned()),
+    &String => |value: &String| Value::Text(value.clone()),
+    Vec<u8> => Value::Bytes,
+    &[u8] => |value: &[u8]| Value::Bytes(value.to_vec()),
+    Uuid => Value::Uuid,
+    Timestamp => Value::Timestamp,
+    serde_json::Value => Value::Json,
+    Vec<Uuid> => Value::UuidArray,
+    Vec<String> => Value::TextArray,
+    Vec<i64> => Value::IntArray,
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// The parameters of a statement, in the order of `$1`, `$2`, …
+///
+/// ```
+/// let parameters = pando_database::params![7_i64, "seven", None::<bool>];
+/// assert_eq!(parameters.len(), 3);
+/// ```
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => {{
+        let parameters: [$crate::Value; _] = [$($crate::Value::from($value)),*];
+        parameters
+    }};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_engine_cannot_keep_is_refused_on_both() {
+        for (value, faulty) in [
+            (Value::from("fine"), false),
+            (Value::from("a\0b"), true),
+            (Value::from(vec!["a".to_owned(), "\0".to_owned()]), true),
+            (Value::from(serde_json::json!({"a": ["b", {"c\0": 1}]})), true),
+            (Value::from(serde_json::json!({"a": ["b", {"c": "\u{1}"}]})), false),
+            (Value::from(f64::NAN), true),
+            (Value::from(f64::INFINITY), false),
+            (Value::from(vec![0_u8]), false),
+        ] {
+            assert_eq!(value.fault().is_some(), faulty, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_null() {
+        assert_eq!(Value::from(None::<i64>), Value::Null);
+        assert_eq!(Value::from(Some("x")), Value::Text("x".into()));
+    }
+}
