@@ -120,7 +120,7 @@ pub(crate) async fn handle(
             if !request.body().is_end_stream() {
                 connection.linger_at_close();
             }
-            refused.into_response()
+            *refused
         }
     };
 
@@ -165,8 +165,8 @@ fn admit<'r>(
     route: Option<&'r RouteEntry>,
     method: MethodIndex,
     request: &Request<Incoming>,
-) -> Result<&'r RouteEntry, Response> {
-    let refuse = |problem: Problem| Err(problem.into_response());
+) -> Result<&'r RouteEntry, Box<Response>> {
+    let refuse = |problem: Problem| Err(Box::new(problem.into_response()));
     if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > edge.uri_bytes_max) {
         return refuse(Problem::new(
             Code::UriTooLong,
@@ -178,7 +178,8 @@ fn admit<'r>(
     };
     if !route.allows(method) {
         if request.method() == Method::OPTIONS {
-            return Err((StatusCode::NO_CONTENT, [(header::ALLOW, route.allow.clone())]).into_response());
+            let allow = [(header::ALLOW, route.allow.clone())];
+            return Err(Box::new((StatusCode::NO_CONTENT, allow).into_response()));
         }
         let problem =
             Problem::new(Code::MethodNotAllowed, format!("this route takes {}", show(&route.allow)));

@@ -4,7 +4,7 @@ use json_patch::{Patch, PatchErrorKind, PatchOperation};
 use serde_json::Value;
 
 use crate::json::kind_of;
-use crate::{Code, Problem, parse_json};
+use crate::{Code, JSON_DEPTH_MAX, Problem, parse_json};
 
 /// How many operations one JSON Patch may hold.
 pub const PATCH_OPERATIONS_MAX: usize = 100;
@@ -62,22 +62,46 @@ fn apply_operations(patch: &Value, mut current: Value) -> Result<Value, Problem>
             Problem::new(code, format!("operation {index} at {:?}: {}", error.path.as_str(), error.kind))
                 .with_field(field, rule, error.kind.to_string())
         })?;
-        if copies && size_of_json(&current) > PATCHED_BYTES_MAX {
-            return Err(Problem::new(Code::TooLarge, "the patched document grows too large"));
+        if copies {
+            within_bounds(&current)?;
         }
     }
+    within_bounds(&current)?;
     Ok(current)
 }
 
-/// Roughly how many bytes a value takes as text.
-fn size_of_json(value: &Value) -> usize {
+/// Operations build what no body could bring: a document too large, or too deep to be sent again.
+fn within_bounds(document: &Value) -> Result<(), Problem> {
+    let (bytes, depth) = measure(document);
+    if bytes > PATCHED_BYTES_MAX {
+        return Err(Problem::new(Code::TooLarge, "the patched document grows too large"));
+    }
+    if depth > JSON_DEPTH_MAX {
+        return Err(Problem::new(
+            Code::Invalid,
+            format!("the patched document nests deeper than {JSON_DEPTH_MAX}"),
+        ));
+    }
+    Ok(())
+}
+
+/// Roughly how many bytes a value takes as text, and how deep it nests.
+fn measure(value: &Value) -> (usize, usize) {
+    let inside = |(bytes, depth): (usize, usize), (key_bytes, item): (usize, &Value)| {
+        let (item_bytes, item_depth) = measure(item);
+        (bytes + key_bytes + item_bytes, depth.max(item_depth))
+    };
     match value {
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => items.iter().map(|item| size_of_json(item) + 1).sum::<usize>() + 2,
-        Value::Object(entries) => {
-            entries.iter().map(|(key, item)| key.len() + size_of_json(item) + 4).sum::<usize>() + 2
+        Value::String(text) => (text.len() + 2, 0),
+        Value::Null | Value::Bool(_) | Value::Number(_) => (8, 0),
+        Value::Array(items) => {
+            let (bytes, depth) = items.iter().map(|item| (1, item)).fold((2, 0), inside);
+            (bytes, depth + 1)
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+        Value::Object(entries) => {
+            let (bytes, depth) = entries.iter().map(|(key, item)| (key.len() + 4, item)).fold((2, 0), inside);
+            (bytes, depth + 1)
+        }
     }
 }
 
@@ -177,9 +201,18 @@ mod tests {
     #[test]
     fn copies_cannot_grow_without_end() {
         let doubling: Vec<Value> =
-            (0..100).map(|_| json!({"op": "copy", "from": "", "path": "/a"})).collect();
-        let problem = operations(&json!(doubling), json!({"a": "x".repeat(1000), "b": "y"})).unwrap_err();
+            (0..100).map(|n| json!({"op": "copy", "from": "", "path": format!("/{n}")})).collect();
+        let problem = operations(&json!(doubling), json!({"a": "x"})).unwrap_err();
+        assert!([Code::TooLarge, Code::Invalid].contains(&problem.code()), "{problem}");
+        let wide: Vec<Value> =
+            (0..100).map(|n| json!({"op": "copy", "from": "/a", "path": format!("/{n}")})).collect();
+        let problem = operations(&json!(wide), json!({"a": "x".repeat(1_000_000)})).unwrap_err();
         assert_eq!(problem.code(), Code::TooLarge);
+        let deepening = json!(vec![json!({"op": "move", "from": "/a", "path": "/a/a"})]);
+        assert!(operations(&deepening, json!({"a": {}})).is_err());
+        let deep: Vec<Value> =
+            (0..70).map(|n| json!({"op": "add", "path": "/a".repeat(n + 1), "value": {}})).collect();
+        assert_eq!(operations(&json!(deep), json!({})).unwrap_err().code(), Code::Invalid);
     }
 
     #[test]

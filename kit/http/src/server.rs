@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use hyper::server::conn::{http1, http2};
@@ -164,7 +165,7 @@ impl Server {
     /// Connections the kernel has already accepted for us must be served: their clients may have sent a request.
     fn accept_waiting(&self, next_id: &mut u64) {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        while let std::task::Poll::Ready(Ok((stream, peer))) = self.listener.poll_accept(&mut context) {
+        while let Poll::Ready(Ok((stream, peer))) = self.listener.poll_accept(&mut context) {
             self.begin(next_id, stream, peer);
         }
     }
@@ -227,7 +228,12 @@ async fn rest_after(error: &io::Error) {
 
 /// One connection from its first byte to its last.
 async fn serve(mut socket: Socket, connection: Arc<Connection>, edge: Arc<Edge>, protocols: &Protocols) {
-    let protocol = until_ordered(&connection, |cx, _close| socket.poll_protocol(cx)).await;
+    let protocol = until_ordered(&connection, |cx, close| match socket.poll_protocol(cx) {
+        // Nothing is begun that would have to be finished.
+        Poll::Pending if close => Poll::Ready(Err(io::ErrorKind::Interrupted.into())),
+        polled => polled,
+    })
+    .await;
     let http2 = match protocol {
         Ok(Ok(http2)) => http2,
         Ok(Err(_gone)) => return,

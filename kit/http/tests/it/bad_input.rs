@@ -1,0 +1,209 @@
+//! What is not HTTP, or not honest HTTP: a clear 4xx or a close, and the next request is served.
+
+use std::time::Duration;
+
+use pando_http::Code;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::harness::Running;
+
+#[tokio::test]
+async fn bytes_that_are_not_http_are_told_so() {
+    let server = Running::start(|_| {});
+    for bytes in [
+        "GARBAGE\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET /hello\r\n\r\n",
+        "GET /hello HTTP/9.9\r\n\r\n",
+        "GET /he llo HTTP/1.1\r\nhost: x\r\n\r\n",
+        "G\u{0}T /hello HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nbad header\r\n\r\n",
+        "GET /hello HTTP/1.1\r\n: empty\r\n\r\n",
+        "GET /hello HTTP/1.1\r\na: b\u{0}c\r\n\r\n",
+        "PRIVATE / SMTP\r\n\r\n",
+        "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}",
+        "{\"json\":\"without http\"}\r\n\r\n",
+    ] {
+        let mut wire = server.connect().await;
+        wire.send(bytes.as_bytes()).await;
+        wire.answer().await.unwrap_or_else(|| panic!("an answer to {bytes:?}")).is_problem(Code::Malformed);
+        assert!(wire.is_closed().await, "{bytes:?}");
+    }
+    server.is_well().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn too_many_or_too_large_headers_are_told() {
+    let server = Running::start(|_| {});
+    let many: String = (0..1_000).map(|number| format!("x-{number}: 1\r\n")).collect();
+    server.ask(&format!("GET /hello HTTP/1.1\r\n{many}\r\n")).await.is_problem(Code::HeaderTooLarge);
+    let large = "x".repeat(1024 * 1024);
+    server.ask(&format!("GET /hello HTTP/1.1\r\nx: {large}\r\n\r\n")).await.is_problem(Code::HeaderTooLarge);
+    let fits = "x".repeat(16 * 1024);
+    assert_eq!(server.ask(&format!("GET /hello HTTP/1.1\r\nx: {fits}\r\n\r\n")).await.status, 200);
+    let path = "x".repeat(9 * 1024);
+    server.ask(&format!("GET /{path} HTTP/1.1\r\nhost: x\r\n\r\n")).await.is_problem(Code::UriTooLong);
+    server.is_well().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_request_cannot_be_read_as_two() {
+    let server = Running::start(|_| {});
+    let smuggled = "GET /behave/panic HTTP/1.1\r\nhost: x\r\n\r\n";
+    for (headers, body) in [
+        ("content-length: 5\r\ncontent-length: 6\r\n", "hello"),
+        ("content-length: 5, 6\r\n", "hello"),
+        ("content-length: -5\r\n", ""),
+        ("content-length: +5\r\n", "hello"),
+        ("content-length: 99999999999999999999\r\n", ""),
+        ("transfer-encoding: gzip\r\n", ""),
+        ("transfer-encoding: chunked, gzip\r\n", "0\r\n\r\n"),
+        ("transfer-encoding: chunked\r\n", "zz\r\nhello\r\n0\r\n\r\n"),
+        ("transfer-encoding: chunked\r\n", "ffffffffffffffffff\r\nhello\r\n0\r\n\r\n"),
+        ("transfer-encoding: chunked\r\n", "5\r\nhelloXX0\r\n\r\n"),
+    ] {
+        let mut wire = server.connect().await;
+        wire.send(format!("POST /small HTTP/1.1\r\nhost: x\r\n{headers}\r\n{body}{smuggled}").as_bytes())
+            .await;
+        if let Some(answer) = wire.answer().await {
+            assert!((400..500).contains(&answer.status), "{headers:?} {body:?}: {answer:?}");
+        }
+        assert!(wire.is_closed().await, "nothing after {headers:?} {body:?} is read as a request");
+    }
+    server.is_well().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn both_lengths_at_once_never_leave_a_second_request() {
+    let server = Running::start(|_| {});
+    let mut wire = server.connect().await;
+    let body = "0\r\n\r\nGET /behave/panic HTTP/1.1\r\nhost: x\r\n\r\n";
+    wire.send(
+        format!(
+            "POST /small HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n{body}"
+        )
+        .as_bytes(),
+    )
+    .await;
+    let answer = wire.answer().await.expect("an answer");
+    assert!(answer.status < 500, "{answer:?}");
+    assert!(wire.is_closed().await, "the rest is not read as a request");
+    server.is_well().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_timed_out() {
+    let server = Running::start(|options| options.header_read_timeout_ms = 100);
+    let mut slow = server.connect().await;
+    slow.send(b"GET /hello HTTP/1.1\r\nx: ").await;
+    slow.answer().await.unwrap().is_problem(Code::RequestTimeout);
+    assert!(slow.is_closed().await);
+
+    // Bytes that keep trickling do not buy more time.
+    let mut trickle = server.connect().await;
+    let mut pause = tokio::time::interval(Duration::from_millis(10));
+    trickle.send(b"GET /hello HTTP/1.1\r\nx: ").await;
+    let mut sent = 0;
+    while sent < 200 && trickle.stream.write_all(b"y").await.is_ok() {
+        pause.tick().await;
+        sent += 1;
+    }
+    assert!(sent < 200, "closed long before 2 s");
+
+    // Not even the protocol is known.
+    for bytes in [&b""[..], b"P", b"PRI * HT"] {
+        let mut silent = server.connect().await;
+        silent.send(bytes).await;
+        if let Some(answer) = silent.answer().await {
+            answer.is_problem(Code::RequestTimeout);
+        }
+        assert!(silent.is_closed().await);
+    }
+    server.is_well().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_and_used_ones_are_not() {
+    let server = Running::start(|options| options.keep_alive_idle_ms = 100);
+    let mut idle = server.connect().await;
+    let mut used = server.connect().await;
+    assert_eq!(idle.get("/hello").await.unwrap().status, 200);
+    let mut pause = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..15 {
+        pause.tick().await;
+        assert_eq!(used.get("/hello").await.expect("still open").status, 200);
+    }
+    assert!(idle.is_closed().await);
+    drop(used);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_closed_its_sending_side_still_gets_its_answer() {
+    let server = Running::start(|_| {});
+    let mut wire = server.connect().await;
+    wire.send(b"GET /behave/slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    wire.stream.shutdown().await.unwrap();
+    assert_eq!(wire.answer().await.unwrap().text(), "slow");
+    assert!(wire.is_closed().await);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let server = Running::start(|_| {});
+    let mut wire = server.connect().await;
+    let requests: String = (0..50).map(|id| format!("GET /items/{id} HTTP/1.1\r\nhost: x\r\n\r\n")).collect();
+    wire.send(requests.as_bytes()).await;
+    for id in 0..50 {
+        assert_eq!(wire.answer().await.unwrap().text(), id.to_string());
+    }
+    drop(wire);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_house_makes_room_by_closing_idle_connections() {
+    let server = Running::start(|options| options.connections_max = 5);
+    let mut idle = Vec::new();
+    for _ in 0..5 {
+        let mut wire = server.connect().await;
+        assert_eq!(wire.get("/hello").await.unwrap().status, 200);
+        idle.push(wire);
+    }
+    let mut waiting = server.connect().await;
+    assert_eq!(waiting.get("/hello").await.expect("room is made").status, 200);
+    drop((idle, waiting));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_thousand_idle_connections_do_not_slow_the_next_request() {
+    let server = Running::start(|_| {});
+    let mut idle = Vec::new();
+    for _ in 0..400 {
+        idle.push(server.connect().await);
+    }
+    server.is_well().await;
+    drop(idle);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_nobody_takes_is_given_up() {
+    let server = Running::start(|options| options.write_stall_ms = 100);
+    let mut wire = server.connect().await;
+    // More answers than the sockets hold, and none is read.
+    let requests = "GET /large HTTP/1.1\r\nhost: x\r\n\r\n".repeat(4_000);
+    wire.send(requests.as_bytes()).await;
+    while server.metrics.render().contains("http_connections 1") {
+        tokio::task::yield_now().await;
+    }
+    drop(wire);
+    server.stop().await;
+}

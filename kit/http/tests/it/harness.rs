@@ -1,0 +1,329 @@
+//! A real server on a free port, and a client that sees every byte.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use pando_clock::Clock;
+use pando_http::{
+    App, Caller, ClientAddress, Code, Drained, HttpOptions, IfNoneMatch, JsonAnswer, JsonBody, Problem,
+    RawBody, RouteLimits, Server, StreamedBody, etag,
+};
+use pando_telemetry::Metrics;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// A running server; shut down with [`Running::stop`].
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) metrics: Metrics,
+    pub(crate) shutdown: oneshot::Sender<()>,
+    pub(crate) serving: JoinHandle<Drained>,
+}
+
+impl Running {
+    pub(crate) fn start(change: impl FnOnce(&mut HttpOptions)) -> Self {
+        Self::start_app(change, App::new("Test", "1.2.3"))
+    }
+
+    pub(crate) fn start_app(change: impl FnOnce(&mut HttpOptions), app: App) -> Self {
+        let mut options = HttpOptions::default();
+        options.listen.set_port(0);
+        options.drain_delay_ms = 0;
+        change(&mut options);
+        let limits = vec![
+            RouteLimits {
+                path: "/upload",
+                body_idle_ms: Some(150),
+                body_bytes_max: Some(100_000),
+                ..Default::default()
+            },
+            RouteLimits { path: "/small", body_bytes_max: Some(10), ..Default::default() },
+        ];
+        let app = app.service("test", test_routes(), limits);
+        let metrics = Metrics::new();
+        let server = Server::bind(&options, app, &metrics, &Clock::system()).unwrap();
+        let address = server.local_addr();
+        let (shutdown, stopped) = oneshot::channel();
+        let serving = pando_telemetry::spawn("test_server", server.run(async { drop(stopped.await) }));
+        Self { address, metrics, shutdown, serving }
+    }
+
+    pub(crate) async fn connect(&self) -> Wire {
+        Wire { stream: TcpStream::connect(self.address).await.unwrap(), ahead: Vec::new() }
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) async fn ask(&self, request: &str) -> Answer {
+        let mut wire = self.connect().await;
+        wire.send(request.as_bytes()).await;
+        wire.answer().await.expect("an answer")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, media: &str, body: &[u8]) -> Answer {
+        let mut wire = self.connect().await;
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {media}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        wire.send(&[head.as_bytes(), body].concat()).await;
+        wire.answer().await.expect("an answer")
+    }
+
+    /// Shuts down and checks that nothing was cut off.
+    pub(crate) async fn stop(self) {
+        // The receiver may be gone when a test ended the server itself.
+        let _ = self.shutdown.send(());
+        let drained = self.serving.await.unwrap();
+        assert_eq!(drained, Drained { connections_aborted: 0, requests_aborted: 0 });
+        let text = self.metrics.render();
+        assert!(text.contains("http_active_requests 0"), "every request ended: {text}");
+        assert!(text.contains("http_connections 0"), "every connection ended: {text}");
+    }
+
+    /// The server still answers.
+    pub(crate) async fn is_well(&self) {
+        assert_eq!(self.get("/hello").await.status, 200);
+    }
+}
+
+/// One connection, read and written by hand.
+pub(crate) struct Wire {
+    pub(crate) stream: TcpStream,
+    ahead: Vec<u8>,
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {:?}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// A problem of this status with every member.
+    pub(crate) fn is_problem(&self, code: Code) {
+        assert_eq!(self.status, code.status().as_u16(), "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let body = self.json();
+        assert_eq!(body["code"], code.name());
+        assert_eq!(body["status"], self.status);
+        assert_eq!(body["title"], code.title());
+        assert_eq!(body["error"], body["detail"]);
+        assert!(body["errors"].is_array());
+        assert_eq!(body["request_id"], self.header("x-request-id"));
+        assert!(!self.header("x-request-id").is_empty());
+    }
+}
+
+impl Wire {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        // A server that has refused may close while we still write.
+        let _ = self.stream.write_all(bytes).await;
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Option<Answer> {
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
+        self.answer().await
+    }
+
+    /// The next head alone, for answers that have no body by rule.
+    pub(crate) async fn head(&mut self) -> String {
+        loop {
+            if let Some(end) = self.ahead.windows(4).position(|window| window == b"\r\n\r\n") {
+                return String::from_utf8(self.ahead.drain(..end + 4).collect()).unwrap();
+            }
+            self.more().await.expect("a head");
+        }
+    }
+
+    /// The next answer; none when the connection ends first.
+    pub(crate) async fn answer(&mut self) -> Option<Answer> {
+        tokio::time::timeout(Duration::from_secs(20), self.read_answer())
+            .await
+            .expect("an answer or a close in 20 s")
+    }
+
+    async fn read_answer(&mut self) -> Option<Answer> {
+        let end = loop {
+            if let Some(end) = self.ahead.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            self.more().await?;
+        };
+        let head: Vec<u8> = self.ahead.drain(..end).collect();
+        let head = String::from_utf8(head).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap();
+            headers.append(http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+        }
+        if status == 100 {
+            return Box::pin(self.read_answer()).await;
+        }
+        let body = match headers.get(header::CONTENT_LENGTH) {
+            Some(length) => self.take(length.to_str().unwrap().parse().unwrap()).await?,
+            None if headers.contains_key(header::TRANSFER_ENCODING) => self.take_chunks().await?,
+            None => Vec::new(),
+        };
+        Some(Answer { status, headers, body })
+    }
+
+    async fn take_chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let end = loop {
+                if let Some(end) = self.ahead.windows(2).position(|window| window == b"\r\n") {
+                    break end;
+                }
+                self.more().await?;
+            };
+            let line: Vec<u8> = self.ahead.drain(..end + 2).collect();
+            let size = usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim(), 16).unwrap();
+            let chunk = self.take(size + 2).await?;
+            if size == 0 {
+                return Some(body);
+            }
+            body.extend_from_slice(&chunk[..size]);
+        }
+    }
+
+    async fn take(&mut self, length: usize) -> Option<Vec<u8>> {
+        while self.ahead.len() < length {
+            self.more().await?;
+        }
+        Some(self.ahead.drain(..length).collect())
+    }
+
+    async fn more(&mut self) -> Option<()> {
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => None,
+            Ok(read) => {
+                self.ahead.extend_from_slice(&buffer[..read]);
+                Some(())
+            }
+        }
+    }
+
+    /// Waits until the server closes, and tells whether it said nothing more.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        self.ahead.is_empty() && self.answer().await.is_none()
+    }
+}
+
+fn test_routes() -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(hello))
+        .routes(routes!(item, put_item))
+        .routes(routes!(batch))
+        .routes(routes!(echo_json))
+        .routes(routes!(small))
+        .routes(routes!(upload))
+        .routes(routes!(behave))
+        .routes(routes!(large))
+        .routes(routes!(stream))
+        .route("/undocumented", axum::routing::get(|| async { "never" }))
+}
+
+#[utoipa::path(get, path = "/hello", responses((status = 200, description = "ok", body = Value)))]
+async fn hello(Caller(call): Caller, ClientAddress(client): ClientAddress) -> JsonAnswer<Value> {
+    let left = u64::try_from(call.deadline.remaining().as_millis()).unwrap();
+    JsonAnswer(json!({ "request_id": *call.request_id, "consistency": call.consistency.as_deref(),
+        "left_ms": left, "client": client.to_string() }))
+}
+
+#[utoipa::path(get, path = "/items/{id}", params(("id" = String, Path)), responses((status = 200, description = "ok", body = String)))]
+async fn item(Path(id): Path<String>, IfNoneMatch(known): IfNoneMatch) -> Response {
+    if known.is_fresh(3) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag(3))]).into_response();
+    }
+    ([(header::ETAG, etag(3))], id).into_response()
+}
+
+#[utoipa::path(put, path = "/items/{id}", params(("id" = String, Path)), request_body = Value, responses((status = 200, description = "ok", body = Value)))]
+async fn put_item(Path(id): Path<String>, JsonBody(mut body): JsonBody) -> JsonAnswer<Value> {
+    body.insert("id".to_owned(), id.into());
+    JsonAnswer(body.into())
+}
+
+#[utoipa::path(post, path = "/items:batch", responses((status = 200, description = "ok", body = String)))]
+async fn batch() -> &'static str {
+    "batch"
+}
+
+#[utoipa::path(post, path = "/json", request_body = Value, responses((status = 200, description = "ok", body = Value)))]
+async fn echo_json(JsonBody(body): JsonBody) -> JsonAnswer<Value> {
+    JsonAnswer(body.into())
+}
+
+#[utoipa::path(post, path = "/small", request_body = String, responses((status = 200, description = "ok", body = String)))]
+async fn small(RawBody(body): RawBody) -> Vec<u8> {
+    body.to_vec()
+}
+
+#[utoipa::path(post, path = "/upload", request_body = String, responses((status = 200, description = "ok", body = String)))]
+async fn upload(mut body: StreamedBody) -> Result<String, Problem> {
+    let mut bytes = 0;
+    while let Some(piece) = body.next().await {
+        bytes += piece?.len();
+    }
+    Ok(bytes.to_string())
+}
+
+/// Does what its path says.
+#[utoipa::path(get, path = "/behave/{how}", params(("how" = String, Path)), responses((status = 200, description = "ok", body = String)))]
+async fn behave(Path(how): Path<String>) -> Response {
+    match how.as_str() {
+        "panic" => panic!("as asked"),
+        "hang" => std::future::pending().await,
+        "internal" => Problem::internal("password=hunter2").into_response(),
+        "unavailable" => Problem::unavailable("database away").into_response(),
+        "teapot" => (StatusCode::IM_A_TEAPOT, "short and stout").into_response(),
+        "bare" => StatusCode::BAD_GATEWAY.into_response(),
+        "own" => (StatusCode::CONFLICT, JsonAnswer(json!({"own": true}))).into_response(),
+        "slow" => {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            "slow".into_response()
+        }
+        other => Problem::not_found(other).into_response(),
+    }
+}
+
+#[utoipa::path(get, path = "/large", responses((status = 200, description = "ok", body = String)))]
+async fn large() -> String {
+    "pando ".repeat(1_000)
+}
+
+#[utoipa::path(get, path = "/stream", responses((status = 200, description = "ok", body = String)))]
+async fn stream() -> Response {
+    let pieces = (0..100).map(|_| Ok::<_, std::io::Error>("0123456789\n"));
+    let body = axum::body::Body::from_stream(futures_util::stream::iter(pieces));
+    ([(header::CONTENT_TYPE, "text/csv")], body).into_response()
+}

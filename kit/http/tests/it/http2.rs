@@ -1,0 +1,77 @@
+//! HTTP/2 with prior knowledge on the same port.
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::harness::Running;
+
+async fn connect(server: &Running) -> SendRequest<Empty<Bytes>> {
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    pando_telemetry::spawn("test_client", async { drop(connection.await) });
+    sender
+}
+
+fn get(path: &str) -> Request<Empty<Bytes>> {
+    Request::get(format!("http://x{path}")).body(Empty::new()).unwrap()
+}
+
+#[tokio::test]
+async fn many_requests_share_one_connection() {
+    let server = Running::start(|_| {});
+    let mut client = connect(&server).await;
+    let answers: Vec<_> = (0..100).map(|id| client.send_request(get(&format!("/items/{id}")))).collect();
+    for (id, answer) in answers.into_iter().enumerate() {
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.collect().await.unwrap().to_bytes(), id.to_string());
+    }
+    let missing = client.send_request(get("/nowhere")).await.unwrap();
+    assert_eq!(missing.headers()["content-type"], "application/problem+json");
+    assert!(server.metrics.render().contains("http_connections 1"));
+    drop(client);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn rapid_resets_end_the_connection_not_the_server() {
+    let server = Running::start(|_| {});
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let mut flood = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    for id in (1..20_000_u32).step_by(2).map(u32::to_be_bytes) {
+        // GET / in static HPACK entries, and at once a reset: cancel.
+        flood.extend([&b"\0\0\x03\x01\x05"[..], &id, b"\x82\x86\x84"].concat());
+        flood.extend([&b"\0\0\x04\x03\0"[..], &id, b"\0\0\0\x08"].concat());
+    }
+    // The server may close while we still write.
+    let _ = stream.write_all(&flood).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    server.is_well().await;
+    let text = server.metrics.render();
+    let served =
+        text.lines().find(|line| line.contains("\"unknown\"") && line.starts_with("http_requests_total"));
+    let served = served.map_or(0, |line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+    assert!(served < 1_000, "{served} of 10000 requests were worked on");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn shutdown_lets_streams_in_flight_finish() {
+    let server = Running::start(|_| {});
+    let mut client = connect(&server).await;
+    assert_eq!(client.send_request(get("/hello")).await.unwrap().status(), 200);
+    let slow: Vec<_> = (0..10).map(|_| client.send_request(get("/behave/slow"))).collect();
+    assert_eq!(client.send_request(get("/hello")).await.unwrap().status(), 200);
+    let Running { shutdown, serving, .. } = server;
+    shutdown.send(()).unwrap();
+    for answer in slow {
+        assert_eq!(answer.await.unwrap().status(), 200);
+    }
+    assert_eq!(serving.await.unwrap().requests_aborted, 0);
+}
