@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod bulk;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod database;
 mod error;
 mod migrate;
@@ -13,6 +15,8 @@ mod sql;
 mod sqlite;
 mod statement;
 mod statistics;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod token;
 mod transaction;
 mod value;

@@ -25,7 +25,7 @@ pub struct Transaction {
 
 enum Engine {
     Sqlite(WriterTransaction),
-    Postgres(Session),
+    Postgres(Box<Session>),
 }
 
 impl Transaction {
@@ -34,7 +34,7 @@ impl Transaction {
     }
 
     pub(crate) fn on_postgres(database: Arc<Inner>, session: Session) -> Self {
-        Self { database, engine: Engine::Postgres(session), failed: false }
+        Self { database, engine: Engine::Postgres(Box::new(session)), failed: false }
     }
 
     /// Runs a statement; how many rows it changed.

@@ -1,0 +1,85 @@
+//! Many rows at once: what was there stays, what was inserted is named.
+
+use uuid::Uuid;
+
+use super::call;
+use crate::{BulkInsert, ColumnType, Database, DatabaseError, OnConflict, Query, Value, params};
+
+const COLUMNS: &[(&str, ColumnType)] =
+    &[("id", ColumnType::Uuid), ("email_key", ColumnType::Text), ("balance", ColumnType::Bigint)];
+const SKIP: BulkInsert = BulkInsert {
+    name: "accounts.import",
+    table: "accounts",
+    columns: COLUMNS,
+    on_conflict: OnConflict::Skip("(email_key) where deleted_at is null"),
+    key: "id",
+};
+const FAIL: BulkInsert = BulkInsert { on_conflict: OnConflict::Fail, ..SKIP };
+const COUNT: Query = Query::scan("accounts.count", "select count(*) from accounts where id = any($1)");
+
+pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {
+    let rows = |range: std::ops::Range<u32>| -> Vec<Vec<Value>> {
+        let row = |number: u32| {
+            params![database.inner().clock.fresh_id(), format!("bulk-{number}"), i64::from(number)].to_vec()
+        };
+        range.map(row).collect()
+    };
+    assert_eq!(insert(database, &FAIL, Vec::new()).await?, Vec::<Uuid>::new());
+    assert_eq!(insert(database, &SKIP, rows(0..100)).await?.len(), 100);
+
+    // Half of them are there already, and one comes twice: the first of the two wins.
+    let mut more = rows(50..150);
+    more.push(params![database.inner().clock.fresh_id(), "bulk-149", 0_i64].to_vec());
+    let mut inserted = insert(database, &SKIP, more.clone()).await?;
+    let mut expected: Vec<Uuid> = more[50..100].iter().map(|row| id_of(row)).collect();
+    inserted.sort();
+    expected.sort();
+    assert_eq!(inserted, expected);
+    let row = database.read(&call()).row(&COUNT, params![inserted]).await?.expect("a count");
+    assert_eq!(row.get::<i64>(0)?, 50);
+
+    let failed = insert(database, &FAIL, rows(149..250)).await;
+    assert!(
+        matches!(&failed, Err(DatabaseError::UniqueViolation { constraint }) if constraint == "accounts_email_key_key"),
+        "{failed:?}"
+    );
+    let fresh = rows(150..250);
+    let ids: Vec<Uuid> = fresh.iter().map(|row| id_of(row)).collect();
+    assert_eq!(insert(database, &FAIL, fresh).await?, ids);
+
+    twice_in_one_transaction(database, rows(250..260), rows(255..265)).await?;
+    let mut wrong = rows(300..301);
+    wrong[0][1] = Value::from("a\0");
+    let refused = insert(database, &SKIP, wrong).await;
+    assert!(matches!(refused, Err(DatabaseError::BadParameter { parameter: 2, .. })), "{refused:?}");
+    Ok(())
+}
+
+async fn insert(
+    database: &Database,
+    bulk: &BulkInsert,
+    rows: Vec<Vec<Value>>,
+) -> Result<Vec<Uuid>, DatabaseError> {
+    let mut transaction = database.transaction(&call()).await?;
+    let inserted = transaction.bulk_insert(bulk, rows).await?;
+    transaction.commit().await?;
+    Ok(inserted)
+}
+
+async fn twice_in_one_transaction(
+    database: &Database,
+    first: Vec<Vec<Value>>,
+    second: Vec<Vec<Value>>,
+) -> Result<(), DatabaseError> {
+    let mut transaction = database.transaction(&call()).await?;
+    assert_eq!(transaction.bulk_insert(&SKIP, first).await?.len(), 10);
+    assert_eq!(transaction.bulk_insert(&SKIP, second).await?.len(), 5);
+    transaction.commit().await.map(|_| ())
+}
+
+fn id_of(row: &[Value]) -> Uuid {
+    match row[0] {
+        Value::Uuid(id) => id,
+        ref other => panic!("{other:?} is no id"),
+    }
+}
