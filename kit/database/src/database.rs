@@ -9,6 +9,7 @@ use pando_resilience::{Call, Deadline};
 use pando_telemetry::{Histogram, LATENCY_BUCKETS, Metrics};
 
 use crate::options::DatabaseOptions;
+use crate::parameters::check_key;
 use crate::postgres::Postgres;
 use crate::query::{Cost, KeyedQuery};
 use crate::sqlite::Sqlite;
@@ -17,6 +18,12 @@ use crate::statistics::{Statistics, publish};
 use crate::{DatabaseError, Query, Row, Transaction, Value};
 
 const PING: Query = Query::point("ping", "select 1");
+
+/// PostgreSQL's own estimate, which autovacuum keeps fresh; -1 until it first looked.
+const ESTIMATE: Query = Query::point(
+    "estimated_rows",
+    "select cast(reltuples as bigint) from pg_class where cast(relname as text) = $1 and pg_table_is_visible(oid)",
+);
 
 /// The two engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +189,17 @@ impl Read<'_> {
         self.rows(query, values).await.map(|rows| rows.into_iter().next())
     }
 
+    /// Roughly how many rows a table has, from the engine's statistics; where it has none, `count` counts them.
+    pub async fn estimated_rows(&self, table: &str, count: &Query) -> Result<i64, DatabaseError> {
+        if let Backend::Postgres(_) = self.database.backend
+            && let Some(row) = self.row(&ESTIMATE, [table.into()]).await?
+            && let estimate @ 0.. = row.get(0)?
+        {
+            return Ok(estimate);
+        }
+        self.row(count, []).await?.map_or(Ok(0), |row| row.get(0))
+    }
+
     /// The row with this key; reads that happen at the same time travel together.
     pub async fn by_key(
         &self,
@@ -193,7 +211,10 @@ impl Read<'_> {
         let started = Instant::now();
         let result = match &self.database.backend {
             Backend::Sqlite(sqlite) => {
-                let found = sqlite.rows(&statement, Cost::Point, &[key], self.deadline).await;
+                let found = match check_key(query.name, &key) {
+                    Ok(()) => sqlite.rows(&statement, Cost::Point, &[key], self.deadline).await,
+                    Err(error) => Err(error),
+                };
                 found.map(|rows| rows.into_iter().next())
             }
             Backend::Postgres(postgres) => postgres.by_key(&statement, &key, self.deadline).await,

@@ -29,7 +29,7 @@ pub use options::{
     DatabaseOptions, PoolOptions, ReadOptions, Secret, SqliteOptions, StatementOptions, Synchronous,
 };
 pub use query::{KeyedQuery, Query};
-pub use row::{Column, FromColumn, Row};
+pub use row::{Column, FromColumn, Json, Row};
 pub use statistics::Statistics;
 pub use token::Token;
 pub use transaction::Transaction;

@@ -15,3 +15,13 @@ pub(crate) fn check(name: &'static str, expected: usize, values: &[Value]) -> Re
         None => Ok(()),
     }
 }
+
+/// Refuses what cannot be the key of a row.
+pub(crate) fn check_key(name: &'static str, key: &Value) -> Result<(), DatabaseError> {
+    check(name, 1, std::slice::from_ref(key))?;
+    if matches!(key, Value::Uuid(_) | Value::Text(_) | Value::Int(_)) {
+        return Ok(());
+    }
+    let reason = format!("{} is no key: a key is a uuid, a text or an integer", key.kind());
+    Err(DatabaseError::BadParameter { name, parameter: 1, reason })
+}

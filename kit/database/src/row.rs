@@ -156,6 +156,21 @@ from_column! {
     }
 }
 
+/// A json column read straight into a type of the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned> FromColumn for Json<T> {
+    const EXPECTED: &'static str = "json of another shape";
+
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        match column {
+            Column::Json(text) | Column::Text(text) => serde_json::from_str(text).ok().map(Self),
+            _ => None,
+        }
+    }
+}
+
 impl<T: FromColumn> FromColumn for Option<T> {
     const EXPECTED: &'static str = T::EXPECTED;
 

@@ -105,6 +105,21 @@ fn dollar(sql: &str) -> (Kind, usize) {
     (Kind::Quoted, length)
 }
 
+/// How many parameters a text takes: the highest number of one.
+pub(crate) fn parameter_count(sql: &str) -> usize {
+    let number = |token: &Token<'_>| match token.kind {
+        Kind::Parameter => token.text[1..].parse().ok(),
+        _ => None,
+    };
+    tokens(sql).iter().filter_map(number).max().unwrap_or(0)
+}
+
+/// Whether a text has one of the words that change something, or lock it.
+pub(crate) fn has_writing_word(sql: &str) -> bool {
+    let words = ["insert", "update", "delete", "merge", "truncate", "create", "alter", "drop", "set"];
+    tokens(sql).iter().any(|token| words.iter().any(|word| token.is(word)))
+}
+
 /// SQLite's form of a text written for PostgreSQL. `one_key`: the list in `= any($1)` is a single value.
 pub(crate) fn for_sqlite(sql: &str, one_key: bool) -> String {
     let tokens = tokens(sql);
@@ -260,6 +275,14 @@ mod tests {
         ] {
             assert_eq!(tokens(text).iter().map(|token| token.text).collect::<String>(), text);
         }
+    }
+
+    #[test]
+    fn parameters_and_writing_words_are_found_outside_of_quotes_only() {
+        assert_eq!(parameter_count("select $2, '$7', $11 -- $30"), 11);
+        assert_eq!(parameter_count("select 1"), 0);
+        assert!(has_writing_word("with a as (DELETE from t returning b) select b from a"));
+        assert!(!has_writing_word("select updated_at, 'delete' from t -- insert"));
     }
 
     #[test]

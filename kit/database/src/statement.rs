@@ -15,6 +15,10 @@ pub(crate) struct Statement {
     pub(crate) name: &'static str,
     /// The text as the engine reads it.
     pub(crate) text: Box<str>,
+    /// How many parameters it takes.
+    pub(crate) parameters: usize,
+    /// Whether it looks as if it changed something.
+    pub(crate) seems_to_write: bool,
     /// Its place in the caches of prepared statements; none for a statement that is run once.
     pub(crate) place: Option<usize>,
     ok: Counter,
@@ -113,6 +117,8 @@ impl StatementBook {
     fn make(&self, name: &'static str, text: String, place: Option<usize>) -> Statement {
         Statement {
             name,
+            parameters: sql::parameter_count(&text),
+            seems_to_write: sql::has_writing_word(&text),
             text: text.into_boxed_str(),
             place,
             ok: operations(&self.metrics, name, "ok"),

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::shared::Shared;
 use crate::options::ReadOptions;
+use crate::parameters::check_key;
 use crate::statement::Statement;
 use crate::{DatabaseError, Row, Value};
 
@@ -180,16 +181,12 @@ impl Drop for Pass {
 
 impl Key {
     fn of(name: &'static str, value: &Value) -> Result<Self, DatabaseError> {
-        crate::parameters::check(name, 1, std::slice::from_ref(value))?;
+        check_key(name, value)?;
         match value {
             Value::Uuid(id) => Ok(Self::Uuid(*id)),
-            Value::Text(text) => Ok(Self::Text(text.clone())),
             Value::Int(number) => Ok(Self::Int(*number)),
-            other => Err(DatabaseError::BadParameter {
-                name,
-                parameter: 1,
-                reason: format!("{} is no key: a key is a uuid, a text or an integer", other.kind()),
-            }),
+            Value::Text(text) => Ok(Self::Text(text.clone())),
+            other => unreachable!("{} is no key", other.kind()),
         }
     }
 

@@ -85,12 +85,17 @@ impl Connection {
         }
     }
 
-    /// Runs a statement and collects its rows.
+    /// Runs a point read and collects its rows.
     pub(crate) async fn rows(
         &self,
         statement: &Statement,
         values: &[Value],
     ) -> Result<Vec<Row>, DatabaseError> {
+        // The server refuses to write here, unless a pooler kept us from telling it to.
+        if !self.prepare && statement.seems_to_write {
+            let reason = format!("{} is no point read", statement.name);
+            return Err(DatabaseError::ReadOnly { reason });
+        }
         let prepared = self.prepare(statement).await?;
         self.rows_of(statement, prepared.as_ref(), values).await
     }
@@ -107,7 +112,7 @@ impl Connection {
                 check(statement.name, prepared.params(), values)?;
                 self.client.query_raw(prepared, values.iter().map(Bound)).await
             }
-            None => self.client.query_typed_raw(&statement.text, typed(statement.name, values)?).await,
+            None => self.client.query_typed_raw(&statement.text, typed(statement, values)?).await,
         };
         let rows = match stream {
             Ok(stream) => stream.map_ok(Row::from_postgres).try_collect().await,
@@ -127,8 +132,8 @@ impl Connection {
 
 type Typed<'a> = Vec<(Bound<'a>, tokio_postgres::types::Type)>;
 
-fn typed<'a>(name: &'static str, values: &'a [Value]) -> Result<Typed<'a>, DatabaseError> {
-    crate::parameters::check(name, values.len(), values)?;
+fn typed<'a>(statement: &Statement, values: &'a [Value]) -> Result<Typed<'a>, DatabaseError> {
+    crate::parameters::check(statement.name, statement.parameters, values)?;
     Ok(values.iter().map(|value| (Bound(value), natural_type(value))).collect())
 }
 
@@ -161,7 +166,7 @@ impl Exclusive {
                 self.client().execute_raw(prepared, values.iter().map(Bound)).await
             }
             None => {
-                let values = typed(statement.name, values)?;
+                let values = typed(statement, values)?;
                 let values: Vec<_> = values
                     .iter()
                     .map(|(value, kind)| (value as &(dyn tokio_postgres::types::ToSql + Sync), kind.clone()))

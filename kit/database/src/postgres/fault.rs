@@ -38,15 +38,20 @@ fn refusal(name: &'static str, error: &DbError) -> DatabaseError {
         "25006" => DatabaseError::ReadOnly { reason: error.message().to_owned() },
         "25P02" => DatabaseError::TransactionFailed { name },
         "53300" | "25P03" | "25P04" => unavailable(error),
+        // A mistake of the program in the protocol, though it is of the class of broken connections.
+        "08P01" => query(name, error),
         _ if code.starts_with("57P") || code.starts_with("08") || code.starts_with("28") => {
             unavailable(error)
         }
         _ if code == "3D000" => unavailable(error),
-        _ => DatabaseError::Query {
-            name,
-            source: Refusal { code: code.to_owned(), message: without_values(code, error.message()) },
-        },
+        _ => query(name, error),
     }
+}
+
+fn query(name: &'static str, error: &DbError) -> DatabaseError {
+    let code = error.code().code();
+    let source = Refusal { code: code.to_owned(), message: without_values(code, error.message()) };
+    DatabaseError::Query { name, source }
 }
 
 fn unavailable(error: &DbError) -> DatabaseError {
