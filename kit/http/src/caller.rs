@@ -10,7 +10,7 @@ use pando_resilience::Call;
 use crate::Problem;
 
 /// The header that carries a consistency token: writes answer with it, reads send it back to see their own write.
-pub const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("x-consistency-token");
+pub const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("pando-consistency");
 
 /// The header that names a request, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

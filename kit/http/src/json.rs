@@ -57,7 +57,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 }
 
 /// Whether the content type is JSON. A missing one passes: the parser decides.
-fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     match media_type(headers)? {
         None => Ok(()),
         Some(media) if media == "application/json" => Ok(()),

@@ -19,7 +19,15 @@ impl Profiles {
         let (mut tx, stored) = self.lock_living(call, id, expected).await?;
         let gone = stored.profile.touched(self.0.clock.now());
         store::mark(&mut tx, &gone, Some(gone.updated_at)).await?;
-        store::changes::record(&mut tx, &stored, &gone, Operation::Deleted, &call.actor, (Map::new(), Map::new())).await?;
+        store::changes::record(
+            &mut tx,
+            &stored,
+            &gone,
+            Operation::Deleted,
+            &call.actor,
+            (Map::new(), Map::new()),
+        )
+        .await?;
         Ok(Written { value: (), token: tx.commit().await? })
     }
 }

@@ -66,7 +66,10 @@ impl Operation {
 }
 
 /// The fields in which two documents differ, as they were and as they became.
-pub(crate) fn difference(before: &Map<String, Value>, after: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
+pub(crate) fn difference(
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+) -> (Map<String, Value>, Map<String, Value>) {
     let mut changed = (Map::new(), Map::new());
     for (field, new) in after {
         match before.get(field) {

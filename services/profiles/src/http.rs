@@ -4,28 +4,26 @@ mod bulk;
 mod parts;
 mod profiles;
 
-use axum::Json;
 use axum::extract::{FromRequestParts, Path};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pando_database::{DatabaseError, Token};
-use pando_http::{Code, Precondition, Problem, RouteLimits, etag};
+use pando_http::{CONSISTENCY_TOKEN, Code, JsonAnswer, Precondition, Problem, RouteLimits, etag};
 use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{Expected, ProfileError, ProfileId, Profiles};
 
-/// The header that carries a consistency token out, and back in.
-const CONSISTENCY: HeaderName = HeaderName::from_static("pando-consistency");
-
 /// Largest batch, in bytes: a thousand profiles with long biographies.
 const BATCH_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// How long a batch may take.
+const BATCH_MS_MAX: u64 = 30_000;
 /// Largest import, in bytes.
 const IMPORT_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
-/// How long an import may take.
-const IMPORT_MS_MAX: u64 = 6 * 3_600_000;
+/// Longest pause in the upload of an import; as long as it keeps flowing, it may take as long as it takes.
+const IMPORT_IDLE_MS_MAX: u64 = 30_000;
 
 /// Every route of the service, with its description.
 pub fn routes(profiles: Profiles) -> OpenApiRouter {
@@ -47,10 +45,19 @@ pub fn routes(profiles: Profiles) -> OpenApiRouter {
 
 /// The routes whose bodies may be larger, or take longer, than others.
 pub fn limits() -> Vec<RouteLimits> {
-    vec![
-        RouteLimits::path("/api/v1/profiles:batch").body_bytes_max(BATCH_BYTES_MAX).deadline_ms(30_000),
-        RouteLimits::path("/api/v1/profiles:import").body_bytes_max(IMPORT_BYTES_MAX).streamed(IMPORT_MS_MAX),
-    ]
+    let batch = RouteLimits {
+        path: "/api/v1/profiles:batch",
+        body_bytes_max: Some(BATCH_BYTES_MAX),
+        deadline_ms: Some(BATCH_MS_MAX),
+        ..RouteLimits::default()
+    };
+    let import = RouteLimits {
+        path: "/api/v1/profiles:import",
+        body_bytes_max: Some(IMPORT_BYTES_MAX),
+        body_idle_ms: Some(IMPORT_IDLE_MS_MAX),
+        ..RouteLimits::default()
+    };
+    vec![batch, import]
 }
 
 impl From<ProfileError> for Problem {
@@ -62,10 +69,11 @@ impl From<ProfileError> for Problem {
                 Self::new(Code::Conflict, detail).with_field("email", "taken", "is taken by another profile")
             }
             ProfileError::Invalid(violations) => violations.into_problem(),
-            ProfileError::VersionMismatch { current } => {
-                Self::new(Code::VersionMismatch, format!("the profile is at version {current} now: read it again"))
-                    .with_header(header::ETAG, etag(current))
-            }
+            ProfileError::VersionMismatch { current } => Self::new(
+                Code::VersionMismatch,
+                format!("the profile is at version {current} now: read it again"),
+            )
+            .with_header(header::ETAG, etag(current)),
             ProfileError::Refused(problem) => problem,
             ProfileError::ImportBusy => Self::new(Code::Conflict, error.to_string()).with_retry_after(5),
             ProfileError::Database(error) => database_problem(error),
@@ -76,9 +84,9 @@ impl From<ProfileError> for Problem {
 /// What a caller learns of a database that did not do it: whether, and when, to try again.
 fn database_problem(error: DatabaseError) -> Problem {
     match &error {
-        DatabaseError::Unavailable { .. } | DatabaseError::PoolTimeout { .. } | DatabaseError::Contention { .. } => {
-            Problem::unavailable(error)
-        }
+        DatabaseError::Unavailable { .. }
+        | DatabaseError::PoolTimeout { .. }
+        | DatabaseError::Contention { .. } => Problem::unavailable(error),
         DatabaseError::CommitUnknown { .. } => {
             let detail = "the connection broke during the commit: the change may or may not have happened";
             Problem::new(Code::Unavailable, detail).with_source(error)
@@ -86,7 +94,9 @@ fn database_problem(error: DatabaseError) -> Problem {
         DatabaseError::DeadlineExceeded => {
             Problem::new(Code::Timeout, "the database did not answer in time").with_source(error)
         }
-        DatabaseError::StorageFull => Problem::new(Code::StorageFull, "the database has no room left").with_source(error),
+        DatabaseError::StorageFull => {
+            Problem::new(Code::StorageFull, "the database has no room left").with_source(error)
+        }
         _ => Problem::internal(error),
     }
 }
@@ -120,7 +130,7 @@ fn expected(profiles: &Profiles, headers: &HeaderMap) -> Result<Expected, Proble
 
 /// The answer to a write: the body, its version as `ETag`, and the token that makes a later read see it.
 fn written(status: StatusCode, body: &impl Serialize, version: i64, token: &Token) -> Response {
-    let mut response = (status, Json(body)).into_response();
+    let mut response = (status, JsonAnswer(body)).into_response();
     response.headers_mut().insert(header::ETAG, etag(version));
     with_token(response, token)
 }
@@ -128,7 +138,7 @@ fn written(status: StatusCode, body: &impl Serialize, version: i64, token: &Toke
 fn with_token(mut response: Response, token: &Token) -> Response {
     // A token is printable; were it not, the answer is still right, only less helpful.
     if let Ok(value) = HeaderValue::try_from(token.to_string()) {
-        response.headers_mut().insert(CONSISTENCY, value);
+        response.headers_mut().insert(CONSISTENCY_TOKEN, value);
     }
     response
 }

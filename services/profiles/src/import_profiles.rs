@@ -98,7 +98,7 @@ impl Profiles {
         loop {
             let chunk = upload.next().await.transpose().map_err(ProfileError::Refused)?;
             let ended = chunk.is_none();
-            for record in reader.push(chunk)? {
+            for record in reader.push(chunk).map_err(ProfileError::Refused)? {
                 if skip > 0 {
                     skip -= 1;
                     continue;
@@ -141,8 +141,7 @@ impl Profiles {
         batch: &mut Vec<Item>,
     ) -> Result<(), ProfileError> {
         let call = Call { deadline: Deadline::after(BATCH_BUDGET).sooner(call.deadline), ..call.clone() };
-        let keep = !import.dry_run;
-        self.write_import_batch(&call, batch, import, keep).await?;
+        *import = self.write_import_batch(&call, batch, import).await?;
         batch.clear();
         Ok(())
     }
@@ -165,29 +164,34 @@ impl Import {
         }
     }
 
-    /// Adds the outcomes of a batch.
-    pub(crate) fn count(&mut self, outcomes: &[ItemOutcome], now: Timestamp) {
-        for outcome in outcomes {
-            self.records_done += 1;
-            let counter = match outcome.status {
-                ItemStatus::Created => &mut self.created,
-                ItemStatus::Updated => &mut self.updated,
-                ItemStatus::Conflict => &mut self.conflicts,
-                ItemStatus::Invalid => &mut self.invalid,
-            };
-            *counter += 1;
-            if !outcome.errors.is_empty() && self.problems.len() < PROBLEMS_MAX {
-                let words = outcome.errors.iter().map(|error| format!("{} {}", error.field, error.message));
-                let message = words.collect::<Vec<_>>().join("; ");
-                self.problems.push(ImportProblem { record: self.records_done, message });
-            }
+    /// This import with the outcomes of one batch more.
+    pub(crate) fn advanced(&self, outcomes: &[ItemOutcome], now: Timestamp) -> Self {
+        let mut next = Self { updated_at: now, ..self.clone() };
+        outcomes.iter().for_each(|outcome| next.count(outcome));
+        next
+    }
+
+    fn count(&mut self, outcome: &ItemOutcome) {
+        self.records_done += 1;
+        let counter = match outcome.status {
+            ItemStatus::Created => &mut self.created,
+            ItemStatus::Updated => &mut self.updated,
+            ItemStatus::Conflict => &mut self.conflicts,
+            ItemStatus::Invalid => &mut self.invalid,
+        };
+        *counter += 1;
+        if !outcome.errors.is_empty() && self.problems.len() < PROBLEMS_MAX {
+            let words = outcome.errors.iter().map(|error| format!("{} {}", error.field, error.message));
+            let message = words.collect::<Vec<_>>().join("; ");
+            self.problems.push(ImportProblem { record: self.records_done, message });
         }
-        self.updated_at = now;
     }
 
     pub(crate) fn problems_json(&self) -> serde_json::Value {
         let listed = self.problems.iter();
-        listed.map(|problem| serde_json::json!({"record": problem.record, "message": problem.message})).collect()
+        listed
+            .map(|problem| serde_json::json!({"record": problem.record, "message": problem.message}))
+            .collect()
     }
 }
 

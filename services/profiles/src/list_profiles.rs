@@ -44,7 +44,11 @@ pub struct ProfilePage {
 
 impl Profiles {
     /// One page of living profiles.
-    pub async fn list_profiles(&self, call: &Call, filter: &ProfileFilter) -> Result<ProfilePage, ProfileError> {
+    pub async fn list_profiles(
+        &self,
+        call: &Call,
+        filter: &ProfileFilter,
+    ) -> Result<ProfilePage, ProfileError> {
         let read = self.0.database.read(call);
         if let Some(email) = &filter.email {
             let profiles = store::lists::with_email(&read, email).await?.into_iter().collect();
@@ -74,7 +78,7 @@ impl Profiles {
         if filter.email.is_some() || filter.search.is_some() {
             return self.count_profiles(call, filter).await;
         }
-        Ok(self.0.database.read(call).estimated_rows("profiles").await?)
+        Ok(store::lists::estimate(&self.0.database.read(call)).await?)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::profile::Profile;
 use crate::violations::{FieldReader, Violations};
 
 /// Longest line of an address, in characters.
-pub const ADDRESS_LINE_CHARS_MAX: usize = 255;
+pub(crate) const ADDRESS_LINE_CHARS_MAX: usize = 255;
 
 /// Where the person lives. A part that was never written is absent; an empty line is an empty string.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -105,9 +105,10 @@ impl Preferences {
             theme: Theme::default(),
             newsletter: reader.flag("newsletter"),
         };
-        let is_tag = |text: &str| text.split('-').all(|part| {
-            (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
-        });
+        let is_tag = |text: &str| {
+            text.split('-')
+                .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+        };
         if !preferences.language.is_empty() && !is_tag(&preferences.language) {
             reader.refuse("language", "value", "must be a language tag such as de or pt-BR");
         }
@@ -165,7 +166,9 @@ mod tests {
         let address = Address::parse(json!({"city": "Köln", "country": "DE"}).as_object().unwrap()).unwrap();
         assert_eq!(address.one_line(), "Köln, DE");
         let refused = Preferences::parse(
-            json!({"language": "e n", "time_zone": "a b", "theme": "pink", "newsletter": 1}).as_object().unwrap(),
+            json!({"language": "e n", "time_zone": "a b", "theme": "pink", "newsletter": 1})
+                .as_object()
+                .unwrap(),
         );
         let refused = refused.unwrap_err();
         let fields: Vec<&str> = refused.iter().map(|violation| &*violation.field).collect();

@@ -9,15 +9,15 @@ use uuid::Uuid;
 use crate::violations::{FieldReader, Violations};
 
 /// Longest name, in characters.
-pub const NAME_CHARS_MAX: usize = 255;
+pub(crate) const NAME_CHARS_MAX: usize = 255;
 /// Longest e-mail address, in characters.
-pub const EMAIL_CHARS_MAX: usize = 254;
+pub(crate) const EMAIL_CHARS_MAX: usize = 254;
 /// Longest biography, in characters.
-pub const BIO_CHARS_MAX: usize = 4096;
+pub(crate) const BIO_CHARS_MAX: usize = 4096;
 /// Most images a profile may list.
-pub const IMAGE_URLS_MAX: usize = 100;
+pub(crate) const IMAGE_URLS_MAX: usize = 100;
 /// Longest image address, in characters.
-pub const IMAGE_URL_CHARS_MAX: usize = 2048;
+pub(crate) const IMAGE_URL_CHARS_MAX: usize = 2048;
 
 /// Names one profile: a UUIDv7 made by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -203,9 +203,8 @@ impl Email {
         if text.chars().count() > EMAIL_CHARS_MAX {
             return Err(format!("must have at most {EMAIL_CHARS_MAX} characters"));
         }
-        let valid = text
-            .rsplit_once('@')
-            .is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
+        let valid =
+            text.rsplit_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
         if !valid {
             return Err("must be an e-mail address such as name@example.org".to_owned());
         }
@@ -250,9 +249,9 @@ fn parse_image_url(text: &str) -> Result<(), String> {
     if text.chars().count() > IMAGE_URL_CHARS_MAX {
         return Err(format!("must have at most {IMAGE_URL_CHARS_MAX} characters"));
     }
-    let addressed = ["https://", "http://"]
-        .iter()
-        .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')));
+    let addressed = ["https://", "http://"].iter().any(|scheme| {
+        text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+    });
     let on_this_server = text.starts_with('/') && !text.starts_with("//");
     if !(addressed || on_this_server) || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("must be a web address that starts with https://, http:// or /".to_owned());
@@ -311,7 +310,9 @@ mod tests {
 
     #[test]
     fn names_of_every_script_pass() {
-        for name in ["Zoë", "O'Brien", "李雷", "Robert'); DROP TABLE students;--", "<script>", "select a union", "🌳"] {
+        for name in
+            ["Zoë", "O'Brien", "李雷", "Robert'); DROP TABLE students;--", "<script>", "select a union", "🌳"]
+        {
             assert_eq!(Name::parse(name).unwrap().as_str(), name);
         }
         assert!(Name::parse(" \t").is_err());
@@ -321,12 +322,28 @@ mod tests {
 
     #[test]
     fn email_addresses_are_read_strictly_and_compared_loosely() {
-        for good in ["a@b.co", "first.last+tag@sub.example.org", "o'brien@example.ie", "李雷@例子.中国", "x_y@a-b.de"] {
+        for good in
+            ["a@b.co", "first.last+tag@sub.example.org", "o'brien@example.ie", "李雷@例子.中国", "x_y@a-b.de"]
+        {
             assert!(Email::parse(good).is_ok(), "{good}");
         }
         for bad in [
-            "", "a", "@b.co", "a@", "a@b", "a b@c.de", "a@b..co", "a@-b.co", "a@b-.co", ".a@b.co", "a.@b.co",
-            "a..b@c.de", "a@b@c.de", "a@b.co\n", "a@b_c.de", "\"a\"@b.co",
+            "",
+            "a",
+            "@b.co",
+            "a@",
+            "a@b",
+            "a b@c.de",
+            "a@b..co",
+            "a@-b.co",
+            "a@b-.co",
+            ".a@b.co",
+            "a.@b.co",
+            "a..b@c.de",
+            "a@b@c.de",
+            "a@b.co\n",
+            "a@b_c.de",
+            "\"a\"@b.co",
         ] {
             assert!(Email::parse(bad).is_err(), "{bad:?}");
         }
@@ -347,7 +364,8 @@ mod tests {
 
     #[test]
     fn merging_keeps_what_is_absent_and_clears_what_is_null() {
-        let draft = parse(json!({"name": "Zoë", "email": "zoe@example.org", "bio": "long", "attributes": {"a": 1}}));
+        let draft =
+            parse(json!({"name": "Zoë", "email": "zoe@example.org", "bio": "long", "attributes": {"a": 1}}));
         let draft = draft.unwrap();
         let change = json!({"bio": null, "version": 99, "nonsense": true});
         let merged = draft.merged(change.as_object().unwrap(), &rules()).unwrap();
@@ -374,7 +392,9 @@ mod tests {
         for good in ["https://cdn.example.org/a.png", "http://x/y", "/media/ab.webp"] {
             assert!(parse_image_url(good).is_ok(), "{good}");
         }
-        for bad in ["", "//evil.example", "https://", "https:///x", "javascript:alert(1)", "https://a b", "data:,x"] {
+        for bad in
+            ["", "//evil.example", "https://", "https:///x", "javascript:alert(1)", "https://a b", "data:,x"]
+        {
             assert!(parse_image_url(bad).is_err(), "{bad}");
         }
     }

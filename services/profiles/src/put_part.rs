@@ -29,7 +29,8 @@ impl Profiles {
         }
         let next = stored.profile.touched(self.0.clock.now());
         store::parts::put_address(&mut tx, &next, &address).await?;
-        record_part(&mut tx, (&stored, &next), Operation::AddressPut, &call.actor, (&before, &address)).await?;
+        record_part(&mut tx, (&stored, &next), Operation::AddressPut, &call.actor, (&before, &address))
+            .await?;
         Ok(Written { value: (address, next.version), token: tx.commit().await? })
     }
 
@@ -49,7 +50,14 @@ impl Profiles {
         }
         let next = stored.profile.touched(self.0.clock.now());
         store::parts::put_preferences(&mut tx, &next, &preferences).await?;
-        record_part(&mut tx, (&stored, &next), Operation::PreferencesPut, &call.actor, (&before, &preferences)).await?;
+        record_part(
+            &mut tx,
+            (&stored, &next),
+            Operation::PreferencesPut,
+            &call.actor,
+            (&before, &preferences),
+        )
+        .await?;
         Ok(Written { value: (preferences, next.version), token: tx.commit().await? })
     }
 }

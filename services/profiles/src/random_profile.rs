@@ -9,12 +9,40 @@ use crate::{ProfileError, Profiles, Written};
 
 /// Names of several scripts, so that whoever tries things out meets them early.
 const GIVEN: [&str; 16] = [
-    "Ada", "Zoë", "Björn", "Chidi", "Ximena", "Fatima", "Grace", "李雷", "Nadia", "Olu", "Priya", "Søren", "Tomás",
-    "Юлия", "さくら", "Aoife",
+    "Ada",
+    "Zoë",
+    "Björn",
+    "Chidi",
+    "Ximena",
+    "Fatima",
+    "Grace",
+    "李雷",
+    "Nadia",
+    "Olu",
+    "Priya",
+    "Søren",
+    "Tomás",
+    "Юлия",
+    "さくら",
+    "Aoife",
 ];
 const FAMILY: [&str; 16] = [
-    "Lovelace", "O'Brien", "Ångström", "Okafor", "Núñez", "Hassan", "Hopper", "Wang", "Petrova", "Adeyemi", "Nair",
-    "Kierkegaard", "Silva", "Иванова", "田中", "Ní Dhomhnaill",
+    "Lovelace",
+    "O'Brien",
+    "Ångström",
+    "Okafor",
+    "Núñez",
+    "Hassan",
+    "Hopper",
+    "Wang",
+    "Petrova",
+    "Adeyemi",
+    "Nair",
+    "Kierkegaard",
+    "Silva",
+    "Иванова",
+    "田中",
+    "Ní Dhomhnaill",
 ];
 
 impl Profiles {

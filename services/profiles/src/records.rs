@@ -1,7 +1,7 @@
 //! Profiles as lines of a file: NDJSON or CSV, read from and written to streams in pieces of any size.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::profile::Profile;
 use crate::violations::Violations;
@@ -139,21 +139,31 @@ impl RecordReader {
         let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(record);
         let Some(row) = rows.records().next() else { return Ok(None) };
         let Some(header) = &self.header else {
-            let row = row.map_err(|error| Problem::malformed(format!("the CSV header cannot be read: {error}")))?;
-            let names: Vec<String> = row.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
+            let row =
+                row.map_err(|error| Problem::malformed(format!("the CSV header cannot be read: {error}")))?;
+            let names: Vec<String> =
+                row.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
             if !names.iter().any(|name| name == "email" || name == "id") {
-                return Err(Problem::malformed("the first line of a CSV file must name its columns, email among them"));
+                return Err(Problem::malformed(
+                    "the first line of a CSV file must name its columns, email among them",
+                ));
             }
             self.header = Some(names);
             return Ok(None);
         };
-        Ok(Some(row.map_err(|error| Violations::one("record", "malformed", error.to_string())).and_then(|row| {
-            if row.len() != header.len() {
-                let message = format!("has {} cells where the header has {}", row.len(), header.len());
-                return Err(Violations::one("record", "malformed", message));
-            }
-            header.iter().zip(row.iter()).filter_map(|(name, cell)| read_cell(name, cell).transpose()).collect()
-        })))
+        Ok(Some(row.map_err(|error| Violations::one("record", "malformed", error.to_string())).and_then(
+            |row| {
+                if row.len() != header.len() {
+                    let message = format!("has {} cells where the header has {}", row.len(), header.len());
+                    return Err(Violations::one("record", "malformed", message));
+                }
+                header
+                    .iter()
+                    .zip(row.iter())
+                    .filter_map(|(name, cell)| read_cell(name, cell).transpose())
+                    .collect()
+            },
+        )))
     }
 }
 
@@ -205,7 +215,8 @@ mod tests {
 
     #[test]
     fn ndjson_is_cut_at_lines() {
-        let items = read_in_pieces(RecordFormat::Ndjson, "{\"name\":\"李雷\"}\r\n\n[1]\n{\"name\": \"no end\"}");
+        let items =
+            read_in_pieces(RecordFormat::Ndjson, "{\"name\":\"李雷\"}\r\n\n[1]\n{\"name\": \"no end\"}");
         assert_eq!(items[0].as_ref().unwrap()["name"], "李雷");
         assert!(items[1].is_err());
         assert_eq!(items[2].as_ref().unwrap()["name"], "no end");

@@ -11,7 +11,11 @@ const DAY_MICROS: i64 = 86_400 * 1_000_000;
 
 impl Profiles {
     /// Brings a profile back that was deleted not too long ago. A living profile is answered as it is.
-    pub async fn restore_profile(&self, call: &Call, id: ProfileId) -> Result<Written<Profile>, ProfileError> {
+    pub async fn restore_profile(
+        &self,
+        call: &Call,
+        id: ProfileId,
+    ) -> Result<Written<Profile>, ProfileError> {
         let now = self.0.clock.now();
         let oldest = now.plus_micros(-DAY_MICROS * i64::from(self.0.options.restore_days));
         let mut tx = self.0.database.transaction(call).await?;
@@ -23,7 +27,8 @@ impl Profiles {
                 let back = stored.profile.touched(now);
                 let nothing = (Map::new(), Map::new());
                 store::mark(&mut tx, &back, None).await?;
-                store::changes::record(&mut tx, &stored, &back, Operation::Restored, &call.actor, nothing).await?;
+                store::changes::record(&mut tx, &stored, &back, Operation::Restored, &call.actor, nothing)
+                    .await?;
                 back
             }
         };

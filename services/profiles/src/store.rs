@@ -6,7 +6,10 @@ pub(crate) mod lists;
 pub(crate) mod parts;
 
 use pando_clock::Timestamp;
-use pando_database::{BulkInsert, ColumnType, DatabaseError, KeyedQuery, OnConflict, Query, Read, Row, Transaction, Value, params};
+use pando_database::{
+    BulkInsert, ColumnType, DatabaseError, Json, KeyedQuery, OnConflict, Query, Read, Row, Transaction,
+    Value, params,
+};
 use uuid::Uuid;
 
 use crate::profile::{Email, Name, Profile, ProfileId};
@@ -48,7 +51,9 @@ static LOCK: Query = Query::point(
 static LOCK_MANY: Query = Query::scan(
     "profiles.lock_many",
     concat!(
-        "select ", profile_columns!(), ", created_by, deleted_at from profiles where id = any($1) order by id for update"
+        "select ",
+        profile_columns!(),
+        ", created_by, deleted_at from profiles where id = any($1) order by id for update"
     ),
 );
 
@@ -87,43 +92,60 @@ static INSERT_MANY: BulkInsert = BulkInsert {
         ("image_urls", ColumnType::Json),
         ("attributes", ColumnType::Json),
         ("search_text", ColumnType::Text),
-        ("version", ColumnType::Int),
+        ("version", ColumnType::Bigint),
         ("created_at", ColumnType::Timestamp),
         ("created_by", ColumnType::Text),
         ("updated_at", ColumnType::Timestamp),
     ],
-    on_conflict: OnConflict::Skip,
+    // Whichever unique constraint it is: the id or the e-mail.
+    on_conflict: OnConflict::Skip(""),
     key: "id",
 };
 
 /// A living profile.
 pub(crate) async fn find(read: &Read<'_>, id: ProfileId) -> Result<Option<Profile>, DatabaseError> {
-    read.by_key(&FIND, Uuid::from(id).into()).await?.as_ref().map(profile_from).transpose()
+    read.by_key(&FIND, Uuid::from(id)).await?.as_ref().map(profile_from).transpose()
 }
 
 /// A profile, deleted or not.
-pub(crate) async fn find_stored(read: &Read<'_>, id: ProfileId) -> Result<Option<StoredProfile>, DatabaseError> {
+pub(crate) async fn find_stored(
+    read: &Read<'_>,
+    id: ProfileId,
+) -> Result<Option<StoredProfile>, DatabaseError> {
     read.row(&FIND_STORED, params![Uuid::from(id)]).await?.as_ref().map(stored_from).transpose()
 }
 
 /// A profile, deleted or not, that nobody else can change until the transaction ends.
-pub(crate) async fn lock(tx: &mut Transaction, id: ProfileId) -> Result<Option<StoredProfile>, DatabaseError> {
+pub(crate) async fn lock(
+    tx: &mut Transaction,
+    id: ProfileId,
+) -> Result<Option<StoredProfile>, DatabaseError> {
     tx.row(&LOCK, params![Uuid::from(id)]).await?.as_ref().map(stored_from).transpose()
 }
 
 /// Like [`lock`], for many; unknown ids are absent. Locked in the order of their ids, so that two batches never wait for each other.
-pub(crate) async fn lock_many(tx: &mut Transaction, ids: Vec<Uuid>) -> Result<Vec<StoredProfile>, DatabaseError> {
+pub(crate) async fn lock_many(
+    tx: &mut Transaction,
+    ids: Vec<Uuid>,
+) -> Result<Vec<StoredProfile>, DatabaseError> {
     tx.rows(&LOCK_MANY, params![ids]).await?.iter().map(stored_from).collect()
 }
 
 /// Which of these e-mail keys living profiles hold.
-pub(crate) async fn emails_in_use(tx: &mut Transaction, keys: Vec<String>) -> Result<Vec<String>, DatabaseError> {
+pub(crate) async fn emails_in_use(
+    tx: &mut Transaction,
+    keys: Vec<String>,
+) -> Result<Vec<String>, DatabaseError> {
     let rows = tx.rows(&EMAILS_IN_USE, params![keys]).await?;
     rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Adds a profile.
-pub(crate) async fn insert(tx: &mut Transaction, profile: &Profile, actor: &str) -> Result<(), DatabaseError> {
+pub(crate) async fn insert(
+    tx: &mut Transaction,
+    profile: &Profile,
+    actor: &str,
+) -> Result<(), DatabaseError> {
     tx.execute(&INSERT, insert_values(profile, actor)).await.map(drop)
 }
 
@@ -171,8 +193,8 @@ pub(crate) fn profile_from(row: &Row) -> Result<Profile, DatabaseError> {
         name: Name::stored(row.get(1)?),
         email: Email::stored(row.get(2)?),
         bio: row.get(3)?,
-        image_urls: row.get_json(4)?,
-        attributes: row.get_json(5)?,
+        image_urls: row.get::<Json<_>>(4)?.0,
+        attributes: row.get::<Json<_>>(5)?.0,
         version: row.get(6)?,
         created_at: row.get(7)?,
         updated_at: row.get(8)?,

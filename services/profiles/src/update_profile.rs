@@ -28,7 +28,8 @@ impl Profiles {
         expected: &Expected,
         fields: &Map<String, Value>,
     ) -> Result<Written<Profile>, ProfileError> {
-        self.change_profile(call, id, expected, |current, rules| Ok(current.draft().merged(fields, rules)?)).await
+        self.change_profile(call, id, expected, |current, rules| Ok(current.draft().merged(fields, rules)?))
+            .await
     }
 
     /// Applies a change to the profile as it is now. While `change` decides, nobody else can change the profile.
@@ -48,7 +49,8 @@ impl Profiles {
         if changed {
             store::update(&mut tx, &profile).await?;
             let fields = difference(&current.draft().document(), &profile.draft().document());
-            store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields).await?;
+            store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields)
+                .await?;
         }
         let token = tx.commit().await?;
         Ok(Written { value: profile, token })

@@ -59,66 +59,77 @@ pub enum ItemStatus {
 
 impl Profiles {
     /// Writes a batch: an item without an id, or with an unknown one, makes a profile; a known id changes that profile.
-    pub async fn write_batch(&self, call: &Call, items: &[Item]) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
+    pub async fn write_batch(
+        &self,
+        call: &Call,
+        items: &[Item],
+    ) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
         for _ in 1..ATTEMPTS_MAX {
-            match self.try_batch(call, items, None, true).await {
+            match self.try_batch(call, items).await {
                 Err(ProfileError::EmailTaken) => {}
                 done => return done,
             }
         }
-        self.try_batch(call, items, None, true).await
-    }
-
-    /// Writes a batch of an import, together with how far the import has come; or, not `keep`, only finds out what would happen.
-    pub(crate) async fn write_import_batch(
-        &self,
-        call: &Call,
-        items: &[Item],
-        import: &mut Import,
-        keep: bool,
-    ) -> Result<(), ProfileError> {
-        let mut attempt = 1;
-        loop {
-            // A copy each time: an attempt that failed must leave no count behind.
-            let mut progress = import.clone();
-            match self.try_batch(call, items, Some(&mut progress), keep).await {
-                Err(ProfileError::EmailTaken) if attempt < ATTEMPTS_MAX => attempt += 1,
-                Err(error) => return Err(error),
-                Ok(_) => {
-                    *import = progress;
-                    return Ok(());
-                }
-            }
-        }
+        self.try_batch(call, items).await
     }
 
     async fn try_batch(
         &self,
         call: &Call,
         items: &[Item],
-        import: Option<&mut Import>,
-        keep: bool,
     ) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
         let mut tx = self.0.database.transaction(call).await?;
-        let mut batch = Batch::new(self, items);
-        batch.plan(&mut tx).await?;
-        batch.update(&mut tx, call).await?;
-        batch.create(&mut tx, call).await?;
-        let outcomes = batch.outcomes();
-        if let Some(import) = import {
-            let done_before = import.records_done;
-            import.count(&outcomes, self.0.clock.now());
-            if keep && !store::imports::advance(&mut tx, import, done_before).await? {
-                return Err(ProfileError::ImportBusy);
+        let outcomes = self.run_batch(&mut tx, call, items).await?;
+        Ok(Written { value: outcomes, token: tx.commit().await? })
+    }
+
+    /// Writes a batch of an import together with how far the import has come, or only finds out what would happen.
+    pub(crate) async fn write_import_batch(
+        &self,
+        call: &Call,
+        items: &[Item],
+        import: &Import,
+    ) -> Result<Import, ProfileError> {
+        for _ in 1..ATTEMPTS_MAX {
+            match self.try_import_batch(call, items, import).await {
+                Err(ProfileError::EmailTaken) => {}
+                done => return done,
             }
         }
-        if keep {
-            let token = tx.commit().await?;
-            return Ok(Written { value: outcomes, token });
+        self.try_import_batch(call, items, import).await
+    }
+
+    async fn try_import_batch(
+        &self,
+        call: &Call,
+        items: &[Item],
+        import: &Import,
+    ) -> Result<Import, ProfileError> {
+        let mut tx = self.0.database.transaction(call).await?;
+        let outcomes = self.run_batch(&mut tx, call, items).await?;
+        let next = import.advanced(&outcomes, self.0.clock.now());
+        if import.dry_run {
+            tx.rollback().await?;
+            return Ok(next);
         }
-        let token = self.0.database.current_token();
-        tx.rollback().await?;
-        Ok(Written { value: outcomes, token })
+        if !store::imports::advance(&mut tx, &next, import.records_done).await? {
+            return Err(ProfileError::ImportBusy);
+        }
+        tx.commit().await?;
+        Ok(next)
+    }
+
+    async fn run_batch(
+        &self,
+        tx: &mut Transaction,
+        call: &Call,
+        items: &[Item],
+    ) -> Result<Vec<ItemOutcome>, ProfileError> {
+        let mut batch = Batch::new(self, items);
+        batch.plan(tx).await?;
+        batch.update(tx, call).await?;
+        batch.create(tx, call).await?;
+        Ok(batch.outcomes())
     }
 }
 
@@ -133,7 +144,13 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn new(profiles: &'a Profiles, items: &'a [Item]) -> Self {
-        Self { profiles, items, outcomes: vec![None; items.len()], creations: Vec::new(), updates: Vec::new() }
+        Self {
+            profiles,
+            items,
+            outcomes: vec![None; items.len()],
+            creations: Vec::new(),
+            updates: Vec::new(),
+        }
     }
 
     fn refuse(&mut self, index: usize, status: ItemStatus, violations: &Violations) {
@@ -196,7 +213,9 @@ impl<'a> Batch<'a> {
             Ok(draft) => draft,
             Err(violations) => return self.refuse(index, ItemStatus::Invalid, &violations),
         };
-        if !emails_seen.insert(draft.email.key()) {
+        // A profile that keeps its address does not compete for it.
+        let keeps = stored.as_ref().is_some_and(|stored| stored.profile.email.key() == draft.email.key());
+        if !keeps && !emails_seen.insert(draft.email.key()) {
             return self.conflict(index, "email", "stands in this batch already");
         }
         match stored {
@@ -238,11 +257,13 @@ impl<'a> Batch<'a> {
     }
 
     async fn create(&mut self, tx: &mut Transaction, call: &Call) -> Result<(), ProfileError> {
-        let (indexes, profiles): (Vec<usize>, Vec<Profile>) = std::mem::take(&mut self.creations).into_iter().unzip();
+        let (indexes, profiles): (Vec<usize>, Vec<Profile>) =
+            std::mem::take(&mut self.creations).into_iter().unzip();
         if profiles.is_empty() {
             return Ok(());
         }
-        let made: HashSet<ProfileId> = store::insert_many(tx, &profiles, &call.actor).await?.into_iter().collect();
+        let made: HashSet<ProfileId> =
+            store::insert_many(tx, &profiles, &call.actor).await?.into_iter().collect();
         for (index, profile) in indexes.into_iter().zip(profiles) {
             if made.contains(&profile.id) {
                 self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Created, profile.id, 1));

@@ -58,7 +58,9 @@ async fn copy(
     let sink = checkout.connection.client().copy_in(text).await.map_err(failed)?;
     let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
     for row in rows {
-        writer.as_mut().write_raw(row.iter().map(Bound)).await.map_err(failed)?;
+        // A list, because the compiler cannot see that a mapping iterator held over an await may change threads.
+        let bound: Vec<Bound<'_>> = row.iter().map(Bound).collect();
+        writer.as_mut().write_raw(bound).await.map_err(failed)?;
     }
     writer.finish().await.map_err(failed).map(|_| ())
 }

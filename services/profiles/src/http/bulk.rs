@@ -1,12 +1,14 @@
 //! Routes that move many profiles: batch, import, export.
 
-use axum::Json;
+use std::pin::pin;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pando_clock::Clock;
-use pando_http::{Caller, Code, Problem, QueryString, RawBody, StreamedBody, parse_json};
+use pando_http::{Caller, Code, JsonAnswer, Problem, QueryString, RawBody, StreamedBody, parse_json};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -14,7 +16,9 @@ use utoipa::ToSchema;
 use super::profiles::ProfileFields;
 use super::with_token;
 use crate::write_batch::Item;
-use crate::{BATCH_ITEMS_MAX, Import, ImportRequest, ItemOutcome, ProfileId, Profiles, RecordFormat, Violations};
+use crate::{
+    BATCH_ITEMS_MAX, Import, ImportRequest, ItemOutcome, ProfileId, Profiles, RecordFormat, Violations,
+};
 
 /// What became of each item, in the order of the request.
 #[derive(Serialize, ToSchema)]
@@ -44,7 +48,11 @@ pub(super) async fn batch(
         Value::Array(items) => items,
         Value::Object(mut fields) => match fields.remove("items") {
             Some(Value::Array(items)) => items,
-            _ => return Err(Violations::one("items", "required", "must be an array of profiles").into_problem()),
+            _ => {
+                return Err(
+                    Violations::one("items", "required", "must be an array of profiles").into_problem()
+                );
+            }
         },
         _ => return Err(Problem::malformed("the body must be an array of profiles")),
     };
@@ -54,7 +62,7 @@ pub(super) async fn batch(
     }
     let items: Vec<Item> = items.into_iter().map(item).collect();
     let done = profiles.write_batch(&call, &items).await?;
-    Ok(with_token(Json(BatchAnswer { results: done.value }).into_response(), &done.token))
+    Ok(with_token(JsonAnswer(BatchAnswer { results: done.value }).into_response(), &done.token))
 }
 
 fn item(value: Value) -> Item {
@@ -85,12 +93,14 @@ pub(super) async fn import(
     Caller(call): Caller,
     headers: HeaderMap,
     query: QueryString,
-    StreamedBody(upload): StreamedBody,
+    upload: StreamedBody,
 ) -> Result<Response, Problem> {
     let request = import_request(&headers, query, &profiles.0.clock)?;
-    let import = profiles.import_profiles(&call, request, upload).await?;
+    let pieces =
+        stream::unfold(upload, |mut upload| async { upload.next().await.map(|piece| (piece, upload)) });
+    let import = profiles.import_profiles(&call, request, pin!(pieces)).await?;
     let location = format!("/api/v1/profiles:import?token={}", import.token);
-    let mut response = (StatusCode::ACCEPTED, Json(&import)).into_response();
+    let mut response = (StatusCode::ACCEPTED, JsonAnswer(&import)).into_response();
     if !import.dry_run {
         let location = HeaderValue::try_from(location).expect("a token is ASCII letters");
         response.headers_mut().insert(header::LOCATION, location);
@@ -98,7 +108,11 @@ pub(super) async fn import(
     Ok(response)
 }
 
-fn import_request(headers: &HeaderMap, mut query: QueryString, clock: &Clock) -> Result<ImportRequest, Problem> {
+fn import_request(
+    headers: &HeaderMap,
+    mut query: QueryString,
+    clock: &Clock,
+) -> Result<ImportRequest, Problem> {
     let token = query.text("token");
     if token.as_ref().is_some_and(|token| !is_token(token)) {
         query.error("token", "value", "must be 1 to 64 letters, digits, - and _");
@@ -110,7 +124,10 @@ fn import_request(headers: &HeaderMap, mut query: QueryString, clock: &Clock) ->
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => RecordFormat::Ndjson,
         "text/csv" => RecordFormat::Csv,
         _ => {
-            return Err(Problem::new(Code::UnsupportedMedia, "an import is application/x-ndjson or text/csv"));
+            return Err(Problem::new(
+                Code::UnsupportedMedia,
+                "an import is application/x-ndjson or text/csv",
+            ));
         }
     };
     let token = token.unwrap_or_else(|| clock.fresh_id().to_string());
@@ -118,7 +135,8 @@ fn import_request(headers: &HeaderMap, mut query: QueryString, clock: &Clock) ->
 }
 
 fn is_token(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// Read how far an import has come
@@ -134,13 +152,13 @@ pub(super) async fn import_progress(
     State(profiles): State<Profiles>,
     Caller(call): Caller,
     mut query: QueryString,
-) -> Result<Json<Import>, Problem> {
+) -> Result<JsonAnswer<Import>, Problem> {
     let token = query.text("token").filter(|token| is_token(token));
     if token.is_none() {
         query.error("token", "value", "must be given: 1 to 64 letters, digits, - and _");
     }
     query.finish()?;
-    Ok(Json(profiles.get_import(&call, &token.unwrap_or_default()).await?))
+    Ok(JsonAnswer(profiles.get_import(&call, &token.unwrap_or_default()).await?))
 }
 
 /// Export profiles

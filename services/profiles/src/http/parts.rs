@@ -1,10 +1,9 @@
 //! Routes of a profile's parts, and the composite reads.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
-use pando_http::{Caller, IfNoneMatch, JsonBody, Problem, QueryString, etag};
+use pando_http::{Caller, IfNoneMatch, JsonAnswer, JsonBody, Problem, QueryString, etag};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -53,7 +52,7 @@ pub(super) async fn full(
     let mut response = if known.is_fresh(version) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Json(FullAnswer { full, source: "database" }).into_response()
+        JsonAnswer(FullAnswer { full, source: "database" }).into_response()
     };
     response.headers_mut().insert(header::ETAG, etag(version));
     Ok(response)
@@ -132,7 +131,7 @@ pub(super) async fn get_user_profile(
     State(profiles): State<Profiles>,
     Caller(call): Caller,
     mut query: QueryString,
-) -> Result<Json<UserProfile>, Problem> {
+) -> Result<JsonAnswer<UserProfile>, Problem> {
     let modes = [
         ("sequential", FetchMode::Sequential),
         ("concurrent", FetchMode::Concurrent),
@@ -147,7 +146,7 @@ pub(super) async fn get_user_profile(
     query.finish()?;
     let id = id.ok_or_else(|| Problem::malformed("userID is missing"))?;
     let full = profiles.get_full_profile(&call, id, mode).await?;
-    Ok(Json(UserProfile {
+    Ok(JsonAnswer(UserProfile {
         basic_info: format!("{} <{}>", full.profile.name.as_str(), full.profile.email.as_str()),
         address: full.address.map(|part| part.one_line()).unwrap_or_default(),
         preferences: full.preferences.map(|part| part.one_line()).unwrap_or_default(),

@@ -1,11 +1,11 @@
 //! Routes of one profile, and of lists.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use pando_http::{
-    Caller, IfNoneMatch, JsonBody, PageRequest, Problem, QueryString, RawBody, apply_patch, encode_cursor, etag, next_link,
+    Caller, IfNoneMatch, JsonAnswer, JsonBody, PageRequest, Problem, QueryString, RawBody, apply_patch,
+    encode_cursor, etag, next_link,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 
 use super::{Id, expected, with_token, written};
 use crate::{
-    AttributeRules, Change, Email, Order, Profile, ProfileDraft, ProfileError, ProfileFilter, ProfileId, Profiles, Violations,
+    AttributeRules, Change, Email, Order, Profile, ProfileDraft, ProfileError, ProfileFilter, ProfileId,
+    Profiles, Violations,
 };
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -34,7 +35,10 @@ pub(crate) struct ProfileAnswer<P> {
 
 /// What a caller writes to make a profile. Unknown fields are ignored.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes the body; the fields are read by ProfileDraft::parse, which names every bad one")]
+#[expect(
+    dead_code,
+    reason = "it describes the body; the fields are read by ProfileDraft::parse, which names every bad one"
+)]
 pub(crate) struct ProfileFields {
     /// What the person is called, in any script.
     #[schema(min_length = 1, max_length = 255, pattern = r"\S", example = "Zoë Ångström")]
@@ -97,12 +101,12 @@ pub(super) async fn list(
         }
         query.finish()?;
         let ids: Vec<ProfileId> = ids.iter().filter_map(|id| ProfileId::parse(id)).collect();
-        return Ok(Json(profiles.find_profiles(&call, &ids).await?).into_response());
+        return Ok(JsonAnswer(profiles.find_profiles(&call, &ids).await?).into_response());
     }
     let count = query.one_of("count", &[("exact", true), ("estimated", false)]);
     let filter = read_filter(query)?;
     let page = profiles.list_profiles(&call, &filter).await?;
-    let mut response = Json(&page.profiles).into_response();
+    let mut response = JsonAnswer(&page.profiles).into_response();
     if let Some(end) = &page.next {
         response.headers_mut().insert(header::LINK, next_link(&uri, &encode_cursor(end)?));
     }
@@ -124,15 +128,18 @@ fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
     if search.as_ref().is_some_and(|text| text.chars().count() > SEARCH_CHARS_MAX) {
         query.error("q", "too_long", format!("must have at most {SEARCH_CHARS_MAX} characters"));
     }
-    let email = query.text("email").and_then(|text| {
-        Email::parse(&text).map_err(|message| query.error("email", "value", message)).ok()
-    });
+    let email = query
+        .text("email")
+        .and_then(|text| Email::parse(&text).map_err(|message| query.error("email", "value", message)).ok());
     let page = PageRequest::read(&mut query);
     query.finish()?;
     let after = page.position::<crate::list_profiles::PageEnd>()?;
     if after.as_ref().is_some_and(|end| !end.fits(order)) {
-        return Err(Problem::malformed("the cursor belongs to a list of another order")
-            .with_field("cursor", "value", "belongs to a list of another order"));
+        return Err(Problem::malformed("the cursor belongs to a list of another order").with_field(
+            "cursor",
+            "value",
+            "belongs to a list of another order",
+        ));
     }
     Ok(ProfileFilter { order, search, email, after, limit: page.limit })
 }
@@ -163,7 +170,10 @@ pub(super) async fn create(
     post, path = "/api/v1/profiles/random", tag = "profiles",
     responses((status = 201, description = "The profile", body = Profile))
 )]
-pub(super) async fn create_random(State(profiles): State<Profiles>, Caller(call): Caller) -> Result<Response, Problem> {
+pub(super) async fn create_random(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+) -> Result<Response, Problem> {
     let done = profiles.create_random_profile(&call).await?;
     Ok(created(&done.value, &done.token))
 }
@@ -171,7 +181,9 @@ pub(super) async fn create_random(State(profiles): State<Profiles>, Caller(call)
 fn created(profile: &Profile, token: &pando_database::Token) -> Response {
     let mut response = written(StatusCode::CREATED, profile, profile.version, token);
     let location = format!("/api/v1/profiles/{}", profile.id);
-    response.headers_mut().insert(header::LOCATION, HeaderValue::try_from(location).expect("a path of ASCII letters"));
+    response
+        .headers_mut()
+        .insert(header::LOCATION, HeaderValue::try_from(location).expect("a path of ASCII letters"));
     response
 }
 
@@ -203,9 +215,9 @@ pub(super) async fn read(
     } else if let Some(fields) = fields {
         let mut profile = profile.document();
         profile.retain(|name, _| fields.contains(name));
-        Json(ProfileAnswer { profile, source: "database" }).into_response()
+        JsonAnswer(ProfileAnswer { profile, source: "database" }).into_response()
     } else {
-        Json(ProfileAnswer { profile, source: "database" }).into_response()
+        JsonAnswer(ProfileAnswer { profile, source: "database" }).into_response()
     };
     response.headers_mut().insert(header::ETAG, etag(version));
     response.headers_mut().insert(X_CACHE, HeaderValue::from_static("origin; age=0"));
@@ -307,7 +319,8 @@ fn patched(
     media: Option<&str>,
     body: &[u8],
 ) -> Result<ProfileDraft, ProfileError> {
-    let document = apply_patch(media, body, Value::Object(current.document())).map_err(ProfileError::Refused)?;
+    let document =
+        apply_patch(media, body, Value::Object(current.document())).map_err(ProfileError::Refused)?;
     match document {
         Value::Object(fields) => Ok(ProfileDraft::parse(&fields, rules)?),
         _ => Err(Violations::one("profile", "type", "must stay a JSON object").into()),
@@ -379,7 +392,7 @@ pub(super) async fn history(
     page: PageRequest,
 ) -> Result<Response, Problem> {
     let changes = profiles.list_changes(&call, id, page.position::<i64>()?, page.limit).await?;
-    let mut response = Json(&changes).into_response();
+    let mut response = JsonAnswer(&changes).into_response();
     if let Some(last) = changes.last().filter(|last| last.version > 1 && changes.len() == page.limit) {
         response.headers_mut().insert(header::LINK, next_link(&uri, &encode_cursor(&last.version)?));
     }

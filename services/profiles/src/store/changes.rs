@@ -1,7 +1,7 @@
 //! The history: one row for every change after the creation.
 
 use pando_clock::Timestamp;
-use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, params};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -88,7 +88,7 @@ fn change_from(row: &Row) -> Result<Change, DatabaseError> {
         operation: Operation::named(&row.get::<String>(1)?).unwrap_or(Operation::Updated),
         changed_at: row.get::<Timestamp>(2)?,
         changed_by: row.get(3)?,
-        before: row.get_json(4)?,
-        after: row.get_json(5)?,
+        before: row.get::<Json<_>>(4)?.0,
+        after: row.get::<Json<_>>(5)?.0,
     })
 }

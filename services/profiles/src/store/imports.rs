@@ -1,6 +1,6 @@
 //! How far each import has come.
 
-use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, params};
 
 use crate::import_profiles::{Import, ImportState};
 
@@ -51,7 +51,11 @@ pub(crate) async fn find_in(tx: &mut Transaction, token: &str) -> Result<Option<
 }
 
 /// Writes how far the import has come; false when it was not where the caller thought.
-pub(crate) async fn advance(tx: &mut Transaction, import: &Import, done_before: i64) -> Result<bool, DatabaseError> {
+pub(crate) async fn advance(
+    tx: &mut Transaction,
+    import: &Import,
+    done_before: i64,
+) -> Result<bool, DatabaseError> {
     let values = params![
         import.token.as_str(),
         import.state.name(),
@@ -71,14 +75,18 @@ fn import_from(row: &Row) -> Result<Import, DatabaseError> {
     let state: String = row.get(1)?;
     Ok(Import {
         token: row.get(0)?,
-        state: if state == ImportState::Completed.name() { ImportState::Completed } else { ImportState::Running },
+        state: if state == ImportState::Completed.name() {
+            ImportState::Completed
+        } else {
+            ImportState::Running
+        },
         dry_run: false,
         records_done: row.get(2)?,
         created: row.get(3)?,
         updated: row.get(4)?,
         conflicts: row.get(5)?,
         invalid: row.get(6)?,
-        problems: row.get_json(7)?,
+        problems: row.get::<Json<_>>(7)?.0,
         started_at: row.get(8)?,
         updated_at: row.get(9)?,
     })

@@ -52,11 +52,24 @@ macro_rules! pages {
     ($name:literal, $column:literal, $compare:literal, $direction:literal) => {
         Pages {
             first: page!($name, $column, $direction, ""),
-            after: page!($name, $column, $direction, concat!(" and (", $column, ", id) ", $compare, " ($2, $3)")),
+            after: page!(
+                $name,
+                $column,
+                $direction,
+                concat!(" and (", $column, ", id) ", $compare, " ($2, $3)")
+            ),
             search_first: page!($name, $column, $direction, " and search_text like $2 escape '!'"),
             search_after: page!(
-                $name, $column, $direction,
-                concat!(" and search_text like $2 escape '!' and (", $column, ", id) ", $compare, " ($3, $4)")
+                $name,
+                $column,
+                $direction,
+                concat!(
+                    " and search_text like $2 escape '!' and (",
+                    $column,
+                    ", id) ",
+                    $compare,
+                    " ($3, $4)"
+                )
             ),
         }
     };
@@ -80,7 +93,9 @@ static BY_IDS: Query = Query::point(
 static BY_ID_ORDER: Query = Query::scan(
     "profiles.export_page",
     concat!(
-        "select ", profile_columns!(), " from profiles where id > $1 and deleted_at is null order by id limit $2"
+        "select ",
+        profile_columns!(),
+        " from profiles where id > $1 and deleted_at is null order by id limit $2"
     ),
 );
 
@@ -162,7 +177,11 @@ pub(crate) async fn with_ids(read: &Read<'_>, ids: &[ProfileId]) -> Result<Vec<P
 }
 
 /// A stretch of all living profiles in the order of their ids.
-pub(crate) async fn in_id_order(read: &Read<'_>, after: Uuid, limit: usize) -> Result<Vec<Profile>, DatabaseError> {
+pub(crate) async fn in_id_order(
+    read: &Read<'_>,
+    after: Uuid,
+    limit: usize,
+) -> Result<Vec<Profile>, DatabaseError> {
     read.rows(&BY_ID_ORDER, params![after, count_value(limit)]).await?.iter().map(profile_from).collect()
 }
 
@@ -173,6 +192,11 @@ pub(crate) async fn count(read: &Read<'_>, search: Option<&str>) -> Result<i64, 
         Some(text) => read.row(&COUNT_SEARCH, params![pattern(text)]).await?,
     };
     row.map_or(Ok(0), |row| row.get(0))
+}
+
+/// Roughly how many profiles there are, deleted ones included.
+pub(crate) async fn estimate(read: &Read<'_>) -> Result<i64, DatabaseError> {
+    read.estimated_rows("profiles", &COUNT).await
 }
 
 fn count_value(count: usize) -> Value {

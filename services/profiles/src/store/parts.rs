@@ -10,7 +10,9 @@ use crate::profile::{Profile, ProfileId};
 static FIND_FULL: Query = Query::point(
     "profiles.find_full",
     concat!(
-        "select ", profile_columns!(), ", a.profile_id, a.street, a.city, a.region, a.postal_code, a.country, \
+        "select ",
+        profile_columns!(),
+        ", a.profile_id, a.street, a.city, a.region, a.postal_code, a.country, \
          f.profile_id, f.language, f.time_zone, f.theme, f.newsletter from profiles \
          left join profile_addresses a on a.profile_id = id \
          left join profile_preferences f on f.profile_id = id \
@@ -61,13 +63,19 @@ pub(crate) async fn find_address(read: &Read<'_>, id: ProfileId) -> Result<Optio
 }
 
 /// The preferences alone.
-pub(crate) async fn find_preferences(read: &Read<'_>, id: ProfileId) -> Result<Option<Preferences>, DatabaseError> {
+pub(crate) async fn find_preferences(
+    read: &Read<'_>,
+    id: ProfileId,
+) -> Result<Option<Preferences>, DatabaseError> {
     let row = read.row(&FIND_PREFERENCES, params![Uuid::from(id)]).await?;
     row.map_or(Ok(None), |row| preferences_from(&row, 0))
 }
 
 /// The address of a locked profile.
-pub(crate) async fn locked_address(tx: &mut Transaction, profile: &Profile) -> Result<Option<Address>, DatabaseError> {
+pub(crate) async fn locked_address(
+    tx: &mut Transaction,
+    profile: &Profile,
+) -> Result<Option<Address>, DatabaseError> {
     let row = tx.row(&FIND_ADDRESS, params![Uuid::from(profile.id)]).await?;
     row.map_or(Ok(None), |row| address_from(&row, 0))
 }
@@ -82,7 +90,11 @@ pub(crate) async fn locked_preferences(
 }
 
 /// Writes the address of a locked profile.
-pub(crate) async fn put_address(tx: &mut Transaction, profile: &Profile, part: &Address) -> Result<(), DatabaseError> {
+pub(crate) async fn put_address(
+    tx: &mut Transaction,
+    profile: &Profile,
+    part: &Address,
+) -> Result<(), DatabaseError> {
     let values = params![
         Uuid::from(profile.id),
         part.street.as_str(),

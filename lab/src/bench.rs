@@ -1,0 +1,228 @@
+//! `pando-lab bench`: the product and its limits, in turn, in one run, on the same rows with the same clients.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use pando_clock::Clock;
+use pando_database::testing::TestPostgres;
+use serde_json::Value;
+
+use crate::load::{self, Pressure};
+use crate::report::Report;
+use crate::server::Server;
+use crate::{limits, sample};
+
+/// Items of one batch request.
+const BATCH: usize = 1000;
+/// Rows of one batch measurement, on both sides.
+const BATCH_ROWS: usize = 10_000;
+/// Batch requests on their way at once.
+const BATCHES_AT_ONCE: usize = 4;
+
+/// What to run, and how long.
+pub(crate) struct Plan {
+    pub(crate) rounds: usize,
+    pub(crate) seconds: u64,
+    pub(crate) clients: usize,
+    pub(crate) profiles: usize,
+    pub(crate) binary: PathBuf,
+    pub(crate) results: PathBuf,
+}
+
+/// Everything the rounds share.
+struct Stage {
+    plan: Plan,
+    folder: tempfile::TempDir,
+    postgres_url: String,
+    on_postgres: Server,
+    on_sqlite: Server,
+    bare_url: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// Rates of every round, by contestant.
+#[derive(Default)]
+struct Rates {
+    bare: Vec<f64>,
+    pgbench_read: Vec<f64>,
+    read_postgres: Vec<f64>,
+    rusqlite: Vec<f64>,
+    read_sqlite: Vec<f64>,
+    pgbench_create: Vec<f64>,
+    create_postgres: Vec<f64>,
+    create_sqlite: Vec<f64>,
+    copy: Vec<f64>,
+    batch_postgres: Vec<f64>,
+}
+
+/// Runs the comparison.
+pub(crate) async fn run(plan: Plan) -> Result<()> {
+    let results = plan.results.clone();
+    let stage = Stage::set(plan).await?;
+    let mut report = Report::default();
+    stage.figures(&mut report).await?;
+    let mut rates = Rates::default();
+    for round in 0..stage.plan.rounds {
+        eprintln!("round {} of {}", round + 1, stage.plan.rounds);
+        stage.round(round, &mut rates).await?;
+    }
+    rates.judge(&mut report);
+    stage.strike().await?;
+    eprintln!();
+    print(&report.table());
+    report.keep(&results, &Clock::system())
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what the command is for")]
+fn print(table: &str) {
+    println!("{table}");
+}
+
+impl Stage {
+    /// Starts the servers and fills both databases with the same profiles.
+    async fn set(plan: Plan) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let postgres_url = TestPostgres::shared().await.fresh_database().await;
+        let on_postgres = Server::start(&plan.binary, &folder.path().join("postgres"), Some(&postgres_url)).await?;
+        let on_sqlite = Server::start(&plan.binary, &folder.path().join("sqlite"), None).await?;
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let mut stage =
+            Self { plan, folder, postgres_url, on_postgres, on_sqlite, bare_url: String::new(), client };
+        eprintln!("filling both databases with {} profiles", stage.plan.profiles);
+        for url in [&stage.on_postgres.url, &stage.on_sqlite.url] {
+            for first in (0..stage.plan.profiles).step_by(BATCH) {
+                let last = (first + BATCH).min(stage.plan.profiles);
+                let items = (first..last).map(|number| {
+                    let mut item = sample::profile("base", number);
+                    item["id"] = Value::from(sample::id(number));
+                    item
+                });
+                stage.post_batch(url, items.collect()).await?;
+            }
+        }
+        load::psql(&stage.postgres_url, "vacuum analyze profiles").await?;
+        let path = format!("{}/api/v1/profiles/{}", stage.on_postgres.url, sample::id(0));
+        let answer = stage.client.get(path.parse()?).await?;
+        ensure!(answer.status().is_success(), "a sample profile cannot be read: {}", answer.status());
+        stage.bare_url = limits::bare_hyper(answer.into_body().collect().await?.to_bytes()).await?;
+        Ok(stage)
+    }
+
+    /// What needs no rounds: memory, start-up, size.
+    async fn figures(&self, report: &mut Report) -> Result<()> {
+        let data = self.folder.path().join("idle");
+        Server::start(&self.plan.binary, &data, None).await?.stop().await?;
+        let mut starts = Vec::new();
+        let mut memory = 0.0;
+        for _ in 0..5 {
+            let server = Server::start(&self.plan.binary, &data, None).await?;
+            starts.push(server.started_in.as_secs_f64() * 1000.0);
+            memory = server.memory_mb()?;
+            server.stop().await?;
+        }
+        report.figure("idle memory, embedded database", memory, "MB", Some(40.0));
+        report.figure("start-up on an existing database", crate::report::median(&starts), "ms", Some(300.0));
+        #[expect(clippy::cast_precision_loss, reason = "a file size is far below 2^52")]
+        let size = std::fs::metadata(&self.plan.binary)?.len() as f64 / 1e6;
+        report.figure("binary size", size, "MB", None);
+        Ok(())
+    }
+
+    /// One measurement of every contestant, limit and product next to each other.
+    async fn round(&self, round: usize, rates: &mut Rates) -> Result<()> {
+        let pressure = Pressure { clients: self.plan.clients, seconds: self.plan.seconds };
+        let script = |name: &str, text: String| -> Result<PathBuf> {
+            let file = self.folder.path().join(name);
+            std::fs::write(&file, text)?;
+            Ok(file)
+        };
+        let read = script("read.lua", sample::wrk_read_script(self.plan.profiles))?;
+        let create = script("create.lua", sample::wrk_create_script())?;
+        let pgbench_read = script("read.sql", sample::pgbench_read_script(self.plan.profiles))?;
+        let pgbench_create = script("create.sql", sample::pgbench_create_script())?;
+
+        rates.bare.push(load::wrk(&self.bare_url, Some(&read), pressure).await?);
+        rates.read_postgres.push(load::wrk(&self.on_postgres.url, Some(&read), pressure).await?);
+        rates.pgbench_read.push(load::pgbench(&self.postgres_url, &pgbench_read, pressure).await?);
+        rates.read_sqlite.push(load::wrk(&self.on_sqlite.url, Some(&read), pressure).await?);
+        let file = self.folder.path().join("sqlite").join("pando.db");
+        let (profiles, time) = (self.plan.profiles, Duration::from_secs(self.plan.seconds));
+        rates.rusqlite.push(tokio::task::spawn_blocking(move || limits::rusqlite_reads(&file, profiles, time)).await??);
+
+        rates.create_postgres.push(load::wrk(&self.on_postgres.url, Some(&create), pressure).await?);
+        rates.pgbench_create.push(load::pgbench(&self.postgres_url, &pgbench_create, pressure).await?);
+        rates.create_sqlite.push(load::wrk(&self.on_sqlite.url, Some(&create), pressure).await?);
+
+        rates.batch_postgres.push(self.batch_rate(round).await?);
+        rates.copy.push(self.copy_rate(round).await?);
+        Ok(())
+    }
+
+    /// Rows per second of batch requests.
+    async fn batch_rate(&self, round: usize) -> Result<f64> {
+        let generation = format!("batch{round}");
+        let bodies: Vec<Value> = (0..BATCH_ROWS)
+            .step_by(BATCH)
+            .map(|first| (first..first + BATCH).map(|number| sample::profile(&generation, number)).collect())
+            .collect();
+        let begun = Instant::now();
+        for some in bodies.chunks(BATCHES_AT_ONCE) {
+            let sent = some.iter().map(|body| self.post_batch(&self.on_postgres.url, body.clone()));
+            for done in futures_util::future::join_all(sent).await {
+                done?;
+            }
+        }
+        Ok(rows_per_second(begun.elapsed()))
+    }
+
+    /// Rows per second of `\copy` of as many rows into the same table.
+    async fn copy_rate(&self, round: usize) -> Result<f64> {
+        let file = self.folder.path().join("copy.csv");
+        std::fs::write(&file, sample::copy_file(&format!("copy{round}"), BATCH_ROWS))?;
+        Ok(rows_per_second(load::psql_timed(&self.postgres_url, &sample::copy_command(&file)).await?))
+    }
+
+    async fn post_batch(&self, url: &str, items: Value) -> Result<()> {
+        let request = Request::post(format!("{url}/api/v1/profiles:batch"))
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(items.to_string())))?;
+        let answer = self.client.request(request).await?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await?.to_bytes();
+        ensure!(status.is_success(), "a batch was refused ({status}): {}", String::from_utf8_lossy(&body));
+        let answer: Value = serde_json::from_slice(&body).context("the answer to a batch")?;
+        let results = answer["results"].as_array().context("no results")?;
+        ensure!(results.iter().all(|item| item["status"] == "created"), "some items were not created: {answer}");
+        Ok(())
+    }
+
+    async fn strike(self) -> Result<()> {
+        self.on_postgres.stop().await?;
+        self.on_sqlite.stop().await
+    }
+}
+
+fn rows_per_second(time: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "ten thousand is far below 2^52")]
+    let rows = BATCH_ROWS as f64;
+    rows / time.as_secs_f64()
+}
+
+impl Rates {
+    fn judge(&self, report: &mut Report) {
+        let requests = "requests/s";
+        report.compare("GET profile on PostgreSQL / pgbench -S -M prepared", &self.read_postgres, &self.pgbench_read, requests, Some(0.6));
+        report.compare("GET profile on SQLite / bare rusqlite loop, two threads", &self.read_sqlite, &self.rusqlite, requests, Some(0.5));
+        report.compare("GET profile on PostgreSQL / bare hyper, same bytes", &self.read_postgres, &self.bare, requests, None);
+        report.compare("GET profile on SQLite / bare hyper, same bytes", &self.read_sqlite, &self.bare, requests, None);
+        report.compare("create on PostgreSQL / pgbench insert", &self.create_postgres, &self.pgbench_create, requests, None);
+        report.compare("create on SQLite / create on PostgreSQL", &self.create_sqlite, &self.create_postgres, requests, None);
+        report.compare("batch create of 10,000, four batches at once / psql \\copy", &self.batch_postgres, &self.copy, "rows/s", Some(0.7));
+    }
+}

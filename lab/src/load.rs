@@ -1,0 +1,67 @@
+//! Running the standard tools: wrk against servers, pgbench and psql against PostgreSQL.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use pando_database::testing::TestPostgres;
+use tokio::process::Command;
+
+/// How hard to push.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pressure {
+    pub(crate) clients: usize,
+    pub(crate) seconds: u64,
+}
+
+/// Requests per second that a server answers, every one of them well.
+pub(crate) async fn wrk(url: &str, script: Option<&Path>, pressure: Pressure) -> Result<f64> {
+    let mut command = Command::new("wrk");
+    command.args(["-t", "1", "-c", &pressure.clients.to_string(), "-d", &format!("{}s", pressure.seconds)]);
+    if let Some(script) = script {
+        command.arg("-s").arg(script);
+    }
+    let output = output(command.arg(url)).await?;
+    ensure!(!output.contains("Non-2xx"), "the server refused some requests:\n{output}");
+    ensure!(!output.contains("Socket errors"), "some connections broke:\n{output}");
+    number_after(&output, "Requests/sec:").with_context(|| format!("wrk printed no rate:\n{output}"))
+}
+
+/// Transactions per second of a pgbench script, prepared, with as many clients.
+pub(crate) async fn pgbench(url: &str, script: &Path, pressure: Pressure) -> Result<f64> {
+    let mut command = Command::new(TestPostgres::program("pgbench")?);
+    command.args(["-n", "-M", "prepared", "-j", "1", "-c", &pressure.clients.to_string()]);
+    command.args(["-T", &pressure.seconds.to_string(), "-f"]).arg(script).arg(url);
+    let output = output(&mut command).await?;
+    number_after(&output, "tps =").with_context(|| format!("pgbench printed no rate:\n{output}"))
+}
+
+/// How long psql takes for some commands, its own start not counted.
+pub(crate) async fn psql_timed(url: &str, commands: &str) -> Result<Duration> {
+    let started = Instant::now();
+    psql(url, "select 1").await?;
+    let start = started.elapsed();
+    let begun = Instant::now();
+    psql(url, commands).await?;
+    Ok(begun.elapsed().saturating_sub(start))
+}
+
+/// Runs some commands with psql.
+pub(crate) async fn psql(url: &str, commands: &str) -> Result<String> {
+    let mut command = Command::new(TestPostgres::program("psql")?);
+    command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", commands, url]);
+    output(&mut command).await
+}
+
+async fn output(command: &mut Command) -> Result<String> {
+    let name = format!("{:?}", command.as_std().get_program());
+    let output = command.kill_on_drop(true).output().await.with_context(|| format!("{name} could not be run"))?;
+    if !output.status.success() {
+        bail!("{name} failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn number_after(text: &str, label: &str) -> Option<f64> {
+    text.split_once(label)?.1.split_whitespace().next()?.parse().ok()
+}

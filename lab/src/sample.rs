@@ -1,0 +1,91 @@
+//! The rows every contestant works on, and the texts that name them in each contestant's own language.
+
+use serde_json::{Value, json};
+
+/// The first number; ids are numbers written as the tail of a UUID, so that every tool can make one up.
+const FIRST: u64 = 100_000_000_000;
+/// What stands before the number in an id.
+const ID_HEAD: &str = "00000000-0000-7000-8000-";
+
+/// The columns of one read, the same for every contestant.
+pub(crate) const COLUMNS: &str =
+    "id, name, email, bio, image_urls, attributes, version, created_at, updated_at";
+
+/// The id of a sample profile.
+pub(crate) fn id(number: usize) -> String {
+    format!("{ID_HEAD}{}", FIRST + u64::try_from(number).unwrap_or(0))
+}
+
+/// A sample profile as the API takes it. `generation` keeps the e-mails of several tables of samples apart.
+pub(crate) fn profile(generation: &str, number: usize) -> Value {
+    json!({
+        "name": format!("Sample Person {number}"),
+        "email": format!("sample-{generation}-{number}@example.org"),
+        "bio": "A made-up person whose biography is about as long as most are: a sentence, and then half of another.",
+    })
+}
+
+/// A wrk script that reads a random sample profile with every request.
+pub(crate) fn wrk_read_script(profiles: usize) -> String {
+    let last = FIRST + u64::try_from(profiles).unwrap_or(1) - 1;
+    format!(
+        "math.randomseed(os.time())\n\
+         request = function()\n\
+         \treturn wrk.format('GET', string.format('/api/v1/profiles/{ID_HEAD}%.0f', math.random({FIRST}, {last})))\n\
+         end\n"
+    )
+}
+
+/// A wrk script that creates a profile with every request.
+pub(crate) fn wrk_create_script() -> String {
+    "wrk.method = 'POST'\nwrk.path = '/api/v1/profiles/random'\n".to_owned()
+}
+
+/// A pgbench script that reads a random sample profile.
+pub(crate) fn pgbench_read_script(profiles: usize) -> String {
+    let last = FIRST + u64::try_from(profiles).unwrap_or(1) - 1;
+    format!(
+        "\\set n random({FIRST}, {last})\n\
+         select {COLUMNS} from profiles where id = ('{ID_HEAD}' || :n)::uuid and deleted_at is null;\n"
+    )
+}
+
+/// A pgbench script that creates a profile as the service does: one transaction, one insert.
+pub(crate) fn pgbench_create_script() -> String {
+    "begin;\n\
+     insert into profiles (id, name, email, email_key, bio, image_urls, attributes, search_text, version, created_at, \
+     created_by, updated_at) values (gen_random_uuid(), 'Sample Person', gen_random_uuid() || '@example.org', \
+     gen_random_uuid() || '@example.org', 'Sample is a made-up person.', '[]', '{}', \
+     'sample person ' || gen_random_uuid() || '@example.org', 1, now(), 'pgbench', now());\n\
+     commit;\n"
+        .to_owned()
+}
+
+/// Sample profiles as a CSV file for `\\copy`, and the command that loads it.
+pub(crate) fn copy_file(generation: &str, count: usize) -> String {
+    let mut csv = String::new();
+    for number in 0..count {
+        let profile = profile(generation, number);
+        let text = |field: &str| profile[field].as_str().unwrap_or_default().to_owned();
+        let (name, email, bio) = (text("name"), text("email"), text("bio"));
+        let id = format!("{:08x}-0000-7000-9000-{number:012}", generation_number(generation));
+        let moment = "2026-01-01T00:00:00.000001Z";
+        csv.push_str(&format!(
+            "{id},{name},{email},{email},\"{bio}\",[],{{}},{name} {email},1,{moment},copy,{moment}\n"
+        ));
+    }
+    csv
+}
+
+/// The command that loads a [`copy_file`].
+pub(crate) fn copy_command(file: &std::path::Path) -> String {
+    format!(
+        "\\copy profiles (id, name, email, email_key, bio, image_urls, attributes, search_text, version, created_at, \
+         created_by, updated_at) from '{}' csv",
+        file.display()
+    )
+}
+
+fn generation_number(generation: &str) -> usize {
+    generation.trim_start_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap_or(0)
+}

@@ -1,0 +1,47 @@
+//! The history of a profile.
+
+use std::time::Duration;
+
+use pando_profiles::{Expected, Operation};
+use pando_resilience::Call;
+use serde_json::{Value, json};
+
+use crate::{call, each_house, fields};
+
+#[tokio::test]
+async fn a_history_tells_who_changed_what_from_the_creation_on() {
+    each_house(async |house| {
+        let ada = house.person("Ada").await;
+        let only = house.profiles.list_changes(&call(), ada.id, None, 10).await.unwrap();
+        assert_eq!(only.len(), 1);
+        assert_eq!((only[0].operation, only[0].version), (Operation::Created, 1));
+        assert_eq!(only[0].after["name"], "Ada");
+
+        house.clock.advance(Duration::from_secs(60));
+        let boss = Call { actor: "boss".into(), ..call() };
+        let change = fields(json!({"bio": "counts", "name": "Ada L."}));
+        house.profiles.update_profile(&boss, ada.id, &Expected::Any, &change).await.unwrap();
+        let address = fields(json!({"city": "London"}));
+        house.profiles.put_address(&call(), ada.id, &Expected::Any, &address).await.unwrap();
+        house.profiles.delete_profile(&call(), ada.id, &Expected::Any).await.unwrap();
+        house.profiles.restore_profile(&call(), ada.id).await.unwrap();
+
+        let changes = house.profiles.list_changes(&call(), ada.id, None, 10).await.unwrap();
+        let told: Vec<_> = changes.iter().map(|change| (change.version, change.operation)).collect();
+        use Operation::{AddressPut, Created, Deleted, Restored, Updated};
+        assert_eq!(told, [(5, Restored), (4, Deleted), (3, AddressPut), (2, Updated), (1, Created)]);
+        let updated = &changes[3];
+        assert_eq!(
+            (&*updated.changed_by, updated.changed_at.to_string().as_str()),
+            ("boss", "2026-01-01T00:01:00.000000Z")
+        );
+        assert_eq!(Value::Object(updated.before.clone()), json!({"name": "Ada", "bio": ""}));
+        assert_eq!(Value::Object(updated.after.clone()), json!({"name": "Ada L.", "bio": "counts"}));
+        assert_eq!(changes[2].after["city"], "London");
+        assert_eq!(changes[4], only[0], "the creation reads as it did before anything changed");
+
+        let older = house.profiles.list_changes(&call(), ada.id, Some(3), 1).await.unwrap();
+        assert_eq!(older.iter().map(|change| change.version).collect::<Vec<_>>(), [2]);
+    })
+    .await;
+}

@@ -1,0 +1,119 @@
+//! Listing, searching and counting.
+
+use std::time::Duration;
+
+use pando_profiles::{Email, Order, ProfileFilter};
+
+use crate::{House, call, each_house};
+
+async fn all_pages(house: &House, mut filter: ProfileFilter) -> Vec<String> {
+    let mut names = Vec::new();
+    loop {
+        let page = house.profiles.list_profiles(&call(), &filter).await.unwrap();
+        assert!(page.profiles.len() <= filter.limit);
+        names.extend(page.profiles.iter().map(|profile| profile.name.as_str().to_owned()));
+        match page.next {
+            Some(end) => filter.after = Some(end),
+            None => return names,
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_every_order_hold_everyone_once() {
+    each_house(async |house| {
+        // Three share a moment and two share a name, so that only the id tells them apart.
+        for (name, email) in
+            [("b", "1"), ("a", "2"), ("Zoë", "3"), ("a", "4"), ("Åsa", "5"), ("李雷", "6"), ("B", "7")]
+        {
+            let given = serde_json::json!({"name": name, "email": format!("{email}@example.org")});
+            house.profiles.create_profile(&call(), &crate::fields(given)).await.unwrap();
+            if email > "3" {
+                house.clock.advance(Duration::from_secs(1));
+            }
+        }
+        for (order, expected) in [
+            (Order::Newest, ["B", "李雷", "Åsa", "a", "Zoë", "a", "b"]),
+            (Order::Oldest, ["b", "a", "Zoë", "a", "Åsa", "李雷", "B"]),
+            (Order::Name, ["B", "Zoë", "a", "a", "b", "Åsa", "李雷"]),
+            (Order::NameDescending, ["李雷", "Åsa", "b", "a", "a", "Zoë", "B"]),
+        ] {
+            for limit in [1, 2, 3, 7, 100] {
+                let filter = ProfileFilter { order, limit, ..ProfileFilter::default() };
+                assert_eq!(all_pages(&house, filter).await, expected, "{order:?} by {limit}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_search_looks_through_names_and_emails_and_takes_wildcards_literally() {
+    each_house(async |house| {
+        for name in ["Zoë", "ZOË2", "per_cent", "percent", "Ada"] {
+            house.person(name).await;
+        }
+        for (text, expected) in [
+            ("zoË", vec!["Zoë", "ZOË2"]),
+            ("r_c", vec!["per_cent"]),
+            ("%", vec![]),
+            ("ada@", vec!["Ada"]),
+            ("!", vec![]),
+        ] {
+            let filter = ProfileFilter {
+                order: Order::Oldest,
+                search: Some(text.to_owned()),
+                limit: 1,
+                ..ProfileFilter::default()
+            };
+            assert_eq!(all_pages(&house, filter.clone()).await, expected, "{text}");
+            let count = house.profiles.count_profiles(&call(), &filter).await.unwrap();
+            assert_eq!(usize::try_from(count).unwrap(), expected.len());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_email_finds_its_profile_whatever_its_case() {
+    each_house(async |house| {
+        let ada = house.person("Ada").await;
+        let email = |text: &str| ProfileFilter {
+            email: Some(Email::parse(text).unwrap()),
+            limit: 10,
+            ..ProfileFilter::default()
+        };
+        assert_eq!(
+            house.profiles.list_profiles(&call(), &email("ADA@Example.ORG")).await.unwrap().profiles,
+            [ada]
+        );
+        assert!(
+            house.profiles.list_profiles(&call(), &email("b@example.org")).await.unwrap().profiles.is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_empty_list_is_empty_and_counts_nothing() {
+    each_house(async |house| {
+        let filter = ProfileFilter { limit: 10, ..ProfileFilter::default() };
+        let page = house.profiles.list_profiles(&call(), &filter).await.unwrap();
+        assert!(page.profiles.is_empty() && page.next.is_none());
+        assert_eq!(house.profiles.count_profiles(&call(), &filter).await.unwrap(), 0);
+        assert!(house.profiles.estimate_profiles(&call(), &filter).await.unwrap() >= 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn some_by_id_come_in_the_order_asked_for() {
+    each_house(async |house| {
+        let (ada, grace) = (house.person("Ada").await, house.person("Grace").await);
+        let stranger = house.clock.fresh_id().into();
+        let found =
+            house.profiles.find_profiles(&call(), &[grace.id, stranger, ada.id, grace.id]).await.unwrap();
+        assert_eq!(found, [grace.clone(), ada, grace]);
+    })
+    .await;
+}

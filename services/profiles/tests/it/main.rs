@@ -1,0 +1,63 @@
+//! The service on real engines: each test runs on SQLite and on PostgreSQL, each time on an empty database.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod change_and_fence;
+mod create_profile;
+mod delete_and_restore;
+mod history;
+mod import_and_export;
+mod list_profiles;
+mod parts;
+mod update_profile;
+mod write_batch;
+
+use std::time::Duration;
+
+use pando_clock::{Clock, Timestamp};
+use pando_database::Database;
+use pando_database::testing::each_engine;
+use pando_profiles::{MIGRATIONS, Profile, Profiles, ProfilesOptions, ProfilesParts};
+use pando_resilience::Call;
+use serde_json::{Map, Value, json};
+
+/// The service on one engine, its clock scripted.
+pub(crate) struct House {
+    pub(crate) profiles: Profiles,
+    pub(crate) clock: Clock,
+    pub(crate) database: Database,
+}
+
+/// Runs a test in a fresh house on every engine.
+pub(crate) async fn each_house<F: AsyncFn(House)>(test: F) {
+    each_house_with(ProfilesOptions::default(), test).await;
+}
+
+/// Like [`each_house`], with other options.
+pub(crate) async fn each_house_with<F: AsyncFn(House)>(options: ProfilesOptions, test: F) {
+    each_engine(async |database: Database| {
+        database.migrate(&[MIGRATIONS]).await.unwrap();
+        let clock = Clock::scripted("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
+        let parts = ProfilesParts { database: database.clone(), clock: clock.clone() };
+        let profiles = Profiles::new(parts, options.clone()).unwrap();
+        test(House { profiles, clock, database }).await;
+    })
+    .await;
+}
+
+/// A call with enough time for a busy machine.
+pub(crate) fn call() -> Call {
+    Call { actor: "tester".into(), ..Call::internal("test", Duration::from_secs(30)) }
+}
+
+/// The fields of a JSON object.
+pub(crate) fn fields(object: Value) -> Map<String, Value> {
+    object.as_object().unwrap().clone()
+}
+
+impl House {
+    /// Makes a profile of this name; its e-mail is the name at example.org.
+    pub(crate) async fn person(&self, name: &str) -> Profile {
+        let given = json!({"name": name, "email": format!("{}@example.org", name.to_lowercase())});
+        self.profiles.create_profile(&call(), &fields(given)).await.unwrap().value
+    }
+}
