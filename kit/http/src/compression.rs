@@ -1,5 +1,8 @@
 //! Compression, on the side: only requests that ask for it go through it.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, Request, header};
@@ -27,12 +30,12 @@ pub(crate) fn compress(router: axum::Router, bytes_min: u64) -> Compressed {
     Compression::new(router).quality(CompressionLevel::Fastest).compress_when(WorthIt { bytes_min })
 }
 
-/// One request through the compressing router.
-pub(crate) async fn compressed(service: &mut Compressed, request: Request<Body>) -> Response {
-    match service.call(request).await {
-        Ok(response) => response.map(Body::new),
-        Err(never) => match never {},
-    }
+/// One request through the compressing router. Boxed: the plain way must not carry the size of this one.
+pub(crate) fn compressed(
+    mut service: Compressed,
+    request: Request<Body>,
+) -> Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>> {
+    Box::pin(async move { service.call(request).await.map(|response| response.map(Body::new)) })
 }
 
 /// Whether the caller names an encoding we write.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 use pando_telemetry::Gauge;
+use uuid::Uuid;
 
 /// What a connection is doing, as the sweeper sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub(crate) enum Order {
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     active: Gauge,
+    id: Uuid,
     requests: AtomicU32,
     in_flight: AtomicU32,
     reading_head: AtomicBool,
@@ -54,10 +56,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(peer: SocketAddr, active: Gauge) -> Self {
+    pub(crate) fn new(peer: SocketAddr, id: Uuid, active: Gauge) -> Self {
         Self {
             peer,
             active,
+            id,
             requests: AtomicU32::new(0),
             in_flight: AtomicU32::new(0),
             reading_head: AtomicBool::new(false),
@@ -72,11 +75,17 @@ impl Connection {
 
     /// A request begins; it ends when the guard is dropped, with the last byte of its answer.
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.reading_head.store(false, Ordering::Relaxed);
         self.active.inc();
-        Busy(self.clone())
+        Busy { connection: self.clone(), number }
+    }
+
+    /// The id of a request that brought none: the connection's own, which is fresh, counted up. A fresh id for each
+    /// request would cost a system call for its random part.
+    pub(crate) fn request_id(&self, request: &Busy) -> Uuid {
+        Uuid::from_u128(self.id.as_u128() ^ u128::from(request.number))
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -111,6 +120,7 @@ impl Connection {
 
     pub(crate) fn set_http2(&self) {
         self.http2.store(true, Ordering::Relaxed);
+        self.reading_head.store(false, Ordering::Relaxed);
     }
 
     /// Bytes came in. Between two requests of HTTP/1.1 they are the next head; HTTP/2 may be a mere ping.
@@ -171,12 +181,15 @@ impl Connection {
 
 /// A request in flight.
 #[derive(Debug)]
-pub(crate) struct Busy(Arc<Connection>);
+pub(crate) struct Busy {
+    connection: Arc<Connection>,
+    number: u32,
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.active.dec();
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.connection.active.dec();
+        self.connection.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -218,7 +231,7 @@ mod tests {
     #[test]
     fn a_connection_tells_what_it_is_doing() {
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let connection = Arc::new(Connection::new(peer, Gauge::default()));
+        let connection = Arc::new(Connection::new(peer, Uuid::nil(), Gauge::default()));
         assert_eq!(connection.phase(), Phase::Fresh);
         connection.bytes_came();
         assert_eq!(connection.phase(), Phase::Head);

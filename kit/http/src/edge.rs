@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -13,6 +13,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use futures_util::future::{CatchUnwind, Either};
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -21,6 +22,7 @@ use pando_clock::Clock;
 use pando_resilience::{Call, Deadline};
 use pando_telemetry::Gauge;
 use tower::Service as _;
+use uuid::Uuid;
 
 use crate::access_log::{AccessLog, Line};
 use crate::body::{BoundedBody, body_too_slow};
@@ -71,7 +73,7 @@ impl Edge {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the headers are too many or too large",
             _ => "the request is not valid HTTP",
         };
-        let (request_id, _) = fresh_request_id(&self.clock);
+        let request_id = self.clock.fresh_id().to_string();
         let problem = Problem::from_status(status, detail);
         let body = problem.body(Some(&request_id), None);
         let route = self.routes.unknown();
@@ -97,61 +99,77 @@ struct Admitted {
 }
 
 /// One request from its head to its answer's head.
-pub(crate) async fn handle(
-    edge: Arc<Edge>,
-    connection: Arc<Connection>,
+///
+/// Up to the handler nothing waits, so that the future, which hyper moves for each request, holds little.
+pub(crate) fn handle(
+    edge: &Arc<Edge>,
+    connection: &Arc<Connection>,
     request: Request<Incoming>,
-) -> Result<Response<EdgeBody>, Infallible> {
+) -> impl Future<Output = Result<Response<EdgeBody>, Infallible>> + Send + use<> {
     let busy = connection.begin();
     let version = request.version();
     let method = MethodIndex::of(request.method());
-    let uri = request.uri().clone();
-    let route = edge.routes.find(uri.path());
-    let entry = route.unwrap_or_else(|| edge.routes.unknown());
+    let target = request.uri().path_and_query().cloned();
+    let found = edge.routes.find(request.uri().path());
+    let route = edge.routes.entry(found);
 
     // Request id, client identity, deadline.
-    let admitted = identify(&edge, &connection, entry, request.headers());
+    let mut admitted = identify(edge, connection, &busy, route, request.headers());
     // Load shedding, the rate limit and authentication belong here, in this order.
 
-    // Route and body limit, then the handler under the deadline.
-    let response = match admit(&edge, route, method, &request) {
-        Ok(route) => run(&edge, &connection, route, &admitted, request).await,
+    // Route and body limit, then the handler begins.
+    let begun = match admit(edge, found.map(|_| route), method, &request) {
+        Ok(()) => Ok(Handler::begin(edge, connection, route, &admitted, request)),
         Err(refused) => {
             if !request.body().is_end_stream() {
                 connection.linger_at_close();
             }
-            *refused
+            Err(refused)
         }
     };
 
-    // Problem body, headers, access log and metrics.
-    let (mut parts, body) = response.into_parts();
-    let body = if parts.status.as_u16() >= 400 {
-        explain(&mut parts, body, entry, method, &admitted, uri.path()).await
-    } else {
-        body
-    };
-    finish_headers(&edge, &mut parts, &body, &admitted, version);
-    let took = admitted.budget.saturating_sub(admitted.deadline.remaining());
-    entry.record(method, parts.status, took);
-    edge.access_log.write(&Line {
-        request_id: &admitted.request_id,
-        method,
-        template: &entry.template,
-        path: uri.path(),
-        parts: &parts,
-        took,
-        bytes: body.size_hint().exact(),
-        client: admitted.client,
-    });
-    Ok(Response::from_parts(parts, EdgeBody { inner: body, _busy: busy }))
+    let edge = edge.clone();
+    async move {
+        let response = match begun {
+            Ok(handler) => handler.finish(admitted.deadline).await,
+            Err(refused) => *refused,
+        };
+        let route = edge.routes.entry(found);
+        let path = target.as_ref().map_or("", |target| target.path());
+
+        // Problem body, headers, access log and metrics.
+        let (mut parts, mut body) = response.into_parts();
+        if parts.status.as_u16() >= 400 {
+            body = Box::pin(explain(&mut parts, body, route, method, &admitted, path)).await;
+        }
+        finish_headers(&edge, &mut parts, &body, &mut admitted, version);
+        let took = admitted.budget.saturating_sub(admitted.deadline.remaining());
+        route.record(method, parts.status, took);
+        edge.access_log.write(&Line {
+            request_id: &admitted.request_id,
+            method,
+            template: &route.template,
+            path,
+            parts: &parts,
+            took,
+            bytes: body.size_hint().exact(),
+            client: admitted.client,
+        });
+        Ok(Response::from_parts(parts, EdgeBody { inner: body, _busy: busy }))
+    }
 }
 
 /// Names the request, its client and its deadline.
-fn identify(edge: &Edge, connection: &Connection, route: &RouteEntry, headers: &HeaderMap) -> Admitted {
+fn identify(
+    edge: &Edge,
+    connection: &Connection,
+    busy: &Busy,
+    route: &RouteEntry,
+    headers: &HeaderMap,
+) -> Admitted {
     let (request_id, request_id_header) = match headers.get(REQUEST_ID).and_then(own_request_id) {
         Some((text, value)) => (text.into(), value.clone()),
-        None => fresh_request_id(&edge.clock),
+        None => written_request_id(connection.request_id(busy)),
     };
     let client = edge.proxies.client(connection.peer.ip(), headers);
     let asked = headers.get(REQUEST_TIMEOUT).and_then(|value| request_timeout(value.to_str().ok()?));
@@ -160,18 +178,22 @@ fn identify(edge: &Edge, connection: &Connection, route: &RouteEntry, headers: &
 }
 
 /// Whether the request may reach a handler; a refusal carries its whole answer.
-fn admit<'r>(
+fn admit(
     edge: &Edge,
-    route: Option<&'r RouteEntry>,
+    route: Option<&RouteEntry>,
     method: MethodIndex,
     request: &Request<Incoming>,
-) -> Result<&'r RouteEntry, Box<Response>> {
+) -> Result<(), Box<Response>> {
     let refuse = |problem: Problem| Err(Box::new(problem.into_response()));
     if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > edge.uri_bytes_max) {
         return refuse(Problem::new(
             Code::UriTooLong,
             format!("at most {} bytes are taken", edge.uri_bytes_max),
         ));
+    }
+    // Two readers could take two hosts for two requests (RFC 9112 wants exactly one).
+    if request.version() == Version::HTTP_11 && request.headers().get_all(header::HOST).iter().count() != 1 {
+        return refuse(Problem::malformed("a request names its host once"));
     }
     let Some(route) = route else {
         return refuse(Problem::new(Code::NotFound, "no such route"));
@@ -197,40 +219,54 @@ fn admit<'r>(
             return refuse(Problem::new(Code::UnsupportedMedia, "send the body without a Content-Encoding"));
         }
     }
-    Ok(route)
+    Ok(())
 }
 
-/// The handler, under its deadline; a panic in it becomes an answer.
-async fn run(
-    edge: &Edge,
-    connection: &Arc<Connection>,
-    route: &RouteEntry,
-    admitted: &Admitted,
-    request: Request<Incoming>,
-) -> Response {
-    let compress = match &edge.compressed {
-        Some(service) if accepts_compression(request.headers()) => Some(service.clone()),
-        _ => None,
-    };
-    let (request, waiting) = prepare(edge, connection, route, admitted, request);
-    let handler = async {
-        match compress {
-            Some(mut service) => compressed(&mut service, request).await,
-            None => match edge.router.clone().call(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            },
-        }
-    };
-    let handler = AssertUnwindSafe(handler).catch_unwind();
-    match tokio::time::timeout_at(admitted.deadline.instant(), handler).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(panic)) => Problem::internal(describe_panic(&*panic)).into_response(),
-        Err(_elapsed) if waiting.is_some_and(|waiting| waiting.load(Ordering::Relaxed)) => {
-            body_too_slow().into_response()
-        }
-        Err(_elapsed) => {
-            Problem::new(Code::Timeout, "the deadline passed before the answer was ready").into_response()
+type Plain = axum::routing::future::RouteFuture<Infallible>;
+type Compressing = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+/// A handler at work.
+struct Handler {
+    work: CatchUnwind<AssertUnwindSafe<Either<Plain, Compressing>>>,
+    /// True while it waits for the body of the request.
+    waiting: Option<Arc<AtomicBool>>,
+}
+
+impl Handler {
+    fn begin(
+        edge: &Edge,
+        connection: &Arc<Connection>,
+        route: &RouteEntry,
+        admitted: &Admitted,
+        request: Request<Incoming>,
+    ) -> Self {
+        let compress = edge.compressed.as_ref().filter(|_| accepts_compression(request.headers()));
+        let (request, waiting) = prepare(edge, connection, route, admitted, request);
+        let work = match compress {
+            Some(service) => Either::Right(compressed(service.clone(), request)),
+            None => Either::Left(edge.router.clone().call(request)),
+        };
+        Self { work: AssertUnwindSafe(work).catch_unwind(), waiting }
+    }
+
+    /// Its answer, or what its deadline or a panic in it means.
+    async fn finish(self, deadline: Deadline) -> Response {
+        let Self { work, waiting } = self;
+        let mut work = pin!(work);
+        // Most handlers answer at once and need no timer.
+        let done = match futures_util::poll!(work.as_mut()) {
+            Poll::Ready(done) => Ok(done),
+            Poll::Pending => tokio::time::timeout_at(deadline.instant(), work).await,
+        };
+        match done {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Err(panic)) => Problem::internal(describe_panic(&*panic)).into_response(),
+            Err(_elapsed) if waiting.is_some_and(|waiting| waiting.load(Ordering::Relaxed)) => {
+                body_too_slow().into_response()
+            }
+            Err(_elapsed) => {
+                Problem::new(Code::Timeout, "the deadline passed before the answer was ready").into_response()
+            }
         }
     }
 }
@@ -316,10 +352,11 @@ async fn rejection_text(status: StatusCode, body: Body) -> String {
 }
 
 /// The headers every answer has.
-fn finish_headers(edge: &Edge, parts: &mut Parts, body: &Body, admitted: &Admitted, version: Version) {
+fn finish_headers(edge: &Edge, parts: &mut Parts, body: &Body, admitted: &mut Admitted, version: Version) {
     let headers = &mut parts.headers;
     headers.reserve(6);
-    headers.insert(REQUEST_ID, admitted.request_id_header.clone());
+    let request_id = std::mem::replace(&mut admitted.request_id_header, HeaderValue::from_static(""));
+    headers.insert(REQUEST_ID, request_id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.insert(header::REFERRER_POLICY, NO_REFERRER);
     if !headers.contains_key(header::CACHE_CONTROL) {
@@ -346,8 +383,7 @@ fn own_request_id(value: &HeaderValue) -> Option<(&str, &HeaderValue)> {
     fits.then_some((text, value))
 }
 
-fn fresh_request_id(clock: &Clock) -> (Arc<str>, HeaderValue) {
-    let id = clock.fresh_id();
+fn written_request_id(id: Uuid) -> (Arc<str>, HeaderValue) {
     let mut buffer = [0; 36];
     let text: &str = id.hyphenated().encode_lower(&mut buffer);
     let value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(text.as_bytes()));
@@ -403,6 +439,20 @@ impl HttpBody for EdgeBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The bytes of the future a function returns.
+    fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_future_of_a_request_stays_small() {
+        // hyper moves it once for every request.
+        let bytes = size_of_future(|edge: Arc<Edge>, connection: Arc<Connection>, request| {
+            handle(&edge, &connection, request)
+        });
+        assert!(bytes <= 1_024, "{bytes} bytes");
+    }
 
     #[test]
     fn a_callers_timeout_is_read_in_seconds_or_milliseconds() {

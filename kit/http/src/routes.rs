@@ -27,6 +27,9 @@ const STATUSES: [u16; 27] = [
     431, 500, 501, 503, 504, 507,
 ];
 
+/// The deadline of a streamed route: its limit is the pause between two pieces.
+const ENDLESS: Duration = Duration::from_secs(30 * 86_400);
+
 /// Every route, by path.
 pub(crate) struct RouteTable {
     paths: matchit::Router<usize>,
@@ -52,6 +55,10 @@ struct MethodSeries {
     statuses: [OnceLock<Counter>; STATUSES.len()],
     errors: [OnceLock<Counter>; Code::ALL.len()],
 }
+
+/// The position of a route in the table: a future that waits keeps it instead of a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RouteIndex(usize);
 
 /// The position of a method in the tables of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +114,13 @@ impl RouteTable {
     }
 
     /// The route of a path, which is matched as it was sent: `..` and escapes mean nothing here.
-    pub(crate) fn find(&self, path: &str) -> Option<&RouteEntry> {
-        self.paths.at(path).ok().map(|found| &self.routes[*found.value])
+    pub(crate) fn find(&self, path: &str) -> Option<RouteIndex> {
+        self.paths.at(path).ok().map(|found| RouteIndex(*found.value))
+    }
+
+    /// What was found; for nothing, the entry under which such requests are counted.
+    pub(crate) fn entry(&self, found: Option<RouteIndex>) -> &RouteEntry {
+        found.map_or(&self.unknown, |index| &self.routes[index.0])
     }
 
     /// Where requests without a route are counted.
@@ -150,7 +162,7 @@ impl RouteEntry {
         let body_idle = limits.and_then(|limits| limits.body_idle_ms).map(Duration::from_millis);
         let own_deadline = limits.and_then(|limits| limits.deadline_ms).map(Duration::from_millis);
         let deadline = own_deadline.unwrap_or(match body_idle {
-            Some(_) => Duration::MAX,
+            Some(_) => ENDLESS,
             None => Duration::from_millis(options.deadline_ms),
         });
         Self {
@@ -275,9 +287,9 @@ mod tests {
             ("", None),
             ("*", None),
         ] {
-            assert_eq!(table.find(path).map(|route| &*route.template), template, "{path}");
+            assert_eq!(table.find(path).map(|found| &*table.entry(Some(found)).template), template, "{path}");
         }
-        let route = table.find("/api/v1/profiles/7").unwrap();
+        let route = table.entry(table.find("/api/v1/profiles/7"));
         assert_eq!(route.allow, "GET, HEAD, DELETE, OPTIONS");
         assert!(route.allows(MethodIndex::of(&Method::HEAD)));
         assert!(!route.allows(MethodIndex::of(&Method::POST)));
@@ -293,9 +305,9 @@ mod tests {
             ..RouteLimits::default()
         };
         let table_with = table(&[("/up", vec![HttpMethod::Post])], std::slice::from_ref(&upload)).unwrap();
-        let route = table_with.find("/up").unwrap();
+        let route = table_with.entry(table_with.find("/up"));
         assert_eq!((route.body_bytes_max, route.body_idle), (10, Some(Duration::from_millis(5))));
-        assert_eq!(route.deadline, Duration::MAX);
+        assert_eq!(route.deadline, ENDLESS);
         assert!(table(&[("/other", vec![HttpMethod::Post])], &[upload]).is_err());
     }
 }

@@ -175,7 +175,8 @@ impl Server {
         let id = *next_id;
         // Small answers must not wait for the acknowledgement of the last one.
         let _ = stream.set_nodelay(true);
-        let connection = Arc::new(Connection::new(peer, self.edge.active.clone()));
+        let connection =
+            Arc::new(Connection::new(peer, self.edge.clock.fresh_id(), self.edge.active.clone()));
         self.sweeper.add(id, connection.clone());
         self.connections.inc();
         let open = Open { id, sweeper: self.sweeper.clone(), connections: self.connections.clone() };
@@ -241,7 +242,7 @@ async fn serve(mut socket: Socket, connection: Arc<Connection>, edge: Arc<Edge>,
         Err(_ended) => return,
     };
     let requests = connection.clone();
-    let service = service_fn(move |request| handle(edge.clone(), requests.clone(), request));
+    let service = service_fn(move |request| handle(&edge, &requests, request));
     if http2 {
         let mut serving = pin!(protocols.http2.serve_connection(socket, service));
         let ended = until_ordered(&connection, |cx, close| {

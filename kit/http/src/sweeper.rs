@@ -107,6 +107,8 @@ impl Limits {
     fn due(&self, phase: Phase, age: Duration, mood: Mood, http2: bool) -> Option<Order> {
         let idle = if mood == Mood::Crowded { self.idle.min(CROWDED_IDLE) } else { self.idle };
         match phase {
+            // HTTP/2 was begun, then nothing: a client that holds connections ready is told with GOAWAY.
+            Phase::Fresh if http2 && age >= self.head && age < self.head * 2 => Some(Order::Close),
             Phase::Fresh if age >= self.head => Some(Order::Abort),
             Phase::Head if age >= self.head => Some(Order::HeadTimedOut),
             Phase::Stalled if age >= self.stall => Some(Order::Abort),

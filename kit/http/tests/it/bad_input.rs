@@ -41,7 +41,7 @@ async fn too_many_or_too_large_headers_are_told() {
     let large = "x".repeat(1024 * 1024);
     server.ask(&format!("GET /hello HTTP/1.1\r\nx: {large}\r\n\r\n")).await.is_problem(Code::HeaderTooLarge);
     let fits = "x".repeat(16 * 1024);
-    assert_eq!(server.ask(&format!("GET /hello HTTP/1.1\r\nx: {fits}\r\n\r\n")).await.status, 200);
+    assert_eq!(server.ask(&format!("GET /hello HTTP/1.1\r\nhost: x\r\nx: {fits}\r\n\r\n")).await.status, 200);
     let path = "x".repeat(9 * 1024);
     server.ask(&format!("GET /{path} HTTP/1.1\r\nhost: x\r\n\r\n")).await.is_problem(Code::UriTooLong);
     server.is_well().await;
@@ -73,6 +73,15 @@ async fn one_request_cannot_be_read_as_two() {
         assert!(wire.is_closed().await, "nothing after {headers:?} {body:?} is read as a request");
     }
     server.is_well().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_names_its_host_once() {
+    let server = Running::start(|_| {});
+    server.ask("GET /hello HTTP/1.1\r\n\r\n").await.is_problem(Code::Malformed);
+    server.ask("GET /hello HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n").await.is_problem(Code::Malformed);
+    assert_eq!(server.ask("GET /hello HTTP/1.0\r\n\r\n").await.status, 200);
     server.stop().await;
 }
 

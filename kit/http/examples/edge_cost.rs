@@ -1,0 +1,88 @@
+//! What the edge costs: the same small GET through the whole server, through axum on bare hyper, and through hyper alone.
+//!
+//! `edge_cost MODE PORT` with MODE one of `edge`, `axum`, `hyper`; then for instance, server and client on a core each:
+//! `taskset -c 0 edge_cost edge 9001 & taskset -c 1 wrk -c 32 -t 1 -d 5 http://127.0.0.1:9001/items/7`.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
+
+use axum::response::IntoResponse as _;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use pando_clock::Clock;
+use pando_http::{App, HttpOptions, Server};
+use pando_telemetry::Metrics;
+use tokio::net::TcpListener;
+use tower::Service as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+const BODY: &[u8] = br#"{"profile":{"id":"0193a5f0-7c00-7000-8000-000000000007","name":"Zoe","email":"zoe@example.com","bio":"","version":3},"source":"cache"}"#;
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+#[utoipa::path(get, path = "/items/{id}", params(("id" = String, Path)), responses((status = 200, description = "ok", body = String)))]
+async fn item() -> axum::response::Response {
+    ([(header::CONTENT_TYPE, JSON)], Bytes::from_static(BODY)).into_response()
+}
+
+async fn bare(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = Response::new(Full::new(Bytes::from_static(BODY)));
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    Ok(response)
+}
+
+async fn serve_bare<F, R, B>(port: u16, answer: F) -> Result<(), Box<dyn Error>>
+where
+    F: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
+    R: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let service = service_fn(answer.clone());
+        pando_telemetry::spawn("bare", http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+async fn run(mode: &str, port: u16) -> Result<(), Box<dyn Error>> {
+    match mode {
+        "hyper" => serve_bare(port, bare).await,
+        "axum" => {
+            let router = axum::Router::new().route("/items/{id}", axum::routing::get(item));
+            serve_bare(port, move |request| router.clone().call(request)).await
+        }
+        _ => {
+            let mut options = HttpOptions { drain_delay_ms: 0, ..HttpOptions::default() };
+            options.listen.set_port(port);
+            let app =
+                App::new("cost", "1").service("cost", OpenApiRouter::new().routes(routes!(item)), Vec::new());
+            let server = Server::bind(&options, app, &Metrics::new(), &Clock::system())?;
+            server.run(std::future::pending()).await;
+            Ok(())
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mode = arguments.next().unwrap_or_else(|| "edge".to_owned());
+    let port = arguments.next().map_or(Ok(9001), |port| port.parse())?;
+    if mode.ends_with("+log") {
+        pando_telemetry::start_logging(&pando_telemetry::LogOptions::default())?;
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?
+        .block_on(run(&mode, port))
+}
