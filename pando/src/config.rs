@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use pando_database::{DatabaseOptions, SqliteOptions};
 use pando_http::HttpOptions;
 use pando_profiles::ProfilesOptions;
-use pando_telemetry::LogOptions;
+use pando_telemetry::{LogOptions, redact};
 use serde::{Deserialize, Serialize};
 
 pub use layers::{Flags, Loaded, Sources};
@@ -108,6 +108,19 @@ impl Config {
         let mut options = self.database.clone();
         options.sqlite.path = self.data_dir.join(&options.sqlite.path);
         options
+    }
+
+    /// Where the rows are, for people: an address without its password, or a file.
+    pub fn database_place(&self) -> String {
+        let database = &self.database;
+        match (&database.url, &database.host) {
+            (Some(url), _) => redact(url.expose()),
+            (None, Some(host)) => {
+                let port = database.port.map(|port| format!(":{port}")).unwrap_or_default();
+                format!("{host}{port}/{}", database.database.as_deref().unwrap_or_default())
+            }
+            (None, None) => self.database_options().sqlite.path.display().to_string(),
+        }
     }
 
     /// What is wrong although each value alone can be read: the setting, and a sentence.

@@ -1,4 +1,5 @@
 //! The invariants of the house, as tests: each finding names its file and line.
+#![expect(clippy::unwrap_used, reason = "in a test, an unexpected error is a failure")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -122,7 +123,7 @@ fn nothing_is_left_for_later() {
 }
 
 #[test]
-fn tests_wait_for_events_and_do_not_sleep() {
+fn tests_wait_for_events_and_not_for_time() {
     let mut findings = Findings::default();
     for source in sources() {
         let lines: Vec<&str> = source.text.lines().collect();
@@ -202,7 +203,8 @@ fn settings(text: &str) -> Vec<Setting> {
             continue;
         }
         let setting = line.strip_prefix("# ").unwrap_or(line).split_once(" = ").map(|(key, _)| key);
-        let is_key = |key: &&str| key.bytes().all(|byte| byte.is_ascii_lowercase() || b"_0123456789".contains(&byte));
+        let is_key =
+            |key: &&str| key.bytes().all(|byte| byte.is_ascii_lowercase() || b"_0123456789".contains(&byte));
         if let Some(key) = setting.filter(is_key) {
             found.push(Setting { key: format!("{section}{key}"), line: number, explained });
             explained = false;
@@ -293,7 +295,12 @@ fn packages() -> Vec<Package> {
         Package {
             name: text(&package["name"]),
             room: manifest.parent().unwrap().strip_prefix(root()).unwrap().display().to_string(),
-            dependencies: package["dependencies"].as_array().unwrap().iter().map(|it| text(&it["name"])).collect(),
+            dependencies: package["dependencies"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|it| text(&it["name"]))
+                .collect(),
             manifest,
         }
     });
@@ -430,9 +437,9 @@ fn literal(text: &str) -> Option<usize> {
         let hashes = raw.len() - raw.trim_start_matches('#').len();
         return Some(upto(&format!("\"{}", "#".repeat(hashes)), hashes + 2));
     }
-    if text.starts_with('"') {
+    if let Some(inside) = text.strip_prefix('"') {
         let mut escaped = false;
-        let end = text[1..].find(|letter: char| {
+        let end = inside.find(|letter: char| {
             let ends = letter == '"' && !escaped;
             escaped = letter == '\\' && !escaped;
             ends

@@ -3,9 +3,9 @@
 use figment::Figment;
 use figment::value::{Empty, Tag, Value};
 
+use super::Config;
 use super::known::Known;
 use super::layers::{Layer, stranger};
-use super::Config;
 
 /// Names for one setting each; where two mean the same, the first one set wins.
 const ALIASES: [(&str, &str); 4] = [
@@ -76,7 +76,11 @@ impl Environment {
         let listen: String = below.extract_inner("http.listen").unwrap_or_default();
         match (text.parse::<u16>(), listen.rsplit_once(':')) {
             (Ok(port), Some((host, _))) => {
-                self.layers.push(Layer::of_one("SERVER_PORT", "http.listen", format!("{host}:{port}").into()));
+                self.layers.push(Layer::of_one(
+                    "SERVER_PORT",
+                    "http.listen",
+                    format!("{host}:{port}").into(),
+                ));
             }
             (Ok(_), None) => self.problems.push(format!("http.listen: {listen:?} has no port to replace")),
             (Err(_), _) => {
@@ -86,8 +90,11 @@ impl Environment {
     }
 
     fn read_database(&mut self, set: &[(&str, &str)]) {
-        let given: Vec<&str> =
-            DATABASE.into_iter().map(|(name, ..)| name).filter(|name| value_of(set, name).is_some()).collect();
+        let given: Vec<&str> = DATABASE
+            .into_iter()
+            .map(|(name, ..)| name)
+            .filter(|name| value_of(set, name).is_some())
+            .collect();
         if given.is_empty() {
             return;
         }
@@ -96,8 +103,8 @@ impl Environment {
             self.notes.push(format!("{given}: without effect, because {url} is set"));
             return;
         }
-        // A URL in the file would win over the host, and the environment stands above the file.
-        self.layers.push(Layer::of_one(&given, "database.url", Value::Empty(Tag::Default, Empty::None)));
+        // A URL in the file would be joined with these parts, and the environment stands above the file.
+        self.layers.push(Layer::of_one(&given, "database.url", nothing()));
         for (name, key, default) in DATABASE {
             if let Some(value) = value_of(set, name) {
                 self.layers.push(Layer::of_one(name, key, typed(key, value)));
@@ -110,10 +117,19 @@ impl Environment {
     fn read_aliases(&mut self, set: &[(&str, &str)]) {
         for (index, (name, key)) in ALIASES.into_iter().enumerate() {
             let Some(value) = value_of(set, name) else { continue };
-            let before = ALIASES[..index].iter().find(|(other, same)| *same == key && value_of(set, other).is_some());
+            let before =
+                ALIASES[..index].iter().find(|(other, same)| *same == key && value_of(set, other).is_some());
             match before {
-                Some((other, _)) => self.notes.push(format!("{name}: without effect, because {other} is set")),
-                None => self.layers.push(Layer::of_one(name, key, value.to_owned().into())),
+                Some((other, _)) => {
+                    self.notes.push(format!("{name}: without effect, because {other} is set"))
+                }
+                None => {
+                    if key == "database.url" {
+                        // Parts in the file would be joined with this URL, and the environment stands above it.
+                        self.layers.extend(DATABASE.map(|(_, part, _)| Layer::of_one(name, part, nothing())));
+                    }
+                    self.layers.push(Layer::of_one(name, key, value.to_owned().into()));
+                }
             }
         }
     }
@@ -124,7 +140,9 @@ impl Environment {
             let Some(rest) = name.strip_prefix("PANDO_").filter(|rest| *rest != "CONFIG") else { continue };
             let key = rest.to_ascii_lowercase().replace("__", ".");
             if known.contains(&key) {
-                self.layers.push(Layer::of_one(name, &key, typed(&key, value)));
+                let several = known.is_list(&key) && !value.starts_with('[');
+                let value = if several { list(value) } else { typed(&key, value) };
+                self.layers.push(Layer::of_one(name, &key, value));
             } else if rest.contains("__") {
                 self.problems.push(stranger(known, name, &key));
             } else {
@@ -145,8 +163,12 @@ fn typed(key: &str, text: &str) -> Value {
         Layer::of_text("defaults", super::DEFAULTS)
             .is_ok_and(|defaults| Figment::from(defaults).merge(layer).extract::<Config>().is_ok())
     };
-    let candidates = [Some(plain.clone()), parsed.clone(), Some(list(text))];
-    candidates.into_iter().flatten().find(fits).or(parsed).unwrap_or(plain)
+    if fits(&plain) { plain } else { parsed.unwrap_or(plain) }
+}
+
+/// The value of a setting that is not set.
+fn nothing() -> Value {
+    Value::Empty(Tag::Default, Empty::None)
 }
 
 /// `a, b` as a list of texts.

@@ -29,6 +29,11 @@ impl Known {
         true
     }
 
+    /// Whether the setting takes several values.
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        self.0.pointer(&format!("/{}", key.replace('.', "/"))).is_some_and(Json::is_array)
+    }
+
     /// The keys of `dict` that are no setting, from the root.
     pub(super) fn strangers(&self, dict: &Dict) -> Vec<String> {
         let mut found = Vec::new();
@@ -50,9 +55,7 @@ impl Known {
     /// The setting that looks most like `key`; one of another section counts as one letter further away.
     pub(super) fn nearest(&self, key: &str) -> String {
         let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
-        let distance = |known: &String| {
-            edits(key, known).min(edits(&last(key), &last(known)) + 1)
-        };
+        let distance = |known: &String| edits(key, known).min(edits(&last(key), &last(known)) + 1);
         self.leaves().into_iter().map(|(known, _)| known).min_by_key(distance).unwrap_or_default()
     }
 
@@ -100,7 +103,8 @@ mod tests {
 
     #[test]
     fn edits_are_counted() {
-        for (one, other, count) in [("", "", 0), ("listen", "listn", 1), ("port", "pool", 2), ("", "abc", 3)] {
+        for (one, other, count) in [("", "", 0), ("listen", "listn", 1), ("port", "pool", 2), ("", "abc", 3)]
+        {
             assert_eq!(edits(one, other), count);
         }
     }
@@ -108,7 +112,9 @@ mod tests {
     #[test]
     fn the_setting_that_was_meant_is_named() {
         let known = Known::settings();
-        for (given, meant) in [("http.listn", "http.listen"), ("listen", "http.listen"), ("datadir", "data_dir")] {
+        for (given, meant) in
+            [("http.listn", "http.listen"), ("listen", "http.listen"), ("datadir", "data_dir")]
+        {
             assert_eq!(known.nearest(given), meant);
         }
     }

@@ -55,7 +55,8 @@ impl Sources {
     /// The environment and working directory of this process, which nothing else in the program reads.
     pub fn of_process(file: Option<PathBuf>, flags: Flags) -> Self {
         // Names and values that are not text cannot be settings of ours.
-        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         Self {
             file,
             working_dir: PathBuf::from("."),
@@ -81,7 +82,9 @@ impl Sources {
         let mut figment = Figment::from(Layer::of_text(DEFAULT, DEFAULTS).map_err(only)?);
         if let Some(path) = self.config_file() {
             let layer = Layer::of_file(&path).map_err(only)?;
-            problems.extend(known.strangers(&layer.dict).into_iter().map(|key| stranger(&known, &layer.origin, &key)));
+            problems.extend(
+                known.strangers(&layer.dict).into_iter().map(|key| stranger(&known, &layer.origin, &key)),
+            );
             figment = figment.merge(layer);
         }
         let read = environment::read(&self.environment, &figment, &known);
@@ -95,12 +98,15 @@ impl Sources {
         }
         match figment.extract::<Config>() {
             Ok(config) => Ok(Loaded { config, notes, figment }),
-            Err(error) => Err(ConfigError { problems: error.into_iter().map(|it| unreadable(&it)).collect() }),
+            Err(error) => {
+                Err(ConfigError { problems: error.into_iter().map(|it| unreadable(&it)).collect() })
+            }
         }
     }
 
     fn config_file(&self) -> Option<PathBuf> {
-        let variable = self.environment.iter().find(|(name, value)| name == "PANDO_CONFIG" && !value.is_empty());
+        let variable =
+            self.environment.iter().find(|(name, value)| name == "PANDO_CONFIG" && !value.is_empty());
         let in_place = self.working_dir.join("pando.toml");
         self.file
             .clone()
@@ -136,7 +142,12 @@ impl Layer {
     }
 
     pub(super) fn of_text(origin: &str, text: &str) -> Result<Self, String> {
-        let table: toml::Table = text.parse().map_err(|error| format!("{origin}: {error}"))?;
+        let table = text.parse::<toml::Table>().map_err(|error| {
+            // Only the line's number: the line itself may hold a password.
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text[..start].matches('\n').count() + 1;
+            format!("{origin}: line {line}: {}", error.message())
+        })?;
         let value = Value::serialize(table).map_err(|error| format!("{origin}: {error}"))?;
         Ok(Self { origin: origin.to_owned(), dict: value.into_dict().unwrap_or_default() })
     }

@@ -39,7 +39,11 @@ impl Loaded {
             Json::Null => return None,
             Json::String(text) if is_secret(key) && !text.is_empty() => return Some("\"***\"".to_owned()),
             // An address hides itself altogether; without its password it may be read.
-            Json::String(_) => self.figment.extract_inner::<String>(key).ok().or_else(|| value.as_str().map(str::to_owned))?,
+            Json::String(_) => self
+                .figment
+                .extract_inner::<String>(key)
+                .ok()
+                .or_else(|| value.as_str().map(str::to_owned))?,
             other => return Some(other.to_string()),
         };
         Some(Json::from(redact(&text)).to_string())

@@ -2,13 +2,13 @@
 
 /// Someone made up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
+pub(super) struct Person {
     /// The name as they would write it.
-    pub name: String,
+    pub(super) name: String,
     /// An address of their own, in a domain that is nobody's.
-    pub email: String,
+    pub(super) email: String,
     /// A line about them.
-    pub bio: String,
+    pub(super) bio: String,
 }
 
 /// A name in its own script, and the letters it has in an address.
@@ -47,7 +47,12 @@ const SCRIPTS: [Script; 9] = [
     },
     Script {
         given: &[("Дарья", "darya"), ("Олексій", "oleksii"), ("Мария", "maria"), ("Стојан", "stojan")],
-        family: &[("Ковальчук", "kovalchuk"), ("Петров", "petrov"), ("Иванова", "ivanova"), ("Јовић", "jovic")],
+        family: &[
+            ("Ковальчук", "kovalchuk"),
+            ("Петров", "petrov"),
+            ("Иванова", "ivanova"),
+            ("Јовић", "jovic"),
+        ],
         family_first: false,
     },
     Script {
@@ -108,7 +113,7 @@ const ASIDE: [&str; 6] = [
 ];
 
 /// The person at place `index` of the crowd that grows from `seed`: always the same one.
-pub fn person(seed: u64, index: u64) -> Person {
+pub(super) fn person(seed: u64, index: u64) -> Person {
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ index);
     let script = dice.pick(&SCRIPTS);
     let (given, family) = (dice.pick(script.given), dice.pick(script.family));
@@ -160,7 +165,7 @@ mod tests {
         assert!(addresses.iter().all(|address| address.is_ascii()));
         let names: BTreeSet<&str> = crowd.iter().map(|person| person.name.as_str()).collect();
         assert!(names.len() > 150, "{}", names.len());
-        for letter in ['ë', 'д', 'ε', 'ل', 'נ', 'न', '李', 'さ', '김'] {
+        for letter in ['ë', 'р', 'ν', 'ل', 'נ', 'न', '李', 'さ', '김'] {
             assert!(names.iter().any(|name| name.contains(letter)), "{letter}");
         }
     }

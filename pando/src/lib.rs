@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod command;
+mod config;
+mod doctor;
+mod front_door;
+mod migrate;
+mod openapi;
+mod platform;
+mod seed;
+mod serve;
+mod signals;
+mod wiring;
+
+pub use command::CommandLine;
+pub use config::{
+    AuthMode, AuthOptions, Config, ConfigError, DEFAULTS, Effective, Flags, Loaded, Role, Sources,
+};
+pub use doctor::{Finding, Verdict};
+pub use platform::Platform;
+pub use seed::{Seeded, seed_profiles};
+
+/// The version of the program, as `pando version` prints it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

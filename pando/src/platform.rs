@@ -1,0 +1,109 @@
+//! One running platform: started from its settings, ended in order. Two of them fit in one process.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use pando_clock::Clock;
+use pando_database::Database;
+use pando_http::{Drained, Server};
+use pando_resilience::Deadline;
+use pando_telemetry::Metrics;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::{VERSION, wiring};
+
+/// How long closing the database may take: what is not written by then was never acknowledged.
+pub(crate) const CLOSE_BUDGET: Duration = Duration::from_secs(5);
+
+/// A platform that listens; [`Platform::run`] answers and ends it.
+pub struct Platform {
+    server: Server,
+    database: Database,
+    address: SocketAddr,
+}
+
+impl Platform {
+    /// Opens the database, brings its schema up to date, wires the roles and binds the port.
+    pub async fn start(config: &Config, clock: &Clock) -> Result<Self> {
+        let began = Instant::now();
+        let metrics = Metrics::new();
+        let database = Database::open(&config.database_options(), &metrics, clock)
+            .await
+            .with_context(|| format!("cannot open the database {}", config.database_place()))?;
+        let server = match Self::bind(config, &database, &metrics, clock).await {
+            Ok(server) => server,
+            Err(error) => {
+                close(&database).await;
+                return Err(error);
+            }
+        };
+        let address = server.local_addr();
+        let roles: Vec<&str> = wiring::roles(config);
+        info!(
+            version = VERSION,
+            address = %address,
+            roles = roles.join(","),
+            engine = ?database.engine(),
+            database = config.database_place(),
+            data_dir = %config.data_dir.display(),
+            took_ms = began.elapsed().as_secs_f64() * 1_000.0,
+            "pando is listening; try http://{address}/docs"
+        );
+        Ok(Self { server, database, address })
+    }
+
+    async fn bind(config: &Config, database: &Database, metrics: &Metrics, clock: &Clock) -> Result<Server> {
+        prepare_schema(config, database).await?;
+        let app = wiring::app(config, database, clock)?;
+        Server::bind(&config.http, app, metrics, clock)
+            .with_context(|| format!("cannot listen on {}", config.http.listen))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `stop` is ready, then finishes what was begun and closes everything.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
+        let Self { server, database, .. } = self;
+        let began = Instant::now();
+        let drained = server.run(stop).await;
+        close(&database).await;
+        info!(uptime_seconds = began.elapsed().as_secs(), "pando has stopped");
+        drained
+    }
+}
+
+async fn prepare_schema(config: &Config, database: &Database) -> Result<()> {
+    if config.migrate_on_start {
+        let applied =
+            database.migrate(wiring::MIGRATIONS).await.context("cannot bring the schema up to date")?;
+        for migration in &applied {
+            info!(
+                service = migration.service,
+                version = migration.version,
+                name = migration.name,
+                "migration applied"
+            );
+        }
+        return Ok(());
+    }
+    let pending = database.pending_migrations(wiring::MIGRATIONS).await.context("cannot read the schema")?;
+    if !pending.is_empty() {
+        bail!(
+            "the schema is {} migrations behind and migrate_on_start is off: run `pando migrate`",
+            pending.len()
+        );
+    }
+    Ok(())
+}
+
+async fn close(database: &Database) {
+    if Deadline::after(CLOSE_BUDGET).bound(database.close()).await.is_err() {
+        warn!(budget_seconds = CLOSE_BUDGET.as_secs(), "the database did not close in time");
+    }
+}

@@ -1,0 +1,63 @@
+//! `pando serve`: from the first line of the log to the last.
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use pando_clock::Clock;
+use tracing::{info, warn};
+
+use crate::config::{AuthMode, Loaded};
+use crate::platform::Platform;
+use crate::signals::StopSignals;
+
+/// What shells report of a program that a second signal ended.
+const LEFT_AT_ONCE: u8 = 130;
+
+/// Runs the platform until it is told to stop and has finished its work, or is told twice.
+pub(crate) async fn until_told_to_stop(
+    loaded: &Loaded,
+    port_file: Option<&Path>,
+    clock: &Clock,
+) -> Result<ExitCode> {
+    let signals = StopSignals::listen().context("cannot listen for signals")?;
+    for note in &loaded.notes {
+        warn!("{note}");
+    }
+    let platform = tokio::select! {
+        started = Platform::start(&loaded.config, clock) => started?,
+        () = signals.told(1) => {
+            info!("told to stop before the start was complete");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    say_what_is_off(loaded);
+    if let Some(path) = port_file {
+        write_port(path, platform.address().port())
+            .with_context(|| format!("cannot write the port to {}", path.display()))?;
+    }
+    tokio::select! {
+        _ = platform.run(signals.told(1)) => Ok(ExitCode::SUCCESS),
+        () = signals.told(2) => {
+            warn!("told to stop a second time: leaving at once, requests in flight are lost");
+            Ok(ExitCode::from(LEFT_AT_ONCE))
+        }
+    }
+}
+
+/// In one step, so that nobody reads half a number.
+fn write_port(path: &Path, port: u16) -> io::Result<()> {
+    let written = path.with_extension("part");
+    std::fs::write(&written, format!("{port}\n"))?;
+    std::fs::rename(written, path)
+}
+
+fn say_what_is_off(loaded: &Loaded) {
+    match loaded.config.auth.mode {
+        AuthMode::Loopback => info!("authentication is off: only programs on this machine can call"),
+        AuthMode::Off => {
+            warn!("authentication is off: whoever reaches this address can read and change everything")
+        }
+    }
+}

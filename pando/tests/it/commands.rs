@@ -1,0 +1,109 @@
+//! The verbs that do not serve.
+
+use serde_json::Value;
+
+use crate::harness::{complaint, pando, printed, run, to_its_end};
+
+#[test]
+fn settings_are_printed_with_their_origin_and_without_their_secrets() {
+    let data = tempfile::tempdir().unwrap();
+    let output = to_its_end(
+        pando(data.path()).args(["config", "print"]).env("DB_HOST", "db").env("DB_PASSWORD", "opensesame"),
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("database.host = \"db\"  # DB_HOST\n"), "{text}");
+    assert!(text.contains("database.password = \"***\"  # DB_PASSWORD\n"), "{text}");
+    assert!(text.contains("http.deadline_ms = 3000  # default\n"), "{text}");
+    assert!(text.contains("# http.pod_name is not set\n"), "{text}");
+    assert!(text.contains("  # --data\n") && !text.contains("opensesame"), "{text}");
+    text.parse::<toml::Table>().unwrap();
+}
+
+#[test]
+fn settings_are_checked_in_words() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(data.path().join("pando.toml"), "[http]\nlistn = \"127.0.0.1:1\"\n").unwrap();
+    let output = run(data.path(), &["config", "check"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(complaint(&output).contains("`http.listn`; the nearest one is `http.listen`"), "{output:?}");
+    std::fs::write(data.path().join("pando.toml"), "").unwrap();
+    let output = to_its_end(pando(data.path()).args(["config", "check"]).env("CACHE_TTL", "60"));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("warn  CACHE_TTL: accepted"), "{said}");
+}
+
+#[test]
+fn migrations_are_shown_then_applied_then_done() {
+    let data = tempfile::tempdir().unwrap();
+    let shown = printed(data.path(), &["migrate", "--dry-run"]);
+    assert!(shown.contains("would apply profiles 1 profiles"), "{shown}");
+    let applied = printed(data.path(), &["migrate"]);
+    assert_eq!(applied, shown.replace("would apply", "applied"));
+    assert_eq!(printed(data.path(), &["migrate"]), "the schema is up to date\n");
+    assert_eq!(printed(data.path(), &["migrate", "--dry-run"]), "the schema is up to date\n");
+}
+
+#[test]
+fn seeding_twice_makes_the_same_people_once() {
+    let data = tempfile::tempdir().unwrap();
+    let first = printed(data.path(), &["seed", "--profiles", "1500"]);
+    assert!(first.starts_with("1500 profiles created, 0 were there already"), "{first}");
+    let second = printed(data.path(), &["seed", "--profiles", "1600"]);
+    assert!(second.starts_with("100 profiles created, 1500 were there already"), "{second}");
+    let others = printed(data.path(), &["seed", "--profiles", "10", "--seed", "2"]);
+    assert!(others.starts_with("10 profiles created"), "{others}");
+}
+
+#[test]
+fn the_doctor_finds_a_fresh_machine_well() {
+    let data = tempfile::tempdir().unwrap();
+    printed(data.path(), &["migrate"]);
+    let report = printed(data.path(), &["doctor"]);
+    for line in [
+        "ok    settings: ",
+        "ok    stopping: ",
+        "ok    database: ",
+        "ok    pool: ",
+        "ok    schema: up to date",
+    ] {
+        assert!(report.contains(line), "{line} is not in\n{report}");
+    }
+    assert!(report.contains("open files: ") && report.contains("disk: "), "{report}");
+    assert!(!report.contains("fail "), "{report}");
+}
+
+#[test]
+fn the_doctor_says_what_to_change() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(
+        data.path().join("pando.toml"),
+        "[http]\nlisten = \"0.0.0.0:80\"\ndrain_ms = 1\n[database]\nurl = \"postgres://u:opensesame@127.0.0.1:1/d\"\n",
+    )
+    .unwrap();
+    let output = run(data.path(), &["doctor"]);
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{report}");
+    for part in
+        ["fail  settings: http.listen", "set http.drain_ms = 3000", "fail  database: postgres://u:***@"]
+    {
+        assert!(report.contains(part), "{part} is not in\n{report}");
+    }
+    assert!(!report.contains("opensesame"), "{report}");
+}
+
+#[test]
+fn the_document_is_printed_and_nothing_is_left_behind() {
+    let data = tempfile::tempdir().unwrap();
+    let document: Value = serde_json::from_str(&printed(data.path(), &["openapi"])).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{document}");
+    for path in ["/", "/health", "/api/v1/profiles", "/api/v1/profiles/{id}"] {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "the data directory was not needed");
+}
+
+#[test]
+fn the_version_is_one_line() {
+    let data = tempfile::tempdir().unwrap();
+    assert_eq!(printed(data.path(), &["version"]), format!("pando {}\n", pando::VERSION));
+}
