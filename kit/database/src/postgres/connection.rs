@@ -1,5 +1,6 @@
 //! A connection and the statements prepared on it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::TryStreamExt;
@@ -22,13 +23,18 @@ pub(crate) struct Connection {
     abort: AbortHandle,
     prepare: bool,
     prepared: RwLock<Vec<Cell>>,
+    /// The server said that it ends this connection: the end itself may take a moment more.
+    ending: AtomicBool,
 }
 
 impl Connection {
     async fn open(target: &Target) -> Result<(Self, JoinHandle<()>), DatabaseError> {
         let (client, task) = target.connect().await?;
         let (abort, prepare) = (task.abort_handle(), target.prepare);
-        Ok((Self { client, abort, prepare, prepared: RwLock::default() }, task))
+        Ok((
+            Self { client, abort, prepare, prepared: RwLock::default(), ending: AtomicBool::new(false) },
+            task,
+        ))
     }
 
     /// A connection for point reads: it can only read, and the server stops what takes too long. The task ends
@@ -48,7 +54,7 @@ impl Connection {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client.is_closed() || self.ending.load(Ordering::Relaxed)
     }
 
     /// Prepares the statement, once per connection; nothing for a connection that does not prepare.
@@ -56,7 +62,7 @@ impl Connection {
         if !self.prepare {
             return Ok(None);
         }
-        let failed = |error| fault(statement.name, &error);
+        let failed = |error| self.note(fault(statement.name, &error));
         let Some(place) = statement.place else {
             return self.client.prepare(&statement.text).await.map(Some).map_err(failed);
         };
@@ -122,9 +128,16 @@ impl Connection {
     }
 
     fn failed(&self, statement: &Statement, error: &tokio_postgres::Error) -> DatabaseError {
-        let fault = fault(statement.name, error);
+        let fault = self.note(fault(statement.name, error));
         if matches!(fault, DatabaseError::Contention { .. }) {
             self.forget(statement);
+        }
+        fault
+    }
+
+    fn note(&self, fault: DatabaseError) -> DatabaseError {
+        if matches!(fault, DatabaseError::Unavailable { .. }) {
+            self.ending.store(true, Ordering::Relaxed);
         }
         fault
     }
@@ -179,7 +192,7 @@ impl Exclusive {
 
     /// Runs a text without parameters.
     pub(crate) async fn batch(&self, name: &'static str, text: &str) -> Result<(), DatabaseError> {
-        self.client().batch_execute(text).await.map_err(|error| fault(name, &error))
+        self.client().batch_execute(text).await.map_err(|error| self.0.note(fault(name, &error)))
     }
 
     /// Ends the connection at once, whatever it is doing.

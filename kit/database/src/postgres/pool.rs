@@ -110,6 +110,11 @@ impl Pool {
         }
     }
 
+    /// How many connections there may be.
+    pub(crate) fn size(&self) -> usize {
+        self.options.max
+    }
+
     /// Notes that somebody began to use a connection.
     pub(crate) fn note(&self) -> SessionNote {
         self.open_sessions.add()

@@ -21,6 +21,7 @@ const SERVER_STOPS_WITHIN: Duration = Duration::from_millis(200);
 
 /// A connection in use. Dropped: whatever runs is stopped, and a transaction is rolled back.
 pub(crate) struct Session {
+    pool: Pool,
     checkout: Option<Checkout>,
     deadline: Deadline,
     note: SessionNote,
@@ -33,7 +34,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) async fn open(pool: &Pool, deadline: Deadline) -> Result<Self, DatabaseError> {
         let checkout = Some(pool.checkout(deadline).await?);
-        Ok(Self { checkout, deadline, note: pool.note(), begun: false, under_way: false })
+        Ok(Self { pool: pool.clone(), checkout, deadline, note: pool.note(), begun: false, under_way: false })
     }
 
     pub(crate) fn checkout(&self) -> Result<&Checkout, DatabaseError> {
@@ -47,6 +48,25 @@ impl Session {
         values: &[Value],
     ) -> Result<Vec<Row>, DatabaseError> {
         self.note.runs(statement.name);
+        let mut replacements = self.pool.size();
+        loop {
+            match self.scan_once(statement, values).await {
+                Err(DatabaseError::Unavailable { .. }) if replacements > 0 && self.is_broken() => {
+                    replacements -= 1;
+                    self.replace().await?;
+                }
+                // The table changed under the prepared statement, which is prepared afresh now.
+                Err(DatabaseError::Contention { .. }) => return self.scan_once(statement, values).await,
+                result => return result,
+            }
+        }
+    }
+
+    async fn scan_once(
+        &mut self,
+        statement: &Statement,
+        values: &[Value],
+    ) -> Result<Vec<Row>, DatabaseError> {
         let begin = self.begin_text("begin read only");
         (self.begun, self.under_way) = (true, true);
         let (checkout, deadline) = (self.checkout()?, self.deadline);
@@ -70,7 +90,8 @@ impl Session {
         result
     }
 
-    /// Runs a statement of the transaction; the first one takes `begin` along.
+    /// Runs a statement of the transaction; the first one takes `begin` along. When that finds the connection
+    /// broken it is run on another: whatever it did was not committed.
     pub(crate) async fn run(
         &mut self,
         statement: &Statement,
@@ -78,6 +99,24 @@ impl Session {
         want_rows: bool,
     ) -> Result<(Vec<Row>, u64), DatabaseError> {
         self.note.runs(statement.name);
+        let mut replacements = if self.begun { 0 } else { self.pool.size() };
+        loop {
+            match self.run_once(statement, values, want_rows).await {
+                Err(DatabaseError::Unavailable { .. }) if replacements > 0 && self.is_broken() => {
+                    replacements -= 1;
+                    self.replace().await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn run_once(
+        &mut self,
+        statement: &Statement,
+        values: &[Value],
+        want_rows: bool,
+    ) -> Result<(Vec<Row>, u64), DatabaseError> {
         let begin = (!self.begun).then(|| self.begin_text("begin"));
         (self.begun, self.under_way) = (true, true);
         let (checkout, deadline) = (self.checkout()?, self.deadline);
@@ -104,6 +143,18 @@ impl Session {
         let result = deadline.bound(work).await?;
         self.under_way = false;
         result
+    }
+
+    fn is_broken(&self) -> bool {
+        self.checkout.as_ref().is_none_or(|checkout| checkout.connection.statements().is_closed())
+    }
+
+    /// Another connection for a broken one, which the pool finds out about by itself.
+    async fn replace(&mut self) -> Result<(), DatabaseError> {
+        (self.begun, self.under_way) = (false, false);
+        self.checkout = None;
+        self.checkout = Some(self.pool.checkout(self.deadline).await?);
+        Ok(())
     }
 
     /// Runs work that belongs to the transaction but is no single statement.

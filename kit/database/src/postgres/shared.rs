@@ -66,7 +66,8 @@ impl Shared {
         Ok(Self { slots, next: AtomicUsize::new(0), patience, changed: changes, stop })
     }
 
-    /// Runs a read. One that fails only because its connection broke is run once more on another.
+    /// Runs a read. One that fails only because its connection broke is run again on another: after a restart of
+    /// the server every connection may turn out to be broken, one after the other.
     pub(crate) async fn rows(
         &self,
         statement: &Statement,
@@ -74,14 +75,15 @@ impl Shared {
         deadline: Deadline,
     ) -> Result<Vec<Row>, DatabaseError> {
         let attempts = async {
-            let connection = self.connection(deadline).await?;
-            match connection.rows(statement, values).await {
-                Err(DatabaseError::Unavailable { .. } | DatabaseError::Contention { .. }) => {
-                    drop(connection);
-                    let another = self.connection(deadline).await?;
-                    another.rows(statement, values).await
+            let mut broken = 0;
+            loop {
+                let connection = self.connection(deadline).await?;
+                match connection.rows(statement, values).await {
+                    Err(DatabaseError::Unavailable { .. }) if broken < self.slots.len() => broken += 1,
+                    // The table changed under the prepared statement, which is prepared afresh now.
+                    Err(DatabaseError::Contention { .. }) => return connection.rows(statement, values).await,
+                    result => return result,
                 }
-                result => result,
             }
         };
         deadline.bound(attempts).await?

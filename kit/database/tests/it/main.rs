@@ -1,3 +1,48 @@
 //! The database crate on real engines.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod coalescing;
 mod conformance;
+mod exhaustion;
+mod files;
+mod metrics;
+mod migrations;
+mod outages;
+
+use std::time::Duration;
+
+use pando_database::{Database, DatabaseError, Query, params};
+use pando_resilience::Call;
+
+fn call() -> Call {
+    Call::internal("test", Duration::from_secs(20))
+}
+
+const CREATE: Query = Query::write(
+    "notes.create",
+    "create table notes (id uuid primary key, number bigint not null, name text)",
+);
+const INSERT: Query = Query::write("notes.insert", "insert into notes (id, number) values ($1, $2)");
+const FIND: Query = Query::point("notes.find", "select number from notes where id = $1");
+const COUNT: Query = Query::scan("notes.count", "select count(*) from notes");
+
+async fn create_notes(database: &Database) {
+    let mut transaction = database.transaction(&call()).await.unwrap();
+    transaction.execute(&CREATE, []).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+async fn insert(
+    database: &Database,
+    id: uuid::Uuid,
+    number: i64,
+) -> Result<pando_database::Token, DatabaseError> {
+    let mut transaction = database.transaction(&call()).await?;
+    transaction.execute(&INSERT, params![id, number]).await?;
+    transaction.commit().await
+}
+
+async fn count(database: &Database) -> i64 {
+    database.read(&call()).row(&COUNT, []).await.unwrap().unwrap().get(0).unwrap()
+}

@@ -1,0 +1,93 @@
+//! Reads by key that travel together: everybody gets their own answer.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use pando_database::testing::{TestDatabase, each_test_database};
+use pando_database::{DatabaseError, KeyedQuery};
+use uuid::Uuid;
+
+use crate::{call, create_notes, insert};
+
+const BY_ID: KeyedQuery = KeyedQuery::new("notes.by_id", "select id, number from notes where id = any($1)");
+const BROKEN: KeyedQuery = KeyedQuery::new("notes.broken", "select id from no_such_notes where id = any($1)");
+
+async fn with_notes(test: &mut TestDatabase, body: impl AsyncFn(&pando_database::Database, &[Uuid])) {
+    let database = test.open().await;
+    create_notes(&database).await;
+    let ids: Vec<Uuid> = (0..200).map(|_| test.clock.fresh_id()).collect();
+    for (number, id) in (0..).zip(&ids) {
+        insert(&database, *id, number).await.unwrap();
+    }
+    body(&database, &ids).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_reader_gets_the_row_of_its_own_key() {
+    each_test_database(async |test: &mut TestDatabase| {
+        (test.options.reads.coalesce_keys_max, test.options.reads.coalesce_batches_max) = (7, 1);
+        with_notes(test, async |database, ids| {
+            let call = call();
+            let read = async |number: usize| {
+                // Every key three times, and as many that are not there.
+                let found = database.read(&call).by_key(&BY_ID, ids[number % 200]).await.unwrap().unwrap();
+                assert_eq!(found.get::<i64>(1).unwrap(), i64::try_from(number % 200).unwrap());
+                let missing =
+                    database.read(&call).by_key(&BY_ID, Uuid::from_u128(number as u128)).await.unwrap();
+                assert!(missing.is_none());
+            };
+            join_all((0..600).map(read)).await;
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_goes_away_leaves_the_others_their_answers() {
+    each_test_database(async |test: &mut TestDatabase| {
+        test.options.reads.coalesce_batches_max = 1;
+        with_notes(test, async |database, ids| {
+            let call = call();
+            let read = async |number: usize| {
+                let reading = database.read(&call);
+                let reading = reading.by_key(&BY_ID, ids[number % 200]);
+                if number.is_multiple_of(3) {
+                    // Polled once, so that it is on its way or waits, and then dropped.
+                    let _ = tokio::time::timeout(Duration::ZERO, reading).await;
+                } else {
+                    assert!(reading.await.unwrap().is_some());
+                }
+            };
+            join_all((0..600).map(read)).await;
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_batch_tells_everybody_and_a_wrong_key_only_its_reader() {
+    each_test_database(async |test: &mut TestDatabase| {
+        test.options.reads.coalesce_batches_max = 1;
+        with_notes(test, async |database, ids| {
+            let call = call();
+            let broken = async |id: &Uuid| {
+                let error = database.read(&call).by_key(&BROKEN, *id).await.unwrap_err();
+                assert!(matches!(error, DatabaseError::Query { name: "notes.broken", .. }), "{error:?}");
+            };
+            join_all(ids.iter().map(broken)).await;
+            let mixed = async |number: usize| {
+                if number.is_multiple_of(10) {
+                    // PostgreSQL refuses it, SQLite finds nothing.
+                    assert!(!matches!(database.read(&call).by_key(&BY_ID, "no uuid").await, Ok(Some(_))));
+                } else {
+                    assert!(database.read(&call).by_key(&BY_ID, ids[number]).await.unwrap().is_some());
+                }
+            };
+            join_all((0..200).map(mixed)).await;
+        })
+        .await;
+    })
+    .await;
+}

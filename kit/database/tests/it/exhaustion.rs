@@ -1,0 +1,104 @@
+//! Every connection busy: callers wait for as long as they may, are counted, and then hear so.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use pando_database::conformance::ENDLESS;
+use pando_database::testing::{TestDatabase, each_test_database};
+use pando_database::{Database, DatabaseError};
+use pando_resilience::Call;
+
+use crate::{INSERT, call, count, create_notes, insert};
+use pando_database::params;
+
+const CHECKOUT: Duration = Duration::from_millis(300);
+
+fn with_one_connection(test: &mut TestDatabase) {
+    test.options.pool.max = 1;
+    test.options.pool.checkout_ms = 300;
+    test.options.sqlite.scanners = 1;
+}
+
+async fn waiters(database: &Database, expected: usize) {
+    while database.statistics().waiters < expected {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_behind_a_long_transaction_are_told_in_time() {
+    each_test_database(async |test: &mut TestDatabase| {
+        with_one_connection(test);
+        let database = test.open().await;
+        create_notes(&database).await;
+        let mut long = database.transaction(&call()).await.unwrap();
+        long.execute(&INSERT, params![test.clock.fresh_id(), 1_i64]).await.unwrap();
+        let before = database.statistics();
+        let one = async || {
+            let started = Instant::now();
+            let refused = database.transaction(&call()).await.map(|_| ());
+            assert!(matches!(refused, Err(DatabaseError::PoolTimeout { .. })), "{refused:?}");
+            started.elapsed()
+        };
+        let (waited, ()) = tokio::join!(join_all((0..64).map(|_| one())), waiters(&database, 64));
+        for waited in waited {
+            assert!((CHECKOUT..CHECKOUT * 4).contains(&waited), "{waited:?}");
+        }
+        let after = database.statistics();
+        assert_eq!((after.waiters, after.wait_count - before.wait_count), (0, 64));
+        assert!(after.wait_seconds - before.wait_seconds >= 64.0 * CHECKOUT.as_secs_f64());
+        long.commit().await.unwrap();
+        insert(&database, test.clock.fresh_id(), 2).await.unwrap();
+        assert_eq!(count(&database).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_behind_a_slow_scan_are_told_in_time() {
+    each_test_database(async |test: &mut TestDatabase| {
+        with_one_connection(test);
+        let database = test.open().await;
+        let slow = Call::internal("slow", Duration::from_secs(2));
+        let scan = async {
+            let stopped = database.read(&slow).row(&ENDLESS, []).await;
+            assert!(matches!(stopped, Err(DatabaseError::DeadlineExceeded)), "{stopped:?}");
+        };
+        let rest = async {
+            while database.statistics().in_use == 0 {
+                tokio::task::yield_now().await;
+            }
+            let refusals =
+                join_all((0..64).map(async |_| database.read(&call()).row(&ENDLESS, []).await)).await;
+            for refused in refusals {
+                assert!(matches!(refused, Err(DatabaseError::PoolTimeout { .. })), "{refused:?}");
+            }
+        };
+        tokio::join!(scan, rest);
+        create_notes(&database).await;
+        assert_eq!(count(&database).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_caller_that_gave_up_in_the_queue_is_passed_over() {
+    each_test_database(async |test: &mut TestDatabase| {
+        test.options.pool.max = 1;
+        let database = test.open().await;
+        create_notes(&database).await;
+        let long = database.transaction(&call()).await.unwrap();
+        for _ in 0..5 {
+            assert!(
+                tokio::time::timeout(Duration::from_millis(5), database.transaction(&call())).await.is_err()
+            );
+        }
+        let hurried = Call::internal("hurried", Duration::from_millis(50));
+        let refused = database.transaction(&hurried).await.map(|_| ());
+        assert!(matches!(refused, Err(DatabaseError::PoolTimeout { .. })), "{refused:?}");
+        drop(long);
+        insert(&database, test.clock.fresh_id(), 1).await.unwrap();
+        assert_eq!(database.statistics().waiters, 0);
+    })
+    .await;
+}

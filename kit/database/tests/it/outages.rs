@@ -1,0 +1,128 @@
+//! PostgreSQL gone and back: nobody hangs, and nobody has to restart anything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use pando_database::testing::{TestDatabase, TestPostgres};
+use pando_database::{Database, DatabaseError, KeyedQuery, Query, params};
+use pando_resilience::Call;
+use uuid::Uuid;
+
+use crate::{COUNT, FIND, call, create_notes, insert};
+
+const BY_ID: KeyedQuery = KeyedQuery::new("notes.by_id", "select id, number from notes where id = any($1)");
+const TERMINATE: Query = Query::scan(
+    "terminate",
+    "select count(pg_terminate_backend(pid)) from pg_stat_activity
+     where datname = current_database() and pid <> pg_backend_pid()",
+);
+
+fn second() -> Call {
+    Call::internal("second", Duration::from_secs(1))
+}
+
+async fn reads_and_writes(database: &Database, id: Uuid, fresh: Uuid) -> Result<(), DatabaseError> {
+    let call = second();
+    let read = database.read(&call);
+    read.row(&FIND, params![id]).await?;
+    read.by_key(&BY_ID, id).await?;
+    read.row(&COUNT, []).await?;
+    let mut transaction = database.transaction(&call).await?;
+    transaction.execute(&crate::INSERT, params![fresh, 1_i64]).await?;
+    transaction.commit().await.map(|_| ())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_killed_and_started_again_is_found_again() {
+    let server = TestPostgres::start(&[]);
+    let test = TestDatabase::on(&server).await;
+    let database = test.open().await;
+    create_notes(&database).await;
+    let id = test.clock.fresh_id();
+    insert(&database, id, 7).await.unwrap();
+
+    server.kill();
+    for _ in 0..3 {
+        let started = Instant::now();
+        let refused = reads_and_writes(&database, id, test.clock.fresh_id()).await;
+        assert!(matches!(refused, Err(DatabaseError::Unavailable { .. })), "{refused:?}");
+        let refused = database.transaction(&second()).await.map(|_| ());
+        assert!(matches!(refused, Err(DatabaseError::Unavailable { .. })), "{refused:?}");
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    }
+
+    server.resurrect();
+    let started = Instant::now();
+    while let Err(error) = reads_and_writes(&database, id, test.clock.fresh_id()).await {
+        assert!(error.is_transient(), "{error:?}");
+        assert!(started.elapsed() < Duration::from_secs(10), "{error}");
+    }
+    let row = database.read(&call()).row(&FIND, params![id]).await.unwrap().unwrap();
+    assert_eq!(row.get::<i64>(0).unwrap(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
+    let server = TestPostgres::start(&[]);
+    let test = TestDatabase::on(&server).await;
+    let database = test.open().await;
+    create_notes(&database).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = || {
+        let (database, stop, clock) = (database.clone(), Arc::clone(&stop), test.clock.clone());
+        pando_telemetry::spawn("test.writer", async move {
+            let mut acknowledged = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                let id = clock.fresh_id();
+                match insert(&database, id, 1).await {
+                    Ok(_) => acknowledged.push(id),
+                    Err(error) => assert!(
+                        error.is_transient() || matches!(error, DatabaseError::CommitUnknown { .. }),
+                        "{error:?}"
+                    ),
+                }
+            }
+            acknowledged
+        })
+    };
+    let writers: Vec<_> = (0..4).map(|_| writer()).collect();
+    while crate::count(&database).await < 200 {
+        tokio::task::yield_now().await;
+    }
+    let server = tokio::task::spawn_blocking(move || {
+        server.kill();
+        server.resurrect();
+        server
+    });
+    let _server = server.await.unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let written: Vec<Uuid> = join_all(writers).await.into_iter().flat_map(Result::unwrap).collect();
+    assert!(written.len() >= 190, "{}", written.len());
+    for id in written {
+        assert!(database.read(&call()).row(&FIND, params![id]).await.unwrap().is_some(), "{id} is lost");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_do_not_notice_that_their_connections_were_ended() {
+    let test = TestDatabase::postgres().await;
+    let database = test.open().await;
+    create_notes(&database).await;
+    let id = test.clock.fresh_id();
+    insert(&database, id, 7).await.unwrap();
+    for _ in 0..5 {
+        database.read(&call()).row(&TERMINATE, []).await.unwrap();
+        let read = async |number: usize| {
+            let call = call();
+            let read = database.read(&call);
+            match number % 3 {
+                0 => read.row(&FIND, params![id]).await.unwrap().is_some(),
+                1 => read.by_key(&BY_ID, id).await.unwrap().is_some(),
+                _ => read.row(&COUNT, []).await.unwrap().is_some(),
+            }
+        };
+        assert!(join_all((0..60).map(read)).await.into_iter().all(|found| found));
+    }
+}
