@@ -1,9 +1,16 @@
 //! The whole house from the outside: the real binary, real files, real sockets.
 #![expect(clippy::unwrap_used, reason = "in a test, an unexpected error is a failure")]
 
+mod bad_input;
+mod client;
 mod commands;
 mod configuration;
+mod crashes;
+mod engines;
+mod exhaustion;
 mod harness;
 mod platform;
+mod same_answers;
+mod shutdown;
 mod starting;
 mod stopping;

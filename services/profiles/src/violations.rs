@@ -31,29 +31,29 @@ fn field_error(field: &str, code: &'static str, message: impl Into<String>) -> F
 
 /// Reads typed fields and gathers what is wrong with them.
 #[derive(Debug)]
-pub struct FieldReader<'a> {
+pub(crate) struct FieldReader<'a> {
     fields: &'a Map<String, Value>,
     violations: Vec<FieldError>,
 }
 
 impl<'a> FieldReader<'a> {
     /// A reader of these fields.
-    pub fn new(fields: &'a Map<String, Value>) -> Self {
+    pub(crate) fn new(fields: &'a Map<String, Value>) -> Self {
         Self { fields, violations: Vec::new() }
     }
 
     /// Notes a bad field.
-    pub fn refuse(&mut self, field: &str, code: &'static str, message: &str) {
+    pub(crate) fn refuse(&mut self, field: &str, code: &'static str, message: &str) {
         self.violations.push(field_error(field, code, message));
     }
 
     /// Takes the parsed value, or notes why it was refused.
-    pub fn check<T>(&mut self, field: &str, parsed: Result<T, String>) -> Option<T> {
+    pub(crate) fn check<T>(&mut self, field: &str, parsed: Result<T, String>) -> Option<T> {
         parsed.map_err(|message| self.refuse(field, "value", &message)).ok()
     }
 
     /// A text that must be there.
-    pub fn required_text(&mut self, field: &str) -> Option<&'a str> {
+    pub(crate) fn required_text(&mut self, field: &str) -> Option<&'a str> {
         match self.fields.get(field) {
             Some(Value::String(text)) => return Some(text),
             None | Some(Value::Null) => self.refuse(field, "required", "is required"),
@@ -63,7 +63,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// A text that may be absent or null: both mean empty.
-    pub fn text(&mut self, field: &str, chars_max: usize) -> String {
+    pub(crate) fn text(&mut self, field: &str, chars_max: usize) -> String {
         match self.fields.get(field) {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(text)) if text.chars().count() <= chars_max => text.clone(),
@@ -79,7 +79,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// A truth value that may be absent or null: both mean false.
-    pub fn flag(&mut self, field: &str) -> bool {
+    pub(crate) fn flag(&mut self, field: &str) -> bool {
         match self.fields.get(field) {
             None | Some(Value::Null) => false,
             Some(Value::Bool(flag)) => *flag,
@@ -91,7 +91,12 @@ impl<'a> FieldReader<'a> {
     }
 
     /// A list of texts, each of which must pass `check`; absent and null mean empty.
-    pub fn texts(&mut self, field: &str, max: usize, check: fn(&str) -> Result<(), String>) -> Vec<String> {
+    pub(crate) fn texts(
+        &mut self,
+        field: &str,
+        max: usize,
+        check: fn(&str) -> Result<(), String>,
+    ) -> Vec<String> {
         let items = match self.fields.get(field) {
             None | Some(Value::Null) => return Vec::new(),
             Some(Value::Array(items)) => items,
@@ -119,7 +124,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// A JSON object; absent and null mean empty.
-    pub fn object(&mut self, field: &str) -> Map<String, Value> {
+    pub(crate) fn object(&mut self, field: &str) -> Map<String, Value> {
         match self.fields.get(field) {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(object)) => object.clone(),
@@ -131,7 +136,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// All that was wrong, if anything was.
-    pub fn finish(self) -> Result<(), Violations> {
+    pub(crate) fn finish(self) -> Result<(), Violations> {
         if self.violations.is_empty() { Ok(()) } else { Err(Violations(self.violations)) }
     }
 }

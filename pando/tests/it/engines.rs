@@ -1,0 +1,53 @@
+//! Both engines below the real binary.
+
+use std::path::Path;
+
+use pando_database::testing::TestPostgres;
+
+use crate::harness::Running;
+
+/// A place where a server keeps its data; two servers on it share them.
+pub(crate) struct Place {
+    pub(crate) name: &'static str,
+    folder: tempfile::TempDir,
+    url: Option<String>,
+}
+
+impl Place {
+    /// An embedded database in a fresh folder.
+    pub(crate) fn sqlite() -> Self {
+        Self { name: "SQLite", folder: tempfile::tempdir().unwrap(), url: None }
+    }
+
+    /// A fresh database on a PostgreSQL.
+    pub(crate) fn postgres(server: &TestPostgres) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let name = runtime.block_on(server.create_database());
+        let url = format!("{}/{name}", server.url().rsplit_once('/').unwrap().0);
+        Self { name: "PostgreSQL", folder: tempfile::tempdir().unwrap(), url: Some(url) }
+    }
+
+    /// One of each, on the PostgreSQL that the tests share.
+    pub(crate) fn both() -> [Self; 2] {
+        [Self::sqlite(), Self::postgres(TestPostgres::shared())]
+    }
+
+    /// Starts a server here.
+    pub(crate) fn start(&self, variables: &[(&str, &str)]) -> Running {
+        let mut all = variables.to_vec();
+        if let Some(url) = &self.url {
+            all.push(("DATABASE_URL", url));
+        }
+        Running::start(self.folder.path(), &[], &all)
+    }
+
+    /// The folder of the data.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The address of the PostgreSQL database.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+}
