@@ -123,6 +123,12 @@ impl Config {
         }
     }
 
+    /// The file of the embedded database; none when a server is configured.
+    pub fn database_file(&self) -> Option<PathBuf> {
+        let database = self.database_options();
+        (database.url.is_none() && database.host.is_none()).then_some(database.sqlite.path)
+    }
+
     /// What is wrong although each value alone can be read: the setting, and a sentence.
     pub fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut found = Vec::new();

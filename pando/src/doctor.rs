@@ -14,20 +14,20 @@ use crate::config::{Config, Sources};
 
 /// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+struct Finding {
     /// How bad it is.
-    pub verdict: Verdict,
+    verdict: Verdict,
     /// What was checked.
-    pub check: &'static str,
+    check: &'static str,
     /// What is so.
-    pub detail: String,
+    detail: String,
     /// What to change; empty when nothing needs to be.
-    pub advice: String,
+    advice: String,
 }
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
+enum Verdict {
     /// As it should be.
     Ok,
     /// It runs, and will hurt one day.

@@ -16,7 +16,6 @@ pub use command::CommandLine;
 pub use config::{
     AuthMode, AuthOptions, Config, ConfigError, DEFAULTS, Effective, Flags, Loaded, Role, Sources,
 };
-pub use doctor::{Finding, Verdict};
 pub use platform::Platform;
 pub use seed::{Seeded, seed_profiles};
 

@@ -37,8 +37,12 @@ pub(crate) async fn until_told_to_stop(
         write_port(path, platform.address().port())
             .with_context(|| format!("cannot write the port to {}", path.display()))?;
     }
+    let stop = async {
+        signals.told(1).await;
+        info!("told to stop: finishing what was begun; told again, this process leaves at once");
+    };
     tokio::select! {
-        _ = platform.run(signals.told(1)) => Ok(ExitCode::SUCCESS),
+        _ = platform.run(stop) => Ok(ExitCode::SUCCESS),
         () = signals.told(2) => {
             warn!("told to stop a second time: leaving at once, requests in flight are lost");
             Ok(ExitCode::from(LEFT_AT_ONCE))

@@ -58,6 +58,24 @@ fn may_stand_on(room: &str, target: &str) -> bool {
 }
 
 #[test]
+fn arrows_point_down_only() {
+    for (room, target, allowed) in [
+        ("kit/http", "kit/resilience", true),
+        ("kit/database", "kit/http", false),
+        ("kit/clock", "kit/telemetry", false),
+        ("kit/clock", "services/profiles", false),
+        ("services/profiles", "kit/database", true),
+        ("services/orders", "services/profiles", false),
+        ("services/profiles", "pando", false),
+        ("pando", "services/profiles", true),
+        ("pando", "lab", false),
+        ("lab", "pando", true),
+    ] {
+        assert_eq!(may_stand_on(room, target), allowed, "{room} on {target}");
+    }
+}
+
+#[test]
 fn every_crate_has_a_readme() {
     let mut findings = Findings::default();
     for package in packages() {

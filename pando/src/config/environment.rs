@@ -2,6 +2,7 @@
 
 use figment::Figment;
 use figment::value::{Empty, Tag, Value};
+use serde_json::Value as Json;
 
 use super::Config;
 use super::known::Known;
@@ -59,7 +60,7 @@ pub(super) fn read(variables: &[(String, String)], below: &Figment, known: &Know
         .collect();
     let mut found = Environment { layers: Vec::new(), notes: Vec::new(), problems: Vec::new() };
     found.read_server_port(&set, below);
-    found.read_database(&set);
+    found.read_database(&set, known);
     found.read_aliases(&set);
     found.read_own(&set, known);
     let idle: Vec<&str> = NOT_YET.into_iter().filter(|name| value_of(&set, name).is_some()).collect();
@@ -89,7 +90,7 @@ impl Environment {
         }
     }
 
-    fn read_database(&mut self, set: &[(&str, &str)]) {
+    fn read_database(&mut self, set: &[(&str, &str)], known: &Known) {
         let given: Vec<&str> = DATABASE
             .into_iter()
             .map(|(name, ..)| name)
@@ -107,7 +108,7 @@ impl Environment {
         self.layers.push(Layer::of_one(&given, "database.url", nothing()));
         for (name, key, default) in DATABASE {
             if let Some(value) = value_of(set, name) {
-                self.layers.push(Layer::of_one(name, key, typed(key, value)));
+                self.layers.push(Layer::of_one(name, key, typed(known, key, value)));
             } else if let Some(default) = default {
                 self.layers.push(Layer::of_one(&given, key, default.into()));
             }
@@ -140,9 +141,7 @@ impl Environment {
             let Some(rest) = name.strip_prefix("PANDO_").filter(|rest| *rest != "CONFIG") else { continue };
             let key = rest.to_ascii_lowercase().replace("__", ".");
             if known.contains(&key) {
-                let several = known.is_list(&key) && !value.starts_with('[');
-                let value = if several { list(value) } else { typed(&key, value) };
-                self.layers.push(Layer::of_one(name, &key, value));
+                self.layers.push(Layer::of_one(name, &key, typed(known, &key, value)));
             } else if rest.contains("__") {
                 self.problems.push(stranger(known, name, &key));
             } else {
@@ -154,16 +153,25 @@ impl Environment {
 }
 
 /// The text as the kind of value this setting takes: a password of digits stays a text, a port becomes a number.
-fn typed(key: &str, text: &str) -> Value {
+fn typed(known: &Known, key: &str, text: &str) -> Value {
     let plain = Value::from(text.to_owned());
-    let parsed = format!("value = {text}").parse::<toml::Table>().ok();
-    let parsed = parsed.and_then(|table| Value::serialize(table.get("value")?).ok());
-    let fits = |value: &Value| {
-        let layer = Layer::of_one("probe", key, value.clone());
-        Layer::of_text("defaults", super::DEFAULTS)
-            .is_ok_and(|defaults| Figment::from(defaults).merge(layer).extract::<Config>().is_ok())
+    let parsed = || {
+        let table = format!("value = {text}").parse::<toml::Table>().ok()?;
+        Value::serialize(table.get("value")?).ok()
     };
-    if fits(&plain) { plain } else { parsed.unwrap_or(plain) }
+    match known.default_of(key) {
+        Json::String(_) => plain,
+        Json::Array(_) if !text.starts_with('[') => list(text),
+        // A setting without a default does not show its kind: it is a text if it can be one.
+        Json::Null if fits(key, &plain) => plain,
+        _ => parsed().unwrap_or(plain),
+    }
+}
+
+fn fits(key: &str, value: &Value) -> bool {
+    let layer = Layer::of_one("probe", key, value.clone());
+    Layer::of_text("defaults", super::DEFAULTS)
+        .is_ok_and(|defaults| Figment::from(defaults).merge(layer).extract::<Config>().is_ok())
 }
 
 /// The value of a setting that is not set.

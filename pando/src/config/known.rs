@@ -29,9 +29,9 @@ impl Known {
         true
     }
 
-    /// Whether the setting takes several values.
-    pub(super) fn is_list(&self, key: &str) -> bool {
-        self.0.pointer(&format!("/{}", key.replace('.', "/"))).is_some_and(Json::is_array)
+    /// The default of a setting, which also tells what kind of value it takes.
+    pub(super) fn default_of(&self, key: &str) -> &Json {
+        self.0.pointer(&format!("/{}", key.replace('.', "/"))).unwrap_or(&Json::Null)
     }
 
     /// The keys of `dict` that are no setting, from the root.

@@ -184,6 +184,9 @@ fn unreadable(error: &figment::Error) -> String {
         Kind::UnknownVariant(found, expected) => {
             format!("`{found}` is none of {}", expected.join(", "))
         }
+        Kind::Message(words) if words == "invalid socket address syntax" => {
+            "expected an address and a port, such as 127.0.0.1:8080".to_owned()
+        }
         kind => redact(&kind.to_string()),
     };
     format!("{origin}: {key}: {reason}")

@@ -18,7 +18,7 @@ pub struct Effective {
 }
 
 impl Loaded {
-    /// Every setting in force, in the order of the settings themselves.
+    /// Every setting in force, by name.
     pub fn effective(&self) -> Vec<Effective> {
         let tree = serde_json::to_value(&self.config).expect("the options are plain data");
         let listed = leaves(&tree).into_iter().map(|(key, value)| Effective {

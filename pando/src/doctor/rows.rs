@@ -34,6 +34,10 @@ struct Server {
 
 pub(super) async fn examine(config: &Config, replicas: u64, clock: &Clock) -> Vec<Finding> {
     let place = config.database_place();
+    if config.database_file().is_some_and(|file| !file.exists()) {
+        // Opening it would make it, and a look changes nothing.
+        return vec![Finding::ok("database", format!("not there yet: the first start makes {place}"))];
+    }
     let options = config.database_options();
     let opened = Deadline::after(PATIENCE).bound(Database::open(&options, &Metrics::new(), clock)).await;
     let database = match opened {
@@ -130,7 +134,7 @@ async fn schema(database: &Database) -> Finding {
     match database.pending_migrations(MIGRATIONS).await {
         Ok(pending) if pending.is_empty() => Finding::ok("schema", "up to date"),
         Ok(pending) => {
-            let detail = format!("{} migrations to come", pending.len());
+            let detail = format!("migrations to come: {}", pending.len());
             Finding::warn("schema", detail, "run `pando migrate`, or let `pando serve` do it")
         }
         Err(error) => Finding::fail("schema", error.to_string(), "run a program as new as the database"),

@@ -1,5 +1,6 @@
 //! The verbs that do not serve.
 
+use pando_database::testing::TestPostgres;
 use serde_json::Value;
 
 use crate::harness::{complaint, pando, printed, run, to_its_end};
@@ -70,6 +71,42 @@ fn the_doctor_finds_a_fresh_machine_well() {
     }
     assert!(report.contains("open files: ") && report.contains("disk: "), "{report}");
     assert!(!report.contains("fail "), "{report}");
+}
+
+#[test]
+fn the_doctor_looks_and_does_not_touch() {
+    let data = tempfile::tempdir().unwrap();
+    let report = printed(data.path(), &["doctor"]);
+    assert!(report.contains("ok    database: not there yet"), "{report}");
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_doctor_counts_the_connections_of_a_server() {
+    let data = tempfile::tempdir().unwrap();
+    let server = TestPostgres::shared();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let name = runtime.block_on(server.create_database());
+    let doctor = |replicas: &str| {
+        let mut command = pando(data.path());
+        command.args(["doctor", "--replicas", replicas]);
+        command.env("DATABASE_URL", server.url()).env("PANDO_DATABASE__DATABASE", &name);
+        to_its_end(&mut command)
+    };
+    let output = doctor("1");
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{report}");
+    for line in ["ok    database: Postgres ", "ok    connections: 1 processes may open 25", "ok    clocks: "]
+    {
+        assert!(report.contains(line), "{line} is not in\n{report}");
+    }
+    assert!(report.contains("warn  schema: migrations to come: "), "{report}");
+    let output = doctor("1000");
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{report}");
+    assert!(report.contains("fail  connections: 1000 processes may open 25000"), "{report}");
+    assert!(report.contains("raise the server's max_connections by "), "{report}");
+    runtime.block_on(server.drop_database(&name));
 }
 
 #[test]

@@ -208,6 +208,7 @@ fn a_value_of_the_wrong_kind_is_named_with_its_place_and_what_was_expected() {
         ("PANDO_ROLES", "profiles,billing", ["roles", "`billing` is none of all, profiles"]),
         ("PANDO_DATABASE__POOL__MAX", "-1", ["database.pool.max", "usize"]),
         ("LOG_LEVEL", "loud", ["log.level", "trace"]),
+        ("PANDO_HTTP__LISTEN", "8080", ["http.listen", "such as 127.0.0.1:8080"]),
         ("SERVER_PORT", "70000", ["SERVER_PORT", "65535"]),
         ("DB_PORT", "x", ["database.port", "u16"]),
     ] {
