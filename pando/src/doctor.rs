@@ -120,8 +120,8 @@ fn stopping(config: &Config) -> Finding {
             format!("set http.drain_ms = {} or more", http.deadline_ms),
         );
     }
-    let longest =
-        (http.drain_delay_ms + http.drain_ms).div_ceil(1_000) + crate::platform::CLOSE_BUDGET.as_secs();
+    let longest = http.drain_delay_ms.saturating_add(http.drain_ms).div_ceil(1_000)
+        + crate::platform::CLOSE_BUDGET.as_secs();
     let detail = format!(
         "takes at most {longest} s: whoever stops this process must wait that long before killing it \
          (Kubernetes: terminationGracePeriodSeconds, 30 by default)"

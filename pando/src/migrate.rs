@@ -12,6 +12,15 @@ use crate::wiring::MIGRATIONS;
 
 /// Applies what is missing, or only says what that is.
 pub(crate) async fn run(config: &Config, dry_run: bool, clock: &Clock, out: &mut dyn Write) -> Result<()> {
+    if dry_run && config.database_file().is_some_and(|file| !file.exists()) {
+        // Opening it would make it, and a dry run changes nothing.
+        for set in MIGRATIONS {
+            for migration in set.migrations {
+                writeln!(out, "would apply {} {} {}", set.service, migration.version, migration.name)?;
+            }
+        }
+        return Ok(());
+    }
     let database = Database::open(&config.database_options(), &Metrics::new(), clock)
         .await
         .with_context(|| format!("cannot open the database {}", config.database_place()))?;

@@ -78,7 +78,8 @@ impl Platform {
     }
 }
 
-async fn prepare_schema(config: &Config, database: &Database) -> Result<()> {
+/// Brings the schema up to date, or refuses an outdated one where a start may not.
+pub(crate) async fn prepare_schema(config: &Config, database: &Database) -> Result<()> {
     if config.migrate_on_start {
         // Each one that is applied is a line of the log already.
         database.migrate(wiring::MIGRATIONS).await.context("cannot bring the schema up to date")?;

@@ -15,7 +15,7 @@ use pando_telemetry::Metrics;
 use serde_json::{Map, Value};
 
 use crate::config::Config;
-use crate::wiring;
+use crate::{platform, wiring};
 
 use people::{Person, person};
 
@@ -46,7 +46,7 @@ pub(crate) async fn run(
     let bar = ProgressBar::new(count)
         .with_style(ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {per_sec} {eta}")?);
     let seeded = async {
-        database.migrate(wiring::MIGRATIONS).await?;
+        platform::prepare_schema(config, &database).await?;
         let profiles = wiring::profiles(config, &database, clock)?;
         seed_profiles(&profiles, count, seed, |done| bar.inc(done)).await
     }

@@ -38,6 +38,7 @@ fn migrations_are_shown_then_applied_then_done() {
     let data = tempfile::tempdir().unwrap();
     let shown = printed(data.path(), &["migrate", "--dry-run"]);
     assert!(shown.contains("would apply profiles 1 profiles"), "{shown}");
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "a dry run makes nothing");
     let applied = printed(data.path(), &["migrate"]);
     assert_eq!(applied, shown.replace("would apply", "applied"));
     assert_eq!(printed(data.path(), &["migrate"]), "the schema is up to date\n");
