@@ -5,7 +5,6 @@ mod script;
 
 use pando_resilience::{Call, Deadline};
 
-use crate::database::Inner;
 use crate::{Database, DatabaseError, Engine, Transaction};
 use record::{Applied, read_applied, record};
 use script::pieces;
@@ -179,9 +178,4 @@ fn check_set(set: &MigrationSet, applied: &[Applied]) -> Result<(), DatabaseErro
         }
     }
     Ok(())
-}
-
-impl Inner {
-    /// A number that PostgreSQL's advisory locks know this work by: "pando" in ASCII.
-    pub(crate) const MIGRATION_LOCK: i64 = 0x70_61_6e_64_6f;
 }

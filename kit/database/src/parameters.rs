@@ -22,6 +22,10 @@ pub(crate) fn check_key(name: &'static str, key: &Value) -> Result<(), DatabaseE
     if matches!(key, Value::Uuid(_) | Value::Text(_) | Value::Int(_)) {
         return Ok(());
     }
-    let reason = format!("{} is no key: a key is a uuid, a text or an integer", key.kind());
-    Err(DatabaseError::BadParameter { name, parameter: 1, reason })
+    Err(no_key(name, key))
+}
+
+pub(crate) fn no_key(name: &'static str, value: &Value) -> DatabaseError {
+    let reason = format!("{} is no key: a key is a uuid, a text or an integer", value.kind());
+    DatabaseError::BadParameter { name, parameter: 1, reason }
 }

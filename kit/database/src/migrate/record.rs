@@ -4,7 +4,6 @@ use pando_clock::Timestamp;
 use pando_resilience::Call;
 
 use super::{Migration, MigrationSet};
-use crate::database::Inner;
 use crate::{Database, DatabaseError, Engine, Query, Row, Transaction, params};
 
 const CREATE: Query = Query::write(
@@ -33,6 +32,9 @@ const EXISTS_SQLITE: Query = Query::scan(
     "migrations.exists",
     "select count(*) > 0 from sqlite_schema where type = 'table' and name = 'pando_migrations'",
 );
+
+/// What PostgreSQL's advisory locks know migrating by: "pando" in ASCII.
+const LOCK_NUMBER: i64 = 0x70_61_6e_64_6f;
 
 /// A migration that was applied some time.
 pub(super) struct Applied {
@@ -74,7 +76,7 @@ pub(super) async fn lock_and_read(
     transaction: &mut Transaction,
 ) -> Result<Vec<Applied>, DatabaseError> {
     if database.engine() == Engine::Postgres {
-        transaction.rows(&LOCK, params![Inner::MIGRATION_LOCK]).await?;
+        transaction.rows(&LOCK, params![LOCK_NUMBER]).await?;
     }
     transaction.execute(&CREATE, []).await?;
     transaction.rows(&LIST, []).await?.iter().map(Applied::try_from).collect()

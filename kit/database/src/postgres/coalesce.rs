@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::shared::Shared;
 use crate::options::ReadOptions;
-use crate::parameters::check_key;
+use crate::parameters::{check_key, no_key};
 use crate::statement::Statement;
 use crate::{DatabaseError, Row, Value};
 
@@ -186,7 +186,7 @@ impl Key {
             Value::Uuid(id) => Ok(Self::Uuid(*id)),
             Value::Int(number) => Ok(Self::Int(*number)),
             Value::Text(text) => Ok(Self::Text(text.clone())),
-            other => unreachable!("{} is no key", other.kind()),
+            other => Err(no_key(name, other)),
         }
     }
 

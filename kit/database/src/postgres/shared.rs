@@ -91,6 +91,9 @@ impl Shared {
 
     /// The next connection that works, waiting for one when there is none.
     async fn connection(&self, deadline: Deadline) -> Result<Arc<Connection>, DatabaseError> {
+        if let Ok(connection) = self.pick() {
+            return Ok(connection);
+        }
         let mut changed = self.changed.clone();
         let patience = deadline.sooner(Deadline::after(self.patience));
         loop {

@@ -21,8 +21,6 @@ while read -r line; do
   case $line in
     start) [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null || launch "$@" ;;
     kill) kill -KILL "$pid"; wait "$pid"; pid= ;;
-    pause) kill -STOP "$pid" ;;
-    resume) kill -CONT "$pid" ;;
   esac
 done
 [ -n "$pid" ] && kill -INT "$pid" 2>/dev/null && wait "$pid"
@@ -88,6 +86,14 @@ impl TestPostgres {
         let server = Self { url, watchdog: Some(Watchdog::new(&folder, &server)) };
         server.resurrect();
         server
+    }
+
+    /// A program of the installed PostgreSQL, such as `psql`.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed.
+    pub fn program(name: &str) -> PathBuf {
+        programs().join(name)
     }
 
     /// Where it is.

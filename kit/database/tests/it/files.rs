@@ -106,3 +106,18 @@ async fn a_server_that_is_not_there_is_an_error_without_the_password() {
     assert!(matches!(refused, DatabaseError::Unavailable { .. }), "{refused:?}");
     assert!(!format!("{refused} {refused:?} {:?}", test.options).contains("sesame"));
 }
+
+#[tokio::test]
+async fn a_task_that_only_reads_lets_others_run() {
+    let test = TestDatabase::sqlite();
+    let database = test.open().await;
+    create_notes(&database).await;
+    let call = call();
+    let reading = async {
+        loop {
+            database.read(&call).row(&FIND, params![uuid::Uuid::nil()]).await.unwrap();
+        }
+    };
+    let stopped = tokio::time::timeout(std::time::Duration::from_millis(20), reading).await;
+    assert!(stopped.is_err());
+}
