@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -26,14 +26,13 @@ use uuid::Uuid;
 
 use crate::access_log::{AccessLog, Line};
 use crate::body::{BoundedBody, body_too_slow};
-use crate::caller::{CONSISTENCY_TOKEN, REQUEST_ID, RequestContext};
+use crate::caller::{REQUEST_ID, RequestContext};
 use crate::compression::{Compressed, accepts_compression, compressed, varies};
 use crate::connection::{Busy, Connection};
 use crate::proxies::TrustedProxies;
 use crate::routes::{MethodIndex, RouteEntry, RouteTable};
 use crate::{Code, HttpOptions, Problem};
 
-const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("request-timeout");
 const POD_NAME: HeaderName = HeaderName::from_static("x-pod-name");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
@@ -96,6 +95,36 @@ struct Admitted {
     client: IpAddr,
     deadline: Deadline,
     budget: Duration,
+    consistency: Option<Arc<str>>,
+}
+
+/// The headers the edge looks at, found in one pass: each look-up by name would hash it again.
+#[derive(Default)]
+struct Asked<'r> {
+    request_id: Option<&'r HeaderValue>,
+    timeout: Option<&'r HeaderValue>,
+    consistency: Option<&'r HeaderValue>,
+    hosts: usize,
+    encoded: bool,
+    accepts_compression: bool,
+}
+
+impl<'r> Asked<'r> {
+    fn read(headers: &'r HeaderMap) -> Self {
+        let mut asked = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "host" => asked.hosts += 1,
+                "x-request-id" => asked.request_id = Some(value),
+                "request-timeout" => asked.timeout = Some(value),
+                "pando-consistency" => asked.consistency = Some(value),
+                "content-encoding" => asked.encoded |= !value.as_bytes().eq_ignore_ascii_case(b"identity"),
+                "accept-encoding" => asked.accepts_compression |= accepts_compression(value),
+                _ => {}
+            }
+        }
+        asked
+    }
 }
 
 /// One request from its head to its answer's head.
@@ -114,12 +143,14 @@ pub(crate) fn handle(
     let route = edge.routes.entry(found);
 
     // Request id, client identity, deadline.
-    let mut admitted = identify(edge, connection, &busy, route, request.headers());
+    let asked = Asked::read(request.headers());
+    let compress = asked.accepts_compression;
+    let mut admitted = identify(edge, connection, &busy, route, &asked, request.headers());
     // Load shedding, the rate limit and authentication belong here, in this order.
 
     // Route and body limit, then the handler begins.
-    let begun = match admit(edge, found.map(|_| route), method, &request) {
-        Ok(()) => Ok(Handler::begin(edge, connection, route, &admitted, request)),
+    let begun = match admit(edge, found.map(|_| route), method, &asked, &request) {
+        Ok(()) => Ok(Handler::begin(edge, connection, route, &mut admitted, compress, request)),
         Err(refused) => {
             if !request.body().is_end_stream() {
                 connection.linger_at_close();
@@ -165,16 +196,19 @@ fn identify(
     connection: &Connection,
     busy: &Busy,
     route: &RouteEntry,
+    asked: &Asked<'_>,
     headers: &HeaderMap,
 ) -> Admitted {
-    let (request_id, request_id_header) = match headers.get(REQUEST_ID).and_then(own_request_id) {
+    let (request_id, request_id_header) = match asked.request_id.and_then(own_request_id) {
         Some((text, value)) => (text.into(), value.clone()),
         None => written_request_id(connection.request_id(busy)),
     };
     let client = edge.proxies.client(connection.peer.ip(), headers);
-    let asked = headers.get(REQUEST_TIMEOUT).and_then(|value| request_timeout(value.to_str().ok()?));
-    let budget = asked.map_or(route.deadline, |asked| asked.min(route.deadline));
-    Admitted { request_id, request_id_header, client, deadline: Deadline::after(budget), budget }
+    let timeout = asked.timeout.and_then(|value| request_timeout(value.to_str().ok()?));
+    let budget = timeout.map_or(route.deadline, |asked| asked.min(route.deadline));
+    let consistency = asked.consistency.and_then(|value| value.to_str().ok());
+    let consistency = consistency.filter(|token| token.len() <= CONSISTENCY_BYTES_MAX).map(Arc::from);
+    Admitted { request_id, request_id_header, client, deadline: Deadline::after(budget), budget, consistency }
 }
 
 /// Whether the request may reach a handler; a refusal carries its whole answer.
@@ -182,6 +216,7 @@ fn admit(
     edge: &Edge,
     route: Option<&RouteEntry>,
     method: MethodIndex,
+    asked: &Asked<'_>,
     request: &Request<Incoming>,
 ) -> Result<(), Box<Response>> {
     let refuse = |problem: Problem| Err(Box::new(problem.into_response()));
@@ -192,7 +227,7 @@ fn admit(
         ));
     }
     // Two readers could take two hosts for two requests (RFC 9112 wants exactly one).
-    if request.version() == Version::HTTP_11 && request.headers().get_all(header::HOST).iter().count() != 1 {
+    if request.version() == Version::HTTP_11 && asked.hosts != 1 {
         return refuse(Problem::malformed("a request names its host once"));
     }
     let Some(route) = route else {
@@ -214,8 +249,7 @@ fn admit(
             return refuse(Problem::new(Code::TooLarge, detail));
         }
         // An encoded body is a few bytes that claim to be many.
-        let encoding = request.headers().get(header::CONTENT_ENCODING);
-        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        if asked.encoded {
             return refuse(Problem::new(Code::UnsupportedMedia, "send the body without a Content-Encoding"));
         }
     }
@@ -225,9 +259,12 @@ fn admit(
 type Plain = axum::routing::future::RouteFuture<Infallible>;
 type Compressing = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
+type Work = CatchUnwind<AssertUnwindSafe<Either<Plain, Compressing>>>;
+
 /// A handler at work.
 struct Handler {
-    work: CatchUnwind<AssertUnwindSafe<Either<Plain, Compressing>>>,
+    /// Boxed once: cheaper than to be moved with the future of the request.
+    work: Pin<Box<Work>>,
     /// True while it waits for the body of the request.
     waiting: Option<Arc<AtomicBool>>,
 }
@@ -237,22 +274,22 @@ impl Handler {
         edge: &Edge,
         connection: &Arc<Connection>,
         route: &RouteEntry,
-        admitted: &Admitted,
+        admitted: &mut Admitted,
+        compress: bool,
         request: Request<Incoming>,
     ) -> Self {
-        let compress = edge.compressed.as_ref().filter(|_| accepts_compression(request.headers()));
+        let compress = edge.compressed.as_ref().filter(|_| compress);
         let (request, waiting) = prepare(edge, connection, route, admitted, request);
         let work = match compress {
             Some(service) => Either::Right(compressed(service.clone(), request)),
             None => Either::Left(edge.router.clone().call(request)),
         };
-        Self { work: AssertUnwindSafe(work).catch_unwind(), waiting }
+        Self { work: Box::pin(AssertUnwindSafe(work).catch_unwind()), waiting }
     }
 
     /// Its answer, or what its deadline or a panic in it means.
     async fn finish(self, deadline: Deadline) -> Response {
-        let Self { work, waiting } = self;
-        let mut work = pin!(work);
+        let Self { mut work, waiting } = self;
         // Most handlers answer at once and need no timer.
         let done = match futures_util::poll!(work.as_mut()) {
             Poll::Ready(done) => Ok(done),
@@ -276,16 +313,15 @@ fn prepare(
     edge: &Edge,
     connection: &Arc<Connection>,
     route: &RouteEntry,
-    admitted: &Admitted,
+    admitted: &mut Admitted,
     request: Request<Incoming>,
 ) -> (Request<Body>, Option<Arc<AtomicBool>>) {
     let (mut parts, body) = request.into_parts();
-    let consistency = parts.headers.get(CONSISTENCY_TOKEN).and_then(|value| value.to_str().ok());
     let call = Call {
         deadline: admitted.deadline,
         request_id: admitted.request_id.clone(),
         actor: edge.anonymous.clone(),
-        consistency: consistency.filter(|token| token.len() <= CONSISTENCY_BYTES_MAX).map(Arc::from),
+        consistency: admitted.consistency.take(),
     };
     parts.extensions.insert(RequestContext { call, client: admitted.client });
     if body.is_end_stream() {
@@ -353,8 +389,8 @@ async fn rejection_text(status: StatusCode, body: Body) -> String {
 
 /// The headers every answer has.
 fn finish_headers(edge: &Edge, parts: &mut Parts, body: &Body, admitted: &mut Admitted, version: Version) {
+    // No reserve: six headers fit where the first one was put, and growing costs more than all of them.
     let headers = &mut parts.headers;
-    headers.reserve(6);
     let request_id = std::mem::replace(&mut admitted.request_id_header, HeaderValue::from_static(""));
     headers.insert(REQUEST_ID, request_id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
@@ -452,6 +488,16 @@ mod tests {
             handle(&edge, &connection, request)
         });
         assert!(bytes <= 1_024, "{bytes} bytes");
+    }
+
+    #[test]
+    fn the_headers_that_others_name_are_the_ones_read() {
+        let mut headers = HeaderMap::new();
+        headers.insert(crate::CONSISTENCY_TOKEN, HeaderValue::from_static("1"));
+        headers.insert(REQUEST_ID, HeaderValue::from_static("2"));
+        let asked = Asked::read(&headers);
+        assert_eq!(asked.consistency.unwrap(), "1");
+        assert_eq!(asked.request_id.unwrap(), "2");
     }
 
     #[test]

@@ -16,8 +16,7 @@ async fn every_answer_is_named_and_guarded() {
     assert_eq!(answer.header("x-pod-name"), "pod-7");
     assert_eq!(answer.header("connection"), "");
 
-    let request =
-        "GET /hello HTTP/1.1\r\nhost: x\r\nx-request-id: mine-1\r\nx-consistency-token: p:7\r\n\r\n";
+    let request = "GET /hello HTTP/1.1\r\nhost: x\r\nx-request-id: mine-1\r\npando-consistency: p:7\r\n\r\n";
     let named = server.ask(request).await;
     assert_eq!(named.header("x-request-id"), "mine-1");
     assert_eq!(named.json()["request_id"], "mine-1");
