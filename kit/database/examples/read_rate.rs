@@ -1,7 +1,7 @@
 //! How fast single rows are read and written, against the tools that know nothing of this crate, in one run:
 //! pgbench for PostgreSQL, a bare rusqlite loop for SQLite.
 //!
-//! `cargo run --release -p pando-database --features testing --example read_rate -- [seconds] [rounds]`
+//! `cargo run --release -p pando-database --features testing --example read_rate -- [seconds] [rounds] [sqlite]`
 #![expect(clippy::print_stdout, reason = "a measurement speaks to its reader")]
 
 use std::hint::black_box;
@@ -39,10 +39,13 @@ enum How {
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
+    let only = std::env::args().nth(3);
+    let mut arguments = std::env::args().skip(1).take(2).map(|argument| argument.parse::<u64>());
     let seconds = arguments.next().transpose()?.unwrap_or(3);
     let rounds = arguments.next().transpose()?.unwrap_or(3);
-    postgres(seconds, rounds).await?;
+    if only.as_deref() != Some("sqlite") {
+        postgres(seconds, rounds).await?;
+    }
     sqlite_reads(Duration::from_secs(seconds), rounds).await?;
     sqlite_writes(Duration::from_secs(seconds)).await
 }
@@ -109,9 +112,9 @@ async fn reads(database: &Database, how: How, tasks: i64, budget: Duration) -> R
             let (database, stop) = (database.clone(), Arc::clone(&stop));
             pando_telemetry::spawn("reader", async move {
                 let (mut done, mut key) = (0_u32, task * 7_919);
+                let call = Call::internal("read", Duration::from_secs(60));
                 while !stop.load(Ordering::Relaxed) {
                     key = (key * 1_103 + 12_345) % ACCOUNTS;
-                    let call = Call::internal("read", Duration::from_secs(3));
                     let read = database.read(&call);
                     let row = match how {
                         How::Keyed => read.by_key(&KEYED, key + 1).await?,

@@ -173,7 +173,7 @@ impl Read<'_> {
         let (values, deadline) = (values.as_ref(), self.deadline);
         let started = Instant::now();
         let result = match &self.database.backend {
-            Backend::Sqlite(sqlite) => sqlite.rows(&statement, query.cost, values, deadline).await,
+            Backend::Sqlite(sqlite) => sqlite.rows(&statement, query.cost, values, deadline, started).await,
             Backend::Postgres(postgres) => postgres.rows(&statement, query.cost, values, deadline).await,
         };
         statement.record(started, result.as_ref().err());
@@ -212,7 +212,7 @@ impl Read<'_> {
         let result = match &self.database.backend {
             Backend::Sqlite(sqlite) => {
                 let found = match check_key(query.name, &key) {
-                    Ok(()) => sqlite.rows(&statement, Cost::Point, &[key], self.deadline).await,
+                    Ok(()) => sqlite.rows(&statement, Cost::Point, &[key], self.deadline, started).await,
                     Err(error) => Err(error),
                 };
                 found.map(|rows| rows.into_iter().next())

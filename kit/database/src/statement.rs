@@ -1,6 +1,7 @@
 //! Statements as the engines run them: the text translated once, the metric handles resolved once.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -65,11 +66,34 @@ pub(crate) struct StatementBook {
     slow: Duration,
     metrics: Metrics,
     places: AtomicUsize,
-    known: RwLock<HashMap<Key, Arc<Statement>>>,
+    known: RwLock<HashMap<Key, Arc<Statement>, BuildHasherDefault<AddressHasher>>>,
 }
 
 /// Texts of the program live as long as it does, so where one lies says which one it is.
 type Key = (usize, usize, usize);
+
+/// Mixes addresses, which nobody outside chooses: the guarded hash of the standard library costs more than the look-up.
+#[derive(Default)]
+pub(crate) struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn write_usize(&mut self, number: usize) {
+        self.write(&number.to_ne_bytes());
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            let mixed = (self.0 ^ u64::from_ne_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            self.0 = mixed ^ (mixed >> 32);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl StatementBook {
     pub(crate) fn new(engine: Engine, slow: Duration, metrics: Metrics) -> Self {

@@ -8,7 +8,7 @@ mod session;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pando_resilience::Deadline;
 use pando_telemetry::Metrics;
@@ -60,12 +60,13 @@ impl Sqlite {
         cost: Cost,
         values: &[Value],
         deadline: Deadline,
+        now: Instant,
     ) -> Result<Vec<Row>, DatabaseError> {
         match cost {
             Cost::Point => {
                 // A point read never waits, so a task that only reads would never let another run.
                 tokio::task::coop::consume_budget().await;
-                self.readers.run(statement, values, deadline)
+                self.readers.run(statement, values, deadline, now)
             }
             Cost::Scan => self.scanners.run(statement, values, deadline).await,
         }

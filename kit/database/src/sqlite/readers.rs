@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pando_resilience::Deadline;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -38,10 +38,11 @@ impl Readers {
         statement: &Statement,
         values: &[Value],
         deadline: Deadline,
+        now: Instant,
     ) -> Result<Vec<Row>, DatabaseError> {
         let slot = self.free();
         let session = slot.as_ref().ok_or_else(DatabaseError::closed)?;
-        session.limit(deadline, self.busy)?;
+        session.limit(deadline, now, self.busy)?;
         session.run(statement, values, true).map(|outcome| outcome.rows)
     }
 
@@ -102,7 +103,7 @@ impl Scanners {
             let session = taken.ok_or_else(DatabaseError::closed)?;
             session.watch(Some(gone));
             let result = session
-                .limit(deadline, pool.busy)
+                .limit(deadline, Instant::now(), pool.busy)
                 .and_then(|()| session.run(&statement, &values, true))
                 .map(|Outcome { rows, .. }| rows);
             session.unlimited();

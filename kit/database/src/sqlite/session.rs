@@ -66,13 +66,19 @@ impl Session {
     }
 
     /// Statements stop from now on at `deadline`, and wait for other processes at most `busy`.
-    /// A spent deadline is an error.
-    pub(crate) fn limit(&self, deadline: Deadline, busy: Duration) -> Result<(), DatabaseError> {
-        let left = deadline.remaining();
+    /// A deadline that is past at `now` is an error.
+    pub(crate) fn limit(
+        &self,
+        deadline: Deadline,
+        now: Instant,
+        busy: Duration,
+    ) -> Result<(), DatabaseError> {
+        let stop_at = deadline.instant().into_std();
+        let left = stop_at.saturating_duration_since(now);
         if left.is_zero() {
             return Err(DatabaseError::DeadlineExceeded);
         }
-        let stop_at = (self.brake.base.elapsed() + left).as_nanos();
+        let stop_at = stop_at.saturating_duration_since(self.brake.base).as_nanos();
         self.brake.stop_at.store(u64::try_from(stop_at).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.connection.busy_timeout(busy.min(left)).map_err(|error| fault("busy timeout", &error))
     }

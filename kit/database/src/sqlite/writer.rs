@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pando_resilience::Deadline;
 use tokio::sync::oneshot;
@@ -217,7 +217,7 @@ fn serve(session: &Session, tickets: &Receiver<Ticket>, flusher: Flusher) {
 fn serve_one(session: &Session, ticket: Ticket, due: Option<&SyncSender<Commit>>) {
     let Ticket { deadline, busy, began, commands, gone, _load, .. } = ticket;
     session.watch(Some(gone));
-    let beginning = session.limit(deadline, busy).and_then(|()| {
+    let beginning = session.limit(deadline, Instant::now(), busy).and_then(|()| {
         session.connection.execute_batch("begin immediate").map_err(|error| fault("begin", &error))
     });
     let failed = beginning.is_err();
@@ -250,7 +250,7 @@ fn run(
     sets: &[Vec<Value>],
     want_rows: bool,
 ) -> Result<Outcome, DatabaseError> {
-    session.limit(deadline, busy)?;
+    session.limit(deadline, Instant::now(), busy)?;
     let mut all = Outcome::default();
     for values in sets {
         let mut outcome = session.run(statement, values, want_rows)?;
