@@ -39,6 +39,8 @@ pub(crate) struct Plan {
 struct Stage {
     plan: Plan,
     folder: tempfile::TempDir,
+    /// Ends with the run.
+    _postgres: TestPostgres,
     postgres_url: String,
     on_postgres: Server,
     on_sqlite: Server,
@@ -88,12 +90,25 @@ impl Stage {
     /// Starts the servers and fills both databases with the same profiles.
     async fn set(plan: Plan) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let postgres_url = TestPostgres::shared().await.fresh_database().await;
-        let on_postgres = Server::start(&plan.binary, &folder.path().join("postgres"), Some(&postgres_url)).await?;
+        // A server of its own, with its disk flushes on, as in production.
+        let postgres = TestPostgres::start(&[]);
+        let name = postgres.create_database().await;
+        let (server_url, _) = postgres.url().rsplit_once('/').context("an address with a database")?;
+        let postgres_url = format!("{server_url}/{name}");
+        let on_postgres =
+            Server::start(&plan.binary, &folder.path().join("postgres"), Some(&postgres_url)).await?;
         let on_sqlite = Server::start(&plan.binary, &folder.path().join("sqlite"), None).await?;
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let mut stage =
-            Self { plan, folder, postgres_url, on_postgres, on_sqlite, bare_url: String::new(), client };
+        let mut stage = Self {
+            plan,
+            folder,
+            _postgres: postgres,
+            postgres_url,
+            on_postgres,
+            on_sqlite,
+            bare_url: String::new(),
+            client,
+        };
         eprintln!("filling both databases with {} profiles", stage.plan.profiles);
         for url in [&stage.on_postgres.url, &stage.on_sqlite.url] {
             for first in (0..stage.plan.profiles).step_by(BATCH) {
@@ -153,7 +168,9 @@ impl Stage {
         rates.read_sqlite.push(load::wrk(&self.on_sqlite.url, Some(&read), pressure).await?);
         let file = self.folder.path().join("sqlite").join("pando.db");
         let (profiles, time) = (self.plan.profiles, Duration::from_secs(self.plan.seconds));
-        rates.rusqlite.push(tokio::task::spawn_blocking(move || limits::rusqlite_reads(&file, profiles, time)).await??);
+        rates
+            .rusqlite
+            .push(tokio::task::spawn_blocking(move || limits::rusqlite_reads(&file, profiles, time)).await??);
 
         rates.create_postgres.push(load::wrk(&self.on_postgres.url, Some(&create), pressure).await?);
         rates.pgbench_create.push(load::pgbench(&self.postgres_url, &pgbench_create, pressure).await?);
@@ -198,7 +215,10 @@ impl Stage {
         ensure!(status.is_success(), "a batch was refused ({status}): {}", String::from_utf8_lossy(&body));
         let answer: Value = serde_json::from_slice(&body).context("the answer to a batch")?;
         let results = answer["results"].as_array().context("no results")?;
-        ensure!(results.iter().all(|item| item["status"] == "created"), "some items were not created: {answer}");
+        ensure!(
+            results.iter().all(|item| item["status"] == "created"),
+            "some items were not created: {answer}"
+        );
         Ok(())
     }
 
@@ -217,12 +237,54 @@ fn rows_per_second(time: Duration) -> f64 {
 impl Rates {
     fn judge(&self, report: &mut Report) {
         let requests = "requests/s";
-        report.compare("GET profile on PostgreSQL / pgbench -S -M prepared", &self.read_postgres, &self.pgbench_read, requests, Some(0.6));
-        report.compare("GET profile on SQLite / bare rusqlite loop, two threads", &self.read_sqlite, &self.rusqlite, requests, Some(0.5));
-        report.compare("GET profile on PostgreSQL / bare hyper, same bytes", &self.read_postgres, &self.bare, requests, None);
-        report.compare("GET profile on SQLite / bare hyper, same bytes", &self.read_sqlite, &self.bare, requests, None);
-        report.compare("create on PostgreSQL / pgbench insert", &self.create_postgres, &self.pgbench_create, requests, None);
-        report.compare("create on SQLite / create on PostgreSQL", &self.create_sqlite, &self.create_postgres, requests, None);
-        report.compare("batch create of 10,000, four batches at once / psql \\copy", &self.batch_postgres, &self.copy, "rows/s", Some(0.7));
+        report.compare(
+            "GET profile on PostgreSQL / pgbench -S -M prepared",
+            &self.read_postgres,
+            &self.pgbench_read,
+            requests,
+            Some(0.6),
+        );
+        report.compare(
+            "GET profile on SQLite / bare rusqlite loop",
+            &self.read_sqlite,
+            &self.rusqlite,
+            requests,
+            Some(0.5),
+        );
+        report.compare(
+            "GET profile on PostgreSQL / bare hyper, same bytes",
+            &self.read_postgres,
+            &self.bare,
+            requests,
+            None,
+        );
+        report.compare(
+            "GET profile on SQLite / bare hyper, same bytes",
+            &self.read_sqlite,
+            &self.bare,
+            requests,
+            None,
+        );
+        report.compare(
+            "create on PostgreSQL / pgbench insert",
+            &self.create_postgres,
+            &self.pgbench_create,
+            requests,
+            None,
+        );
+        report.compare(
+            "create on SQLite / create on PostgreSQL",
+            &self.create_sqlite,
+            &self.create_postgres,
+            requests,
+            None,
+        );
+        report.compare(
+            "batch create of 10,000, four batches at once / psql \\copy",
+            &self.batch_postgres,
+            &self.copy,
+            "rows/s",
+            Some(0.7),
+        );
     }
 }

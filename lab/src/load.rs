@@ -29,7 +29,7 @@ pub(crate) async fn wrk(url: &str, script: Option<&Path>, pressure: Pressure) ->
 
 /// Transactions per second of a pgbench script, prepared, with as many clients.
 pub(crate) async fn pgbench(url: &str, script: &Path, pressure: Pressure) -> Result<f64> {
-    let mut command = Command::new(TestPostgres::program("pgbench")?);
+    let mut command = Command::new(TestPostgres::program("pgbench"));
     command.args(["-n", "-M", "prepared", "-j", "1", "-c", &pressure.clients.to_string()]);
     command.args(["-T", &pressure.seconds.to_string(), "-f"]).arg(script).arg(url);
     let output = output(&mut command).await?;
@@ -48,14 +48,15 @@ pub(crate) async fn psql_timed(url: &str, commands: &str) -> Result<Duration> {
 
 /// Runs some commands with psql.
 pub(crate) async fn psql(url: &str, commands: &str) -> Result<String> {
-    let mut command = Command::new(TestPostgres::program("psql")?);
+    let mut command = Command::new(TestPostgres::program("psql"));
     command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", commands, url]);
     output(&mut command).await
 }
 
 async fn output(command: &mut Command) -> Result<String> {
     let name = format!("{:?}", command.as_std().get_program());
-    let output = command.kill_on_drop(true).output().await.with_context(|| format!("{name} could not be run"))?;
+    let output =
+        command.kill_on_drop(true).output().await.with_context(|| format!("{name} could not be run"))?;
     if !output.status.success() {
         bail!("{name} failed: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -66,7 +66,8 @@ impl Report {
             "| compared | ratio (median) | lowest – highest | ours (median) | goal |\n|---|---|---|---|---|\n",
         );
         for row in &self.comparisons {
-            let (low, high) = (row.ratios.first().unwrap_or(&f64::NAN), row.ratios.last().unwrap_or(&f64::NAN));
+            let (low, high) =
+                (row.ratios.first().unwrap_or(&f64::NAN), row.ratios.last().unwrap_or(&f64::NAN));
             let goal = row.goal.map_or_else(String::new, |goal| {
                 format!("≥ {goal:.2} {}", if median(&row.ratios) >= goal { "✓" } else { "missed" })
             });
@@ -101,7 +102,8 @@ impl Report {
             report: &'a Report,
         }
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        let line = Line { at: clock.now().to_string(), version: env!("CARGO_PKG_VERSION"), cores, report: self };
+        let line =
+            Line { at: clock.now().to_string(), version: env!("CARGO_PKG_VERSION"), cores, report: self };
         let mut kept = OpenOptions::new()
             .create(true)
             .append(true)

@@ -10,6 +10,8 @@ use pando_http::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
 
 use super::{Id, expected, with_token, written};
 use crate::{
@@ -28,9 +30,17 @@ const SEARCH_CHARS_MAX: usize = 200;
 /// A profile and where it was read.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProfileAnswer<P> {
+    /// The profile; with `fields`, only those.
+    #[schema(schema_with = profile_or_part)]
     profile: P,
     /// `cache` or `database`.
     source: &'static str,
+}
+
+/// The whole profile, or the part of it that a sparse read asked for.
+fn profile_or_part() -> Schema {
+    let part = ObjectBuilder::new().description(Some("The fields that were asked for")).build();
+    AnyOfBuilder::new().item(Ref::from_schema_name("Profile")).item(part).build().into()
 }
 
 /// What a caller writes to make a profile. Unknown fields are ignored.

@@ -4,6 +4,7 @@
 mod change_and_fence;
 mod create_profile;
 mod delete_and_restore;
+mod description;
 mod history;
 mod import_and_export;
 mod list_profiles;
