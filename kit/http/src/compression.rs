@@ -5,7 +5,8 @@ use std::pin::Pin;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use http_body::Body as HttpBody;
 use tower::Service as _;
 use tower_http::CompressionLevel;
@@ -48,10 +49,10 @@ pub(crate) fn accepts_compression(accept_encoding: &HeaderValue) -> bool {
 }
 
 /// Whether another caller could get this answer in another encoding.
-pub(crate) fn varies(headers: &HeaderMap, body: &Body, bytes_min: u64) -> bool {
+pub(crate) fn varies(parts: &Parts, body: &Body, bytes_min: u64) -> bool {
     body.size_hint().exact().is_some_and(|bytes| bytes >= bytes_min)
-        && !headers.contains_key(header::VARY)
-        && is_text(headers)
+        && !parts.headers.contains_key(header::VARY)
+        && may_be_packed(parts.status, &parts.headers)
 }
 
 impl Predicate for WorthIt {
@@ -60,16 +61,19 @@ impl Predicate for WorthIt {
             Some(bytes) => bytes >= self.bytes_min,
             None => response.extensions().get::<CompressStream>().is_some(),
         };
-        large && is_text(response.headers())
+        large && may_be_packed(response.status(), response.headers())
     }
 }
 
-/// Media that is not packed already.
-fn is_text(headers: &HeaderMap) -> bool {
+/// Media that is not packed already. Not an error the edge explains: it writes that body anew, behind compression.
+fn may_be_packed(status: StatusCode, headers: &HeaderMap) -> bool {
     let Some(media) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
     let media = media.split(';').next().unwrap_or_default().trim();
+    if status.as_u16() >= 400 && matches!(media, "application/problem+json" | "text/plain") {
+        return false;
+    }
     media.starts_with("text/")
         || media.ends_with("+json")
         || media.ends_with("+xml")

@@ -365,7 +365,9 @@ async fn explain(
         );
     }
     let rendered = Body::from(problem.body(Some(&admitted.request_id), Some(path)));
+    // They told of the body that was.
     parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_ENCODING);
     parts.headers.insert(header::CONTENT_TYPE, crate::problem::PROBLEM_JSON);
     rendered
 }
@@ -390,6 +392,7 @@ async fn rejection_text(status: StatusCode, body: Body) -> String {
 /// The headers every answer has.
 fn finish_headers(edge: &Edge, parts: &mut Parts, body: &Body, admitted: &mut Admitted, version: Version) {
     // No reserve: six headers fit where the first one was put, and growing costs more than all of them.
+    let varies = edge.compressed.is_some() && varies(parts, body, edge.compress_bytes_min);
     let headers = &mut parts.headers;
     let request_id = std::mem::replace(&mut admitted.request_id_header, HeaderValue::from_static(""));
     headers.insert(REQUEST_ID, request_id);
@@ -403,7 +406,7 @@ fn finish_headers(edge: &Edge, parts: &mut Parts, body: &Body, admitted: &mut Ad
     if let Some(pod) = &edge.pod_name {
         headers.insert(POD_NAME, pod.clone());
     }
-    if edge.compressed.is_some() && varies(headers, body, edge.compress_bytes_min) {
+    if varies {
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
     // HTTP/2 says it with GOAWAY.

@@ -152,6 +152,14 @@ async fn large_texts_are_compressed_for_those_who_ask() {
         assert_eq!(server.ask(&request("/hello")).await.header("content-encoding"), "");
         assert_eq!(server.ask(&request("/stream")).await.body.len(), 1_100);
         server.ask(&request("/behave/internal")).await.is_problem(Code::Internal);
+        for path in ["/behave/many_errors", "/behave/long_text"] {
+            let problem = server.ask(&request(path)).await;
+            problem.is_problem(Code::Invalid);
+            assert!(problem.body.len() > 2_000, "large enough to be worth it");
+            assert_eq!((problem.header("content-encoding"), problem.header("vary")), ("", ""), "{path}");
+        }
+        let own = server.ask(&request("/behave/large_own")).await;
+        assert_eq!((own.status, own.header("content-encoding")), (409, encoding));
     }
     server.stop().await;
 }

@@ -307,6 +307,18 @@ async fn behave(Path(how): Path<String>) -> Response {
         "unavailable" => Problem::unavailable("database away").into_response(),
         "teapot" => (StatusCode::IM_A_TEAPOT, "short and stout").into_response(),
         "bare" => StatusCode::BAD_GATEWAY.into_response(),
+        "many_errors" => {
+            let rule = "must be something else than what was sent";
+            (0..50)
+                .fold(Problem::invalid(vec![]), |problem, _| problem.with_field("name", "value", rule))
+                .into_response()
+        }
+        "long_text" => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "not what is wanted ".repeat(150)).into_response()
+        }
+        "large_own" => {
+            (StatusCode::CONFLICT, JsonAnswer(json!({"own": "pando ".repeat(1_000)}))).into_response()
+        }
         "own" => (StatusCode::CONFLICT, JsonAnswer(json!({"own": true}))).into_response(),
         "slow" => {
             tokio::time::sleep(Duration::from_millis(300)).await;
