@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use crate::connection::Connection;
 use crate::{Code, Problem};
@@ -98,7 +98,7 @@ struct BodyStalled;
 /// A request body that ends with an error when it is too large or pauses too long.
 pub(crate) struct BoundedBody {
     inner: Limited<Incoming>,
-    idle: Option<(Duration, Pin<Box<Sleep>>)>,
+    patience: Option<Patience>,
     /// Set while the reader waits for the client: a deadline that passes then is the client's fault.
     waiting: Arc<AtomicBool>,
     connection: Arc<Connection>,
@@ -112,9 +112,36 @@ impl BoundedBody {
         waiting: Arc<AtomicBool>,
         connection: Arc<Connection>,
     ) -> Self {
-        let idle = idle.map(|pause| (pause, Box::pin(tokio::time::sleep(pause))));
         let inner = Limited::new(inner, usize::try_from(bytes_max).unwrap_or(usize::MAX));
-        Self { inner, idle, waiting, connection }
+        Self { inner, patience: idle.map(Patience::new), waiting, connection }
+    }
+}
+
+/// How long the client may keep us waiting for a piece. It counts from the first look that found nothing: while the
+/// handler is busy elsewhere, it is the client who waits for us.
+struct Patience {
+    pause: Duration,
+    sleep: Pin<Box<Sleep>>,
+    waiting: bool,
+}
+
+impl Patience {
+    fn new(pause: Duration) -> Self {
+        Self { pause, sleep: Box::pin(tokio::time::sleep(pause)), waiting: false }
+    }
+
+    /// There is nothing to read: ready when that has been so for too long.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.waiting {
+            self.waiting = true;
+            self.sleep.as_mut().reset(Instant::now() + self.pause);
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+
+    /// A piece came.
+    fn renew(&mut self) {
+        self.waiting = false;
     }
 }
 
@@ -129,15 +156,15 @@ impl HttpBody for BoundedBody {
         let this = &mut *self;
         let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) else {
             this.waiting.store(true, Ordering::Relaxed);
-            if let Some((_, sleep)) = &mut this.idle {
-                ready!(sleep.as_mut().poll(cx));
+            if let Some(patience) = &mut this.patience {
+                ready!(patience.poll_end(cx));
                 return Poll::Ready(Some(Err(BodyStalled.into())));
             }
             return Poll::Pending;
         };
         this.waiting.store(false, Ordering::Relaxed);
-        if let Some((pause, sleep)) = &mut this.idle {
-            sleep.as_mut().reset(tokio::time::Instant::now() + *pause);
+        if let Some(patience) = &mut this.patience {
+            patience.renew();
         }
         Poll::Ready(frame)
     }
@@ -157,5 +184,27 @@ impl Drop for BoundedBody {
         if !self.inner.is_end_stream() {
             self.connection.linger_at_close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_waiting_for_the_client_is_timed() {
+        let pause = Duration::from_millis(100);
+        let mut patience = Patience::new(pause);
+        for _ in 0..3 {
+            // The handler is busy for much longer than the client may be, and finds nothing when it is back.
+            tokio::time::advance(pause * 10).await;
+            assert!(futures_util::poll!(std::future::poll_fn(|cx| patience.poll_end(cx))).is_pending());
+            tokio::time::advance(pause / 2).await;
+            assert!(futures_util::poll!(std::future::poll_fn(|cx| patience.poll_end(cx))).is_pending());
+            patience.renew();
+        }
+        let began = Instant::now();
+        std::future::poll_fn(|cx| patience.poll_end(cx)).await;
+        assert_eq!(began.elapsed(), pause, "a client that sends nothing has one pause, from here on");
     }
 }
