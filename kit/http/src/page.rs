@@ -14,8 +14,9 @@ use crate::{Problem, QueryString};
 pub const PAGE_LIMIT_DEFAULT: usize = 100;
 /// The most a caller may ask for.
 pub const PAGE_LIMIT_MAX: usize = 1000;
-/// A cursor longer than this was not made by us.
-const CURSOR_BYTES_MAX: usize = 1024;
+/// A cursor longer than this was not made by us. The longest that is: a sort key of 255 characters, each 4 bytes or
+/// an escape of 6 in JSON, with an id beside it, all a third longer in base64. It fills half of `uri_bytes_max`.
+const CURSOR_BYTES_MAX: usize = 4 * 1024;
 
 /// Which page is asked for, from `limit` and `cursor`; also an extractor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,9 +106,22 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_sort_key_fits_and_leaves_room_for_a_search() {
+        for character in ["\u{1d11e}", "\u{1}"] {
+            let position = ("-created_at", character.repeat(255), "0193ab5e-7c3d-7a4b-9f00-0123456789ab");
+            let cursor = encode_cursor(&position).unwrap();
+            let read: (String, String, String) = decode_cursor(&cursor).unwrap();
+            assert_eq!(read.1, position.1);
+        }
+        // 200 characters of 4 bytes, each byte escaped.
+        let search = 200 * 4 * "%F0".len();
+        assert!(CURSOR_BYTES_MAX + search < crate::HttpOptions::default().uri_bytes_max);
+    }
+
+    #[test]
     fn garbage_is_not_a_cursor() {
         let other_type = encode_cursor(&"text").unwrap();
-        for cursor in ["x", "!!!!", "bm90IGpzb24", other_type.as_str(), &"A".repeat(2_000)] {
+        for cursor in ["x", "!!!!", "bm90IGpzb24", other_type.as_str(), &"A".repeat(5_000)] {
             assert_eq!(
                 decode_cursor::<(i64, String)>(cursor).unwrap_err().code(),
                 Code::Malformed,

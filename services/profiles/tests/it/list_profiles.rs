@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pando_http::{decode_cursor, encode_cursor};
 use pando_profiles::{Email, Order, ProfileFilter};
 
 use crate::{House, call, each_house};
@@ -13,7 +14,8 @@ async fn all_pages(house: &House, mut filter: ProfileFilter) -> Vec<String> {
         assert!(page.profiles.len() <= filter.limit);
         names.extend(page.profiles.iter().map(|profile| profile.name.as_str().to_owned()));
         match page.next {
-            Some(end) => filter.after = Some(end),
+            // As the text that travels: it must be able to hold any name.
+            Some(end) => filter.after = Some(decode_cursor(&encode_cursor(&end).unwrap()).unwrap()),
             None => return names,
         }
     }
@@ -43,6 +45,21 @@ async fn pages_of_every_order_hold_everyone_once() {
                 assert_eq!(all_pages(&house, filter).await, expected, "{order:?} by {limit}");
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_longest_names_can_be_paged_through() {
+    each_house(async |house| {
+        let mut names: Vec<String> = ["\u{1d11e}", "\u{1d122}", "李"].map(|text| text.repeat(255)).into();
+        for (index, name) in names.iter().enumerate() {
+            let given = serde_json::json!({"name": name, "email": format!("{index}@example.org")});
+            house.profiles.create_profile(&call(), &crate::fields(given)).await.unwrap();
+        }
+        names.sort();
+        let filter = ProfileFilter { order: Order::Name, limit: 1, ..ProfileFilter::default() };
+        assert_eq!(all_pages(&house, filter).await, names);
     })
     .await;
 }
