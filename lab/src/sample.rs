@@ -16,6 +16,11 @@ pub(crate) fn id(number: usize) -> String {
     format!("{ID_HEAD}{}", FIRST + u64::try_from(number).unwrap_or(0))
 }
 
+/// Ids of some sample profiles, spread over all of them, separated by commas.
+pub(crate) fn ids(count: usize, profiles: usize) -> String {
+    (0..count).map(|number| id(number * 7919 % profiles)).collect::<Vec<_>>().join(",")
+}
+
 /// A sample profile as the API takes it. `generation` keeps the e-mails of several tables of samples apart.
 pub(crate) fn profile(generation: &str, number: usize) -> Value {
     json!({

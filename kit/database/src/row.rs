@@ -1,9 +1,11 @@
 //! Rows, and reading their columns.
 
+use std::ops::Range;
+use std::str::Utf8Error;
 use std::sync::Arc;
 
 use pando_clock::Timestamp;
-use rusqlite::types::Value as SqliteValue;
+use rusqlite::types::ValueRef;
 use uuid::Uuid;
 
 use crate::DatabaseError;
@@ -14,13 +16,68 @@ pub struct Row(Arc<Source>);
 
 #[derive(Debug)]
 enum Source {
-    Sqlite(Box<[SqliteValue]>),
+    Sqlite(SqliteRow),
     Postgres(tokio_postgres::Row),
 }
 
+/// A row of SQLite, copied out of the engine: three allocations, however many columns it has.
+#[derive(Debug)]
+pub(crate) struct SqliteRow {
+    cells: Vec<Cell>,
+    texts: String,
+    bytes: Vec<u8>,
+}
+
+/// A column; texts and bytes by where they stand.
+#[derive(Clone, Debug)]
+enum Cell {
+    Null,
+    Int(i64),
+    Real(f64),
+    Text(Range<usize>),
+    Bytes(Range<usize>),
+}
+
+impl SqliteRow {
+    pub(crate) fn with_columns(columns: usize) -> Self {
+        // Most rows fit: a growing string would be copied again and again.
+        Self { cells: Vec::with_capacity(columns), texts: String::with_capacity(256), bytes: Vec::new() }
+    }
+
+    /// Adds the next column.
+    pub(crate) fn push(&mut self, value: ValueRef<'_>) -> Result<(), Utf8Error> {
+        self.cells.push(match value {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Integer(number) => Cell::Int(number),
+            ValueRef::Real(number) => Cell::Real(number),
+            ValueRef::Text(text) => {
+                let start = self.texts.len();
+                self.texts.push_str(std::str::from_utf8(text)?);
+                Cell::Text(start..self.texts.len())
+            }
+            ValueRef::Blob(bytes) => {
+                let start = self.bytes.len();
+                self.bytes.extend_from_slice(bytes);
+                Cell::Bytes(start..self.bytes.len())
+            }
+        });
+        Ok(())
+    }
+
+    fn column(&self, index: usize) -> Column<'_> {
+        match &self.cells[index] {
+            Cell::Null => Column::Null,
+            Cell::Int(number) => Column::Int(*number),
+            Cell::Real(number) => Column::Real(*number),
+            Cell::Text(place) => Column::Text(&self.texts[place.clone()]),
+            Cell::Bytes(place) => Column::Bytes(&self.bytes[place.clone()]),
+        }
+    }
+}
+
 impl Row {
-    pub(crate) fn from_sqlite(values: Box<[SqliteValue]>) -> Self {
-        Self(Arc::new(Source::Sqlite(values)))
+    pub(crate) fn from_sqlite(row: SqliteRow) -> Self {
+        Self(Arc::new(Source::Sqlite(row)))
     }
 
     pub(crate) fn from_postgres(row: tokio_postgres::Row) -> Self {
@@ -36,7 +93,7 @@ impl Row {
     /// How many columns there are.
     pub fn len(&self) -> usize {
         match &*self.0 {
-            Source::Sqlite(values) => values.len(),
+            Source::Sqlite(row) => row.cells.len(),
             Source::Postgres(row) => row.len(),
         }
     }
@@ -51,13 +108,7 @@ impl Row {
             return Err(format!("nothing: the row has {} columns", self.len()));
         }
         match &*self.0 {
-            Source::Sqlite(values) => Ok(match &values[index] {
-                SqliteValue::Null => Column::Null,
-                SqliteValue::Integer(number) => Column::Int(*number),
-                SqliteValue::Real(number) => Column::Real(*number),
-                SqliteValue::Text(text) => Column::Text(text),
-                SqliteValue::Blob(bytes) => Column::Bytes(bytes),
-            }),
+            Source::Sqlite(row) => Ok(row.column(index)),
             Source::Postgres(row) => row
                 .try_get::<_, Option<Column<'_>>>(index)
                 .map(|column| column.unwrap_or(Column::Null))
@@ -188,12 +239,12 @@ mod tests {
 
     #[test]
     fn a_column_is_never_bent_into_another_type() {
-        let row = Row::from_sqlite(Box::new([
-            SqliteValue::Integer(1),
-            SqliteValue::Text("1".into()),
-            SqliteValue::Null,
-            SqliteValue::Blob(vec![1; 15]),
-        ]));
+        let mut copied = SqliteRow::with_columns(4);
+        for value in [ValueRef::Integer(1), ValueRef::Text(b"1"), ValueRef::Null, ValueRef::Blob(&[1; 15])] {
+            copied.push(value).unwrap();
+        }
+        assert!(copied.push(ValueRef::Text(b"\xff")).is_err());
+        let row = Row::from_sqlite(copied);
         assert_eq!(row.get::<i64>(0).unwrap(), 1);
         assert!(row.get::<f64>(0).is_err());
         assert!(row.get::<i64>(1).is_err());

@@ -10,6 +10,7 @@ use rusqlite::types::Value as SqliteValue;
 use rusqlite::{Connection, Statement as Prepared};
 
 use super::fault::fault;
+use crate::row::SqliteRow;
 use crate::statement::Statement;
 use crate::{DatabaseError, Row, Value};
 
@@ -120,9 +121,12 @@ impl Session {
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(failed)? {
             if want_rows {
-                let values: Result<Box<[SqliteValue]>, _> =
-                    (0..columns).map(|index| row.get(index)).collect();
-                outcome.rows.push(Row::from_sqlite(values.map_err(failed)?));
+                let mut copied = SqliteRow::with_columns(columns);
+                for index in 0..columns {
+                    let not_utf8 = |error| failed(rusqlite::Error::Utf8Error(index, error));
+                    copied.push(row.get_ref(index).map_err(failed)?).map_err(not_utf8)?;
+                }
+                outcome.rows.push(Row::from_sqlite(copied));
             }
         }
         drop(rows);
