@@ -17,7 +17,8 @@ run: ## Build, make sample data when there is none, and serve on LISTEN
 	@scripts/setup run
 	cargo build --release --locked
 	@test -e $(DATA)/pando.db || target/release/pando seed --data $(DATA) --profiles $(PROFILES)
-	target/release/pando serve --data $(DATA) --listen $(LISTEN)
+	@# No load balancer waits here, so Ctrl-C need not either.
+	PANDO_HTTP__DRAIN_DELAY_MS=0 target/release/pando serve --data $(DATA) --listen $(LISTEN)
 
 test: ## Set up what tests need, then run every test on every engine
 	@scripts/setup test
