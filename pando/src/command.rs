@@ -103,7 +103,7 @@ impl CommandLine {
             Command::Config(ConfigCommand::Print) => print(&sources.read()?, out)?,
             Command::Config(ConfigCommand::Check) => check(&sources.load()?, out)?,
             Command::Doctor { replicas } => return block_on(doctor::run(&sources, replicas, &clock, out)),
-            Command::Openapi => block_on(openapi::print(&clock, out))?,
+            Command::Openapi => openapi::print(out)?,
             Command::Serve { port_file, .. } => {
                 let loaded = sources.load()?;
                 let _log = pando_telemetry::start_logging(&loaded.config.log)?;

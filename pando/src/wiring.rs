@@ -8,6 +8,7 @@ use pando_database::{Database, MigrationSet};
 use pando_http::{App, Dependency};
 use pando_profiles::{Profiles, ProfilesParts};
 use pando_resilience::Call;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::{Config, Role};
 use crate::{VERSION, front_door};
@@ -20,15 +21,21 @@ pub(crate) const MIGRATIONS: &[MigrationSet] = &[pando_profiles::MIGRATIONS];
 
 /// Everything the roles of this process answer to.
 pub(crate) fn app(config: &Config, database: &Database, clock: &Clock) -> Result<App> {
-    let mut app = App::new("Pando", VERSION).dependency(database_dependency(database)).service(
-        "pando",
-        front_door::routes(),
-        Vec::new(),
-    );
+    let mut app = empty_house().dependency(database_dependency(database));
     if config.plays(Role::Profiles) {
-        app = with_profiles(app, profiles(config, database, clock)?);
+        app = with_profiles(app, pando_profiles::routes(profiles(config, database, clock)?));
     }
     Ok(app)
+}
+
+/// Every role as it describes itself, with nothing behind it: to be read, not served.
+pub(crate) fn described() -> App {
+    with_profiles(empty_house(), OpenApiRouter::with_openapi(pando_profiles::description()))
+}
+
+/// What every process answers to, whatever its roles.
+fn empty_house() -> App {
+    App::new("Pando", VERSION).service("pando", front_door::routes(), Vec::new())
 }
 
 /// The names of the roles this process plays.
@@ -46,8 +53,8 @@ pub(crate) fn profiles(config: &Config, database: &Database, clock: &Clock) -> R
     Ok(Profiles::new(parts, config.profiles.clone())?)
 }
 
-fn with_profiles(app: App, profiles: Profiles) -> App {
-    app.service("profiles", pando_profiles::routes(profiles), pando_profiles::limits())
+fn with_profiles(app: App, routes: OpenApiRouter) -> App {
+    app.service("profiles", routes, pando_profiles::limits())
 }
 
 fn database_dependency(database: &Database) -> Dependency {

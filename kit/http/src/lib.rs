@@ -29,6 +29,7 @@ pub use caller::{CONSISTENCY_TOKEN, Caller, ClientAddress, REQUEST_ID};
 pub use compression::CompressStream;
 pub use conditional::{IfMatch, IfNoneMatch, Precondition, Tag, etag};
 pub use json::{JSON_DEPTH_MAX, JsonAnswer, JsonBody, expect_json, parse_json};
+pub use openapi::document;
 pub use options::{AccessLogOptions, HttpOptions};
 pub use page::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PageRequest, decode_cursor, encode_cursor, next_link};
 pub use patch::{PATCH_OPERATIONS_MAX, apply_patch};

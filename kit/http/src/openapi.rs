@@ -20,7 +20,7 @@ use crate::static_files::{StaticFile, StaticFiles, answer_bytes, content_etag};
 use crate::{App, Code, HttpError, HttpOptions, RouteLimits, health};
 
 /// The page at `/docs`.
-const PAGE: [StaticFile; 3] = [
+const PAGE: [StaticFile; 4] = [
     StaticFile {
         path: "index.html",
         media_type: "text/html; charset=utf-8",
@@ -36,6 +36,7 @@ const PAGE: [StaticFile; 3] = [
         media_type: "text/javascript; charset=utf-8",
         bytes: include_bytes!("../docs/docs.js"),
     },
+    StaticFile { path: "icon.svg", media_type: "image/svg+xml", bytes: include_bytes!("../docs/icon.svg") },
 ];
 
 const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
@@ -49,13 +50,27 @@ struct Documents {
     page: StaticFiles,
 }
 
+/// What a server is made of, out of the routes of its services and its own.
+pub(crate) struct Assembled {
+    pub(crate) router: axum::Router,
+    pub(crate) table: RouteTable,
+    json: String,
+}
+
+/// The OpenAPI document of an app as `/openapi.json` has it, in JSON, without a server.
+///
+/// Nothing is called: routes made of a description alone ([`OpenApiRouter::with_openapi`]) do as well.
+pub fn document(app: App) -> Result<String, HttpError> {
+    Ok(assemble(app, &HttpOptions::default(), &Metrics::new(), &Arc::default())?.json)
+}
+
 /// Joins the services and the server's own routes.
 pub(crate) fn assemble(
     app: App,
     options: &HttpOptions,
     metrics: &Metrics,
     draining: &Arc<AtomicBool>,
-) -> Result<(axum::Router, RouteTable), HttpError> {
+) -> Result<Assembled, HttpError> {
     let documents = Documents { json: Arc::new(OnceLock::new()), page: StaticFiles::new(&PAGE) };
     let pages = OpenApiRouter::new()
         .routes(routes!(openapi_json))
@@ -80,9 +95,8 @@ pub(crate) fn assemble(
     let json = document
         .to_json()
         .map_err(|error| HttpError::Route { path: "/openapi.json".to_owned(), reason: error.to_string() })?;
-    let etag = content_etag(json.as_bytes());
-    documents.json.get_or_init(|| (Bytes::from(json), etag));
-    Ok((router, table))
+    documents.json.get_or_init(|| (Bytes::from(json.clone()), content_etag(json.as_bytes())));
+    Ok(Assembled { router, table, json })
 }
 
 /// Documents on every operation the problem answers it can give without its own doing.
@@ -96,8 +110,9 @@ fn document_problems(document: &mut OpenApi) {
         for operation in operations(&mut item) {
             for code in common_codes(operation, in_path) {
                 let status = code.status().as_str().to_owned();
-                operation.responses.responses.entry(status).or_insert_with(|| problem_response(code));
+                operation.responses.responses.entry(status).or_insert_with(|| problem_response(code.title()));
             }
+            describe_bodies(operation);
         }
         // The document knows no catch-all parameters; the router's `{*path}` is a plain one there.
         document.paths.paths.insert(path.replace("{*", "{"), item);
@@ -141,11 +156,24 @@ fn common_codes(operation: &Operation, in_path: bool) -> Vec<Code> {
     codes
 }
 
-fn problem_response(code: Code) -> RefOr<utoipa::openapi::Response> {
+/// An error that is documented without a body has the one all errors have.
+fn describe_bodies(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(bare) = response
+            && status.starts_with(['4', '5'])
+            && bare.content.is_empty()
+        {
+            let RefOr::T(problem) = problem_response(&bare.description) else { continue };
+            bare.content = problem.content;
+        }
+    }
+}
+
+fn problem_response(description: &str) -> RefOr<utoipa::openapi::Response> {
     let schema = Some(Ref::from_schema_name("Problem"));
     let content = ContentBuilder::new().schema(schema).build();
     let response =
-        ResponseBuilder::new().description(code.title()).content("application/problem+json", content);
+        ResponseBuilder::new().description(description).content("application/problem+json", content);
     RefOr::T(response.build())
 }
 

@@ -20,7 +20,7 @@ use crate::access_log::AccessLog;
 use crate::compression::compress;
 use crate::connection::{Connection, Order, until_ordered};
 use crate::edge::{Edge, handle};
-use crate::openapi::assemble;
+use crate::openapi::{Assembled, assemble};
 use crate::proxies::TrustedProxies;
 use crate::socket::Socket;
 use crate::sweeper::{Mood, Sweeper};
@@ -97,7 +97,7 @@ impl Server {
             return Err(HttpError::Option("connections_max must be at least 1"));
         }
         let draining = Arc::new(AtomicBool::new(false));
-        let (router, routes) = assemble(app, options, metrics, &draining)?;
+        let Assembled { router, table: routes, .. } = assemble(app, options, metrics, &draining)?;
         let edge = Edge {
             routes,
             compressed: options.compress.then(|| compress(router.clone(), options.compress_bytes_min)),

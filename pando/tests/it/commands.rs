@@ -3,7 +3,7 @@
 use pando_database::testing::TestPostgres;
 use serde_json::Value;
 
-use crate::harness::{complaint, pando, printed, run, to_its_end};
+use crate::harness::{Running, complaint, pando, printed, run, to_its_end};
 
 #[test]
 fn settings_are_printed_with_their_origin_and_without_their_secrets() {
@@ -132,12 +132,15 @@ fn the_doctor_says_what_to_change() {
 #[test]
 fn the_document_is_printed_and_nothing_is_left_behind() {
     let data = tempfile::tempdir().unwrap();
-    let document: Value = serde_json::from_str(&printed(data.path(), &["openapi"])).unwrap();
+    let text = printed(data.path(), &["openapi"]);
+    let document: Value = serde_json::from_str(&text).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{document}");
     for path in ["/", "/health", "/api/v1/profiles", "/api/v1/profiles/{id}"] {
         assert!(document["paths"][path].is_object(), "{path}");
     }
     assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "the data directory was not needed");
+    let running = Running::start(data.path(), &[], &[]);
+    assert_eq!(text.trim_end(), running.ask("GET", "/openapi.json", "").body, "what is served, byte for byte");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pando_database::{DatabaseError, Token};
 use pando_http::{CONSISTENCY_TOKEN, Code, JsonAnswer, Precondition, Problem, RouteLimits, etag};
 use serde::Serialize;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,6 +28,15 @@ const IMPORT_IDLE_MS_MAX: u64 = 30_000;
 
 /// Every route of the service, with its description.
 pub fn routes(profiles: Profiles) -> OpenApiRouter {
+    described_routes().with_state(profiles)
+}
+
+/// The description alone, for those who only want to read it: no service and no database is behind it.
+pub fn description() -> OpenApi {
+    described_routes().into_openapi()
+}
+
+fn described_routes() -> OpenApiRouter<Profiles> {
     OpenApiRouter::new()
         .routes(routes!(profiles::list, profiles::create))
         .routes(routes!(profiles::create_random))
@@ -40,7 +50,6 @@ pub fn routes(profiles: Profiles) -> OpenApiRouter {
         .routes(routes!(bulk::batch))
         .routes(routes!(bulk::import, bulk::import_progress))
         .routes(routes!(bulk::export))
-        .with_state(profiles)
 }
 
 /// The routes whose bodies may be larger, or take longer, than others.

@@ -32,7 +32,7 @@ use pando_database::{Database, Migration, MigrationSet, Token};
 pub use error::ProfileError;
 pub use get_full_profile::FetchMode;
 pub use history::{Change, Operation};
-pub use http::{limits, routes};
+pub use http::{description, limits, routes};
 pub use import_profiles::{Import, ImportRequest, ImportState};
 pub use list_profiles::{ProfileFilter, ProfilePage};
 pub use options::ProfilesOptions;

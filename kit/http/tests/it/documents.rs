@@ -55,6 +55,7 @@ async fn the_page_loads_nothing_from_elsewhere() {
         ("/docs", "text/html; charset=utf-8"),
         ("/docs/docs.css", "text/css; charset=utf-8"),
         ("/docs/docs.js", "text/javascript; charset=utf-8"),
+        ("/docs/icon.svg", "image/svg+xml"),
     ] {
         let answer = server.get(path).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, media));

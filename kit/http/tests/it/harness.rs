@@ -313,9 +313,7 @@ async fn behave(Path(how): Path<String>) -> Response {
                 .fold(Problem::invalid(vec![]), |problem, _| problem.with_field("name", "value", rule))
                 .into_response()
         }
-        "long_text" => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "not what is wanted ".repeat(150)).into_response()
-        }
+        "long_text" => (StatusCode::UNPROCESSABLE_ENTITY, "not what is wanted ".repeat(150)).into_response(),
         "large_own" => {
             (StatusCode::CONFLICT, JsonAnswer(json!({"own": "pando ".repeat(1_000)}))).into_response()
         }
