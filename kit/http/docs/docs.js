@@ -2,6 +2,7 @@
 "use strict";
 
 const METHODS = ["get", "post", "put", "patch", "delete", "head", "options"];
+const SAMPLES = { uuid: "00000000-0000-0000-0000-000000000000", email: "name@example.org", "date-time": "2026-01-31T12:00:00Z" };
 const byId = (id) => document.getElementById(id);
 
 // Everything from the document goes in as text, so that no description can become markup.
@@ -21,14 +22,30 @@ function resolve(api, value) {
   return value.$ref.slice(2).split("/").reduce((at, key) => at?.[key.replace(/~1/g, "/").replace(/~0/g, "~")], api);
 }
 
+// `words` in backticks are code; nothing else of Markdown is needed.
+function prose(text) {
+  return (text || "").split("`").map((part, index) => index % 2 ? make("code", {}, part) : part);
+}
+
+function joined(parts, mark) {
+  return parts.flatMap((part, index) => index ? [mark, ...part] : part);
+}
+
+// The name of a type as nodes: what the document names is a link to it.
 function typeName(schema) {
-  if (!schema) return "";
-  if (schema.$ref) return schema.$ref.split("/").pop();
-  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
+  if (!schema) return [];
+  if (schema.$ref) {
+    const name = schema.$ref.split("/").pop();
+    return [make("a", { href: `#schema-${name}` }, name)];
+  }
+  if (schema.enum) return [schema.enum.map((value) => value ?? "null").join(" | ")];
   const either = schema.oneOf || schema.anyOf || schema.allOf;
-  if (either) return either.map(typeName).join(schema.allOf ? " & " : " | ");
-  const type = [].concat(schema.type || "any").join(" | ");
-  return schema.items ? `array of ${typeName(schema.items)}` : schema.format ? `${type} (${schema.format})` : type;
+  if (either) return joined(either.map(typeName), schema.allOf ? " & " : " | ");
+  const types = [].concat(schema.type || "anything").map((type) => {
+    if (type === "array") return ["array of ", ...(schema.items ? typeName(schema.items) : ["anything"])];
+    return [type !== "null" && schema.format ? `${type} (${schema.format})` : type];
+  });
+  return joined(types, " | ");
 }
 
 function example(api, schema, depth = 0) {
@@ -46,34 +63,55 @@ function example(api, schema, depth = 0) {
     return Object.fromEntries(Object.entries(plain.properties || {}).map(([key, one]) => [key, example(api, one, depth + 1)]));
   }
   if (type === "array") return [example(api, plain.items, depth + 1)];
-  if (type === "string") return plain.format === "uuid" ? "00000000-0000-0000-0000-000000000000" : "";
+  if (type === "string") return SAMPLES[plain.format] ?? "text";
   if (type === "integer" || type === "number") return plain.minimum ?? 0;
   return type === "boolean" ? false : {};
 }
 
 function table(heads, rows) {
-  const row = (cell, cells) => make("tr", {}, ...cells.map((text) => make(cell, {}, text ?? "")));
   return make("div", { className: "scroll" }, make("table", {},
-    make("thead", {}, row("th", heads)), make("tbody", {}, ...rows.map((cells) => row("td", cells)))));
+    make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
+    make("tbody", {}, ...rows.map((cells) => make("tr", {}, ...cells.map((nodes) => make("td", {}, ...nodes)))))));
 }
 
+// A line for people, and below it what a program would read.
 function rules(schema) {
   const names = ["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern", "default"];
-  return names.filter((name) => schema?.[name] !== undefined).map((name) => `${name} ${schema[name]}`).join(", ");
+  const stated = names.filter((name) => schema?.[name] !== undefined).map((name) => `${name} ${schema[name]}`).join(", ");
+  return stated ? make("span", { className: "below" }, stated) : null;
+}
+
+function named(name, ...marks) {
+  return [make("code", {}, name), make("span", { className: "below" }, marks.filter(Boolean).join(", "))];
 }
 
 function schemaView(schema) {
-  if (!schema?.properties) return make("p", {}, typeName(schema));
+  if (!schema?.properties) return make("p", {}, ...typeName(schema));
   const required = schema.required || [];
-  return table(["field", "type", "", ""], Object.entries(schema.properties).map(([name, field]) =>
-    [name, typeName(field), required.includes(name) ? "required" : "", [field.description, rules(field)].filter(Boolean).join("; ")]));
+  return table(["Field", "Type", "About"], Object.entries(schema.properties).map(([name, field]) =>
+    [named(name, required.includes(name) && "required"), typeName(field), [...prose(field.description), rules(field)]]));
+}
+
+function parametersView(parameters) {
+  return table(["Name", "Type", "About"], parameters.map((one) =>
+    [named(one.name, one.in, one.required && "required"), typeName(one.schema), [...prose(one.description), rules(one.schema)]]));
 }
 
 function responsesView(operation) {
-  return table(["status", "", "body"], Object.entries(operation.responses || {}).map(([status, response]) => [
-    status, response.description,
-    Object.entries(response.content || {}).map(([media, content]) => `${media}: ${typeName(content.schema)}`).join("\n"),
+  return table(["Status", "Answer"], Object.entries(operation.responses || {}).map(([status, response]) => [
+    [make("span", { className: `status s${status[0]}` }, status)],
+    [...prose(response.description), ...Object.entries(response.content || {}).map(([media, content]) =>
+      make("span", { className: "below" }, `${media}: `, ...typeName(content.schema)))],
   ]));
+}
+
+// A list where the document names every value, else a line of text.
+function control(api, { schema, required }) {
+  const plain = resolve(api, schema) || {};
+  const known = plain.type === "boolean" ? [true, false] : plain.enum || plain.oneOf?.flatMap((one) => resolve(api, one)?.enum || []);
+  if (!known?.length) return make("input", { autocomplete: "off", required });
+  const options = known.filter((value) => value !== null).map((value) => make("option", {}, String(value)));
+  return make("select", { required }, make("option", { value: "" }, "(not sent)"), ...options);
 }
 
 function sendForm(api, method, path, operation, parameters) {
@@ -86,7 +124,7 @@ function sendForm(api, method, path, operation, parameters) {
   };
   for (const parameter of parameters.filter((one) => one.in !== "cookie")) {
     const label = `${parameter.name} (${parameter.in}${parameter.required ? ", required" : ""})`;
-    inputs.push([parameter, field(label, make("input", { autocomplete: "off", required: parameter.required }))]);
+    inputs.push([parameter, field(label, control(api, parameter))]);
   }
   const content = Object.entries(resolve(api, operation.requestBody)?.content || {});
   let media = null;
@@ -95,75 +133,85 @@ function sendForm(api, method, path, operation, parameters) {
     media = field("Content-Type", make("select", {}, ...content.map(([name]) => make("option", {}, name))));
     body = field("Body", make("textarea", { spellcheck: "false" }));
     const fill = () => {
-      const sample = example(api, Object.fromEntries(content)[media.value]?.schema);
+      const chosen = Object.fromEntries(content)[media.value];
+      const sample = chosen.example ?? example(api, chosen.schema);
       body.value = typeof sample === "string" ? sample : JSON.stringify(sample, null, 2);
     };
     media.addEventListener("change", fill);
     fill();
   }
-  const ifMatch = ["put", "patch", "delete"].includes(method) ? field("If-Match (the ETag you read)", make("input", { autocomplete: "off" })) : null;
   const button = make("button", { type: "submit" }, `Send ${method.toUpperCase()}`);
-  const result = make("div", { "aria-live": "polite" });
-  form.append(button, result);
+  // Only the first line is read out: an answer may be long.
+  const outcome = make("p", { role: "status", className: "outcome" });
+  const result = make("div");
+  form.append(button, outcome, result);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
-    result.replaceChildren(await send(method, path, inputs, media, body, ifMatch));
+    outcome.replaceChildren("Waiting for the answer…");
+    result.replaceChildren();
+    const answer = await send(method, path, inputs, media, body);
+    outcome.replaceChildren(...answer.outcome);
+    result.replaceChildren(...answer.parts);
     button.disabled = false;
   });
   return form;
 }
 
-async function send(method, path, inputs, media, body, ifMatch) {
+async function send(method, path, inputs, media, body) {
   const headers = new Headers();
   const query = new URLSearchParams();
   let target = path;
-  for (const [parameter, input] of inputs) {
-    if (input.value === "") continue;
-    if (parameter.in === "path") target = target.replace(`{${parameter.name}}`, encodeURIComponent(input.value));
-    if (parameter.in === "query") query.append(parameter.name, input.value);
-    if (parameter.in === "header") headers.set(parameter.name, input.value);
-  }
-  const token = byId("token").value.trim();
-  if (token) headers.set("Authorization", `Bearer ${token}`);
-  if (ifMatch?.value) headers.set("If-Match", ifMatch.value);
-  if (media) headers.set("Content-Type", media.value);
-  const url = target + (query.size > 0 ? `?${query}` : "");
   const started = performance.now();
   try {
+    for (const [parameter, input] of inputs) {
+      if (input.value === "") continue;
+      if (parameter.in === "path") target = target.replace(`{${parameter.name}}`, encodeURIComponent(input.value));
+      if (parameter.in === "query") query.append(parameter.name, input.value);
+      if (parameter.in === "header") headers.set(parameter.name, input.value);
+    }
+    const token = byId("token").value.trim();
+    if (token) headers.set("Authorization", `Bearer ${token}`);
+    if (media) headers.set("Content-Type", media.value);
+    const url = target + (query.size > 0 ? `?${query}` : "");
     const answer = await fetch(url, { method: method.toUpperCase(), headers, body: body ? body.value : undefined, cache: "no-store" });
     const text = await answer.text();
     const ms = (performance.now() - started).toFixed(1);
     let shown = text;
     try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch { /* not JSON: shown as it came */ }
     const lines = [...answer.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
-    return make("div", {}, make("p", {}, `${answer.status} ${answer.statusText} in ${ms} ms — ${method.toUpperCase()} ${url}`),
-      make("pre", { tabindex: "0" }, lines), make("pre", { tabindex: "0" }, shown));
+    return {
+      outcome: [make("span", { className: `status s${String(answer.status)[0]}` }, `${answer.status} ${answer.statusText}`.trim()),
+        ` in ${ms} ms: ${method.toUpperCase()} ${url}`],
+      parts: [block("Body", shown), block("Headers", lines)].filter(Boolean),
+    };
   } catch (error) {
-    return make("p", {}, `No answer: ${error.message}`);
+    return { outcome: [`No answer: ${error.message}`], parts: [] };
   }
+}
+
+function block(label, text) {
+  if (text === "") return null;
+  return make("div", {}, make("h4", {}, label), make("pre", { tabindex: "0", role: "region", "aria-label": label }, text));
 }
 
 function operationView(api, path, method, item) {
   const operation = item[method];
   const parameters = [...(item.parameters || []), ...(operation.parameters || [])].map((one) => resolve(api, one));
   const details = make("details", { className: "operation" }, make("summary", {},
-    make("span", { className: `method ${method}` }, method), make("span", { className: "path" }, path),
-    make("span", { className: "soft" }, operation.summary ? ` — ${operation.summary}` : "")));
+    make("span", { className: `method ${method}` }, method), " ", make("span", { className: "path" }, path), " ",
+    make("span", { className: "soft" }, operation.summary || "")));
   details.id = `${method}${path}`;
   details.dataset.words = [method, path, operation.summary, operation.description, ...(operation.tags || [])].join(" ").toLowerCase();
   // Built when it is first opened: a long document stays quick.
   details.addEventListener("toggle", () => {
     if (!details.open || details.childElementCount > 1) return;
-    const inside = make("div", {}, operation.description ? make("p", {}, operation.description) : null);
-    if (parameters.length > 0) {
-      inside.append(make("h3", {}, "Parameters"), table(["name", "in", "type", "", ""], parameters.map((one) =>
-        [one.name, one.in, typeName(one.schema), one.required ? "required" : "", [one.description, rules(one.schema)].filter(Boolean).join("; ")])));
-    }
+    const inside = make("div", {}, operation.description ? make("p", {}, ...prose(operation.description)) : null);
+    if (parameters.length > 0) inside.append(make("h3", {}, "Parameters"), parametersView(parameters));
     for (const [media, content] of Object.entries(resolve(api, operation.requestBody)?.content || {})) {
-      inside.append(make("h3", {}, `Body: ${media} — ${typeName(content.schema)}`), schemaView(resolve(api, content.schema)));
+      inside.append(make("h3", {}, `Body: ${media}, `, ...typeName(content.schema)), schemaView(resolve(api, content.schema)));
     }
-    inside.append(make("h3", {}, "Responses"), responsesView(operation), sendForm(api, method, path, operation, parameters));
+    inside.append(make("h3", {}, "Answers"), responsesView(operation), sendForm(api, method, path, operation, parameters));
     details.append(inside);
   });
   return details;
@@ -172,7 +220,7 @@ function operationView(api, path, method, item) {
 function show(api) {
   document.title = api.info.title;
   byId("title").textContent = api.info.title;
-  byId("version").textContent = [api.info.version, api.info.description].filter(Boolean).join(" — ");
+  byId("version").textContent = [api.info.version, api.info.description].filter(Boolean).join(", ");
   const groups = new Map();
   for (const [path, item] of Object.entries(api.paths)) {
     for (const method of METHODS.filter((one) => item[one])) {
@@ -185,14 +233,26 @@ function show(api) {
   const tags = [...groups.keys()].sort((a, b) => (a === "system") - (b === "system") || a.localeCompare(b));
   byId("operations").append(...tags.map((tag) => make("section", {}, make("h2", {}, tag), ...groups.get(tag))));
   byId("schemas").append(...Object.entries(api.components?.schemas || {}).map(([name, schema]) =>
-    make("details", {}, make("summary", {}, name), make("div", {}, schema.description ? make("p", {}, schema.description) : null, schemaView(schema)))));
+    make("details", { id: `schema-${name}` }, make("summary", { className: "path" }, name),
+      make("div", {}, schema.description ? make("p", {}, ...prose(schema.description)) : null, schemaView(schema)))));
+  byId("about").hidden = false;
   byId("state").hidden = true;
-  const linked = location.hash && byId(decodeURIComponent(location.hash.slice(1)));
-  if (linked) { linked.open = true; linked.scrollIntoView(); }
+  openLinked();
 }
+
+function openLinked() {
+  const linked = location.hash && byId(decodeURIComponent(location.hash.slice(1)));
+  if (!linked || linked.tagName !== "DETAILS") return;
+  linked.open = true;
+  linked.querySelector("summary").focus();
+  linked.scrollIntoView();
+}
+
+addEventListener("hashchange", openLinked);
 
 byId("filter").addEventListener("input", (event) => {
   const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let found = false;
   for (const section of byId("operations").children) {
     let any = false;
     for (const operation of section.querySelectorAll(".operation")) {
@@ -200,8 +260,13 @@ byId("filter").addEventListener("input", (event) => {
       any ||= !operation.hidden;
     }
     section.hidden = !any;
+    found ||= any;
   }
+  byId("state").hidden = found;
+  byId("state").textContent = "No operation matches.";
 });
+
+byId("tools").addEventListener("submit", (event) => event.preventDefault());
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) {
