@@ -8,9 +8,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use pando_telemetry::Metrics;
-use utoipa::PartialSchema as _;
 use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
+use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -113,6 +114,7 @@ fn document_problems(document: &mut OpenApi) {
                 operation.responses.responses.entry(status).or_insert_with(|| problem_response(code.title()));
             }
             describe_bodies(operation);
+            describe_parameters(operation);
         }
         // The document knows no catch-all parameters; the router's `{*path}` is a plain one there.
         document.paths.paths.insert(path.replace("{*", "{"), item);
@@ -169,6 +171,38 @@ fn describe_bodies(operation: &mut Operation) {
     }
 }
 
+/// A parameter that may be absent has no way to say null.
+fn describe_parameters(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        match &mut parameter.schema {
+            Some(RefOr::T(Schema::Object(object))) => not_null(&mut object.schema_type),
+            Some(RefOr::T(Schema::Array(array))) => not_null(&mut array.schema_type),
+            Some(either @ RefOr::T(Schema::OneOf(_))) => {
+                let RefOr::T(Schema::OneOf(one_of)) = &mut *either else { continue };
+                one_of.items.retain(|item| !is_null(item));
+                if let [only] = one_of.items.as_slice() {
+                    *either = only.clone();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn not_null(schema_type: &mut SchemaType) {
+    if let SchemaType::Array(types) = schema_type {
+        types.retain(|one| *one != Type::Null);
+        if let [only] = types.as_slice() {
+            *schema_type = SchemaType::Type(only.clone());
+        }
+    }
+}
+
+fn is_null(schema: &RefOr<Schema>) -> bool {
+    matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null))
+}
+
 fn problem_response(description: &str) -> RefOr<utoipa::openapi::Response> {
     let schema = Some(Ref::from_schema_name("Problem"));
     let content = ContentBuilder::new().schema(schema).build();
@@ -200,11 +234,26 @@ async fn docs_page(State(documents): State<Documents>, headers: HeaderMap) -> Re
     documents.page("index.html", &headers)
 }
 
+/// A file of the page.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the parameter")]
+enum PageFile {
+    #[schema(rename = "index.html")]
+    Page,
+    #[schema(rename = "docs.css")]
+    Style,
+    #[schema(rename = "docs.js")]
+    Script,
+    #[schema(rename = "icon.svg")]
+    Icon,
+}
+
 /// What the page needs.
 #[utoipa::path(get, path = "/docs/{file}", tag = "system",
-    params(("file" = String, Path, description = "docs.css or docs.js")),
+    params(("file" = inline(PageFile), Path, description = "The name of the file")),
     responses(
-        (status = 200, description = "A file", body = String, content_type = "text/plain"),
+        (status = 200, description = "A file", content(
+            (String = "text/html"), (String = "text/css"), (String = "text/javascript"), (String = "image/svg+xml"))),
         (status = 304, description = "The caller has it"),
 ))]
 async fn docs_file(

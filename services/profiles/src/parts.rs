@@ -26,7 +26,7 @@ pub struct Address {
     #[schema(max_length = 255)]
     pub postal_code: String,
     /// ISO 3166 code of two capital letters, or empty.
-    #[schema(max_length = 2)]
+    #[schema(max_length = 2, pattern = "^([A-Z]{2})?$", example = "SE")]
     pub country: String,
 }
 
@@ -34,10 +34,10 @@ pub struct Address {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Preferences {
     /// A language tag such as `de` or `pt-BR`, or empty.
-    #[schema(max_length = 35)]
+    #[schema(max_length = 35, pattern = "^([A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*)?$", example = "pt-BR")]
     pub language: String,
     /// A time zone name such as `Europe/Berlin`, or empty.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9/_+-]*$", example = "Europe/Stockholm")]
     pub time_zone: String,
     /// How pages look.
     pub theme: Theme,

@@ -12,6 +12,7 @@ use pando_http::{Caller, Code, JsonAnswer, Problem, QueryString, RawBody, Stream
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::profiles::ProfileFields;
 use super::with_token;
@@ -79,10 +80,13 @@ fn item(value: Value) -> Item {
 #[utoipa::path(
     post, path = "/api/v1/profiles:import", tag = "profiles",
     params(
-        ("token" = Option<String>, Query, description = "Names the import; made up when absent. Letters, digits, - and _, at most 64"),
+        ("token" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{1,64}$", description = "Names the import; made up when absent"),
         ("dry_run" = Option<bool>, Query, description = "Only find out what would happen; each batch is judged alone"),
     ),
-    request_body(content((String = "application/x-ndjson"), (String = "text/csv"))),
+    request_body(content(
+        (String = "application/x-ndjson", example = json!("{\"name\": \"Zoë\", \"email\": \"zoe@example.org\"}\n")),
+        (String = "text/csv", example = json!("name,email\nZoë,zoe@example.org\n")),
+    )),
     responses(
         (status = 202, description = "What was done", body = Import),
         (status = 409, description = "Another upload is writing this import"),
@@ -142,7 +146,7 @@ fn is_token(text: &str) -> bool {
 /// Read how far an import has come
 #[utoipa::path(
     get, path = "/api/v1/profiles:import", tag = "profiles",
-    params(("token" = String, Query, description = "Names the import")),
+    params(("token" = String, Query, pattern = "^[A-Za-z0-9_-]{1,64}$", description = "Names the import")),
     responses(
         (status = 200, description = "How far it has come", body = Import),
         (status = 404, description = "No import has this token"),
@@ -161,14 +165,23 @@ pub(super) async fn import_progress(
     Ok(JsonAnswer(profiles.get_import(&call, &token.unwrap_or_default()).await?))
 }
 
+/// What `format` may say.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes the parameter; RecordFormat stands for it")]
+enum FormatWord {
+    Ndjson,
+    Csv,
+}
+
 /// Export profiles
 ///
 /// All living profiles as a stream, in the order of their ids. A stream that broke off goes on `after` its last id.
 #[utoipa::path(
     get, path = "/api/v1/profiles:export", tag = "profiles",
     params(
-        ("format" = Option<String>, Query, description = "ndjson (default) or csv"),
-        ("after" = Option<String>, Query, description = "Begin after the profile of this id"),
+        ("format" = inline(Option<FormatWord>), Query, description = "`ndjson` unless told"),
+        ("after" = Option<Uuid>, Query, description = "Begin after the profile of this id"),
     ),
     responses((status = 200, description = "The profiles", content(
         (String = "application/x-ndjson"), (String = "text/csv"))))

@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 use pando_http::{Caller, IfNoneMatch, JsonAnswer, JsonBody, Problem, QueryString, etag};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{Id, expected, written};
 use crate::{Address, FetchMode, FullProfile, Preferences, ProfileId, Profiles};
@@ -34,7 +35,7 @@ pub(crate) struct UserProfile {
 /// Read a profile with its parts
 #[utoipa::path(
     get, path = "/api/v1/profiles/{id}/full", tag = "profiles",
-    params(("id" = String, Path, description = "The profile's id")),
+    params(("id" = Uuid, Path, description = "The profile's id")),
     responses(
         (status = 200, description = "The profile, its address and its preferences", body = FullAnswer),
         (status = 304, description = "The caller has this version already"),
@@ -63,8 +64,8 @@ pub(super) async fn full(
 /// The whole address: absent lines become empty.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}/address", tag = "profiles", request_body = Address,
-    params(("id" = String, Path, description = "The profile's id"),
-        ("If-Match" = Option<String>, Header, description = "Change only this version of the profile")),
+    params(("id" = Uuid, Path, description = "The profile's id"),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]{1,18}")$"#, description = "Change only this version of the profile")),
     responses(
         (status = 200, description = "The address; the ETag is the profile's new version", body = Address),
         (status = 404, description = "No living profile has this id"),
@@ -91,8 +92,8 @@ pub(super) async fn put_address(
 /// All preferences: absent ones get their defaults.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}/preferences", tag = "profiles", request_body = Preferences,
-    params(("id" = String, Path, description = "The profile's id"),
-        ("If-Match" = Option<String>, Header, description = "Change only this version of the profile")),
+    params(("id" = Uuid, Path, description = "The profile's id"),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]{1,18}")$"#, description = "Change only this version of the profile")),
     responses(
         (status = 200, description = "The preferences; the ETag is the profile's new version", body = Preferences),
         (status = 404, description = "No living profile has this id"),
@@ -114,13 +115,24 @@ pub(super) async fn put_preferences(
     Ok(written(StatusCode::OK, &preferences, version, &done.token))
 }
 
+/// What `mode` may say.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes the parameter; FetchMode stands for it")]
+enum ModeWord {
+    Sequential,
+    Concurrent,
+    Joined,
+    Cached,
+}
+
 /// Read a profile with its parts, for older clients
 #[utoipa::path(
     get, path = "/getUserProfile", tag = "profiles",
     params(
-        ("userID" = String, Query, description = "The profile's id"),
-        ("mode" = Option<String>, Query,
-            description = "How it is fetched: sequential, concurrent, joined or cached (default; joined where nothing is cached)"),
+        ("userID" = Uuid, Query, description = "The profile's id"),
+        ("mode" = inline(Option<ModeWord>), Query,
+            description = "How it is fetched; `cached` unless told, which is `joined` where nothing is cached"),
     ),
     responses(
         (status = 200, description = "Three texts", body = UserProfile),

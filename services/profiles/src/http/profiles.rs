@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
+use uuid::Uuid;
 
 use super::{Id, expected, with_token, written};
 use crate::{
@@ -43,6 +44,12 @@ fn profile_or_part() -> Schema {
     AnyOfBuilder::new().item(Ref::from_schema_name("Profile")).item(part).build().into()
 }
 
+/// An absolute web address, or a path on this server.
+#[derive(ToSchema)]
+#[schema(max_length = 2048, pattern = r"^(https?://[^/\s]\S*|/|/[^/\s]\S*)$", example = "/images/zoe.webp")]
+#[expect(dead_code, reason = "it describes the body; see ProfileFields")]
+pub(crate) struct ImageUrl(String);
+
 /// What a caller writes to make a profile. Unknown fields are ignored.
 #[derive(ToSchema)]
 #[expect(
@@ -57,11 +64,11 @@ pub(crate) struct ProfileFields {
     #[schema(format = "email", max_length = 254, example = "zoe@example.org")]
     email: String,
     /// A few words about the person.
-    #[schema(max_length = 4096, nullable)]
+    #[schema(max_length = 4096, nullable, example = "Climbs trees")]
     bio: Option<String>,
     /// Addresses of pictures: absolute, or paths on this server.
-    #[schema(max_items = 100, nullable)]
-    image_urls: Option<Vec<String>>,
+    #[schema(max_items = 100, nullable, example = json!(["/images/zoe.webp"]))]
+    image_urls: Option<Vec<ImageUrl>>,
     /// Whatever else the application keeps; checked against the configured JSON Schema.
     #[schema(value_type = Option<Object>)]
     attributes: Option<Map<String, Value>>,
@@ -71,16 +78,44 @@ pub(crate) struct ProfileFields {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the body; see ProfileFields")]
 pub(crate) struct ProfileChanges {
-    #[schema(min_length = 1, max_length = 255, pattern = r"\S")]
+    /// What the person is called, in any script.
+    #[schema(min_length = 1, max_length = 255, pattern = r"\S", example = "Zoë Ångström")]
     name: Option<String>,
-    #[schema(format = "email", max_length = 254)]
+    /// Unique among living profiles, without regard to case.
+    #[schema(format = "email", max_length = 254, example = "zoe@example.org")]
     email: Option<String>,
-    #[schema(max_length = 4096, nullable)]
+    /// A few words about the person.
+    #[schema(max_length = 4096, nullable, example = "Climbs trees")]
     bio: Option<String>,
-    #[schema(max_items = 100, nullable)]
-    image_urls: Option<Vec<String>>,
+    /// Addresses of pictures: absolute, or paths on this server.
+    #[schema(max_items = 100, nullable, example = json!(["/images/zoe.webp"]))]
+    image_urls: Option<Vec<ImageUrl>>,
+    /// Whatever else the application keeps; checked against the configured JSON Schema.
     #[schema(value_type = Option<Object>)]
     attributes: Option<Map<String, Value>>,
+}
+
+/// What `sort` may say.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the parameter; Order reads it")]
+enum SortWord {
+    #[schema(rename = "-created_at")]
+    Newest,
+    #[schema(rename = "created_at")]
+    Oldest,
+    #[schema(rename = "name")]
+    Name,
+    #[schema(rename = "-name")]
+    NameDescending,
+}
+
+/// What `count` may say.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes the parameter")]
+enum CountWord {
+    Exact,
+    Estimated,
 }
 
 /// List profiles
@@ -92,9 +127,9 @@ pub(crate) struct ProfileChanges {
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most profiles on the page; 100 unless told"),
         ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before"),
         ("q" = Option<String>, Query, max_length = 200, description = "Only profiles whose name or e-mail holds this text"),
-        ("email" = Option<String>, Query, description = "Only the profile of this e-mail address"),
-        ("sort" = Option<String>, Query, description = "-created_at (default), created_at, name or -name"),
-        ("count" = Option<String>, Query, description = "exact or estimated: adds X-Total-Count"),
+        ("email" = Option<String>, Query, format = "email", description = "Only the profile of this e-mail address"),
+        ("sort" = inline(Option<SortWord>), Query, description = "The order; `-created_at` unless told"),
+        ("count" = inline(Option<CountWord>), Query, description = "Adds `X-Total-Count`"),
         ("ids" = Option<String>, Query, description = "Ids separated by commas, at most 1000; unknown ones are absent from the answer"),
     ),
     responses((status = 200, description = "The profiles", body = Vec<Profile>))
@@ -201,7 +236,7 @@ fn created(profile: &Profile, token: &pando_database::Token) -> Response {
 #[utoipa::path(
     get, path = "/api/v1/profiles/{id}", tag = "profiles",
     params(
-        ("id" = String, Path, description = "The profile's id"),
+        ("id" = Uuid, Path, description = "The profile's id"),
         ("fields" = Option<String>, Query, description = "Only these fields, separated by commas; the ETag stays the same"),
     ),
     responses(
@@ -252,8 +287,8 @@ fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
 /// Absent fields stay, `null` clears, unknown ones are ignored. Repeating it changes nothing more.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}", tag = "profiles", request_body = ProfileChanges,
-    params(("id" = String, Path, description = "The profile's id"),
-        ("If-Match" = Option<String>, Header, description = "Change only this version")),
+    params(("id" = Uuid, Path, description = "The profile's id"),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]{1,18}")$"#, description = "Change only this version")),
     responses(
         (status = 200, description = "The whole profile", body = Profile),
         (status = 404, description = "No living profile has this id"),
@@ -284,8 +319,8 @@ pub(super) async fn update(
         (ProfileChanges = "application/merge-patch+json"),
         (Vec<PatchOperation> = "application/json-patch+json"),
     )),
-    params(("id" = String, Path, description = "The profile's id"),
-        ("If-Match" = Option<String>, Header, description = "Change only this version")),
+    params(("id" = Uuid, Path, description = "The profile's id"),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]{1,18}")$"#, description = "Change only this version")),
     responses(
         (status = 200, description = "The whole profile", body = Profile),
         (status = 404, description = "No living profile has this id"),
@@ -309,15 +344,31 @@ pub(super) async fn patch(
     Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
 }
 
+/// What an operation of a JSON Patch does.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes the body; json-patch reads it")]
+enum PatchVerb {
+    Add,
+    Remove,
+    Replace,
+    Move,
+    Copy,
+    Test,
+}
+
 /// One operation of a JSON Patch (RFC 6902).
 #[derive(ToSchema)]
+#[schema(example = json!({"op": "replace", "path": "/bio", "value": "Climbs trees"}))]
 #[expect(dead_code, reason = "it describes the body; json-patch reads it")]
 pub(crate) struct PatchOperation {
-    /// `add`, `remove`, `replace`, `move`, `copy` or `test`.
-    op: String,
+    #[schema(inline)]
+    op: PatchVerb,
     /// A JSON pointer such as `/bio`.
+    #[schema(pattern = "^(/([^~]|~[01])*)?$")]
     path: String,
     /// Where `move` and `copy` take the value from.
+    #[schema(pattern = "^(/([^~]|~[01])*)?$")]
     from: Option<String>,
     /// The value of `add`, `replace` and `test`.
     value: Option<Value>,
@@ -342,8 +393,8 @@ fn patched(
 /// It can be restored for a while; its e-mail address is free at once.
 #[utoipa::path(
     delete, path = "/api/v1/profiles/{id}", tag = "profiles",
-    params(("id" = String, Path, description = "The profile's id"),
-        ("If-Match" = Option<String>, Header, description = "Delete only this version")),
+    params(("id" = Uuid, Path, description = "The profile's id"),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]{1,18}")$"#, description = "Delete only this version")),
     responses(
         (status = 204, description = "It is deleted"),
         (status = 404, description = "No living profile has this id"),
@@ -365,7 +416,7 @@ pub(super) async fn delete(
 /// Restore a deleted profile
 #[utoipa::path(
     post, path = "/api/v1/profiles/{id}/restore", tag = "profiles",
-    params(("id" = String, Path, description = "The profile's id")),
+    params(("id" = Uuid, Path, description = "The profile's id")),
     responses(
         (status = 200, description = "The profile, living again", body = Profile),
         (status = 404, description = "No profile of this id can be restored"),
@@ -386,7 +437,7 @@ pub(super) async fn restore(
 /// The latest change first, page by page. Deleted profiles have a history too.
 #[utoipa::path(
     get, path = "/api/v1/profiles/{id}/history", tag = "profiles",
-    params(("id" = String, Path, description = "The profile's id"),
+    params(("id" = Uuid, Path, description = "The profile's id"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most changes on the page; 100 unless told"),
         ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before")),
     responses(

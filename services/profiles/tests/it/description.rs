@@ -21,7 +21,8 @@ async fn bounds_in_the_description_are_the_parsers_bounds() {
         for body in ["ProfileFields", "ProfileChanges", "Profile"] {
             let bound = |field: &str, name: &str| {
                 let stated = &document["components"]["schemas"][body]["properties"][field][name];
-                usize::try_from(stated.as_u64().unwrap_or_else(|| panic!("{body}.{field} has no {name}"))).unwrap()
+                usize::try_from(stated.as_u64().unwrap_or_else(|| panic!("{body}.{field} has no {name}")))
+                    .unwrap()
             };
             for field in ["name", "bio"] {
                 let longest = bound(field, "maxLength");
