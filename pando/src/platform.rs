@@ -46,7 +46,7 @@ impl Platform {
             version = VERSION,
             address = %address,
             roles = roles.join(","),
-            engine = ?database.engine(),
+            engine = %database.engine(),
             database = config.database_place(),
             data_dir = %config.data_dir.display(),
             took_ms = (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0,

@@ -34,6 +34,15 @@ pub enum Engine {
     Postgres,
 }
 
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}
+
 /// A database. Clones share it; when the last one is dropped its connections close.
 #[derive(Clone)]
 pub struct Database(Arc<Inner>);

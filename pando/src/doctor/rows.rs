@@ -71,7 +71,7 @@ async fn examine_open(
         Ok(server) => {
             findings.push(Finding::ok(
                 "database",
-                format!("{:?} {} at {place}", database.engine(), server.version),
+                format!("{} {} at {place}", database.engine(), server.version),
             ));
             findings.push(connections(config, replicas, server.connections_max));
             findings.push(skew(server.now, clock.now()));

@@ -97,7 +97,8 @@ fn the_doctor_counts_the_connections_of_a_server() {
     let output = doctor("1");
     let report = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{report}");
-    for line in ["ok    database: Postgres ", "ok    connections: 1 processes may open 25", "ok    clocks: "]
+    for line in
+        ["ok    database: PostgreSQL ", "ok    connections: 1 processes may open 25", "ok    clocks: "]
     {
         assert!(report.contains(line), "{line} is not in\n{report}");
     }
@@ -140,7 +141,11 @@ fn the_document_is_printed_and_nothing_is_left_behind() {
     }
     assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "the data directory was not needed");
     let running = Running::start(data.path(), &[], &[]);
-    assert_eq!(text.trim_end(), running.ask("GET", "/openapi.json", "").body, "what is served, byte for byte");
+    assert_eq!(
+        text.trim_end(),
+        running.ask("GET", "/openapi.json", "").body,
+        "what is served, byte for byte"
+    );
 }
 
 #[test]
