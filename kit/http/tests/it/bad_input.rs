@@ -192,15 +192,23 @@ async fn a_full_house_makes_room_by_closing_idle_connections() {
 }
 
 #[tokio::test]
-async fn a_thousand_idle_connections_do_not_slow_the_next_request() {
+async fn idle_connections_by_the_hundred_do_not_slow_the_next_request() {
     let server = Running::start(|_| {});
     let mut idle = Vec::new();
-    for _ in 0..400 {
+    for _ in 0..idle_connections() {
         idle.push(server.connect().await);
     }
     server.is_well().await;
     drop(idle);
     server.stop().await;
+}
+
+/// A thousand where the system allows as many: both ends are open files of this process, which other tests share.
+fn idle_connections() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    (soft.unwrap_or(1_024_usize).saturating_sub(224) / 2).min(1_000)
 }
 
 #[tokio::test]
