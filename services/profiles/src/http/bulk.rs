@@ -12,7 +12,6 @@ use pando_http::{Caller, Code, JsonAnswer, Problem, QueryString, RawBody, Stream
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::profiles::ProfileFields;
 use super::with_token;

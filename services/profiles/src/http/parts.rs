@@ -6,7 +6,6 @@ use http::{HeaderMap, StatusCode, header};
 use pando_http::{Caller, IfNoneMatch, JsonAnswer, JsonBody, Problem, QueryString, etag};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::{Id, expected, written};
 use crate::{Address, FetchMode, FullProfile, Preferences, ProfileId, Profiles};

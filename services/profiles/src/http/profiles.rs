@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
-use uuid::Uuid;
 
 use super::{Id, expected, with_token, written};
 use crate::{
