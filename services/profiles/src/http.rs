@@ -12,8 +12,10 @@ use pando_database::{DatabaseError, Token};
 use pando_http::{CONSISTENCY_TOKEN, Code, JsonAnswer, Precondition, Problem, RouteLimits, etag};
 use serde::Serialize;
 use utoipa::openapi::OpenApi;
+use utoipa::{IntoParams, IntoResponses};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use crate::{Expected, ProfileError, ProfileId, Profiles};
 
@@ -108,6 +110,40 @@ fn database_problem(error: DatabaseError) -> Problem {
         }
         _ => Problem::internal(error),
     }
+}
+
+/// How every route of one profile names it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it describes the path; Id reads it")]
+struct IdParameter {
+    /// The profile's id
+    id: Uuid,
+}
+
+/// How every change can be fenced.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes the header; `expected` reads it")]
+struct IfMatchParameter {
+    /// Change only this version of the profile
+    #[param(rename = "If-Match", pattern = r#"^(\*|"[0-9]{1,18}")$"#)]
+    if_match: Option<String>,
+}
+
+/// Why a change of one profile is refused, whatever the change.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes the answers; ProfileError makes them")]
+enum ChangeRefused {
+    /// No living profile has this id
+    #[response(status = 404)]
+    NotFound,
+    /// The profile has another version now
+    #[response(status = 412)]
+    VersionMismatch,
+    /// If-Match is required here
+    #[response(status = 428)]
+    VersionRequired,
 }
 
 /// The `{id}` of a path. What is no id names no profile: 404.

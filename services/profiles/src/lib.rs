@@ -42,7 +42,7 @@ pub use records::RecordFormat;
 pub use store::lists::Order;
 pub use update_profile::Expected;
 pub use violations::Violations;
-pub use write_batch::{BATCH_ITEMS_MAX, ItemOutcome, ItemStatus};
+pub use write_batch::{BATCH_ITEMS_MAX, Item, ItemOutcome, ItemStatus};
 
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {

@@ -64,13 +64,13 @@ impl Profiles {
         call: &Call,
         items: &[Item],
     ) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
-        for _ in 1..ATTEMPTS_MAX {
+        let mut attempt = 1;
+        loop {
             match self.try_batch(call, items).await {
-                Err(ProfileError::EmailTaken) => {}
+                Err(ProfileError::EmailTaken) if attempt < ATTEMPTS_MAX => attempt += 1,
                 done => return done,
             }
         }
-        self.try_batch(call, items).await
     }
 
     async fn try_batch(
@@ -90,13 +90,13 @@ impl Profiles {
         items: &[Item],
         import: &Import,
     ) -> Result<Import, ProfileError> {
-        for _ in 1..ATTEMPTS_MAX {
+        let mut attempt = 1;
+        loop {
             match self.try_import_batch(call, items, import).await {
-                Err(ProfileError::EmailTaken) => {}
+                Err(ProfileError::EmailTaken) if attempt < ATTEMPTS_MAX => attempt += 1,
                 done => return done,
             }
         }
-        self.try_import_batch(call, items, import).await
     }
 
     async fn try_import_batch(

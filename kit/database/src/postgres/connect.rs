@@ -68,7 +68,8 @@ impl Target {
 
     /// Connects, and drives the connection in a task of its own.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), DatabaseError> {
-        let connecting = tokio::time::timeout(self.patience, self.config.connect(NoTls)).await;
+        // On the heap: its state is large, and every transaction would carry room for it.
+        let connecting = tokio::time::timeout(self.patience, Box::pin(self.config.connect(NoTls))).await;
         let late = |_| DatabaseError::unavailable("the server did not answer in time");
         let (client, connection) = connecting.map_err(late)?.map_err(|error| connect_fault(&error))?;
         let task = pando_telemetry::spawn("database.connection", async move {

@@ -102,7 +102,7 @@ impl Pool {
         let patience = deadline.remaining().min(Duration::from_millis(self.options.checkout_ms));
         // Never zero: that would mean not to wait at all, which was tried.
         let patience = patience.max(Duration::from_millis(1));
-        let checkout = deadline.bound(self.pool.timeout_get(&timeouts(patience))).await;
+        let checkout = deadline.bound(Box::pin(self.pool.timeout_get(&timeouts(patience)))).await;
         drop(wait);
         match checkout {
             Ok(result) => result.map_err(|error| pool_fault(error, patience)),

@@ -7,7 +7,7 @@ use pando_http::{Caller, IfNoneMatch, JsonAnswer, JsonBody, Problem, QueryString
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Id, expected, written};
+use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, expected, written};
 use crate::{Address, FetchMode, FullProfile, Preferences, ProfileId, Profiles};
 
 /// The composite and where it was read.
@@ -34,7 +34,7 @@ pub(crate) struct UserProfile {
 /// Read a profile with its parts
 #[utoipa::path(
     get, path = "/api/v1/profiles/{id}/full", tag = "profiles",
-    params(("id" = Uuid, Path, description = "The profile's id")),
+    params(IdParameter),
     responses(
         (status = 200, description = "The profile, its address and its preferences", body = FullAnswer),
         (status = 304, description = "The caller has this version already"),
@@ -63,14 +63,11 @@ pub(super) async fn full(
 /// The whole address: absent lines become empty.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}/address", tag = "profiles", request_body = Address,
-    params(("id" = Uuid, Path, description = "The profile's id"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]{1,18}")$"#, description = "Change only this version of the profile")),
+    params(IdParameter, IfMatchParameter),
     responses(
         (status = 200, description = "The address; the ETag is the profile's new version", body = Address),
-        (status = 404, description = "No living profile has this id"),
-        (status = 412, description = "The profile has another version now"),
         (status = 422, description = "Some fields are not valid; each is named"),
-        (status = 428, description = "If-Match is required here"),
+        ChangeRefused,
     )
 )]
 pub(super) async fn put_address(
@@ -91,14 +88,11 @@ pub(super) async fn put_address(
 /// All preferences: absent ones get their defaults.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}/preferences", tag = "profiles", request_body = Preferences,
-    params(("id" = Uuid, Path, description = "The profile's id"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]{1,18}")$"#, description = "Change only this version of the profile")),
+    params(IdParameter, IfMatchParameter),
     responses(
         (status = 200, description = "The preferences; the ETag is the profile's new version", body = Preferences),
-        (status = 404, description = "No living profile has this id"),
-        (status = 412, description = "The profile has another version now"),
         (status = 422, description = "Some fields are not valid; each is named"),
-        (status = 428, description = "If-Match is required here"),
+        ChangeRefused,
     )
 )]
 pub(super) async fn put_preferences(

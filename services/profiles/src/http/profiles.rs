@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
 
-use super::{Id, expected, with_token, written};
+use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, expected, with_token, written};
 use crate::{
     AttributeRules, Change, Email, Order, Profile, ProfileDraft, ProfileError, ProfileFilter, ProfileId,
     Profiles, Violations,
@@ -235,7 +235,7 @@ fn created(profile: &Profile, token: &pando_database::Token) -> Response {
 #[utoipa::path(
     get, path = "/api/v1/profiles/{id}", tag = "profiles",
     params(
-        ("id" = Uuid, Path, description = "The profile's id"),
+        IdParameter,
         ("fields" = Option<String>, Query, description = "Only these fields, separated by commas; the ETag stays the same"),
     ),
     responses(
@@ -286,15 +286,12 @@ fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
 /// Absent fields stay, `null` clears, unknown ones are ignored. Repeating it changes nothing more.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}", tag = "profiles", request_body = ProfileChanges,
-    params(("id" = Uuid, Path, description = "The profile's id"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]{1,18}")$"#, description = "Change only this version")),
+    params(IdParameter, IfMatchParameter),
     responses(
         (status = 200, description = "The whole profile", body = Profile),
-        (status = 404, description = "No living profile has this id"),
         (status = 409, description = "Another profile has this e-mail address"),
-        (status = 412, description = "The profile has another version now"),
         (status = 422, description = "Some fields are not valid; each is named"),
-        (status = 428, description = "If-Match is required here"),
+        ChangeRefused,
     )
 )]
 pub(super) async fn update(
@@ -318,15 +315,12 @@ pub(super) async fn update(
         (ProfileChanges = "application/merge-patch+json"),
         (Vec<PatchOperation> = "application/json-patch+json"),
     )),
-    params(("id" = Uuid, Path, description = "The profile's id"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]{1,18}")$"#, description = "Change only this version")),
+    params(IdParameter, IfMatchParameter),
     responses(
         (status = 200, description = "The whole profile", body = Profile),
-        (status = 404, description = "No living profile has this id"),
         (status = 409, description = "Another profile has this e-mail address, or a test of the patch failed"),
-        (status = 412, description = "The profile has another version now"),
-        (status = 422, description = "The patch does not fit, or some fields are not valid"),
-        (status = 428, description = "If-Match is required here"),
+                (status = 422, description = "The patch does not fit, or some fields are not valid"),
+        ChangeRefused,
     )
 )]
 pub(super) async fn patch(
@@ -392,13 +386,10 @@ fn patched(
 /// It can be restored for a while; its e-mail address is free at once.
 #[utoipa::path(
     delete, path = "/api/v1/profiles/{id}", tag = "profiles",
-    params(("id" = Uuid, Path, description = "The profile's id"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]{1,18}")$"#, description = "Delete only this version")),
+    params(IdParameter, IfMatchParameter),
     responses(
         (status = 204, description = "It is deleted"),
-        (status = 404, description = "No living profile has this id"),
-        (status = 412, description = "The profile has another version now"),
-        (status = 428, description = "If-Match is required here"),
+        ChangeRefused,
     )
 )]
 pub(super) async fn delete(
@@ -415,7 +406,7 @@ pub(super) async fn delete(
 /// Restore a deleted profile
 #[utoipa::path(
     post, path = "/api/v1/profiles/{id}/restore", tag = "profiles",
-    params(("id" = Uuid, Path, description = "The profile's id")),
+    params(IdParameter),
     responses(
         (status = 200, description = "The profile, living again", body = Profile),
         (status = 404, description = "No profile of this id can be restored"),
@@ -436,7 +427,7 @@ pub(super) async fn restore(
 /// The latest change first, page by page. Deleted profiles have a history too.
 #[utoipa::path(
     get, path = "/api/v1/profiles/{id}/history", tag = "profiles",
-    params(("id" = Uuid, Path, description = "The profile's id"),
+    params(IdParameter,
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most changes on the page; 100 unless told"),
         ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before")),
     responses(

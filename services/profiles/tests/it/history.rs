@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pando_profiles::{Expected, Operation};
+use pando_profiles::Expected;
+use pando_profiles::Operation::{AddressPut, Created, Deleted, Restored, Updated};
 use pando_resilience::Call;
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ async fn a_history_tells_who_changed_what_from_the_creation_on() {
         let ada = house.person("Ada").await;
         let only = house.profiles.list_changes(&call(), ada.id, None, 10).await.unwrap();
         assert_eq!(only.len(), 1);
-        assert_eq!((only[0].operation, only[0].version), (Operation::Created, 1));
+        assert_eq!((only[0].operation, only[0].version), (Created, 1));
         assert_eq!(only[0].after["name"], "Ada");
 
         house.clock.advance(Duration::from_secs(60));
@@ -28,7 +29,6 @@ async fn a_history_tells_who_changed_what_from_the_creation_on() {
 
         let changes = house.profiles.list_changes(&call(), ada.id, None, 10).await.unwrap();
         let told: Vec<_> = changes.iter().map(|change| (change.version, change.operation)).collect();
-        use Operation::{AddressPut, Created, Deleted, Restored, Updated};
         assert_eq!(told, [(5, Restored), (4, Deleted), (3, AddressPut), (2, Updated), (1, Created)]);
         let updated = &changes[3];
         assert_eq!(

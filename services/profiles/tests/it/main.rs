@@ -25,7 +25,6 @@ use serde_json::{Map, Value, json};
 pub(crate) struct House {
     pub(crate) profiles: Profiles,
     pub(crate) clock: Clock,
-    pub(crate) database: Database,
 }
 
 /// Runs a test in a fresh house on every engine.
@@ -38,9 +37,9 @@ pub(crate) async fn each_house_with<F: AsyncFn(House)>(options: ProfilesOptions,
     each_engine(async |database: Database| {
         database.migrate(&[MIGRATIONS]).await.unwrap();
         let clock = Clock::scripted("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
-        let parts = ProfilesParts { database: database.clone(), clock: clock.clone() };
+        let parts = ProfilesParts { database, clock: clock.clone() };
         let profiles = Profiles::new(parts, options.clone()).unwrap();
-        test(House { profiles, clock, database }).await;
+        test(House { profiles, clock }).await;
     })
     .await;
 }
