@@ -16,7 +16,9 @@ help: ## List what can be done
 run: ## Build, make sample data when there is none, and serve on LISTEN
 	@scripts/setup run
 	cargo build --release --locked
-	@test -e $(DATA)/pando.db || target/release/pando seed --data $(DATA) --profiles $(PROFILES)
+	@# Sample data only for a new file of our own, never for a server that the environment names.
+	@if [ -z "$${DATABASE_URL:-}$${DB_URI:-}$${DB_HOST:-}" ] && [ ! -e $(DATA)/pando.db ]; then \
+	  target/release/pando seed --data $(DATA) --profiles $(PROFILES); fi
 	@# No load balancer waits here, so Ctrl-C need not either.
 	PANDO_HTTP__DRAIN_DELAY_MS=0 target/release/pando serve --data $(DATA) --listen $(LISTEN)
 

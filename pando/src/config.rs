@@ -123,6 +123,16 @@ impl Config {
         }
     }
 
+    /// The settings of profiles; like every file, the schema lies in the data directory unless its path is absolute.
+    pub fn profiles_options(&self) -> ProfilesOptions {
+        let mut options = self.profiles.clone();
+        if !options.attributes_schema_file.is_empty() {
+            let file = self.data_dir.join(&options.attributes_schema_file);
+            options.attributes_schema_file = file.to_string_lossy().into_owned();
+        }
+        options
+    }
+
     /// The file of the embedded database; none when a server is configured.
     pub fn database_file(&self) -> Option<PathBuf> {
         let database = self.database_options();
@@ -137,6 +147,9 @@ impl Config {
         }
         if let Err(error) = self.log.check() {
             found.push(("log.level", error.to_string()));
+        }
+        if let Err(error) = self.profiles_options().check() {
+            found.push(("profiles", error.to_string()));
         }
         if let Some(reason) = self.open_to_strangers() {
             found.push(("http.listen", reason));

@@ -50,7 +50,7 @@ pub(crate) fn roles(config: &Config) -> Vec<&'static str> {
 /// The profiles service.
 pub(crate) fn profiles(config: &Config, database: &Database, clock: &Clock) -> Result<Profiles> {
     let parts = ProfilesParts { database: database.clone(), clock: clock.clone() };
-    Ok(Profiles::new(parts, config.profiles.clone())?)
+    Ok(Profiles::new(parts, config.profiles_options())?)
 }
 
 fn with_profiles(app: App, routes: OpenApiRouter) -> App {

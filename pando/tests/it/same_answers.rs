@@ -93,7 +93,7 @@ fn one_profile(script: &mut Script) {
     let given = json!({
         "name": "Zoë O'Brien 李雷", "email": "Zoë@Example.org", "bio": "a\n\"b\"\\ \u{1F333}",
         "image_urls": ["https://e.org/a.png", "/media/b.webp"],
-        "attributes": {"z": 1, "a": [1.0, 1e2, -0.0, 1e300, 5e-324, 18_446_744_073_709_551_615_u64, -1, null, true], "ü": {"x": "y"}}
+        "attributes": {"z": 1, "a": [1.0, 1e2, -0.0, 1e300, 5e-324, 1e16, 1.5e18, -1e17, 1e19, 1e20, 0.1, 18_446_744_073_709_551_615_u64, -1, null, true], "ü": {"x": "y"}}
     });
     let made = script.json("POST", API, &given).value();
     let one = format!("{API}/{}", made["id"].as_str().unwrap());

@@ -25,12 +25,25 @@ pub enum ProfileError {
     /// The request itself cannot be followed: its patch does not fit, its upload broke off.
     #[error("{0}")]
     Refused(pando_http::Problem),
+    /// No import has this token.
+    #[error("there is no such import")]
+    ImportNotFound,
+    /// Others kept taking what this batch wanted, attempt after attempt.
+    #[error("others write the same profiles at this moment: try again")]
+    Contended,
     /// Another upload is writing the same import.
     #[error("this import is being written by another upload")]
     ImportBusy,
     /// The database did not do it.
     #[error(transparent)]
     Database(DatabaseError),
+}
+
+impl ProfileError {
+    /// Whether somebody else came in between, so that the same batch may well succeed when it is tried again.
+    pub(crate) fn is_contention(&self) -> bool {
+        matches!(self, Self::EmailTaken | Self::Database(DatabaseError::Contention { .. }))
+    }
 }
 
 impl From<DatabaseError> for ProfileError {

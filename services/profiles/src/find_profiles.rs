@@ -8,11 +8,11 @@ use crate::profile::{Profile, ProfileId};
 use crate::{ProfileError, Profiles, store};
 
 impl Profiles {
-    /// The living ones among these profiles, in the order asked for; an id asked for twice is answered twice.
+    /// The living ones among these profiles, each once, in the order asked for.
     pub async fn find_profiles(&self, call: &Call, ids: &[ProfileId]) -> Result<Vec<Profile>, ProfileError> {
         let found = store::lists::with_ids(&self.0.database.read(call), ids).await?;
-        let by_id: HashMap<ProfileId, Profile> =
+        let mut by_id: HashMap<ProfileId, Profile> =
             found.into_iter().map(|profile| (profile.id, profile)).collect();
-        Ok(ids.iter().filter_map(|id| by_id.get(id).cloned()).collect())
+        Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
     }
 }

@@ -75,6 +75,8 @@ impl From<ProfileError> for Problem {
     fn from(error: ProfileError) -> Self {
         match error {
             ProfileError::NotFound => Self::not_found("profile"),
+            ProfileError::ImportNotFound => Self::not_found("import"),
+            ProfileError::Contended => Self::new(Code::Unavailable, error.to_string()).with_retry_after(1),
             ProfileError::EmailTaken => {
                 let detail = "another profile has this e-mail address";
                 Self::new(Code::Conflict, detail).with_field("email", "taken", "is taken by another profile")

@@ -119,7 +119,9 @@ impl Profiles {
 
     /// How far the import of this token has come.
     pub async fn get_import(&self, call: &Call, token: &str) -> Result<Import, ProfileError> {
-        store::imports::find(&self.0.database.read_primary(call), token).await?.ok_or(ProfileError::NotFound)
+        store::imports::find(&self.0.database.read_primary(call), token)
+            .await?
+            .ok_or(ProfileError::ImportNotFound)
     }
 
     async fn begin_import(&self, call: &Call, request: &ImportRequest) -> Result<Import, ProfileError> {

@@ -86,28 +86,17 @@ pub struct Written<T> {
 
 /// The service cannot start with these options.
 #[derive(Debug, thiserror::Error)]
-#[error("profiles.attributes_schema_file {file}: {reason}")]
-pub struct BadAttributesSchema {
-    file: String,
+#[error("profiles.{option}: {reason}")]
+pub struct BadOption {
+    option: &'static str,
     reason: String,
 }
 
 impl Profiles {
     /// Builds the service; reads and compiles the schema of attributes when one is configured.
-    pub fn new(parts: ProfilesParts, options: ProfilesOptions) -> Result<Self, BadAttributesSchema> {
+    pub fn new(parts: ProfilesParts, options: ProfilesOptions) -> Result<Self, BadOption> {
         let ProfilesParts { database, clock } = parts;
-        let rules = attribute_rules(&options)
-            .map_err(|reason| BadAttributesSchema { file: options.attributes_schema_file.clone(), reason })?;
+        let rules = options.check()?;
         Ok(Self(Arc::new(Inner { database, clock, rules, options })))
     }
-}
-
-fn attribute_rules(options: &ProfilesOptions) -> Result<AttributeRules, String> {
-    let file = &options.attributes_schema_file;
-    if file.is_empty() {
-        return AttributeRules::new(options.attributes_bytes_max, None);
-    }
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let schema: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    AttributeRules::new(options.attributes_bytes_max, Some(&schema))
 }

@@ -1,13 +1,18 @@
 //! Reads profiles page by page.
 
+use std::ops::RangeInclusive;
+
 use pando_clock::Timestamp;
 use pando_resilience::Call;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::profile::{Email, Profile};
+use crate::profile::{Email, Name, Profile};
 use crate::store::lists::{After, Order};
 use crate::{ProfileError, Profiles, store};
+
+/// The years 1 to 9999: times that both engines can hold.
+const STORABLE_MICROS: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 /// Which profiles, in which order, from where on.
 #[derive(Clone, Debug, Default)]
@@ -100,11 +105,20 @@ impl PageEnd {
         if self.sort != order.name() {
             return None;
         }
+        // Whoever makes up a cursor gets no further than a caller who makes up a name or a time.
         match order {
             Order::Newest | Order::Oldest => {
-                self.key.parse::<Timestamp>().ok().map(|moment| After::Time(moment, self.id))
+                let moment = self
+                    .key
+                    .parse::<Timestamp>()
+                    .ok()
+                    .filter(|moment| STORABLE_MICROS.contains(&moment.as_micros()));
+                moment.map(|moment| After::Time(moment, self.id))
             }
-            Order::Name | Order::NameDescending => Some(After::Name(self.key.clone(), self.id)),
+            Order::Name | Order::NameDescending => {
+                let name = Name::parse(&self.key).ok();
+                name.map(|name| After::Name(name.as_str().to_owned(), self.id))
+            }
         }
     }
 }

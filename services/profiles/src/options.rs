@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{AttributeRules, BadOption};
+
 /// Settings of the profiles service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -18,6 +20,37 @@ pub struct ProfilesOptions {
     pub import_batch_records_max: usize,
     /// Longest record of an import, in bytes.
     pub import_record_bytes_max: usize,
+}
+
+impl ProfilesOptions {
+    /// Whether the service can run with these; the rules for attributes that they stand for.
+    pub fn check(&self) -> Result<AttributeRules, BadOption> {
+        for (option, value, range) in [
+            ("attributes_bytes_max", self.attributes_bytes_max, 2..=1_048_576),
+            ("restore_days", usize::try_from(self.restore_days).unwrap_or(usize::MAX), 0..=36_500),
+            ("import_batch_records_max", self.import_batch_records_max, 1..=10_000),
+            ("import_record_bytes_max", self.import_record_bytes_max, 1_024..=16_777_216),
+        ] {
+            if !range.contains(&value) {
+                let reason = format!("{value} is not within {} and {}", range.start(), range.end());
+                return Err(BadOption { option, reason });
+            }
+        }
+        self.attribute_rules().map_err(|reason| BadOption {
+            option: "attributes_schema_file",
+            reason: format!("{}: {reason}", self.attributes_schema_file),
+        })
+    }
+
+    fn attribute_rules(&self) -> Result<AttributeRules, String> {
+        if self.attributes_schema_file.is_empty() {
+            return AttributeRules::new(self.attributes_bytes_max, None);
+        }
+        let text =
+            std::fs::read_to_string(&self.attributes_schema_file).map_err(|error| error.to_string())?;
+        let schema: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        AttributeRules::new(self.attributes_bytes_max, Some(&schema))
+    }
 }
 
 impl Default for ProfilesOptions {

@@ -18,6 +18,8 @@ pub(crate) const BIO_CHARS_MAX: usize = 4096;
 pub(crate) const IMAGE_URLS_MAX: usize = 100;
 /// Longest image address, in characters.
 pub(crate) const IMAGE_URL_CHARS_MAX: usize = 2048;
+/// Most bytes of all image addresses together: a page of a thousand profiles has to fit into memory.
+const IMAGE_URLS_BYTES_MAX: usize = 32 * 1024;
 
 /// Names one profile: a UUIDv7 made by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -140,7 +142,12 @@ impl ProfileDraft {
         let email = reader.required_text("email").and_then(|text| reader.check("email", Email::parse(text)));
         let bio = reader.text("bio", BIO_CHARS_MAX);
         let image_urls = reader.texts("image_urls", IMAGE_URLS_MAX, parse_image_url);
-        let attributes = reader.object("attributes");
+        if image_urls.iter().map(String::len).sum::<usize>() > IMAGE_URLS_BYTES_MAX {
+            let message = format!("must have at most {IMAGE_URLS_BYTES_MAX} bytes together");
+            reader.refuse("image_urls", "too_long", &message);
+        }
+        let mut attributes = reader.object("attributes");
+        attributes.values_mut().for_each(canonical);
         for (at, message) in rules.violations(&attributes) {
             reader.refuse(&format!("attributes{at}"), "schema", &message);
         }
@@ -182,6 +189,9 @@ impl Name {
         }
         if text.chars().count() > NAME_CHARS_MAX {
             return Err(format!("must have at most {NAME_CHARS_MAX} characters"));
+        }
+        if text.contains('\0') {
+            return Err("must not contain a NUL character".to_owned());
         }
         Ok(Self(text.to_owned()))
     }
@@ -259,6 +269,27 @@ fn parse_image_url(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Gives a number the one form that both engines write: a large whole number is an integer, not a power of ten.
+fn canonical(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(canonical),
+        Value::Object(fields) => fields.values_mut().for_each(canonical),
+        Value::Number(number) => {
+            let float = number
+                .as_f64()
+                .filter(|float| number.is_f64() && float.abs() >= 1e15 && float.fract() == 0.0);
+            // The text of a whole float is its exact value; past 64 bits it stays a float on both engines.
+            let Some(text) = float.map(|float| format!("{float}")) else { return };
+            if let Ok(whole) = text.parse::<i64>() {
+                *value = whole.into();
+            } else if let Ok(whole) = text.parse::<u64>() {
+                *value = whole.into();
+            }
+        }
+        _ => {}
+    }
+}
+
 /// What `attributes` must look like: a size, and a JSON Schema when one is configured.
 #[derive(Debug)]
 pub struct AttributeRules {
@@ -289,7 +320,8 @@ impl AttributeRules {
         schema
             .iter_errors(&document)
             .take(20)
-            .map(|error| (error.instance_path().to_string(), error.to_string()))
+            // Without the value: it may be long, and it may be nobody else's business.
+            .map(|error| (error.instance_path().to_string(), error.masked().to_string()))
             .collect()
     }
 }

@@ -12,6 +12,9 @@ use pando_http::{Problem, parse_json};
 const CSV_COLUMNS: [&str; 9] =
     ["id", "name", "email", "bio", "image_urls", "attributes", "version", "created_at", "updated_at"];
 
+/// What some programs put before the first line of a file.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// How records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordFormat {
@@ -72,13 +75,35 @@ pub(crate) struct RecordReader {
     pending: Vec<u8>,
     /// Where the search for the end of the pending record goes on.
     searched: usize,
-    quoted: bool,
+    cut: Cut,
+    /// The beginning of the pending record was thrown away: it is too long.
+    overlong: bool,
+    begun: bool,
     header: Option<Vec<String>>,
+}
+
+/// Where in a CSV record the search is: a line end inside of quotes ends nothing, and a quote opens only a cell that
+/// begins with it. NDJSON is plain all through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    CellStart,
+    Plain,
+    Quoted,
+    QuoteInQuoted,
 }
 
 impl RecordReader {
     pub(crate) fn new(format: RecordFormat, record_bytes_max: usize) -> Self {
-        Self { format, record_bytes_max, pending: Vec::new(), searched: 0, quoted: false, header: None }
+        Self {
+            format,
+            record_bytes_max,
+            pending: Vec::new(),
+            searched: 0,
+            cut: Cut::CellStart,
+            overlong: false,
+            begun: false,
+            header: None,
+        }
     }
 
     /// Takes a piece of the stream (`None`: it ended) and answers with the records that are complete now.
@@ -92,7 +117,10 @@ impl RecordReader {
             items.extend(self.read(&record)?);
             start = end;
         }
-        if ended && start < self.pending.len() {
+        if ended && self.cut == Cut::Quoted {
+            return Err(Problem::malformed("the file ends inside a quoted cell"));
+        }
+        if ended && (start < self.pending.len() || self.overlong) {
             let record = self.pending[start..].to_vec();
             items.extend(self.read(&record)?);
             start = self.pending.len();
@@ -100,11 +128,15 @@ impl RecordReader {
         self.pending.drain(..start);
         self.searched -= start.min(self.searched);
         if self.pending.len() > self.record_bytes_max {
-            return Err(Problem::malformed(format!(
-                "a record is longer than {} bytes{}",
-                self.record_bytes_max,
-                if self.quoted { ": is a quote left open?" } else { "" }
-            )));
+            if self.cut == Cut::Quoted {
+                let max = self.record_bytes_max;
+                return Err(Problem::malformed(format!(
+                    "a quoted cell is longer than {max} bytes: is a quote left open?"
+                )));
+            }
+            self.overlong = true;
+            self.pending.clear();
+            self.searched = 0;
         }
         Ok(items)
     }
@@ -113,11 +145,12 @@ impl RecordReader {
     fn record_end(&mut self) -> Option<usize> {
         while let Some(&byte) = self.pending.get(self.searched) {
             self.searched += 1;
-            match byte {
-                // A doubled quote inside a cell toggles twice, which is right.
-                b'"' if self.format == RecordFormat::Csv => self.quoted = !self.quoted,
-                b'\n' if !self.quoted => return Some(self.searched),
-                _ => {}
+            if byte == b'\n' && self.cut != Cut::Quoted {
+                self.cut = Cut::CellStart;
+                return Some(self.searched);
+            }
+            if self.format == RecordFormat::Csv {
+                self.cut = self.cut.after(byte);
             }
         }
         None
@@ -125,32 +158,39 @@ impl RecordReader {
 
     /// Reads one record; blank lines and the CSV header are none.
     fn read(&mut self, record: &[u8]) -> Result<Option<Item>, Problem> {
-        let record = record.trim_ascii();
-        if record.is_empty() {
+        if std::mem::take(&mut self.overlong) || record.len() > self.record_bytes_max {
+            let message = format!("is longer than {} bytes", self.record_bytes_max);
+            return Ok(Some(Err(Violations::one("record", "too_long", message))));
+        }
+        let record = if self.begun { record } else { record.strip_prefix(BYTE_ORDER_MARK).unwrap_or(record) };
+        self.begun = true;
+        if record.trim_ascii().is_empty() {
             return Ok(None);
         }
         match self.format {
-            RecordFormat::Ndjson => Ok(Some(read_json(record))),
+            RecordFormat::Ndjson => Ok(Some(read_json(record.trim_ascii()))),
             RecordFormat::Csv => self.read_csv(record),
         }
     }
 
     fn read_csv(&mut self, record: &[u8]) -> Result<Option<Item>, Problem> {
         let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(record);
-        let Some(row) = rows.records().next() else { return Ok(None) };
+        let mut rows = rows.records();
+        let Some(row) = rows.next() else { return Ok(None) };
+        let stray = rows.next().is_some();
         let Some(header) = &self.header else {
             let row =
                 row.map_err(|error| Problem::malformed(format!("the CSV header cannot be read: {error}")))?;
-            let names: Vec<String> =
-                row.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
-            if !names.iter().any(|name| name == "email" || name == "id") {
-                return Err(Problem::malformed(
-                    "the first line of a CSV file must name its columns, email among them",
-                ));
+            if stray {
+                return Err(Problem::malformed("the lines of a CSV file must end with a line feed"));
             }
-            self.header = Some(names);
+            self.header = Some(read_header(&row)?);
             return Ok(None);
         };
+        if stray {
+            let message = "holds a carriage return outside of quotes";
+            return Ok(Some(Err(Violations::one("record", "malformed", message))));
+        }
         Ok(Some(row.map_err(|error| Violations::one("record", "malformed", error.to_string())).and_then(
             |row| {
                 if row.len() != header.len() {
@@ -164,6 +204,31 @@ impl RecordReader {
                     .collect()
             },
         )))
+    }
+}
+
+impl Cut {
+    fn after(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::CellStart, b'"') | (Self::QuoteInQuoted, b'"') => Self::Quoted,
+            (Self::Quoted, b'"') => Self::QuoteInQuoted,
+            (Self::Quoted, _) => Self::Quoted,
+            (_, b',') => Self::CellStart,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// The names of the columns, each once, e-mail or id among them.
+fn read_header(row: &csv::StringRecord) -> Result<Vec<String>, Problem> {
+    let names: Vec<String> = row.iter().map(|name| name.trim().to_owned()).collect();
+    if !names.iter().any(|name| name == "email" || name == "id") {
+        let detail = "the first line of a CSV file must name its columns, email among them";
+        return Err(Problem::malformed(detail));
+    }
+    match names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
+        Some((_, name)) => Err(Problem::malformed(format!("the CSV header names the column {name:?} twice"))),
+        None => Ok(names),
     }
 }
 
@@ -234,11 +299,42 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_end_is_refused_early() {
+    fn a_quote_inside_a_plain_cell_opens_nothing() {
+        let text = "name,email\nAnn 6\" tall,a@e.org\nBo,b@e.org \n\"C\"\"\",c@e.org\n";
+        let items = read_in_pieces(RecordFormat::Csv, text);
+        let names: Vec<&Value> = items.iter().map(|item| &item.as_ref().unwrap()["name"]).collect();
+        assert_eq!(names, ["Ann 6\" tall", "Bo", "C\""]);
+        assert_eq!(items[1].as_ref().unwrap()["email"], "b@e.org ", "blanks belong to the cell");
+    }
+
+    #[test]
+    fn a_quote_left_open_is_refused_and_loses_no_row_silently() {
         let mut reader = RecordReader::new(RecordFormat::Csv, 64);
         reader.push(Some(Bytes::from_static(b"email\n\"open"))).unwrap();
         let refused = reader.push(Some(Bytes::from(vec![b'x'; 100]))).unwrap_err();
         assert!(refused.to_string().contains("quote left open"), "{refused}");
+        let mut reader = RecordReader::new(RecordFormat::Csv, 64);
+        reader.push(Some(Bytes::from_static(b"email\n\"open\nb@e.org\n"))).unwrap();
+        assert!(reader.push(None).is_err());
+    }
+
+    #[test]
+    fn a_record_too_long_is_one_bad_record_wherever_the_stream_is_cut() {
+        let text =
+            format!("{{\"a\":1}}\n{{\"b\":\"{}\"}}\n{{\"c\":3}}\n{}", "x".repeat(1500), "y".repeat(1500));
+        let items = read_in_pieces(RecordFormat::Ndjson, &text);
+        assert_eq!(items.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, false]);
+    }
+
+    #[test]
+    fn lines_that_end_in_other_ways_are_told_apart() {
+        let mut reader = RecordReader::new(RecordFormat::Csv, 64);
+        assert!(reader.push(Some(Bytes::from_static(b"name,email\rA,a@e.org\r"))).unwrap().is_empty());
+        assert!(reader.push(None).is_err(), "a file without line feeds is no file of one header");
+        let items = read_in_pieces(RecordFormat::Csv, "email\r\na@e.org\rb@e.org\n");
+        assert!(items[0].is_err());
+        let mut reader = RecordReader::new(RecordFormat::Csv, 64);
+        assert!(reader.push(Some(Bytes::from_static(b"email,name,email\n"))).is_err());
     }
 
     #[test]

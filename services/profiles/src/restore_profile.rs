@@ -17,7 +17,7 @@ impl Profiles {
         id: ProfileId,
     ) -> Result<Written<Profile>, ProfileError> {
         let now = self.0.clock.now();
-        let oldest = now.plus_micros(-DAY_MICROS * i64::from(self.0.options.restore_days));
+        let oldest = now.plus_micros(-DAY_MICROS.saturating_mul(i64::from(self.0.options.restore_days)));
         let mut tx = self.0.database.transaction(call).await?;
         let stored = store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
         let profile = match stored.deleted_at {

@@ -9,6 +9,9 @@ use crate::profile::{AttributeRules, Profile, ProfileDraft, ProfileId};
 use crate::store::StoredProfile;
 use crate::{ProfileError, Profiles, Written, store};
 
+/// How often a change is worked out without a lock before it takes one.
+const UNLOCKED_ATTEMPTS_MAX: usize = 3;
+
 /// Which versions of a profile the caller is ready to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Expected {
@@ -28,12 +31,36 @@ impl Profiles {
         expected: &Expected,
         fields: &Map<String, Value>,
     ) -> Result<Written<Profile>, ProfileError> {
-        self.change_profile(call, id, expected, |current, rules| Ok(current.draft().merged(fields, rules)?))
+        self.change_locked(call, id, expected, |current, rules| Ok(current.draft().merged(fields, rules)?))
             .await
     }
 
-    /// Applies a change to the profile as it is now. While `change` decides, nobody else can change the profile.
+    /// Applies a change that may take its time. It is worked out on the profile as it was read, and written if the
+    /// profile is still the same then: nobody waits for a lock meanwhile.
     pub async fn change_profile(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        expected: &Expected,
+        change: impl Fn(&Profile, &AttributeRules) -> Result<ProfileDraft, ProfileError>,
+    ) -> Result<Written<Profile>, ProfileError> {
+        for _ in 0..UNLOCKED_ATTEMPTS_MAX {
+            let read = self.0.database.read_primary(call);
+            let current = store::find(&read, id).await?.ok_or(ProfileError::NotFound)?;
+            expected.check(&current)?;
+            let draft = change(&current, &self.0.rules)?;
+            let same = Expected::OneOf(vec![current.version]);
+            match self.change_locked(call, id, &same, |_, _| Ok(draft)).await {
+                Err(ProfileError::VersionMismatch { .. }) => {}
+                done => return done,
+            }
+        }
+        // Many change this profile at once: take a turn.
+        self.change_locked(call, id, expected, change).await
+    }
+
+    /// Applies a change while nobody else can change the profile: it must be quick.
+    async fn change_locked(
         &self,
         call: &Call,
         id: ProfileId,

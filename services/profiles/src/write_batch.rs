@@ -20,8 +20,8 @@ use crate::{ProfileError, Profiles, Written, store};
 /// Most items of one batch.
 pub const BATCH_ITEMS_MAX: usize = 1000;
 
-/// How often a batch is tried anew when somebody takes one of its e-mail addresses between the look and the write.
-const ATTEMPTS_MAX: usize = 3;
+/// How often a batch is tried when somebody takes one of its e-mail addresses between the look and the write.
+const ATTEMPTS_MAX: usize = 10;
 
 /// The fields of one item, or why they could not be read.
 pub type Item = Result<Map<String, Value>, Violations>;
@@ -67,7 +67,8 @@ impl Profiles {
         let mut attempt = 1;
         loop {
             match self.try_batch(call, items).await {
-                Err(ProfileError::EmailTaken) if attempt < ATTEMPTS_MAX => attempt += 1,
+                Err(error) if error.is_contention() && attempt < ATTEMPTS_MAX => attempt += 1,
+                Err(error) if error.is_contention() => return Err(ProfileError::Contended),
                 done => return done,
             }
         }
@@ -93,7 +94,8 @@ impl Profiles {
         let mut attempt = 1;
         loop {
             match self.try_import_batch(call, items, import).await {
-                Err(ProfileError::EmailTaken) if attempt < ATTEMPTS_MAX => attempt += 1,
+                Err(error) if error.is_contention() && attempt < ATTEMPTS_MAX => attempt += 1,
+                Err(error) if error.is_contention() => return Err(ProfileError::Contended),
                 done => return done,
             }
         }
@@ -202,6 +204,17 @@ impl<'a> Batch<'a> {
         emails_seen: &mut HashSet<String>,
     ) {
         let inner = &self.profiles.0;
+        if let Err(refusal) = check_version(fields, stored.as_ref(), inner.options.require_if_match) {
+            return match refusal {
+                VersionRefusal::Stale(current) => {
+                    self.conflict(index, "version", &format!("is not the current one, which is {current}"))
+                }
+                VersionRefusal::Unreadable(message) => {
+                    let violations = Violations::one("version", "value", message);
+                    self.refuse(index, ItemStatus::Invalid, &violations)
+                }
+            };
+        }
         let draft = match &stored {
             Some(StoredProfile { deleted_at: Some(_), .. }) => {
                 return self.conflict(index, "id", "names a deleted profile: restore it first");
@@ -228,7 +241,9 @@ impl<'a> Batch<'a> {
     }
 
     async fn update(&mut self, tx: &mut Transaction, call: &Call) -> Result<(), ProfileError> {
-        let updates = std::mem::take(&mut self.updates);
+        // Everybody takes addresses in one order, so that two batches do not wait for each other in a ring.
+        let mut updates = std::mem::take(&mut self.updates);
+        updates.sort_by_cached_key(|(_, _, draft)| draft.email.key());
         let moved = updates.iter().map(|(_, stored, draft)| (stored.profile.email.key(), draft.email.key()));
         let new_keys: Vec<String> = moved.filter(|(old, new)| old != new).map(|(_, new)| new).collect();
         let taken: HashSet<String> = if new_keys.is_empty() {
@@ -257,8 +272,9 @@ impl<'a> Batch<'a> {
     }
 
     async fn create(&mut self, tx: &mut Transaction, call: &Call) -> Result<(), ProfileError> {
-        let (indexes, profiles): (Vec<usize>, Vec<Profile>) =
-            std::mem::take(&mut self.creations).into_iter().unzip();
+        let mut creations = std::mem::take(&mut self.creations);
+        creations.sort_by_cached_key(|(_, profile)| profile.email.key());
+        let (indexes, profiles): (Vec<usize>, Vec<Profile>) = creations.into_iter().unzip();
         if profiles.is_empty() {
             return Ok(());
         }
@@ -268,7 +284,7 @@ impl<'a> Batch<'a> {
             if made.contains(&profile.id) {
                 self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Created, profile.id, 1));
             } else {
-                self.conflict(index, "email", "is taken by another profile");
+                self.conflict(index, "email", "or the id is taken by another profile");
             }
         }
         Ok(())
@@ -289,10 +305,37 @@ impl ItemOutcome {
 fn item_id(item: &Item) -> Option<Result<Uuid, Violations>> {
     match item.as_ref().ok()?.get("id")? {
         Value::Null => None,
-        Value::String(text) => match ProfileId::parse(text) {
-            Some(id) => Some(Ok(id.into())),
+        Value::String(text) => match ProfileId::parse(text).map(Uuid::from).filter(|id| !id.is_nil()) {
+            Some(id) => Some(Ok(id)),
             None => Some(Err(Violations::one("id", "value", "must be a UUID"))),
         },
         _ => Some(Err(Violations::one("id", "type", "must be a string"))),
+    }
+}
+
+enum VersionRefusal {
+    Stale(i64),
+    Unreadable(&'static str),
+}
+
+/// An item that names a version changes only that version, as `If-Match` does; a number in a CSV cell is a text.
+fn check_version(
+    fields: &Map<String, Value>,
+    stored: Option<&StoredProfile>,
+    required: bool,
+) -> Result<(), VersionRefusal> {
+    let Some(stored) = stored else { return Ok(()) };
+    let named = match fields.get("version") {
+        None | Some(Value::Null) if required => return Err(VersionRefusal::Unreadable("is required")),
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(other) => other.as_i64(),
+    };
+    match named {
+        None => Err(VersionRefusal::Unreadable("must be a whole number")),
+        Some(version) if version != stored.profile.version => {
+            Err(VersionRefusal::Stale(stored.profile.version))
+        }
+        Some(_) => Ok(()),
     }
 }

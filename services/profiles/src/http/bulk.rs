@@ -29,7 +29,7 @@ pub(crate) struct BatchAnswer {
 /// Create and change many profiles
 ///
 /// An array of 1 to 1000 items, or an object that holds it as `items`. Each item has the fields of a profile; an `id`
-/// names the profile to change, or the id of a new one. All items are looked at; each gets its own status.
+/// names the profile to change, or the id of a new one; a `version` beside it fences the change, as If-Match does. All items are looked at; each gets its own status.
 #[utoipa::path(
     post, path = "/api/v1/profiles:batch", tag = "profiles", request_body = Vec<ProfileFields>,
     responses(

@@ -23,7 +23,7 @@ const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Most ids of one read.
-const IDS_MAX: usize = 1000;
+const IDS_MAX: usize = 200;
 /// Longest search text, in characters.
 const SEARCH_CHARS_MAX: usize = 200;
 
@@ -129,7 +129,7 @@ enum CountWord {
         ("email" = Option<String>, Query, format = "email", description = "Only the profile of this e-mail address"),
         ("sort" = inline(Option<SortWord>), Query, description = "The order; `-created_at` unless told"),
         ("count" = inline(Option<CountWord>), Query, description = "Adds `X-Total-Count`"),
-        ("ids" = Option<String>, Query, description = "Ids separated by commas, at most 1000; unknown ones are absent from the answer"),
+        ("ids" = Option<String>, Query, description = "Ids separated by commas, at most 200; unknown ones are absent from the answer"),
     ),
     responses((status = 200, description = "The profiles", body = Vec<Profile>))
 )]

@@ -131,7 +131,7 @@ async fn a_dry_run_tells_and_writes_nothing() {
         let import = upload(&house, dry, &people(3), None).await.unwrap();
         assert_eq!((import.created, import.conflicts, import.dry_run), (2, 1, true));
         assert_eq!(export(&house, RecordFormat::Ndjson, None).await.lines().count(), 1);
-        assert!(matches!(house.profiles.get_import(&call(), "dry").await, Err(ProfileError::NotFound)));
+        assert!(matches!(house.profiles.get_import(&call(), "dry").await, Err(ProfileError::ImportNotFound)));
     })
     .await;
 }

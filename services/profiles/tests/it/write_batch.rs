@@ -1,9 +1,9 @@
 //! Batches: each item its own outcome.
 
-use pando_profiles::{Expected, ItemOutcome, ItemStatus};
+use pando_profiles::{Expected, ItemOutcome, ItemStatus, Profiles, ProfilesOptions};
 use serde_json::{Value, json};
 
-use crate::{House, call, each_house, fields};
+use crate::{House, call, each_house, each_house_with, fields};
 
 async fn write(house: &House, items: Vec<Value>) -> Vec<ItemOutcome> {
     let items: Vec<_> = items.into_iter().map(|item| Ok(fields(item))).collect();
@@ -35,12 +35,13 @@ async fn every_item_gets_its_outcome_in_the_order_of_the_batch() {
                 json!({"id": gone.id, "name": "Back?"}),
                 json!({"id": "no-uuid", "name": "x", "email": "x@example.org"}),
                 json!({"id": null, "name": "Null id", "email": "null@example.org"}),
+                json!({"id": "00000000-0000-0000-0000-000000000000", "name": "Nil", "email": "nil@example.org"}),
             ],
         )
         .await;
         assert_eq!(
             statuses(&outcomes),
-            [Created, Invalid, Conflict, Conflict, Updated, Conflict, Created, Conflict, Invalid, Created]
+            [Created, Invalid, Conflict, Conflict, Updated, Conflict, Created, Conflict, Invalid, Created, Invalid]
         );
         assert_eq!(
             outcomes[1].errors.iter().map(|error| &*error.field).collect::<Vec<_>>(),
@@ -81,14 +82,48 @@ async fn a_thousand_are_written_at_once_and_again_they_all_conflict() {
 }
 
 #[tokio::test]
-async fn two_batches_at_once_share_the_addresses_without_a_failure() {
+async fn an_item_that_names_a_version_changes_only_that_version() {
+    use ItemStatus::{Conflict, Invalid, Updated};
     each_house(async |house| {
-        let people: Vec<Value> =
-            (0..200).map(|number| json!({"name": "P", "email": format!("p{number}@example.org")})).collect();
-        let backwards: Vec<Value> = people.iter().rev().cloned().collect();
-        let (one, two) = futures_util::future::join(write(&house, people), write(&house, backwards)).await;
-        let created = one.iter().chain(&two).filter(|outcome| outcome.status == ItemStatus::Created).count();
-        assert_eq!(created, 200);
+        let ada = house.person("Ada").await;
+        let change = |version: Value, bio: &str| json!({"id": ada.id, "bio": bio, "version": version});
+        assert_eq!(statuses(&write(&house, vec![change(json!(1), "first")]).await), [Updated]);
+        assert_eq!(statuses(&write(&house, vec![change(json!(1), "late")]).await), [Conflict]);
+        assert_eq!(statuses(&write(&house, vec![change(json!("2"), "second")]).await), [Updated]);
+        assert_eq!(statuses(&write(&house, vec![change(json!("two"), "never")]).await), [Invalid]);
+        assert_eq!(house.profiles.get_profile(&call(), ada.id).await.unwrap().bio, "second");
     })
     .await;
+    let strict = ProfilesOptions { require_if_match: true, ..ProfilesOptions::default() };
+    each_house_with(strict, async |house| {
+        let ada = house.person("Ada").await;
+        assert_eq!(statuses(&write(&house, vec![json!({"id": ada.id, "bio": "unfenced"})]).await), [Invalid]);
+        let fenced = json!({"id": ada.id, "bio": "fenced", "version": 1});
+        assert_eq!(statuses(&write(&house, vec![fenced]).await), [Updated]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_that_want_the_same_addresses_share_them_without_a_failure() {
+    each_house(async |house| {
+        for round in 0..10 {
+            let people: Vec<Value> = (0..100)
+                .map(|number| json!({"name": "P", "email": format!("p{round}.{number}@example.org")}))
+                .collect();
+            let backwards: Vec<Value> = people.iter().rev().cloned().collect();
+            let one = pando_telemetry::spawn("batch", write_alone(house.profiles.clone(), people));
+            let two = pando_telemetry::spawn("batch", write_alone(house.profiles.clone(), backwards));
+            let (one, two) = (one.await.unwrap(), two.await.unwrap());
+            let created =
+                one.iter().chain(&two).filter(|outcome| outcome.status == ItemStatus::Created).count();
+            assert_eq!(created, 100);
+        }
+    })
+    .await;
+}
+
+async fn write_alone(profiles: Profiles, items: Vec<Value>) -> Vec<ItemOutcome> {
+    let items: Vec<_> = items.into_iter().map(|item| Ok(fields(item))).collect();
+    profiles.write_batch(&call(), &items).await.unwrap().value
 }
