@@ -139,8 +139,11 @@ impl Database {
         self.0.statistics()
     }
 
-    /// Whether it answers.
+    /// Whether it answers, and on SQLite whether it still takes writes.
     pub async fn ping(&self, call: &Call) -> Result<(), DatabaseError> {
+        if let Backend::Sqlite(sqlite) = &self.0.backend {
+            sqlite.health()?;
+        }
         self.read_primary(call).row(&PING, []).await.map(|_| ())
     }
 

@@ -70,7 +70,8 @@ pub(crate) struct StatementBook {
 }
 
 /// Texts of the program live as long as it does, so where one lies says which one it is.
-type Key = (usize, usize, usize);
+/// And whether it is read by one key, which is another text on SQLite.
+type Key = (usize, usize, usize, bool);
 
 /// Mixes addresses, which nobody outside chooses: the guarded hash of the standard library costs more than the look-up.
 #[derive(Default)]
@@ -119,7 +120,7 @@ impl StatementBook {
     }
 
     fn find(&self, name: &'static str, sql: &'static str, one_key: bool) -> Arc<Statement> {
-        let key = (sql.as_ptr() as usize, sql.len(), name.as_ptr() as usize);
+        let key = (sql.as_ptr() as usize, sql.len(), name.as_ptr() as usize, one_key);
         if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Arc::clone(known);
         }

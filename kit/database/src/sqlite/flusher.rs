@@ -1,8 +1,7 @@
 //! The flusher: puts SQLite's log on the disk, once for all commits that wait for it.
 
 use std::fs::File;
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -28,28 +27,39 @@ pub(crate) struct Flusher {
 }
 
 impl Flusher {
-    pub(crate) fn start(options: &SqliteOptions) -> Result<Self, DatabaseError> {
-        let failed = Arc::new(AtomicBool::new(false));
+    /// `path` is the database itself, resolved: SQLite puts the log beside it. The log must be there.
+    pub(crate) fn start(options: &SqliteOptions, path: &Path) -> Result<Self, DatabaseError> {
         if options.synchronous == Synchronous::Normal || options.group_commit_max <= 1 {
-            return Ok(Self { due: None, thread: None, failed });
+            return Ok(Self { due: None, thread: None, failed: Arc::default() });
         }
-        let mut name = options.path.clone().into_os_string();
+        let mut name = path.as_os_str().to_owned();
         name.push("-wal");
-        let (path, max) = (PathBuf::from(name), options.group_commit_max);
+        // The same file as long as this process has the database open: only the last to leave may remove it.
+        // Opened before the first write, it hears of every page that the kernel could not keep since then.
+        let log = File::open(&name).map_err(|error| DatabaseError::BadFile {
+            path: PathBuf::from(name),
+            reason: format!("the log cannot be opened: {error}"),
+        })?;
+        Self::flushing(log, options.group_commit_max)
+    }
+
+    fn flushing(log: File, max: usize) -> Result<Self, DatabaseError> {
         // The bound is the largest group: a writer that is further ahead waits for the disk.
         let (due, commits) = sync_channel(max);
+        let failed = Arc::new(AtomicBool::new(false));
         let mark = Arc::clone(&failed);
         let thread = std::thread::Builder::new()
             .name("sqlite-flusher".into())
-            .spawn(move || flush_all(&path, &commits, max, &mark))
+            .spawn(move || flush_all(&log, &commits, max, &mark))
             .map_err(|error| DatabaseError::unavailable(format!("no thread for the flusher: {error}")))?;
         Ok(Self { due: Some(due), thread: Some(thread), failed })
     }
 
-    /// After a failed flush nobody knows what the disk holds: the kernel forgets the pages it could not write, and
-    /// a second flush would report success. Nothing is written any more until the file was opened afresh.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
+    /// Set when the disk refused to keep a write. After that nobody knows what it holds: the kernel forgets the
+    /// pages it could not write, and a second flush would report success. Nothing is written any more until the
+    /// file was opened afresh.
+    pub(crate) fn failed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.failed)
     }
 
     /// Answers what is due and ends.
@@ -63,9 +73,7 @@ impl Flusher {
     }
 }
 
-fn flush_all(path: &PathBuf, commits: &Receiver<Commit>, max: usize, failed: &AtomicBool) {
-    // The same file as long as this process has the database open: only the last to leave may remove it.
-    let mut log: Option<File> = None;
+fn flush_all(log: &File, commits: &Receiver<Commit>, max: usize, failed: &AtomicBool) {
     while let Ok(first) = commits.recv() {
         let mut group = vec![first];
         while group.len() < max
@@ -73,26 +81,59 @@ fn flush_all(path: &PathBuf, commits: &Receiver<Commit>, max: usize, failed: &At
         {
             group.push(next);
         }
-        let result = flush(path, &mut log);
-        if let Err(error) = &result {
-            failed.store(true, Ordering::Release);
-            tracing::error!(%error, "the SQLite log could not be flushed: no further write is taken");
-        }
+        let result = flush(log, failed);
         for Commit { token, answer } in group {
             let _ = answer.send(match &result {
                 Ok(()) => Ok(token),
-                Err(error) => {
-                    Err(DatabaseError::CommitUnknown { reason: format!("flushing failed: {error}") })
-                }
+                Err(reason) => Err(DatabaseError::CommitUnknown { reason: reason.clone() }),
             });
         }
     }
 }
 
-fn flush(path: &PathBuf, log: &mut Option<File>) -> io::Result<()> {
-    let file = match log {
-        Some(file) => file,
-        None => log.insert(File::open(path)?),
-    };
-    file.sync_data()
+/// Flushes the log, unless that failed once: a later success would say nothing about the pages lost then.
+fn flush(log: &File, failed: &AtomicBool) -> Result<(), String> {
+    if failed.load(Ordering::Acquire) {
+        return Err("flushing failed before".to_owned());
+    }
+    log.sync_data().map_err(|error| {
+        failed.store(true, Ordering::Release);
+        tracing::error!(%error, "the SQLite log could not be flushed: no further write is taken");
+        format!("flushing failed: {error}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(flusher: &Flusher) -> Result<Token, DatabaseError> {
+        let (answer, answered) = oneshot::channel();
+        let due = flusher.due.as_ref().expect("it flushes");
+        due.send(Commit { token: Token::sqlite(1), answer }).expect("it listens");
+        answered.blocking_recv().expect("it answers")
+    }
+
+    #[test]
+    fn what_cannot_be_flushed_is_not_acknowledged_and_is_remembered() {
+        // A device that has nothing to flush refuses to.
+        let flusher = Flusher::flushing(File::open("/dev/null").expect("it is there"), 4).expect("it starts");
+        let refused = commit(&flusher);
+        assert!(matches!(refused, Err(DatabaseError::CommitUnknown { .. })), "{refused:?}");
+        assert!(flusher.failed().load(Ordering::Acquire));
+        flusher.finish();
+    }
+
+    #[test]
+    fn after_one_failed_flush_none_is_taken_for_a_success() {
+        let log = tempfile::tempfile().expect("a temporary file can be made");
+        let flusher = Flusher::flushing(log, 4).expect("it starts");
+        assert!(commit(&flusher).is_ok());
+        flusher.failed().store(true, Ordering::Release);
+        for _ in 0..2 {
+            let refused = commit(&flusher);
+            assert!(matches!(refused, Err(DatabaseError::CommitUnknown { .. })), "{refused:?}");
+        }
+        flusher.finish();
+    }
 }

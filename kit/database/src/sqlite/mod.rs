@@ -42,9 +42,10 @@ impl Sqlite {
     }
 
     fn open_here(options: &DatabaseOptions, waits: Waits) -> Result<Self, DatabaseError> {
-        let (sqlite, checkout) = (&options.sqlite, Duration::from_millis(options.pool.checkout_ms));
+        let checkout = Duration::from_millis(options.pool.checkout_ms);
+        let path = make_file(&options.sqlite.path)?;
+        let sqlite = &SqliteOptions { path, ..options.sqlite.clone() };
         let busy = Duration::from_millis(sqlite.busy_timeout_ms);
-        make_file(&sqlite.path)?;
         let writer = Writer::start(connect(sqlite, Purpose::Write)?, sqlite, waits.clone(), checkout)?;
         let sessions = |count: usize| -> Result<Vec<_>, DatabaseError> {
             (0..count.max(1)).map(|_| connect(sqlite, Purpose::Read)).collect()
@@ -70,6 +71,11 @@ impl Sqlite {
             }
             Cost::Scan => self.scanners.run(statement, values, deadline).await,
         }
+    }
+
+    /// Whether it still takes writes: reads alone would go on answering.
+    pub(crate) fn health(&self) -> Result<(), DatabaseError> {
+        self.writer.health()
     }
 
     pub(crate) async fn begin(

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -18,11 +18,15 @@ pub(crate) enum Purpose {
     Read,
 }
 
-/// Makes the folder and the file, readable by their owner alone, unless they are there.
-pub(crate) fn make_file(path: &Path) -> Result<(), DatabaseError> {
+/// The log is cut back to this many bytes after it grew larger under a long read.
+const LOG_KEPT: u64 = 64 << 20;
+
+/// Makes the folder and the file, readable by their owner alone, unless they are there. Where the file really is,
+/// links followed: SQLite keeps its log there.
+pub(crate) fn make_file(path: &Path) -> Result<PathBuf, DatabaseError> {
     let failed = |error: std::io::Error| DatabaseError::BadFile {
         path: path.to_owned(),
-        reason: format!("it cannot be created: {error}"),
+        reason: format!("it cannot be created or found: {error}"),
     };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         let mut builder = DirBuilder::new();
@@ -36,11 +40,12 @@ pub(crate) fn make_file(path: &Path) -> Result<(), DatabaseError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Ok(_) => Ok(()),
+        Ok(_) => {}
         // A file that exists is not even opened here: closing it would drop SQLite's locks on it.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed(error)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error)),
     }
+    path.canonicalize().map_err(failed)
 }
 
 /// One connection, ready for its purpose.
@@ -50,7 +55,11 @@ pub(crate) fn connect(options: &SqliteOptions, purpose: Purpose) -> Result<Sessi
     let connection = Connection::open_with_flags(&options.path, flags).map_err(failed)?;
     let busy = Duration::from_millis(options.busy_timeout_ms);
     connection.busy_timeout(busy).map_err(failed)?;
-    become_wal(&connection, busy).map_err(failed)?;
+    let mode = become_wal(&connection, busy).map_err(failed)?;
+    if mode != "wal" {
+        let reason = format!("it cannot keep a log beside it (its journal mode stays {mode})");
+        return Err(DatabaseError::BadFile { path: options.path.clone(), reason });
+    }
     // With group commit the writer flushes the log itself, once for many: see `writer.rs`.
     let flush_each = options.synchronous == Synchronous::Full && options.group_commit_max <= 1;
     let synchronous = if flush_each { "full" } else { "normal" };
@@ -58,7 +67,8 @@ pub(crate) fn connect(options: &SqliteOptions, purpose: Purpose) -> Result<Sessi
     connection
         .execute_batch(&format!(
             "pragma synchronous = {synchronous}; pragma foreign_keys = on; pragma temp_store = memory; \
-             pragma cache_size = -8192; pragma trusted_schema = off; pragma query_only = {query_only}"
+             pragma cache_size = -8192; pragma trusted_schema = off; pragma journal_size_limit = {LOG_KEPT}; \
+             pragma query_only = {query_only}"
         ))
         .map_err(failed)?;
     // Reads the header and the schema: what is not a database is found out here.
@@ -67,12 +77,13 @@ pub(crate) fn connect(options: &SqliteOptions, purpose: Purpose) -> Result<Sessi
 }
 
 /// Turning a new file to WAL needs it alone, and SQLite does not wait for that: processes that start at once retry.
-fn become_wal(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+/// Which mode it has now: where WAL is impossible SQLite reports another without an error.
+fn become_wal(connection: &Connection, patience: Duration) -> rusqlite::Result<String> {
     let started = Instant::now();
     loop {
         let result = connection.query_row("pragma journal_mode = wal", [], |row| row.get::<_, String>(0));
         match result {
-            Ok(_) => return Ok(()),
+            Ok(mode) => return Ok(mode),
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                     && started.elapsed() < patience =>

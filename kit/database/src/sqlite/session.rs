@@ -97,14 +97,34 @@ impl Session {
         values: &[Value],
         want_rows: bool,
     ) -> Result<Outcome, DatabaseError> {
+        self.run_each(statement, [values], want_rows)
+    }
+
+    /// Runs a statement once for every set of parameters. Between two sets it may be stopped: a short statement
+    /// never runs long enough to be stopped by itself.
+    pub(crate) fn run_each<'v>(
+        &self,
+        statement: &Statement,
+        sets: impl IntoIterator<Item = &'v [Value]>,
+        want_rows: bool,
+    ) -> Result<Outcome, DatabaseError> {
         let failed = |error: rusqlite::Error| fault(statement.name, &error);
-        if statement.place.is_some() {
-            let mut prepared = self.connection.prepare_cached(&statement.text).map_err(failed)?;
-            self.run_prepared(statement.name, &mut prepared, values, want_rows)
+        let (mut cached, mut fresh);
+        let prepared: &mut Prepared<'_> = if statement.place.is_some() {
+            cached = self.connection.prepare_cached(&statement.text).map_err(failed)?;
+            &mut cached
         } else {
-            let mut prepared = self.connection.prepare(&statement.text).map_err(failed)?;
-            self.run_prepared(statement.name, &mut prepared, values, want_rows)
+            fresh = self.connection.prepare(&statement.text).map_err(failed)?;
+            &mut fresh
+        };
+        let mut outcome = Outcome::default();
+        for (index, values) in sets.into_iter().enumerate() {
+            if index > 0 && self.brake.is_pulled() {
+                return Err(DatabaseError::DeadlineExceeded);
+            }
+            self.run_prepared(statement.name, prepared, values, want_rows, &mut outcome)?;
         }
+        Ok(outcome)
     }
 
     fn run_prepared(
@@ -113,11 +133,11 @@ impl Session {
         prepared: &mut Prepared<'_>,
         values: &[Value],
         want_rows: bool,
-    ) -> Result<Outcome, DatabaseError> {
+        outcome: &mut Outcome,
+    ) -> Result<(), DatabaseError> {
         let failed = |error: rusqlite::Error| fault(name, &error);
         bind(name, prepared, values)?;
         let (columns, reads) = (prepared.column_count(), prepared.readonly());
-        let mut outcome = Outcome::default();
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(failed)? {
             if want_rows {
@@ -131,9 +151,9 @@ impl Session {
         }
         drop(rows);
         if !reads {
-            outcome.changed = self.connection.changes();
+            outcome.changed += self.connection.changes();
         }
-        Ok(outcome)
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pando_resilience::Deadline;
+use rusqlite::ErrorCode;
 use tokio::sync::oneshot;
 
 use super::fault::fault;
@@ -29,6 +30,8 @@ type Answer<T> = oneshot::Sender<Result<T, DatabaseError>>;
 pub(crate) struct Writer {
     queue: Mutex<Option<Sender<Ticket>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// The disk refused to keep a write.
+    failed: Arc<AtomicBool>,
     /// Transactions that run or wait.
     load: Arc<AtomicUsize>,
     waits: Waits,
@@ -77,7 +80,8 @@ impl Writer {
             .connection
             .execute_batch(&format!("begin immediate; {create} commit"))
             .map_err(|error| fault("pando_commits", &error))?;
-        let flusher = Flusher::start(options)?;
+        let flusher = Flusher::start(options, &options.path)?;
+        let failed = flusher.failed();
         let (queue, tickets) = channel();
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".into())
@@ -86,6 +90,7 @@ impl Writer {
         Ok(Self {
             queue: Mutex::new(Some(queue)),
             thread: Mutex::new(Some(thread)),
+            failed,
             load: Arc::default(),
             waits,
             checkout,
@@ -134,6 +139,18 @@ impl Writer {
         queue.as_ref().and_then(|queue| queue.send(ticket).ok()).ok_or_else(DatabaseError::closed)
     }
 
+    /// Whether transactions can still be served.
+    pub(crate) fn health(&self) -> Result<(), DatabaseError> {
+        if self.failed.load(Ordering::Acquire) {
+            return Err(disk_refused());
+        }
+        match &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(thread) if !thread.is_finished() => Ok(()),
+            Some(_) => Err(DatabaseError::unavailable("the thread that writes ended")),
+            None => Err(DatabaseError::closed()),
+        }
+    }
+
     pub(crate) fn is_busy(&self) -> bool {
         self.load.load(Ordering::Relaxed) > 0
     }
@@ -167,6 +184,9 @@ impl WriterTransaction {
     }
 
     pub(crate) async fn commit(self) -> Result<Token, DatabaseError> {
+        if self.deadline.is_past() {
+            return Err(DatabaseError::DeadlineExceeded);
+        }
         let (answer, token) = oneshot::channel();
         self.send(Command::Commit { answer })?;
         match self.deadline.bound(token).await {
@@ -188,20 +208,31 @@ impl WriterTransaction {
     }
 }
 
+fn disk_refused() -> DatabaseError {
+    DatabaseError::unavailable("the disk refused to keep a write")
+}
+
+/// What becomes of a commit after SQLite wrote it to its log.
+struct Log {
+    /// Where commits wait for a flush; none when SQLite flushes by itself, or nobody asks for it.
+    due: Option<SyncSender<Commit>>,
+    failed: Arc<AtomicBool>,
+}
+
 /// The writer thread.
 fn serve(session: &Session, tickets: &Receiver<Ticket>, flusher: Flusher) {
-    let due = flusher.due.clone();
+    let log = Log { due: flusher.due.clone(), failed: flusher.failed() };
     while let Ok(ticket) = tickets.recv() {
         // A caller that gave up while it waited is passed over.
         if ticket.began.is_closed() || ticket.deadline.is_past() {
             continue;
         }
         ticket.turn.store(true, Ordering::Release);
-        if flusher.has_failed() {
-            let _ = ticket.began.send(Err(DatabaseError::unavailable("the disk refused to keep a write")));
+        if log.failed.load(Ordering::Acquire) {
+            let _ = ticket.began.send(Err(disk_refused()));
             continue;
         }
-        serve_one(session, ticket, due.as_ref());
+        serve_one(session, ticket, &log);
         // Whatever way it ended, the next one finds no transaction open and no brake pulled.
         session.unlimited();
         if !session.connection.is_autocommit()
@@ -210,11 +241,11 @@ fn serve(session: &Session, tickets: &Receiver<Ticket>, flusher: Flusher) {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
     }
-    drop(due);
+    drop(log);
     flusher.finish();
 }
 
-fn serve_one(session: &Session, ticket: Ticket, due: Option<&SyncSender<Commit>>) {
+fn serve_one(session: &Session, ticket: Ticket, log: &Log) {
     let Ticket { deadline, busy, began, commands, gone, _load, .. } = ticket;
     session.watch(Some(gone));
     let beginning = session.limit(deadline, Instant::now(), busy).and_then(|()| {
@@ -236,7 +267,7 @@ fn serve_one(session: &Session, ticket: Ticket, due: Option<&SyncSender<Commit>>
             }
             // Nobody waits for the answer any more: the caller believes it was rolled back, and so it is.
             Ok(Command::Commit { answer }) if answer.is_closed() => return,
-            Ok(Command::Commit { answer }) => return commit(session, answer, due),
+            Ok(Command::Commit { answer }) => return commit(session, deadline, answer, log),
             Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => return,
         }
     }
@@ -251,22 +282,24 @@ fn run(
     want_rows: bool,
 ) -> Result<Outcome, DatabaseError> {
     session.limit(deadline, Instant::now(), busy)?;
-    let mut all = Outcome::default();
-    for values in sets {
-        let mut outcome = session.run(statement, values, want_rows)?;
-        all.rows.append(&mut outcome.rows);
-        all.changed += outcome.changed;
-    }
-    Ok(all)
+    session.run_each(statement, sets.iter().map(Vec::as_slice), want_rows)
 }
 
-fn commit(session: &Session, answer: Answer<Token>, due: Option<&SyncSender<Commit>>) {
+fn commit(session: &Session, deadline: Deadline, answer: Answer<Token>, log: &Log) {
+    // Looked at here for the last time: what is refused now is rolled back for certain.
+    let refused = if log.failed.load(Ordering::Acquire) { Some(disk_refused()) } else { None };
+    let refused = refused.or_else(|| deadline.is_past().then_some(DatabaseError::DeadlineExceeded));
+    if let Some(refused) = refused {
+        let _ = answer.send(Err(refused));
+        return;
+    }
     // From here on it is not stopped half-way: nobody could say whether it had happened.
     session.unlimited();
-    let result = raise_and_commit(session);
-    match (result, due) {
+    let result = raise_and_commit(session, &log.failed);
+    match (result, &log.due) {
         (Ok(token), Some(due)) => {
             if let Err(refused) = due.send(Commit { token, answer }) {
+                log.failed.store(true, Ordering::Release);
                 let reason = "the thread that flushes the log ended".to_owned();
                 let _ = refused.0.answer.send(Err(DatabaseError::CommitUnknown { reason }));
             }
@@ -278,7 +311,7 @@ fn commit(session: &Session, answer: Answer<Token>, due: Option<&SyncSender<Comm
 }
 
 /// Counts the commit in the same transaction: the count is the token.
-fn raise_and_commit(session: &Session) -> Result<Token, DatabaseError> {
+fn raise_and_commit(session: &Session, disk_failed: &AtomicBool) -> Result<Token, DatabaseError> {
     let failed = |error: rusqlite::Error| fault("commit", &error);
     let raise = "update pando_commits set count = count + 1 where id = 1 returning count";
     let count: i64 = session
@@ -286,10 +319,16 @@ fn raise_and_commit(session: &Session) -> Result<Token, DatabaseError> {
         .prepare_cached(raise)
         .and_then(|mut raise| raise.query_row([], |row| row.get(0)))
         .map_err(failed)?;
-    session
-        .connection
-        .prepare_cached("commit")
-        .and_then(|mut commit| commit.raw_execute())
-        .map_err(failed)?;
+    session.connection.prepare_cached("commit").and_then(|mut commit| commit.raw_execute()).map_err(
+        |error| match error.sqlite_error_code() {
+            // The commit may be in the log, whole, without being on the disk: the next start would find it.
+            Some(ErrorCode::SystemIoFailure) => {
+                disk_failed.store(true, Ordering::Release);
+                tracing::error!(%error, "a commit could not be written: no further write is taken");
+                DatabaseError::CommitUnknown { reason: format!("writing the log failed: {error}") }
+            }
+            _ => failed(error),
+        },
+    )?;
     Ok(Token::sqlite(count.unsigned_abs()))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use pando_database::testing::{TestDatabase, each_test_database};
-use pando_database::{DatabaseError, KeyedQuery};
+use pando_database::{DatabaseError, KeyedQuery, Query, params};
 use uuid::Uuid;
 
 use crate::{call, create_notes, insert};
@@ -86,6 +86,25 @@ async fn a_failed_batch_tells_everybody_and_a_wrong_key_only_its_reader() {
                 }
             };
             join_all((0..200).map(mixed)).await;
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_text_may_be_read_by_a_key_and_by_a_list() {
+    const SQL: &str = "select id, number from notes where id = any($1)";
+    const ONE: KeyedQuery = KeyedQuery::new("notes.both", SQL);
+    const LIST: Query = Query::point("notes.both", SQL);
+    each_test_database(async |test: &mut TestDatabase| {
+        with_notes(test, async |database, ids| {
+            let call = call();
+            let read = database.read(&call);
+            for _ in 0..2 {
+                assert!(read.by_key(&ONE, ids[3]).await.unwrap().is_some());
+                assert_eq!(read.rows(&LIST, params![ids.to_vec()]).await.unwrap().len(), ids.len());
+            }
         })
         .await;
     })

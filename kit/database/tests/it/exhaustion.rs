@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use pando_database::conformance::ENDLESS;
 use pando_database::testing::{TestDatabase, each_test_database};
-use pando_database::{Database, DatabaseError};
+use pando_database::{BulkInsert, ColumnType, Database, DatabaseError, OnConflict, Value};
 use pando_resilience::Call;
 
 use crate::{INSERT, call, count, create_notes, insert};
@@ -101,4 +101,28 @@ async fn a_caller_that_gave_up_in_the_queue_is_passed_over() {
         assert_eq!(database.statistics().waiters, 0);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_insert_whose_deadline_passed_does_not_keep_the_writer() {
+    const MANY: BulkInsert = BulkInsert {
+        name: "notes.many",
+        table: "notes",
+        columns: &[("id", ColumnType::Uuid), ("number", ColumnType::Bigint)],
+        on_conflict: OnConflict::Fail,
+        key: "id",
+    };
+    let test = TestDatabase::sqlite();
+    let database = test.open().await;
+    create_notes(&database).await;
+    let rows: Vec<Vec<Value>> =
+        (0..300_000_i64).map(|number| params![test.clock.fresh_id(), number].to_vec()).collect();
+    let short = Call::internal("short", Duration::from_millis(200));
+    let mut transaction = database.transaction(&short).await.unwrap();
+    let late = transaction.bulk_insert(&MANY, rows).await;
+    assert!(matches!(late, Err(DatabaseError::DeadlineExceeded)), "{late:?}");
+    let started = Instant::now();
+    insert(&database, test.clock.fresh_id(), 1).await.unwrap();
+    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    assert_eq!(count(&database).await, 1);
 }

@@ -121,3 +121,38 @@ async fn a_task_that_only_reads_lets_others_run() {
     let stopped = tokio::time::timeout(std::time::Duration::from_millis(20), reading).await;
     assert!(stopped.is_err());
 }
+
+#[tokio::test]
+async fn a_link_to_the_file_is_as_good_as_the_file() {
+    let mut test = TestDatabase::sqlite();
+    let file = test.options.sqlite.path.clone();
+    let folder = file.with_file_name("elsewhere");
+    std::fs::create_dir(&folder).unwrap();
+    let link = folder.join("link.db");
+    create_notes(&test.open().await).await;
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    test.options.sqlite.path = link;
+    let database = test.open().await;
+    insert(&database, test.clock.fresh_id(), 1).await.unwrap();
+    assert_eq!(count(&database).await, 1);
+    database.ping(&call()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_link_to_nowhere_is_refused_by_name() {
+    let test = TestDatabase::sqlite();
+    let path = &test.options.sqlite.path;
+    std::os::unix::fs::symlink(path.with_file_name("nowhere.db"), path).unwrap();
+    let refused = Database::open(&test.options, &test.metrics, &test.clock).await.unwrap_err();
+    assert!(matches!(refused, DatabaseError::BadFile { .. }), "{refused:?}");
+    assert!(refused.to_string().contains(path.to_str().unwrap()), "{refused}");
+}
+
+#[tokio::test]
+async fn a_closed_file_does_not_pass_for_a_healthy_one() {
+    let test = TestDatabase::sqlite();
+    let database = test.open().await;
+    database.ping(&call()).await.unwrap();
+    database.close().await;
+    assert!(matches!(database.ping(&call()).await, Err(DatabaseError::Unavailable { .. })));
+}
