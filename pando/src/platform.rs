@@ -58,8 +58,7 @@ impl Platform {
     async fn bind(config: &Config, database: &Database, metrics: &Metrics, clock: &Clock) -> Result<Server> {
         prepare_schema(config, database).await?;
         let app = wiring::app(config, database, clock)?;
-        Server::bind(&config.http, app, metrics, clock)
-            .with_context(|| format!("cannot listen on {}", config.http.listen))
+        Ok(Server::bind(&config.http, app, metrics, clock)?)
     }
 
     /// Where it listens.

@@ -137,7 +137,13 @@ async fn schema(database: &Database) -> Finding {
             let detail = format!("migrations to come: {}", pending.len());
             Finding::warn("schema", detail, "run `pando migrate`, or let `pando serve` do it")
         }
-        Err(error) => Finding::fail("schema", error.to_string(), "run a program as new as the database"),
+        Err(error @ DatabaseError::NewerSchema { .. }) => {
+            Finding::fail("schema", error.to_string(), "run a program as new as the database")
+        }
+        Err(error) => {
+            let cause = format!("{:#}", anyhow::Error::from(error));
+            Finding::fail("schema", cause, "restore the database from a backup, or find out who changed it")
+        }
     }
 }
 
