@@ -15,7 +15,8 @@ use crate::options::DatabaseOptions;
 #[derive(Clone)]
 pub(crate) struct Target {
     config: Config,
-    patience: Duration,
+    /// How long connecting may take, with everything that belongs to it.
+    pub(crate) patience: Duration,
     pub(crate) prepare: bool,
 }
 

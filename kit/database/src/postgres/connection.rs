@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::TryStreamExt;
+use pando_resilience::Deadline;
 use tokio::sync::OnceCell;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_postgres::{Client, Statement as Prepared};
@@ -43,12 +44,21 @@ impl Connection {
         target: &Target,
         timeout_ms: u64,
     ) -> Result<(Self, JoinHandle<()>), DatabaseError> {
+        let patience = Deadline::after(target.patience);
         let (connection, task) = Self::open(target).await?;
         // A pooler in transaction mode would hand these settings to others.
         if target.prepare {
             let settings =
                 format!("set default_transaction_read_only = on; set statement_timeout = {timeout_ms}");
-            connection.client.batch_execute(&settings).await.map_err(|error| fault("connect", &error))?;
+            // On the heap, as connecting is; and within its time: a server may fall silent at any moment.
+            let setting = patience.bound(Box::pin(connection.client.batch_execute(&settings))).await;
+            let failed = match setting {
+                Ok(Ok(())) => return Ok((connection, task)),
+                Ok(Err(error)) => fault("connect", &error),
+                Err(_) => DatabaseError::unavailable("the server did not answer in time"),
+            };
+            task.abort();
+            return Err(failed);
         }
         Ok((connection, task))
     }

@@ -7,6 +7,7 @@ use deadpool::managed::Object;
 use futures_util::TryStreamExt;
 use futures_util::future::{join, join3};
 use pando_resilience::Deadline;
+use tokio_postgres::error::Severity;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::fault::fault;
@@ -191,25 +192,26 @@ impl Session {
         };
         let wrote = self.begun;
         self.under_way = true;
-        let work = commit_and_locate(self.checkout()?, text);
-        let result = match self.deadline.bound(work).await {
-            Ok(result) => result,
-            Err(_) => return Err(unknown("the deadline passed during the commit")),
-        };
-        self.under_way = false;
+        let mut committed = false;
+        let work = commit_and_locate(self.checkout()?, text, &mut committed);
+        let result = self.deadline.bound(work).await;
         match result {
-            Ok(token) => {
-                self.begun = false;
-                Ok(token)
+            Ok(Ok(position)) if committed => {
+                (self.begun, self.under_way) = (false, false);
+                Ok(position.unwrap_or_else(Token::start_of_log))
             }
-            // The server refused it: it is rolled back.
-            Err(error) if error.as_db_error().is_some_and(|error| error.code().code().starts_with("23")) => {
-                Err(fault("commit", &error))
+            // It is committed, whatever became of the question after it: the start of the log is never wrong.
+            _ if committed => Ok(Token::start_of_log()),
+            Err(_) if !wrote => Err(DatabaseError::DeadlineExceeded),
+            Err(_) => Err(unknown("the deadline passed during the commit")),
+            Ok(Ok(_)) => Err(unknown("the server did not say that it committed")),
+            Ok(Err(error)) => {
+                self.under_way = false;
+                match fault("commit", &error) {
+                    fault if !wrote || is_refusal(&error) => Err(fault),
+                    fault => Err(unknown(&fault.to_string())),
+                }
             }
-            Err(error) => Err(match fault("commit", &error) {
-                DatabaseError::Unavailable { reason } if wrote => unknown(&reason),
-                other => other,
-            }),
         }
     }
 
@@ -238,15 +240,34 @@ fn unknown(reason: &str) -> DatabaseError {
     DatabaseError::CommitUnknown { reason: reason.to_owned() }
 }
 
-async fn commit_and_locate(checkout: &Checkout, text: &str) -> Result<Token, tokio_postgres::Error> {
+/// Whether the server said, while it still could, that it does not commit: a check put off to the end, a lost race,
+/// a statement of a trigger. Errors that end the connection come after the commit as well.
+fn is_refusal(error: &tokio_postgres::Error) -> bool {
+    let Some(error) = error.as_db_error() else { return false };
+    let code = error.code().code();
+    let before_the_commit = ["21", "22", "23", "40", "42", "44", "P0", "57014"];
+    error.parsed_severity() == Some(Severity::Error)
+        && code != "40003"
+        && before_the_commit.iter().any(|class| code.starts_with(class))
+}
+
+/// Sets `committed` as soon as the server says so, which is before it says where its log stands.
+async fn commit_and_locate(
+    checkout: &Checkout,
+    text: &str,
+    committed: &mut bool,
+) -> Result<Option<Token>, tokio_postgres::Error> {
     let messages = checkout.connection.client().simple_query_raw(text).await?;
-    let messages: Vec<SimpleQueryMessage> = messages.try_collect().await?;
-    let position = messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).and_then(Token::from_lsn),
-        _ => None,
-    });
-    // A server that answers without a position is none that we know: the start of the log is never wrong.
-    Ok(position.unwrap_or_else(Token::start_of_log))
+    let mut messages = std::pin::pin!(messages);
+    let mut position = None;
+    while let Some(message) = messages.try_next().await? {
+        match message {
+            SimpleQueryMessage::CommandComplete(_) => *committed = true,
+            SimpleQueryMessage::Row(row) => position = row.get(0).and_then(Token::from_lsn),
+            _ => {}
+        }
+    }
+    Ok(position)
 }
 
 impl Drop for Session {

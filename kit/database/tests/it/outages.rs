@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use pando_database::testing::{TestDatabase, TestPostgres};
-use pando_database::{Database, DatabaseError, KeyedQuery, Query, params};
+use pando_database::{Database, DatabaseError, KeyedQuery, Query, Secret, params};
 use pando_resilience::Call;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
 use crate::{COUNT, FIND, call, create_notes, insert};
@@ -125,4 +127,64 @@ async fn reads_do_not_notice_that_their_connections_were_ended() {
         };
         assert!(join_all((0..60).map(read)).await.into_iter().all(|found| found));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_happened_is_a_success_though_its_position_is_not_told() {
+    const DUMB: Query = Query::write(
+        "dumb",
+        "alter function pg_catalog.pg_current_wal_insert_lsn() rename to nobody_tells_the_position",
+    );
+    let test = TestDatabase::postgres().await;
+    let database = test.open().await;
+    create_notes(&database).await;
+    let mut transaction = database.transaction(&call()).await.unwrap();
+    transaction.execute(&DUMB, []).await.unwrap();
+    transaction.commit().await.unwrap();
+    let token = insert(&database, test.clock.fresh_id(), 1).await.unwrap();
+    assert_eq!((token.to_string().as_str(), crate::count(&database).await), ("p1-0", 1));
+}
+
+/// Passes everything on until the first settings come: then that connection hears nothing any more.
+async fn relay_until_the_settings(listener: TcpListener, server: u16) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+        pando_telemetry::spawn("test.relay", async move {
+            let (mut up, mut down, mut silent) = (vec![0; 16_384], vec![0; 16_384], false);
+            loop {
+                tokio::select! {
+                    sent = client.read(&mut up) => match sent {
+                        Ok(0) | Err(_) => return,
+                        Ok(count) => {
+                            silent |= up[..count].windows(11).any(|word| word == b"set default");
+                            if !silent {
+                                server.write_all(&up[..count]).await.unwrap();
+                            }
+                        }
+                    },
+                    answered = server.read(&mut down) => match answered {
+                        Ok(0) | Err(_) => return,
+                        Ok(count) => client.write_all(&down[..count]).await.unwrap(),
+                    },
+                }
+            }
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_falls_silent_after_connecting_does_not_hold_up_the_start() {
+    let mut test = TestDatabase::postgres().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = test.options.url.take().unwrap();
+    let server = url.expose().rsplit_once(':').unwrap().1;
+    let server: u16 = server.split('/').next().unwrap().parse().unwrap();
+    let here = format!(":{}", listener.local_addr().unwrap().port());
+    test.options.url = Some(Secret::new(url.expose().replacen(&format!(":{server}"), &here, 1)));
+    test.options.pool.connect_ms = 300;
+    pando_telemetry::spawn("test.relays", relay_until_the_settings(listener, server));
+    let started = Instant::now();
+    let refused = Database::open(&test.options, &test.metrics, &test.clock).await.unwrap_err();
+    assert!(matches!(refused, DatabaseError::Unavailable { .. }), "{refused:?}");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
