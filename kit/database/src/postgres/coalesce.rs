@@ -3,11 +3,16 @@
 //! A read that finds few batches under way goes at once. When enough are under way, keys gather until one comes
 //! back, and then go together. So nobody ever waits for company, and the busier it is the more travel together.
 //! A key never joins a batch that was already sent: a read must see what was committed before it began.
+//!
+//! A read that goes at once does so in its caller's own task, and a caller may leave its future alone for as long as
+//! it likes. So those who wait for it do not wait long: what was under way before they came loses its place.
 
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use pando_resilience::Deadline;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -17,6 +22,9 @@ use crate::options::ReadOptions;
 use crate::parameters::{check_key, no_key};
 use crate::statement::Statement;
 use crate::{DatabaseError, Row, Value};
+
+/// How long a read waits for those that went before it in their callers' tasks.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A statement and a kind of key: a key of a wrong kind must not fail its neighbours.
 type Place = (Option<usize>, Discriminant<Key>);
@@ -42,6 +50,10 @@ struct Gate {
 #[derive(Default)]
 struct State {
     under_way: usize,
+    /// Those of them that are in the hands of callers, by their numbers.
+    held: Vec<u64>,
+    /// How many callers have gone at once so far.
+    count: u64,
     waiting: Vec<Waiting>,
 }
 
@@ -76,10 +88,17 @@ impl Coalescer {
                 drop(pass);
                 found.map(|mut found| found.remove(&key))
             }
-            Err(receiver) => deadline
-                .bound(receiver)
-                .await?
-                .map_err(|_| DatabaseError::unavailable("the batch was dropped"))?,
+            Err((mut receiver, before)) => {
+                let soon = deadline.sooner(Deadline::after(PATIENCE));
+                let answer = match soon.bound(&mut receiver).await {
+                    Ok(answer) => answer,
+                    Err(_) => {
+                        gate.overtake(before);
+                        deadline.bound(receiver).await?
+                    }
+                };
+                answer.map_err(|_| DatabaseError::unavailable("the batch was dropped"))?
+            }
         }
     }
 
@@ -102,23 +121,66 @@ impl Coalescer {
 }
 
 /// The right to have one batch under way. Dropped, it passes to those who wait, or lapses.
-struct Pass(Arc<Gate>);
+struct Pass {
+    gate: Arc<Gate>,
+    holder: Holder,
+}
+
+#[derive(Clone, Copy)]
+enum Holder {
+    /// With its number.
+    Caller(u64),
+    /// A task that does nothing else.
+    Task,
+    /// The pass lapsed.
+    Nobody,
+}
 
 impl Gate {
-    /// Goes at once, or waits for the answer.
+    /// Goes at once, or waits for the answer; then also how many callers had gone at once before.
     fn enter(
         self: &Arc<Self>,
         key: Key,
         deadline: Deadline,
-    ) -> Result<(Key, Pass), oneshot::Receiver<Found>> {
+    ) -> Result<(Key, Pass), (oneshot::Receiver<Found>, u64)> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.under_way < self.batches_max {
+            let number = state.count;
             state.under_way += 1;
-            return Ok((key, Pass(Arc::clone(self))));
+            state.count += 1;
+            state.held.push(number);
+            return Ok((key, Pass { gate: Arc::clone(self), holder: Holder::Caller(number) }));
         }
         let (answer, receiver) = oneshot::channel();
         state.waiting.push(Waiting { key, deadline, answer });
-        Err(receiver)
+        Err((receiver, state.count))
+    }
+
+    /// Takes their places from the callers who went before number `before`, and gives one to those who wait.
+    fn overtake(self: &Arc<Self>, before: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = state.held.len();
+        state.held.retain(|number| *number >= before);
+        let overtaken = held - state.held.len();
+        state.under_way -= overtaken;
+        if overtaken > 0 {
+            state.under_way += 1;
+            drop(state);
+            drop(Pass { gate: Arc::clone(self), holder: Holder::Task });
+        }
+    }
+
+    /// Whether a pass still counts; that of a caller may have been overtaken.
+    fn give_back(&self, holder: Holder) -> bool {
+        match holder {
+            Holder::Task => true,
+            Holder::Nobody => false,
+            Holder::Caller(number) => {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let place = state.held.iter().position(|held| *held == number);
+                place.map(|place| state.held.swap_remove(place)).is_some()
+            }
+        }
     }
 
     /// The next batch; when nobody waits, there is one batch less under way.
@@ -148,6 +210,11 @@ impl Gate {
         // The same key twice is asked for once.
         let keys: HashSet<Key> = batch.iter().map(|waiting| waiting.key.clone()).collect();
         let found = self.fetch(keys.into_iter().collect(), latest).await;
+        if let Err(DatabaseError::BadParameter { .. }) = found {
+            // One key does not fit; the others must not suffer for it.
+            join_all(batch.into_iter().map(|waiting| self.serve_one(waiting))).await;
+            return;
+        }
         for Waiting { key, answer, .. } in batch {
             let _ = answer.send(match &found {
                 Ok(found) => Ok(found.get(&key).cloned()),
@@ -155,27 +222,43 @@ impl Gate {
             });
         }
     }
+
+    async fn serve_one(&self, Waiting { key, deadline, answer }: Waiting) {
+        let found = self.fetch(vec![key.clone()], deadline).await;
+        let _ = answer.send(found.map(|mut found| found.remove(&key)));
+    }
+}
+
+impl Pass {
+    /// Serves those who wait until there are none. Whatever stops it half-way, the next batch gets the pass.
+    async fn serve(mut self, mut batch: Vec<Waiting>) {
+        loop {
+            self.gate.serve(batch).await;
+            match self.gate.next() {
+                Some(next) => batch = next,
+                None => {
+                    self.holder = Holder::Nobody;
+                    return;
+                }
+            }
+        }
+    }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let Some(batch) = self.0.next() else { return };
-        let gate = Arc::clone(&self.0);
+        if !self.gate.give_back(self.holder) {
+            return;
+        }
+        let Some(batch) = self.gate.next() else { return };
+        let gate = Arc::clone(&self.gate);
         if tokio::runtime::Handle::try_current().is_err() {
             // The program is ending: those who wait are dropped with it.
             gate.state.lock().unwrap_or_else(PoisonError::into_inner).under_way -= 1;
             return;
         }
-        pando_telemetry::spawn("database.coalesced_reads", async move {
-            let mut batch = batch;
-            loop {
-                gate.serve(batch).await;
-                match gate.next() {
-                    Some(next) => batch = next,
-                    None => return,
-                }
-            }
-        });
+        let pass = Self { gate, holder: Holder::Task };
+        pando_telemetry::spawn("database.coalesced_reads", pass.serve(batch));
     }
 }
 

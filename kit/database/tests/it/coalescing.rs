@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use pando_database::testing::{TestDatabase, each_test_database};
 use pando_database::{DatabaseError, KeyedQuery, Query, params};
@@ -107,6 +108,65 @@ async fn one_text_may_be_read_by_a_key_and_by_a_list() {
             }
         })
         .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_began_and_looks_away_does_not_hold_up_the_others() {
+    each_test_database(async |test: &mut TestDatabase| {
+        test.options.reads.coalesce_batches_max = 1;
+        with_notes(test, async |database, ids| {
+            let call = call();
+            let read = database.read(&call);
+            let mut idle = Vec::new();
+            for id in &ids[..20] {
+                let mut reading = Box::pin(read.by_key(&BY_ID, *id));
+                // On SQLite it is answered at once.
+                let at_once = reading.as_mut().now_or_never();
+                idle.extend(at_once.is_none().then_some((id, reading)));
+            }
+            let others = join_all(ids.iter().map(async |id| read.by_key(&BY_ID, *id).await.unwrap()));
+            let found = tokio::time::timeout(Duration::from_secs(5), others).await.unwrap();
+            assert!(found.iter().all(Option::is_some));
+            for (id, reading) in idle {
+                let row = reading.await.unwrap().unwrap();
+                assert_eq!(row.get::<Uuid>(0).unwrap(), *id);
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_does_not_fit_fails_alone() {
+    const CREATE: Query = Query::write("small.create", "create table small (number integer primary key)");
+    const FILL: Query = Query::write("small.fill", "insert into small (number) values ($1)");
+    const SMALL: KeyedQuery =
+        KeyedQuery::new("small.read", "select number from small where number = any($1)");
+    each_test_database(async |test: &mut TestDatabase| {
+        test.options.reads.coalesce_batches_max = 1;
+        let database = test.open().await;
+        let call = call();
+        let mut transaction = database.transaction(&call).await.unwrap();
+        transaction.execute(&CREATE, []).await.unwrap();
+        for number in 0..50_i64 {
+            transaction.execute(&FILL, params![number]).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        let read = async |number: i64| {
+            let key = if number % 10 == 9 { i64::MAX } else { number };
+            let found = database.read(&call).by_key(&SMALL, key).await;
+            match key {
+                // PostgreSQL's column cannot hold it, SQLite finds nothing.
+                i64::MAX => {
+                    assert!(matches!(found, Ok(None) | Err(DatabaseError::BadParameter { .. })), "{found:?}");
+                }
+                _ => assert!(found.unwrap().is_some()),
+            }
+        };
+        join_all((0..50).map(read)).await;
     })
     .await;
 }
