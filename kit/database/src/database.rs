@@ -67,6 +67,7 @@ impl Database {
         metrics: &Metrics,
         clock: &Clock,
     ) -> Result<Self, DatabaseError> {
+        options.check()?;
         let engine = options.engine();
         let backend = match engine {
             Engine::Sqlite => Backend::Sqlite(Sqlite::open(options, metrics).await?),

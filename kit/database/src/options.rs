@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::Engine;
+use crate::{DatabaseError, Engine};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+const YEAR_SECONDS: u64 = 365 * 24 * 60 * 60;
 
 /// Which database, and how much of it at a time.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -120,6 +123,36 @@ impl DatabaseOptions {
     pub fn engine(&self) -> Engine {
         if self.url.is_some() || self.host.is_some() { Engine::Postgres } else { Engine::Sqlite }
     }
+
+    /// Refuses numbers that cannot work, by the name of the setting.
+    pub(crate) fn check(&self) -> Result<(), DatabaseError> {
+        let (sqlite, pool, reads, statements) = (&self.sqlite, &self.pool, &self.reads, &self.statements);
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        for (setting, value, least, most) in [
+            ("sqlite.group_commit_max", count(sqlite.group_commit_max), 1, 65_536),
+            ("sqlite.busy_timeout_ms", sqlite.busy_timeout_ms, 0, DAY_MS),
+            ("sqlite.readers", count(sqlite.readers), 0, 1_024),
+            ("sqlite.scanners", count(sqlite.scanners), 1, 1_024),
+            ("pool.min", count(pool.min), 0, 65_536),
+            ("pool.max", count(pool.max), 1, 65_536),
+            ("pool.checkout_ms", pool.checkout_ms, 1, DAY_MS),
+            ("pool.lifetime_seconds", pool.lifetime_seconds, 1, YEAR_SECONDS),
+            ("pool.idle_seconds", pool.idle_seconds, 0, YEAR_SECONDS),
+            ("pool.leak_warning_seconds", pool.leak_warning_seconds, 0, YEAR_SECONDS),
+            ("pool.connect_ms", pool.connect_ms, 1, DAY_MS),
+            ("reads.connections", count(reads.connections), 1, 1_024),
+            ("reads.coalesce_keys_max", count(reads.coalesce_keys_max), 1, 65_536),
+            ("reads.coalesce_batches_max", count(reads.coalesce_batches_max), 1, 65_536),
+            ("reads.statement_timeout_ms", reads.statement_timeout_ms, 1, DAY_MS),
+            ("statements.migration_seconds", statements.migration_seconds, 1, DAY_MS / 1_000),
+        ] {
+            if !(least..=most).contains(&value) {
+                let reason = format!("{value} is not between {least} and {most}");
+                return Err(DatabaseError::BadSetting { setting, reason });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for SqliteOptions {
@@ -209,6 +242,27 @@ mod tests {
         };
         assert!(!format!("{options:?}").contains("sesame"));
         assert!(!serde_json::to_string(&options).unwrap().contains("sesame"));
+    }
+
+    #[test]
+    fn numbers_that_cannot_work_are_refused_by_name() {
+        DatabaseOptions::default().check().unwrap();
+        for (text, setting) in [
+            ("pool.lifetime_seconds = 9223372036854775807", "pool.lifetime_seconds"),
+            ("pool.checkout_ms = 0", "pool.checkout_ms"),
+            ("pool.max = 0", "pool.max"),
+            ("sqlite.group_commit_max = 0", "sqlite.group_commit_max"),
+            ("sqlite.group_commit_max = 9223372036854775807", "sqlite.group_commit_max"),
+            ("sqlite.busy_timeout_ms = 9223372036854775807", "sqlite.busy_timeout_ms"),
+            ("reads.statement_timeout_ms = 0", "reads.statement_timeout_ms"),
+            ("statements.migration_seconds = 9223372036854775807", "statements.migration_seconds"),
+        ] {
+            let refused = toml::from_str::<DatabaseOptions>(text).unwrap().check();
+            let Err(DatabaseError::BadSetting { setting: named, .. }) = refused else {
+                panic!("{text} was taken: {refused:?}");
+            };
+            assert_eq!(named, setting);
+        }
     }
 
     #[test]
