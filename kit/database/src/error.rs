@@ -160,6 +160,18 @@ pub struct Refusal {
     pub message: String,
 }
 
+/// The message without what stands between its first quote and its last: a value may hold quotes itself.
+pub(crate) fn without_quoted(message: &str) -> String {
+    for quote in ['"', '\''] {
+        if let (Some(first), Some(last)) = (message.find(quote), message.rfind(quote))
+            && first < last
+        {
+            return format!("{}{quote}…{}", &message[..first], &message[last..]);
+        }
+    }
+    message.to_owned()
+}
+
 impl DatabaseError {
     /// Whether the same work, tried again a little later, may well succeed.
     pub fn is_transient(&self) -> bool {

@@ -1,7 +1,7 @@
 //! How busy the connections are, and who had to wait for one.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use pando_telemetry::{Histogram, LATENCY_BUCKETS, Metrics};
@@ -69,21 +69,30 @@ impl Drop for Wait {
     }
 }
 
-/// Keeps the gauges of `metrics` at what `look` says, each time they are asked for.
+/// Keeps the gauges of `metrics` at what `look` says, each time they are asked for. Several databases may share them:
+/// each adds what it has, and takes it away again when it is gone.
 pub(crate) fn publish(metrics: &Metrics, look: impl Fn() -> Option<Statistics> + Send + Sync + 'static) {
     let state = |state: &str| {
         metrics.gauge("db_connections", "Database connections, by what they do", &[("state", state)])
     };
-    let states = [state("open"), state("idle"), state("in_use"), state("max")];
-    let waiters = metrics.gauge("db_waiters", "Callers that wait for a database connection now", &[]);
-    let wait_count =
-        metrics.gauge("db_wait_count", "Callers that had to wait for a database connection", &[]);
+    let gauges = [
+        state("open"),
+        state("idle"),
+        state("in_use"),
+        state("max"),
+        metrics.gauge("db_waiters", "Callers that wait for a database connection now", &[]),
+        metrics.gauge("db_wait_count", "Callers that had to wait for a database connection", &[]),
+    ];
+    let published = Mutex::new([0; 6]);
     metrics.on_scrape(move || {
+        let mut published = published.lock().unwrap_or_else(PoisonError::into_inner);
         let now = look().unwrap_or_default();
-        for (gauge, count) in states.iter().zip([now.open, now.idle, now.in_use, now.max]) {
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let waited = i64::try_from(now.wait_count).unwrap_or(i64::MAX);
+        let now =
+            [count(now.open), count(now.idle), count(now.in_use), count(now.max), count(now.waiters), waited];
+        for ((gauge, now), before) in gauges.iter().zip(now).zip(published.iter_mut()) {
+            gauge.add(now - std::mem::replace(before, now));
         }
-        waiters.set(i64::try_from(now.waiters).unwrap_or(i64::MAX));
-        wait_count.set(i64::try_from(now.wait_count).unwrap_or(i64::MAX));
     });
 }

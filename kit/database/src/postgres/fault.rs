@@ -4,7 +4,8 @@ use std::error::Error;
 
 use tokio_postgres::error::DbError;
 
-use crate::{DatabaseError, error::Refusal};
+use crate::DatabaseError;
+use crate::error::{Refusal, without_quoted};
 
 pub(crate) fn fault(name: &'static str, error: &tokio_postgres::Error) -> DatabaseError {
     if let Some(refused) = error.as_db_error() {
@@ -58,10 +59,15 @@ fn unavailable(error: &DbError) -> DatabaseError {
     DatabaseError::unavailable(format!("{} ({})", error.message(), error.code().code()))
 }
 
-/// Data exceptions quote what they complain about, after a colon.
+/// Data exceptions quote what they complain about in ever new ways, and triggers say what they like. Mistakes in a
+/// text name what is in the text; elsewhere what is quoted is left out.
 fn without_values(code: &str, message: &str) -> String {
-    let kept = if code.starts_with("22") { message.split(": \"").next() } else { None };
-    kept.unwrap_or(message).to_owned()
+    match code.get(..2) {
+        Some("22") => "a value does not fit".to_owned(),
+        Some("P0") => "a trigger or a function refused it".to_owned(),
+        Some("42") => message.to_owned(),
+        _ => without_quoted(message),
+    }
 }
 
 #[cfg(test)]
@@ -69,9 +75,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_exceptions_lose_the_data() {
-        let message = "invalid input syntax for type integer: \"4111 1111\"";
-        assert_eq!(without_values("22P02", message), "invalid input syntax for type integer");
-        assert_eq!(without_values("42P01", "relation \"t\" does not exist"), "relation \"t\" does not exist");
+    fn errors_lose_the_data() {
+        for (code, message, kept) in [
+            ("22P02", "invalid input syntax for type integer: \"4111 1111\"", "a value does not fit"),
+            ("22003", "value \"4111\" is out of range for type integer", "a value does not fit"),
+            ("P0001", "4111 is taken", "a trigger or a function refused it"),
+            ("XX000", "unexpected \"4111\" and \"1111\" found", "unexpected \"…\" found"),
+            ("42P01", "relation \"t\" does not exist", "relation \"t\" does not exist"),
+        ] {
+            assert_eq!(without_values(code, message), kept);
+        }
     }
 }

@@ -3,13 +3,15 @@
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
-use crate::{DatabaseError, error::Refusal};
+use crate::DatabaseError;
+use crate::error::{Refusal, without_quoted};
 
 pub(crate) fn fault(name: &'static str, error: &rusqlite::Error) -> DatabaseError {
-    let (code, message) = match error {
-        rusqlite::Error::SqliteFailure(code, message) => (*code, message.clone()),
+    // What is found out while a statement runs may quote a value: a path into a document, a word of a search.
+    let (code, message, from_text) = match error {
+        rusqlite::Error::SqliteFailure(code, message) => (*code, message.clone(), false),
         // A mistake in the text: the message, without the text around it.
-        rusqlite::Error::SqlInputError { error, msg, .. } => (*error, Some(msg.clone())),
+        rusqlite::Error::SqlInputError { error, msg, .. } => (*error, Some(msg.clone()), true),
         other => {
             let refusal = Refusal { code: "driver".into(), message: other.to_string() };
             return DatabaseError::Query { name, source: refusal };
@@ -22,7 +24,10 @@ pub(crate) fn fault(name: &'static str, error: &rusqlite::Error) -> DatabaseErro
         ErrorCode::DiskFull => DatabaseError::StorageFull,
         ErrorCode::ReadOnly => DatabaseError::ReadOnly { reason: message },
         ErrorCode::ConstraintViolation => constraint(name, code.extended_code, message),
-        _ => DatabaseError::Query { name, source: Refusal { code: code.extended_code.to_string(), message } },
+        _ => {
+            let message = if from_text { message } else { without_quoted(&message) };
+            DatabaseError::Query { name, source: Refusal { code: code.extended_code.to_string(), message } }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One count per operation, under the names that dashboards ask for.
 
 use pando_database::testing::{TestDatabase, each_test_database};
-use pando_database::{KeyedQuery, params};
+use pando_database::{DatabaseError, KeyedQuery, Query, params};
 
 use crate::{FIND, call, create_notes, insert};
 
@@ -35,4 +35,39 @@ async fn every_operation_is_counted_once_by_name_and_outcome() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn databases_that_share_their_metrics_are_added_up() {
+    let (one, mut two) = (TestDatabase::sqlite(), TestDatabase::sqlite());
+    two.metrics = one.metrics.clone();
+    let open = |text: &str| -> usize {
+        let line =
+            text.lines().find_map(|line| line.strip_prefix("db_connections{state=\"open\"} ")).unwrap();
+        line.parse().unwrap()
+    };
+    let first = one.open().await;
+    let alone = open(&one.metrics.render());
+    let second = two.open().await;
+    assert_eq!(open(&one.metrics.render()), 2 * alone);
+    drop(second);
+    assert_eq!(open(&one.metrics.render()), alone);
+    drop(first);
+    assert_eq!(open(&one.metrics.render()), 0);
+}
+
+#[tokio::test]
+async fn errors_do_not_repeat_what_they_complain_about() {
+    const NUMBER: Query = Query::point("number", "select cast($1 as bigint) + 1");
+    const PATH: Query = Query::point("path", "select json_extract('{}', $1)");
+    let (sqlite, postgres) = (TestDatabase::sqlite(), TestDatabase::postgres().await);
+    let call = call();
+    let refused = sqlite.open().await.read(&call).rows(&PATH, params!["4111 1111"]).await.unwrap_err();
+    assert!(!format!("{refused:?}").contains("4111"), "{refused:?}");
+    let text = Query::point("text", "select cast(cast($1 as text) as integer)");
+    let refused = postgres.open().await.read(&call).rows(&text, params!["4111 1111"]).await.unwrap_err();
+    assert!(matches!(refused, DatabaseError::Query { .. }), "{refused:?}");
+    assert!(!format!("{refused:?}").contains("4111"), "{refused:?}");
+    let refused = postgres.open().await.read(&call).rows(&NUMBER, params![i64::MAX]).await.unwrap_err();
+    assert!(matches!(refused, DatabaseError::Query { .. }), "{refused:?}");
 }
