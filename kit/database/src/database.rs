@@ -17,6 +17,9 @@ use crate::statement::StatementBook;
 use crate::statistics::{Statistics, publish};
 use crate::{DatabaseError, Query, Row, Transaction, Value};
 
+/// How long closing waits for what runs.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
 const PING: Query = Query::point("ping", "select 1");
 
 /// PostgreSQL's own estimate, which autovacuum keeps fresh; -1 until it first looked.
@@ -148,11 +151,13 @@ impl Database {
         self.read_primary(call).row(&PING, []).await.map(|_| ())
     }
 
-    /// Takes no further work and closes the connections. What runs is finished first, within limits.
+    /// Takes no further work and closes the connections. Transactions and scans that run are waited for, up to ten
+    /// seconds.
     pub async fn close(&self) {
+        let patience = Deadline::after(CLOSE_PATIENCE);
         match &self.0.backend {
-            Backend::Sqlite(sqlite) => sqlite.close().await,
-            Backend::Postgres(postgres) => postgres.close(),
+            Backend::Sqlite(sqlite) => sqlite.close(patience).await,
+            Backend::Postgres(postgres) => postgres.close(patience).await,
         }
     }
 }

@@ -82,8 +82,9 @@ impl Postgres {
         statistics
     }
 
-    pub(crate) fn close(&self) {
-        self.pool.close();
+    /// Waits for the transactions and the scans that run. Point reads keep their connection until they are answered.
+    pub(crate) async fn close(&self, patience: Deadline) {
+        self.pool.close(patience).await;
         self.shared.close();
     }
 }

@@ -12,6 +12,7 @@ use deadpool::managed::{
 };
 use pando_clock::Clock;
 use pando_resilience::Deadline;
+use tokio::sync::Notify;
 
 use super::connect::Target;
 use super::connection::Exclusive;
@@ -129,8 +130,12 @@ impl Pool {
         self.waits.fill(statistics);
     }
 
-    pub(crate) fn close(&self) {
+    /// Hands out nothing more, and waits until what is out came back.
+    pub(crate) async fn close(&self, patience: Deadline) {
         self.pool.close();
+        if patience.bound(self.open_sessions.none()).await.is_err() {
+            tracing::warn!("a transaction or a scan was still open when the database was closed");
+        }
     }
 
     fn weak(&self) -> WeakPool {
@@ -197,6 +202,8 @@ async fn fill_up(pool: &Deadpool<Maker>, min: usize) {
 struct OpenSessions {
     next: AtomicU64,
     open: Mutex<HashMap<u64, Arc<OpenSession>>>,
+    /// Told when the last one ended.
+    ended: Notify,
 }
 
 struct OpenSession {
@@ -215,6 +222,16 @@ impl OpenSessions {
         });
         self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&session));
         SessionNote { number, session, sessions: Arc::clone(self) }
+    }
+
+    async fn none(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.open.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+                return;
+            }
+            ended.await;
+        }
     }
 
     fn warn_about(&self, age: Duration) {
@@ -246,6 +263,10 @@ impl SessionNote {
 
 impl Drop for SessionNote {
     fn drop(&mut self) {
-        self.sessions.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        let mut open = self.sessions.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.remove(&self.number);
+        if open.is_empty() {
+            self.sessions.ended.notify_waiters();
+        }
     }
 }

@@ -23,9 +23,6 @@ use readers::{Readers, Scanners};
 use writer::Writer;
 pub(crate) use writer::WriterTransaction;
 
-/// How long closing waits for the transaction that runs.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
-
 /// The file, open.
 pub(crate) struct Sqlite {
     readers: Readers,
@@ -96,14 +93,14 @@ impl Sqlite {
         statistics
     }
 
-    /// Waits for the transaction that runs, then closes the file.
-    pub(crate) async fn close(&self) {
+    /// Waits for the transactions and the scans that run, then closes the file.
+    pub(crate) async fn close(&self, patience: Deadline) {
         let thread = self.writer.close();
+        self.scanners.close(patience).await;
         self.readers.close();
-        self.scanners.close();
         if let Some(thread) = thread {
             let ending = tokio::task::spawn_blocking(move || thread.join().is_ok());
-            if tokio::time::timeout(CLOSE_PATIENCE, ending).await.is_err() {
+            if patience.bound(ending).await.is_err() {
                 tracing::warn!("a transaction was still open when the database was closed");
             }
         }

@@ -129,7 +129,12 @@ impl Scanners {
         }
     }
 
-    pub(crate) fn close(&self) {
+    /// Waits for the scans that run, for as long as `patience`; those that come now wait behind and are refused then.
+    pub(crate) async fn close(&self, patience: Deadline) {
+        let all = u32::try_from(self.count).unwrap_or(u32::MAX);
+        if patience.bound(self.permits.acquire_many(all)).await.is_err() {
+            tracing::warn!("a scan was still running when the database was closed");
+        }
         self.permits.close();
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -1,11 +1,14 @@
 //! The SQLite file: made for its owner alone, shared with other processes, refused when it is something else.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use pando_clock::Clock;
+use pando_database::conformance::ENDLESS;
 use pando_database::testing::{TestDatabase, each_engine};
 use pando_database::{Database, DatabaseError, Secret, Token};
+use pando_resilience::Call;
 use pando_telemetry::Metrics;
 
 use crate::{FIND, call, count, create_notes, insert};
@@ -118,7 +121,7 @@ async fn a_task_that_only_reads_lets_others_run() {
             database.read(&call).row(&FIND, params![uuid::Uuid::nil()]).await.unwrap();
         }
     };
-    let stopped = tokio::time::timeout(std::time::Duration::from_millis(20), reading).await;
+    let stopped = tokio::time::timeout(Duration::from_millis(20), reading).await;
     assert!(stopped.is_err());
 }
 
@@ -155,4 +158,33 @@ async fn a_closed_file_does_not_pass_for_a_healthy_one() {
     database.ping(&call()).await.unwrap();
     database.close().await;
     assert!(matches!(database.ping(&call()).await, Err(DatabaseError::Unavailable { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_waits_for_what_runs() {
+    each_engine(async |database: Database| {
+        create_notes(&database).await;
+        let call = call();
+        let mut transaction = database.transaction(&call).await.unwrap();
+        let id = Clock::system().fresh_id();
+        transaction.execute(&crate::INSERT, params![id, 1_i64]).await.unwrap();
+        let brief = Call::internal("brief", Duration::from_millis(700));
+        let scan = async {
+            let stopped = database.read(&brief).row(&ENDLESS, []).await;
+            assert!(matches!(stopped, Err(DatabaseError::DeadlineExceeded)), "{stopped:?}");
+        };
+        let mut closing = Box::pin(async {
+            while database.statistics().in_use < 2 {
+                tokio::task::yield_now().await;
+            }
+            database.close().await;
+        });
+        tokio::select! {
+            biased;
+            () = &mut closing => panic!("it was closed under a scan and a transaction"),
+            () = scan => {}
+        }
+        tokio::join!(closing, async { transaction.commit().await.unwrap() });
+    })
+    .await;
 }
