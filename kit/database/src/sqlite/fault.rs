@@ -46,7 +46,12 @@ fn constraint(name: &'static str, code: i32, message: String) -> DatabaseError {
         ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_NOTNULL => {
             DatabaseError::CheckViolation { constraint: subject }
         }
-        _ => DatabaseError::Query { name, source: Refusal { code: code.to_string(), message } },
+        _ => {
+            // A trigger says what it likes, values included.
+            let said = code != ffi::SQLITE_CONSTRAINT_TRIGGER;
+            let message = if said { without_quoted(&message) } else { "a trigger refused it".to_owned() };
+            DatabaseError::Query { name, source: Refusal { code: code.to_string(), message } }
+        }
     }
 }
 
