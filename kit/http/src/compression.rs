@@ -48,11 +48,16 @@ pub(crate) fn accepts_compression(accept_encoding: &HeaderValue) -> bool {
             .any(|word| word.eq_ignore_ascii_case(b"gzip") || word.eq_ignore_ascii_case(b"zstd"))
 }
 
-/// Whether another caller could get this answer in another encoding.
+/// Whether another caller could get this answer in another encoding. What has an ETag is confirmed with 304 and no
+/// body, which must say the same as the answer it stands for: all of them vary, whatever their size.
 pub(crate) fn varies(parts: &Parts, body: &Body, bytes_min: u64) -> bool {
-    body.size_hint().exact().is_some_and(|bytes| bytes >= bytes_min)
-        && !parts.headers.contains_key(header::VARY)
-        && may_be_packed(parts.status, &parts.headers)
+    // The answer to a HEAD has no body left, only its length.
+    let told = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let bytes: Option<u64> = if body.is_end_stream() { told } else { body.size_hint().exact() };
+    let large = bytes.is_some_and(|bytes| bytes >= bytes_min) && may_be_packed(parts.status, &parts.headers);
+    let tagged = parts.headers.contains_key(header::ETAG)
+        && (parts.status.is_success() || parts.status == StatusCode::NOT_MODIFIED);
+    (large || tagged) && !parts.headers.contains_key(header::VARY)
 }
 
 impl Predicate for WorthIt {

@@ -1,13 +1,16 @@
 //! One connection: what it is doing, how long, and how it ends.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 use pando_telemetry::Gauge;
 use uuid::Uuid;
+
+use crate::answer::Progress;
 
 /// What a connection is doing, as the sweeper sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,9 @@ pub(crate) struct Connection {
     id: Uuid,
     requests: AtomicU32,
     in_flight: AtomicU32,
+    written: AtomicU32,
+    answering: AtomicBool,
+    answers: Mutex<Vec<Watched>>,
     reading_head: AtomicBool,
     stalled: AtomicBool,
     lingering: AtomicBool,
@@ -53,6 +59,14 @@ pub(crate) struct Connection {
     http2: AtomicBool,
     order: AtomicU8,
     task: AtomicWaker,
+}
+
+/// The answer of one HTTP/2 stream, with what the sweeper saw of it last.
+#[derive(Debug)]
+struct Watched {
+    progress: Arc<Progress>,
+    seen: u32,
+    since: Option<Instant>,
 }
 
 impl Connection {
@@ -63,6 +77,9 @@ impl Connection {
             id,
             requests: AtomicU32::new(0),
             in_flight: AtomicU32::new(0),
+            written: AtomicU32::new(0),
+            answering: AtomicBool::new(false),
+            answers: Mutex::new(Vec::new()),
             reading_head: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
             lingering: AtomicBool::new(false),
@@ -78,6 +95,7 @@ impl Connection {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.reading_head.store(false, Ordering::Relaxed);
+        self.answering.store(true, Ordering::Relaxed);
         self.active.inc();
         Busy { connection: self.clone(), number }
     }
@@ -107,6 +125,49 @@ impl Connection {
     /// Changes with every request, so that two idle times are not taken for one.
     pub(crate) fn requests(&self) -> u32 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Changes with every write the client made room for.
+    pub(crate) fn written(&self) -> u32 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// The client took bytes. Only the connection's task writes: no need for a locked addition.
+    pub(crate) fn bytes_left(&self) {
+        self.written.store(self.written().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// All that hyper was given is written.
+    pub(crate) fn all_written(&self) {
+        if self.in_flight() == 0 {
+            self.answering.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether what is written now may belong to an answer of the application.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.answering.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client has taken nothing of some HTTP/2 answer for this long, though the application had more.
+    /// Its socket may well be read: HTTP/2 has a window for each stream.
+    pub(crate) fn has_stalled_answer(&self, now: Instant, limit: Duration) -> bool {
+        let mut stalled = false;
+        for watched in self.answers().iter_mut() {
+            let moves = watched.progress.moves();
+            let since = *watched.since.get_or_insert(now);
+            if moves != watched.seen {
+                (watched.seen, watched.since) = (moves, Some(now));
+            } else if Progress::waits_for_client(moves) {
+                stalled |= now.saturating_duration_since(since) >= limit;
+            }
+        }
+        stalled
+    }
+
+    /// A panic elsewhere leaves a list that is still true: the lock is taken all the same.
+    fn answers(&self) -> MutexGuard<'_, Vec<Watched>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many requests are being answered.
@@ -184,6 +245,23 @@ impl Connection {
 pub(crate) struct Busy {
     connection: Arc<Connection>,
     number: u32,
+}
+
+impl Busy {
+    /// Has the sweeper time how the client takes the answer.
+    pub(crate) fn watch_answer(&self) -> Arc<Progress> {
+        let progress = Arc::new(Progress::default());
+        let watched = Watched { progress: progress.clone(), seen: 0, since: None };
+        self.connection.answers().push(watched);
+        progress
+    }
+
+    pub(crate) fn forget_answer(&self, progress: &Arc<Progress>) {
+        let mut answers = self.connection.answers();
+        if let Some(index) = answers.iter().position(|watched| Arc::ptr_eq(&watched.progress, progress)) {
+            answers.swap_remove(index);
+        }
+    }
 }
 
 impl Drop for Busy {

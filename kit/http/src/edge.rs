@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,7 +16,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{CatchUnwind, Either};
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use pando_clock::Clock;
 use pando_resilience::{Call, Deadline};
@@ -25,11 +25,13 @@ use tower::Service as _;
 use uuid::Uuid;
 
 use crate::access_log::{AccessLog, Line};
+use crate::answer::{EdgeBody, Origin};
 use crate::body::{BoundedBody, body_too_slow};
 use crate::caller::{REQUEST_ID, RequestContext};
 use crate::compression::{Compressed, accepts_compression, compressed, varies};
 use crate::connection::{Busy, Connection};
 use crate::proxies::TrustedProxies;
+use crate::proxies::is_host;
 use crate::routes::{MethodIndex, RouteEntry, RouteTable};
 use crate::{Code, HttpOptions, Problem};
 
@@ -56,6 +58,7 @@ pub(crate) struct Edge {
     pub(crate) anonymous: Arc<str>,
     pub(crate) pod_name: Option<HeaderValue>,
     pub(crate) uri_bytes_max: usize,
+    pub(crate) headers_max: usize,
     pub(crate) compress_bytes_min: u64,
 }
 
@@ -96,6 +99,8 @@ struct Admitted {
     deadline: Deadline,
     budget: Duration,
     consistency: Option<Arc<str>>,
+    /// Whether the caller takes a compressed answer.
+    compress: bool,
 }
 
 /// The headers the edge looks at, found in one pass: each look-up by name would hash it again.
@@ -104,7 +109,12 @@ struct Asked<'r> {
     request_id: Option<&'r HeaderValue>,
     timeout: Option<&'r HeaderValue>,
     consistency: Option<&'r HeaderValue>,
+    headers: usize,
     hosts: usize,
+    bad_host: bool,
+    transfers: usize,
+    bad_transfer: bool,
+    has_length: bool,
     encoded: bool,
     accepts_compression: bool,
 }
@@ -112,9 +122,18 @@ struct Asked<'r> {
 impl<'r> Asked<'r> {
     fn read(headers: &'r HeaderMap) -> Self {
         let mut asked = Self::default();
+        asked.headers = headers.len();
         for (name, value) in headers {
             match name.as_str() {
-                "host" => asked.hosts += 1,
+                "host" => {
+                    asked.hosts += 1;
+                    asked.bad_host |= !is_host(value.as_bytes());
+                }
+                "content-length" => asked.has_length = true,
+                "transfer-encoding" => {
+                    asked.transfers += 1;
+                    asked.bad_transfer |= !value.as_bytes().eq_ignore_ascii_case(b"chunked");
+                }
                 "x-request-id" => asked.request_id = Some(value),
                 "request-timeout" => asked.timeout = Some(value),
                 "pando-consistency" => asked.consistency = Some(value),
@@ -186,7 +205,8 @@ pub(crate) fn handle(
             bytes: body.size_hint().exact(),
             client: admitted.client,
         });
-        Ok(Response::from_parts(parts, EdgeBody { inner: body, _busy: busy }))
+        let origin = Origin { request_id: admitted.request_id, route: found, method, edge };
+        Ok(Response::from_parts(parts, EdgeBody::new(body, version, origin, busy)))
     }
 }
 
@@ -208,7 +228,8 @@ fn identify(
     let budget = timeout.map_or(route.deadline, |asked| asked.min(route.deadline));
     let consistency = asked.consistency.and_then(|value| value.to_str().ok());
     let consistency = consistency.filter(|token| token.len() <= CONSISTENCY_BYTES_MAX).map(Arc::from);
-    Admitted { request_id, request_id_header, client, deadline: Deadline::after(budget), budget, consistency }
+    let (deadline, compress) = (Deadline::after(budget), asked.accepts_compression);
+    Admitted { request_id, request_id_header, client, deadline, budget, consistency, compress }
 }
 
 /// Whether the request may reach a handler; a refusal carries its whole answer.
@@ -229,6 +250,19 @@ fn admit(
     // Two readers could take two hosts for two requests (RFC 9112 wants exactly one).
     if request.version() == Version::HTTP_11 && asked.hosts != 1 {
         return refuse(Problem::malformed("a request names its host once"));
+    }
+    if asked.bad_host {
+        return refuse(Problem::malformed("the host is no name or address with an optional port"));
+    }
+    // Two readers could find two ends of the body.
+    if asked.transfers > 0 && (asked.transfers > 1 || asked.bad_transfer || asked.has_length) {
+        let problem = Problem::malformed("a body is either `chunked` or has a length");
+        return refuse(problem.with_header(header::CONNECTION, CLOSE));
+    }
+    // HTTP/1 heads are counted while they are parsed.
+    if asked.headers > edge.headers_max {
+        let detail = format!("at most {} headers are taken", edge.headers_max);
+        return refuse(Problem::new(Code::HeaderTooLarge, detail));
     }
     let Some(route) = route else {
         return refuse(Problem::new(Code::NotFound, "no such route"));
@@ -346,6 +380,10 @@ async fn explain(
         Some(problem) => problem,
         None if has_own_body(&parts.headers) => {
             route.record_error(method, Code::from_status(parts.status));
+            // Probes are told that the server is not ready, every few seconds: no failure of a request.
+            if parts.status.is_server_error() && !route.is_system() {
+                log_failure(parts.status, route, method, admitted, "the handler's own answer");
+            }
             return body;
         }
         None => Problem::from_status(parts.status, rejection_text(parts.status, body).await),
@@ -354,15 +392,7 @@ async fn explain(
     if parts.status.is_server_error() {
         let causes = problem.causes();
         let cause = causes.as_deref().unwrap_or(problem.detail());
-        let (request_id, status) = (&*admitted.request_id, parts.status.as_u16());
-        tracing::error!(
-            request.id = request_id,
-            http.method = method.name(),
-            http.route = &*route.template,
-            http.status = status,
-            error = cause,
-            "request failed"
-        );
+        log_failure(parts.status, route, method, admitted, cause);
     }
     let rendered = Body::from(problem.body(Some(&admitted.request_id), Some(path)));
     // They told of the body that was.
@@ -370,6 +400,24 @@ async fn explain(
     parts.headers.remove(header::CONTENT_ENCODING);
     parts.headers.insert(header::CONTENT_TYPE, crate::problem::PROBLEM_JSON);
     rendered
+}
+
+fn log_failure(
+    status: StatusCode,
+    route: &RouteEntry,
+    method: MethodIndex,
+    admitted: &Admitted,
+    cause: &str,
+) {
+    let (request_id, status) = (&*admitted.request_id, status.as_u16());
+    tracing::error!(
+        request.id = request_id,
+        http.method = method.name(),
+        http.route = &*route.template,
+        http.status = status,
+        error = cause,
+        "request failed"
+    );
 }
 
 /// A handler that answers an error in JSON of its own (health does) keeps it; plain text is a rejection's.
@@ -393,6 +441,10 @@ async fn rejection_text(status: StatusCode, body: Body) -> String {
 fn finish_headers(edge: &Edge, parts: &mut Parts, body: &Body, admitted: &mut Admitted, version: Version) {
     // No reserve: six headers fit where the first one was put, and growing costs more than all of them.
     let varies = edge.compressed.is_some() && varies(parts, body, edge.compress_bytes_min);
+    if varies && body.is_end_stream() && admitted.compress {
+        // The answer to a HEAD never met compression: the length it tells is not the one a GET would have.
+        parts.headers.remove(header::CONTENT_LENGTH);
+    }
     let headers = &mut parts.headers;
     let request_id = std::mem::replace(&mut admitted.request_id_header, HeaderValue::from_static(""));
     headers.insert(REQUEST_ID, request_id);
@@ -447,32 +499,6 @@ fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
 
 fn show(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
-}
-
-/// The body of an answer; the connection counts as busy until it is written or dropped.
-pub(crate) struct EdgeBody {
-    inner: Body,
-    _busy: Busy,
-}
-
-impl HttpBody for EdgeBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.inner).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
 }
 
 #[cfg(test)]

@@ -26,18 +26,26 @@ const PAGE: [StaticFile; 4] = [
         path: "index.html",
         media_type: "text/html; charset=utf-8",
         bytes: include_bytes!("../docs/index.html"),
+        hashed: false,
     },
     StaticFile {
         path: "docs.css",
         media_type: "text/css; charset=utf-8",
         bytes: include_bytes!("../docs/docs.css"),
+        hashed: false,
     },
     StaticFile {
         path: "docs.js",
         media_type: "text/javascript; charset=utf-8",
         bytes: include_bytes!("../docs/docs.js"),
+        hashed: false,
     },
-    StaticFile { path: "icon.svg", media_type: "image/svg+xml", bytes: include_bytes!("../docs/icon.svg") },
+    StaticFile {
+        path: "icon.svg",
+        media_type: "image/svg+xml",
+        bytes: include_bytes!("../docs/icon.svg"),
+        hashed: false,
+    },
 ];
 
 const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(

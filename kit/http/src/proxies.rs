@@ -29,11 +29,12 @@ impl TrustedProxies {
         if self.0.is_empty() || !self.trusts(client) {
             return client;
         }
-        let lines: Vec<&str> =
-            headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-        for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-            // What a proxy of ours did not understand, nobody vouches for.
-            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        let lines: Vec<&[u8]> =
+            headers.get_all("x-forwarded-for").iter().map(|value| value.as_bytes()).collect();
+        for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
+            // What a proxy of ours did not understand, nobody vouches for, nor for what stands before it.
+            let hop = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok());
+            let Some(address) = hop else { break };
             client = address.to_canonical();
             if !self.trusts(client) {
                 break;
@@ -45,6 +46,23 @@ impl TrustedProxies {
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
+}
+
+/// Whether a `Host` can be read: a name or an address, and perhaps a port.
+pub(crate) fn is_host(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else { return false };
+    let (name_fits, port) = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+        Some((address, rest)) => (
+            address.parse::<std::net::Ipv6Addr>().is_ok() && (rest.is_empty() || rest.starts_with(':')),
+            rest,
+        ),
+        None => {
+            let end = host.find(':').unwrap_or(host.len());
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
+            (end > 0 && host[..end].bytes().all(fits), &host[end..])
+        }
+    };
+    name_fits && port.len() <= 6 && port.bytes().skip(1).all(|byte| byte.is_ascii_digit())
 }
 
 impl Network {
@@ -80,7 +98,7 @@ mod tests {
         let trusted: Vec<String> = trusted.iter().map(|text| (*text).to_owned()).collect();
         let mut headers = HeaderMap::new();
         for line in forwarded {
-            headers.append("x-forwarded-for", line.parse().unwrap());
+            headers.append("x-forwarded-for", http::HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         let proxies = TrustedProxies::parse(&trusted).unwrap();
         proxies.client(peer.parse().unwrap(), &headers).to_string()
@@ -96,6 +114,9 @@ mod tests {
             (&["10.0.0.0/8"], "10.0.0.1", &["6.6.6.6, 1.2.3.4, 10.9.9.9"], "1.2.3.4"),
             (&["10.0.0.0/8"], "10.0.0.1", &["6.6.6.6", "1.2.3.4"], "1.2.3.4"),
             (&["10.0.0.0/8"], "10.0.0.1", &["evil"], "10.0.0.1"),
+            (&["10.0.0.0/8"], "10.0.0.1", &["6.6.6.6", "\u{e9}, 1.2.3.4"], "1.2.3.4"),
+            (&["10.0.0.0/8"], "10.0.0.1", &["6.6.6.6", "\u{e9}, 10.9.9.9"], "10.9.9.9"),
+            (&["10.0.0.0/8"], "10.0.0.1", &["6.6.6.6", "\u{e9}"], "10.0.0.1"),
             (&["10.0.0.0/8"], "10.0.0.1", &[], "10.0.0.1"),
             (&["10.0.0.0/8"], "::ffff:10.0.0.1", &["1.2.3.4"], "1.2.3.4"),
             (&["0.0.0.0/0"], "9.9.9.9", &["1.2.3.4"], "1.2.3.4"),
@@ -103,6 +124,16 @@ mod tests {
             (&["127.0.0.1"], "127.0.0.1", &["1.2.3.4"], "1.2.3.4"),
         ] {
             assert_eq!(client(trusted, peer, forwarded), expected, "{trusted:?} {peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for host in ["x", "x:80", "a.b-c:", "[::1]", "[::1]:8080", "127.0.0.1:1"] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in ["", ":80", "a b", "a/b", "u@x", "x:y", "x:1:2", "[::1", "[x]", "[::1]x", "\u{e9}"] {
+            assert!(!is_host(host.as_bytes()), "{host}");
         }
     }
 

@@ -30,6 +30,8 @@ const STATUSES: [u16; 27] = [
 /// The deadline of a streamed route: its limit is the pause between two pieces.
 const ENDLESS: Duration = Duration::from_secs(30 * 86_400);
 
+const ERRORS_HELP: &str = "Requests answered with an error, by its code.";
+
 /// Every route, by path.
 pub(crate) struct RouteTable {
     paths: matchit::Router<usize>,
@@ -207,13 +209,20 @@ impl RouteEntry {
         let counter = self.series(method).errors[index].get_or_init(|| {
             let labels =
                 [("method", method.name()), ("endpoint", &*self.template), ("error_type", code.name())];
-            self.metrics.counter(
-                "http_errors_total",
-                "Requests answered with an error, by its code.",
-                &labels,
-            )
+            self.metrics.counter("http_errors_total", ERRORS_HELP, &labels)
         });
         counter.inc();
+    }
+
+    /// Counts an answer that broke off after its head was sent.
+    pub(crate) fn record_aborted(&self, method: MethodIndex) {
+        let labels = [("method", method.name()), ("endpoint", &*self.template), ("error_type", "aborted")];
+        self.metrics.counter("http_errors_total", ERRORS_HELP, &labels).inc();
+    }
+
+    /// Whether it is one of the server's own: health, metrics, documents.
+    pub(crate) fn is_system(&self) -> bool {
+        self.service == "system"
     }
 
     fn series(&self, method: MethodIndex) -> &MethodSeries {

@@ -29,6 +29,9 @@ use crate::{App, HttpOptions};
 /// How many connections the kernel holds for us before we accept them.
 const BACKLOG: u32 = 4096;
 
+/// What one HTTP/2 stream holds of its answer while the socket is busy.
+const H2_SEND_BYTES: usize = 64 * 1024;
+
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
@@ -110,6 +113,7 @@ impl Server {
             anonymous: Arc::from("anonymous"),
             pod_name: Edge::pod_name(options),
             uri_bytes_max: options.uri_bytes_max,
+            headers_max: options.headers_max,
             compress_bytes_min: options.compress_bytes_min,
         };
         let unusable = |source| HttpError::Listen { address: options.listen, source };
@@ -297,6 +301,7 @@ impl Protocols {
         let mut http2 = http2::Builder::new(Tasks);
         http2
             .timer(TokioTimer::new())
+            .max_send_buf_size(H2_SEND_BYTES)
             .max_concurrent_streams(options.h2_streams_max)
             .max_header_list_size(u32::try_from(options.header_bytes_max).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(options.h2_pending_resets_max)

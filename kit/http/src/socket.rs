@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::StatusCode;
@@ -16,6 +17,9 @@ use crate::edge::Edge;
 
 /// How HTTP/2 with prior knowledge begins; no method of HTTP/1.1 does.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
+
+/// How long the answer to a head that did not come may take: it fits what the kernel holds for the client.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// A TCP stream with what was read of it to tell the protocol.
 pub(crate) struct Socket {
@@ -61,8 +65,9 @@ impl Socket {
     pub(crate) async fn answer_head_timeout(mut self) {
         let answer = self.edge.protocol_answer(StatusCode::REQUEST_TIMEOUT);
         // The client is slow or gone: what cannot be written is not waited for.
-        let _ = self.stream.inner_mut().write_all(&answer).await;
-        let _ = self.stream.inner_mut().shutdown().await;
+        let stream = self.stream.inner_mut();
+        let said = async { stream.write_all(&answer).await.is_ok() && stream.shutdown().await.is_ok() };
+        let _ = tokio::time::timeout(LAST_WORD, said).await;
     }
 
     /// The status, if `head` is an answer hyper made itself to what it could not parse: it has no body, and none
@@ -77,6 +82,10 @@ impl Socket {
 
     /// Replaces an answer of hyper's own.
     fn replace(&mut self, head: &[u8]) -> bool {
+        // What the application writes may begin like an answer of hyper's.
+        if self.connection.is_answering() || self.connection.is_http2() {
+            return false;
+        }
         let Some(status) = Self::protocol_error(head) else { return false };
         self.connection.linger_at_close();
         self.pending = self.edge.protocol_answer(status).into();
@@ -94,6 +103,9 @@ impl Socket {
 
     fn watch_writing<T>(&self, polled: Poll<T>) -> Poll<T> {
         self.connection.set_stalled(polled.is_pending());
+        if polled.is_ready() {
+            self.connection.bytes_left();
+        }
         polled
     }
 }
@@ -127,6 +139,8 @@ impl hyper::rt::Write for Socket {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_pending(cx))?;
+        // hyper flushes once its own buffer is empty.
+        self.connection.all_written();
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

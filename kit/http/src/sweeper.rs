@@ -32,7 +32,8 @@ struct Limits {
 struct Tracked {
     connection: Arc<Connection>,
     phase: Phase,
-    requests: u32,
+    /// What must change, or it is the same phase still: writes while stalled, requests otherwise.
+    steps: u32,
     since: Instant,
 }
 
@@ -61,7 +62,7 @@ impl Sweeper {
     }
 
     pub(crate) fn add(&self, id: u64, connection: Arc<Connection>) {
-        let tracked = Tracked { connection, phase: Phase::Fresh, requests: 0, since: Instant::now() };
+        let tracked = Tracked { connection, phase: Phase::Fresh, steps: 0, since: Instant::now() };
         self.lock().insert(id, tracked);
     }
 
@@ -76,9 +77,15 @@ impl Sweeper {
     /// Looks at every connection once and orders what is due.
     pub(crate) fn sweep(&self, now: Instant, mood: Mood) {
         for tracked in self.lock().values_mut() {
-            let (phase, requests) = (tracked.connection.phase(), tracked.connection.requests());
-            if (phase, requests) != (tracked.phase, tracked.requests) {
-                (tracked.phase, tracked.requests, tracked.since) = (phase, requests, now);
+            let connection = &tracked.connection;
+            let phase = connection.phase();
+            // A reader slower than we are is found waiting at every look: what it took in between tells.
+            let steps = if phase == Phase::Stalled { connection.written() } else { connection.requests() };
+            if (phase, steps) != (tracked.phase, tracked.steps) {
+                (tracked.phase, tracked.steps, tracked.since) = (phase, steps, now);
+            }
+            if connection.is_http2() && connection.has_stalled_answer(now, self.limits.stall) {
+                connection.order(Order::Abort);
             }
             let age = now.saturating_duration_since(tracked.since);
             if let Some(order) = self.limits.due(phase, age, mood, tracked.connection.is_http2()) {

@@ -32,6 +32,7 @@ async fn a_version_is_confirmed_instead_of_sent_again() {
     assert_eq!(answer.header("cache-control"), "private, no-cache");
     let again = server.ask("GET /items/7 HTTP/1.1\r\nhost: x\r\nif-none-match: \"3\"\r\n\r\n").await;
     assert_eq!((again.status, again.body.len()), (304, 0));
+    assert_eq!((answer.header("vary"), again.header("vary")), ("accept-encoding", "accept-encoding"));
     let bad = server.ask("GET /items/7 HTTP/1.1\r\nhost: x\r\nif-none-match: 3\r\n\r\n").await;
     bad.is_problem(Code::Malformed);
     server.stop().await;
@@ -65,6 +66,9 @@ async fn unknown_paths_and_methods_are_problems() {
 async fn head_is_get_without_the_body() {
     let server = Running::start(|_| {});
     let mut wire = server.connect().await;
+    wire.send(b"HEAD /large HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n").await;
+    let head = wire.head().await;
+    assert!(!head.contains("content-length") && head.contains("vary: accept-encoding"), "{head}");
     for path in ["/large", "/health", "/nowhere"] {
         wire.send(format!("HEAD {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
         let head = wire.head().await;
@@ -182,5 +186,15 @@ async fn requests_are_counted_by_route_never_by_path() {
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_counted() {
+    let server = Running::start(|_| {});
+    let mut wire = server.connect().await;
+    assert!(wire.get("/breaking").await.is_none(), "cut short, so that nobody takes it for the whole");
+    let counted = r#"http_errors_total{endpoint="/breaking",error_type="aborted",method="GET"} 1"#;
+    assert!(server.metrics.render().contains(counted), "{}", server.metrics.render());
     server.stop().await;
 }

@@ -249,6 +249,9 @@ fn test_routes() -> OpenApiRouter {
         .routes(routes!(behave))
         .routes(routes!(large))
         .routes(routes!(stream))
+        .routes(routes!(huge))
+        .routes(routes!(breaking))
+        .routes(routes!(lookalike))
         .route("/undocumented", axum::routing::get(|| async { "never" }))
 }
 
@@ -337,4 +340,34 @@ async fn stream() -> Response {
     let pieces = (0..100).map(|_| Ok::<_, std::io::Error>("0123456789\n"));
     let body = axum::body::Body::from_stream(futures_util::stream::iter(pieces));
     ([(header::CONTENT_TYPE, "text/csv")], body).into_response()
+}
+
+/// More than the sockets between server and client hold.
+#[utoipa::path(get, path = "/huge", responses((status = 200, description = "ok", body = String)))]
+async fn huge() -> Vec<u8> {
+    vec![b'x'; HUGE]
+}
+
+pub(crate) const HUGE: usize = 16 * 1024 * 1024;
+
+/// Promises more than comes.
+#[utoipa::path(get, path = "/breaking", responses((status = 200, description = "ok", body = String)))]
+async fn breaking() -> Response {
+    let pieces = [Ok("some"), Err(std::io::Error::other("the database went away"))];
+    axum::body::Body::from_stream(futures_util::stream::iter(pieces)).into_response()
+}
+
+pub(crate) const LOOKALIKE: &str = "HTTP/1.1 400 is what the customer wrote";
+
+/// A body whose second piece looks like an answer. It has a length, so that nothing is written between the pieces,
+/// and each is written by itself.
+#[utoipa::path(get, path = "/lookalike", responses((status = 200, description = "ok", body = String)))]
+async fn lookalike() -> Response {
+    let pieces = futures_util::stream::unfold(0, |number| async move {
+        tokio::task::yield_now().await;
+        let piece = [&"first "[..], LOOKALIKE].get(number).copied()?;
+        Some((Ok::<_, std::io::Error>(piece), number + 1))
+    });
+    let length = "first ".len() + LOOKALIKE.len();
+    ([(header::CONTENT_LENGTH, length)], axum::body::Body::from_stream(pieces)).into_response()
 }

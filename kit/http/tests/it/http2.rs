@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::Running;
+use crate::harness::{HUGE, Running};
 
 async fn connect(server: &Running) -> SendRequest<Empty<Bytes>> {
     let stream = TcpStream::connect(server.address).await.unwrap();
@@ -74,4 +74,43 @@ async fn shutdown_lets_streams_in_flight_finish() {
         assert_eq!(answer.await.unwrap().status(), 200);
     }
     assert_eq!(serving.await.unwrap().requests_aborted, 0);
+}
+
+#[tokio::test]
+async fn streams_that_take_nothing_are_given_up_and_slow_ones_are_not() {
+    let server = Running::start(|options| options.write_stall_ms = 100);
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    // SETTINGS_INITIAL_WINDOW_SIZE = 0, then GET /huge: nothing of its body may ever be sent.
+    let mut asked = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0".to_vec();
+    asked.extend(b"\0\0\x0c\x01\x05\0\0\0\x01\x82\x86\x41\x01x\x04\x05/huge");
+    stream.write_all(&asked).await.unwrap();
+    let mut answer = Vec::new();
+    // A reset says it as well as an end.
+    let _ = stream.read_to_end(&mut answer).await;
+
+    let mut client = connect(&server).await;
+    let mut body = client.send_request(get("/huge")).await.unwrap().into_body();
+    let mut pause = tokio::time::interval(std::time::Duration::from_millis(1));
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        read += frame.unwrap().into_data().map_or(0, |data| data.len());
+        pause.tick().await;
+    }
+    assert_eq!(read, HUGE);
+    drop(client);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn headers_are_counted_here_too() {
+    let server = Running::start(|_| {});
+    let mut client = connect(&server).await;
+    let mut request = get("/hello");
+    for number in 0..101 {
+        let name = http::HeaderName::try_from(format!("x-{number}")).unwrap();
+        request.headers_mut().insert(name, http::HeaderValue::from_static("1"));
+    }
+    assert_eq!(client.send_request(request).await.unwrap().status(), 431);
+    drop(client);
+    server.stop().await;
 }

@@ -1,0 +1,147 @@
+//! The body of an answer on its way out: told when it breaks, handed out in pieces over HTTP/2.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::Version;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use crate::connection::Busy;
+use crate::edge::Edge;
+use crate::routes::{MethodIndex, RouteIndex};
+
+/// What is given to an HTTP/2 stream at once: it keeps what it was given until the client lets it send, and a piece
+/// of the size of a frame shows which streams go on.
+const PIECE: usize = 16 * 1024;
+
+/// The body of an answer; the connection counts as busy until it is written or dropped.
+pub(crate) struct EdgeBody {
+    inner: Body,
+    /// Taken from the inner body, not yet handed out. Always empty for HTTP/1.
+    rest: Bytes,
+    progress: Option<Arc<Progress>>,
+    origin: Origin,
+    busy: Busy,
+}
+
+/// Whose answer it is, for the log.
+pub(crate) struct Origin {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) request_id: Arc<str>,
+    pub(crate) route: Option<RouteIndex>,
+    pub(crate) method: MethodIndex,
+}
+
+/// How far an answer is, as the sweeper sees it: changes with every piece, and is odd while the application has none.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(AtomicU32);
+
+impl Progress {
+    pub(crate) fn moves(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is the client who has to take what is there.
+    pub(crate) fn waits_for_client(moves: u32) -> bool {
+        moves.is_multiple_of(2)
+    }
+
+    fn taken(&self) {
+        let moves = self.moves();
+        self.0
+            .store(moves.wrapping_add(if Self::waits_for_client(moves) { 2 } else { 1 }), Ordering::Relaxed);
+    }
+
+    fn nothing_there(&self) {
+        let moves = self.moves();
+        if Self::waits_for_client(moves) {
+            self.0.store(moves.wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+}
+
+impl EdgeBody {
+    pub(crate) fn new(inner: Body, version: Version, origin: Origin, busy: Busy) -> Self {
+        let progress = (version == Version::HTTP_2).then(|| busy.watch_answer());
+        Self { inner, rest: Bytes::new(), progress, origin, busy }
+    }
+
+    /// Too late for a problem: the answer began as a success. The client sees it end early.
+    fn tell_broken(&self, error: &axum::Error) {
+        let Origin { edge, request_id, route, method } = &self.origin;
+        let route = edge.routes.entry(*route);
+        route.record_aborted(*method);
+        tracing::error!(
+            request.id = &**request_id,
+            http.method = method.name(),
+            http.route = &*route.template,
+            error = %error,
+            "answer broke off"
+        );
+    }
+}
+
+impl HttpBody for EdgeBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        let Some(progress) = &this.progress else {
+            let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+            if let Some(Err(error)) = &frame {
+                this.tell_broken(error);
+            }
+            return Poll::Ready(frame);
+        };
+        if this.rest.is_empty() {
+            match Pin::new(&mut this.inner).poll_frame(cx) {
+                Poll::Pending => {
+                    progress.nothing_there();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => this.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                Poll::Ready(Some(Err(error))) => {
+                    this.tell_broken(&error);
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Poll::Ready(None) => return Poll::Ready(None),
+            }
+        }
+        progress.taken();
+        let piece = this.rest.split_to(this.rest.len().min(PIECE));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (inner, rest) = (self.inner.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower().saturating_add(rest));
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
+    }
+}
+
+impl Drop for EdgeBody {
+    fn drop(&mut self) {
+        if let Some(progress) = &self.progress {
+            self.busy.forget_answer(progress);
+        }
+    }
+}
