@@ -121,8 +121,7 @@ struct Asked<'r> {
 
 impl<'r> Asked<'r> {
     fn read(headers: &'r HeaderMap) -> Self {
-        let mut asked = Self::default();
-        asked.headers = headers.len();
+        let mut asked = Self { headers: headers.len(), ..Self::default() };
         for (name, value) in headers {
             match name.as_str() {
                 "host" => {
