@@ -148,6 +148,9 @@ impl Config {
         if let Err(error) = self.log.check() {
             found.push(("log.level", error.to_string()));
         }
+        if let Err(error) = self.database_options().check() {
+            found.push(("database", error.to_string()));
+        }
         if let Err(error) = self.profiles_options().check() {
             found.push(("profiles", error.to_string()));
         }

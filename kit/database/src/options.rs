@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::postgres::Target;
 use crate::{DatabaseError, Engine};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -124,8 +125,8 @@ impl DatabaseOptions {
         if self.url.is_some() || self.host.is_some() { Engine::Postgres } else { Engine::Sqlite }
     }
 
-    /// Refuses numbers that cannot work, by the name of the setting.
-    pub(crate) fn check(&self) -> Result<(), DatabaseError> {
+    /// Refuses settings that cannot work, each by its name, without asking anybody.
+    pub fn check(&self) -> Result<(), DatabaseError> {
         let (sqlite, pool, reads, statements) = (&self.sqlite, &self.pool, &self.reads, &self.statements);
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         for (setting, value, least, most) in [
@@ -151,7 +152,10 @@ impl DatabaseOptions {
                 return Err(DatabaseError::BadSetting { setting, reason });
             }
         }
-        Ok(())
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => Target::new(self).map(drop),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::statement::Statement;
 use crate::statistics::{Statistics, Waits};
 use crate::{DatabaseError, Row, Value};
 use coalesce::Coalescer;
-use connect::Target;
+pub(crate) use connect::Target;
 use pool::Pool;
 pub(crate) use session::Session;
 use shared::Shared;
