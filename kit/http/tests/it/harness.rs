@@ -365,7 +365,7 @@ pub(crate) const LOOKALIKE: &str = "HTTP/1.1 400 is what the customer wrote";
 async fn lookalike() -> Response {
     let pieces = futures_util::stream::unfold(0, |number| async move {
         tokio::task::yield_now().await;
-        let piece = [&"first "[..], LOOKALIKE].get(number).copied()?;
+        let piece = ["first ", LOOKALIKE].get(number).copied()?;
         Some((Ok::<_, std::io::Error>(piece), number + 1))
     });
     let length = "first ".len() + LOOKALIKE.len();
