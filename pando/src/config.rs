@@ -123,6 +123,13 @@ impl Config {
         }
     }
 
+    /// The settings of the server. While only this machine may call, nobody may have another name resolve to it.
+    pub fn http_options(&self) -> HttpOptions {
+        let mut options = self.http.clone();
+        options.local_hosts_only |= self.auth.mode == AuthMode::Loopback;
+        options
+    }
+
     /// The settings of profiles; like every file, the schema lies in the data directory unless its path is absolute.
     pub fn profiles_options(&self) -> ProfilesOptions {
         let mut options = self.profiles.clone();

@@ -58,7 +58,7 @@ impl Platform {
     async fn bind(config: &Config, database: &Database, metrics: &Metrics, clock: &Clock) -> Result<Server> {
         prepare_schema(config, database).await?;
         let app = wiring::app(config, database, clock)?;
-        Ok(Server::bind(&config.http, app, metrics, clock)?)
+        Ok(Server::bind(&config.http_options(), app, metrics, clock)?)
     }
 
     /// Where it listens.

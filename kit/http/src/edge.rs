@@ -31,7 +31,7 @@ use crate::caller::{REQUEST_ID, RequestContext};
 use crate::compression::{Compressed, accepts_compression, compressed, varies};
 use crate::connection::{Busy, Connection};
 use crate::proxies::TrustedProxies;
-use crate::proxies::is_host;
+use crate::proxies::{is_host, is_local_host};
 use crate::routes::{MethodIndex, RouteEntry, RouteTable};
 use crate::{Code, HttpOptions, Problem};
 
@@ -58,6 +58,7 @@ pub(crate) struct Edge {
     pub(crate) anonymous: Arc<str>,
     pub(crate) pod_name: Option<HeaderValue>,
     pub(crate) uri_bytes_max: usize,
+    pub(crate) local_hosts_only: bool,
     pub(crate) headers_max: usize,
     pub(crate) compress_bytes_min: u64,
 }
@@ -112,6 +113,7 @@ struct Asked<'r> {
     headers: usize,
     hosts: usize,
     bad_host: bool,
+    foreign_host: bool,
     transfers: usize,
     bad_transfer: bool,
     has_length: bool,
@@ -127,6 +129,7 @@ impl<'r> Asked<'r> {
                 "host" => {
                     asked.hosts += 1;
                     asked.bad_host |= !is_host(value.as_bytes());
+                    asked.foreign_host |= !is_local_host(value.as_bytes());
                 }
                 "content-length" => asked.has_length = true,
                 "transfer-encoding" => {
@@ -252,6 +255,12 @@ fn admit(
     }
     if asked.bad_host {
         return refuse(Problem::malformed("the host is no name or address with an optional port"));
+    }
+    // HTTP/2 names the host in the request line.
+    let authority = request.uri().authority().is_some_and(|name| !is_local_host(name.as_str().as_bytes()));
+    if edge.local_hosts_only && (asked.foreign_host || authority) {
+        let detail = "this server answers requests to localhost only (setting http.local_hosts_only)";
+        return refuse(Problem::malformed(detail));
     }
     // Two readers could find two ends of the body.
     if asked.transfers > 0 && (asked.transfers > 1 || asked.bad_transfer || asked.has_length) {

@@ -20,6 +20,9 @@ pub struct HttpOptions {
     pub headers_max: usize,
     /// Length of path and query; more is 414.
     pub uri_bytes_max: usize,
+    /// Answer only requests whose host is this machine by name or loopback address: a page in a browser on this
+    /// machine can have any name resolve here.
+    pub local_hosts_only: bool,
     /// A connection without requests is closed after this time.
     pub keep_alive_idle_ms: u64,
     /// An answer of which the client takes nothing for this time is given up, with its connection.
@@ -71,6 +74,7 @@ impl Default for HttpOptions {
             header_bytes_max: 64 * 1024,
             headers_max: 100,
             uri_bytes_max: 8 * 1024,
+            local_hosts_only: false,
             keep_alive_idle_ms: 75_000,
             write_stall_ms: 30_000,
             body_bytes_max: 1024 * 1024,

@@ -65,6 +65,17 @@ pub(crate) fn is_host(host: &[u8]) -> bool {
     name_fits && port.len() <= 6 && port.bytes().skip(1).all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether a `Host` is this machine as it names itself: `localhost`, or a loopback address.
+pub(crate) fn is_local_host(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else { return false };
+    let name = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 impl Network {
     fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
@@ -124,6 +135,18 @@ mod tests {
             (&["127.0.0.1"], "127.0.0.1", &["1.2.3.4"], "1.2.3.4"),
         ] {
             assert_eq!(client(trusted, peer, forwarded), expected, "{trusted:?} {peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_local() {
+        for host in ["localhost", "LocalHost:8080", "127.0.0.1", "127.9.9.9:1", "[::1]:80"] {
+            assert!(is_local_host(host.as_bytes()), "{host}");
+        }
+        for host in
+            ["evil.example", "localhost.evil.example:8080", "10.0.0.1", "[::2]", "", "127.0.0.1.evil.example"]
+        {
+            assert!(!is_local_host(host.as_bytes()), "{host}");
         }
     }
 

@@ -113,6 +113,7 @@ impl Server {
             anonymous: Arc::from("anonymous"),
             pod_name: Edge::pod_name(options),
             uri_bytes_max: options.uri_bytes_max,
+            local_hosts_only: options.local_hosts_only,
             headers_max: options.headers_max,
             compress_bytes_min: options.compress_bytes_min,
         };

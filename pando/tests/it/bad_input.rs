@@ -78,14 +78,14 @@ fn hostile_framing_is_refused_and_the_server_goes_on() {
         place.start(&[("PANDO_HTTP__HEADER_READ_TIMEOUT_MS", "500"), ("PANDO_HTTP__DEADLINE_MS", "1000")]);
     let many: String = (0..1_000).map(|number| format!("x-{number}: v\r\n")).collect();
     let large = format!("x: {}\r\n", "v".repeat(1024 * 1024));
-    let post = format!("POST {API} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n");
+    let post = format!("POST {API} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n");
     for (what, request, expected) in [
         ("no HTTP at all", "nonsense\r\n\r\n".to_owned(), &["400"][..]),
-        ("1,000 headers", format!("GET {API} HTTP/1.1\r\nhost: x\r\n{many}\r\n"), &["431", "400"]),
-        ("a header of 1 MiB", format!("GET {API} HTTP/1.1\r\nhost: x\r\n{large}\r\n"), &["431"]),
+        ("1,000 headers", format!("GET {API} HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"), &["431", "400"]),
+        ("a header of 1 MiB", format!("GET {API} HTTP/1.1\r\nhost: localhost\r\n{large}\r\n"), &["431"]),
         (
             "a path of 100 KB",
-            format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "p".repeat(100_000)),
+            format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "p".repeat(100_000)),
             &["414", "431"],
         ),
         ("two lengths", format!("{post}content-length: 5\r\ncontent-length: 6\r\n\r\n{{}}   "), &["400"]),
@@ -98,18 +98,25 @@ fn hostile_framing_is_refused_and_the_server_goes_on() {
         ("a bad chunk", format!("{post}transfer-encoding: chunked\r\n\r\nzz\r\n{{}}\r\n0\r\n\r\n"), &["400"]),
         (
             "an unknown method",
-            format!("BREW {API} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
+            format!("BREW {API} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
             &["405", "501"],
         ),
         (
             "dots in the path",
-            "GET /api/v1/../../etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_owned(),
+            "GET /api/v1/../../etc/passwd HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+                .to_owned(),
             &["404"],
         ),
         (
             "encoded dots",
-            "GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_owned(),
+            "GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+                .to_owned(),
             &["404"],
+        ),
+        (
+            "another name for this machine",
+            format!("GET {API} HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n"),
+            &["400"],
         ),
         ("a head that never ends", format!("GET {API} HTTP/1.1\r\nhost"), &["408", ""]),
         ("a body that never comes", format!("{post}content-length: 100\r\n\r\n{{"), &["408"]),
@@ -129,7 +136,8 @@ fn half_closed_and_idle_connections_do_no_harm() {
     let idle: Vec<TcpStream> = (0..500).map(|_| TcpStream::connect(running.address).unwrap()).collect();
     let mut half = TcpStream::connect(running.address).unwrap();
     half.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    half.write_all(format!("GET {API} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).unwrap();
+    half.write_all(format!("GET {API} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
+        .unwrap();
     half.shutdown(Shutdown::Write).unwrap();
     let mut answer = String::new();
     half.read_to_string(&mut answer).unwrap();

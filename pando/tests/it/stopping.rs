@@ -26,7 +26,7 @@ fn a_request_in_flight_gets_its_answer() {
     let body = r#"{"name": "Zoë", "email": "zoe@example.com"}"#;
     let mut stream = TcpStream::connect(running.address).unwrap();
     let head = format!(
-        "POST /api/v1/profiles HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+        "POST /api/v1/profiles HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
          expect: 100-continue\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
