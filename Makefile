@@ -48,7 +48,7 @@ bench: ## Measure against the limits in one interleaved run, and keep the result
 
 prove: ## The long proofs: kill -9 fifty times on each engine, and more
 	@scripts/setup test
-	PANDO_PROVE=1 cargo test --release --locked -p pando --test it -- prove
+	PANDO_PROVE=1 cargo test --locked -p pando --test it -- prove
 
 clean-data: ## Throw the data of `make run` away
 	rm -rf -- $(DATA)
