@@ -104,6 +104,9 @@ impl Report {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let line =
             Line { at: clock.now().to_string(), version: env!("CARGO_PKG_VERSION"), cores, report: self };
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
         let mut kept = OpenOptions::new()
             .create(true)
             .append(true)
