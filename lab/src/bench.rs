@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -24,6 +25,8 @@ const ROWS: usize = 100;
 const BATCH: usize = 1000;
 /// Rows of one batch measurement, on both sides.
 const BATCH_ROWS: usize = 10_000;
+/// Pairs of batch measurement and `\copy` in a round.
+const BATCH_PAIRS: usize = 4;
 /// Batch requests on their way at once.
 const BATCHES_AT_ONCE: usize = 4;
 
@@ -179,12 +182,21 @@ impl Stage {
             .rusqlite
             .push(tokio::task::spawn_blocking(move || limits::rusqlite_reads(&file, profiles, time)).await??);
 
+        // Short ones: several pairs, in turn first and second, so that neither always follows the other's leftovers.
+        for pair in 0..BATCH_PAIRS {
+            let run = round * BATCH_PAIRS + pair;
+            if pair % 2 == 0 {
+                rates.batch_postgres.push(self.batch_rate(run).await?);
+                rates.copy.push(self.copy_rate(run).await?);
+            } else {
+                rates.copy.push(self.copy_rate(run).await?);
+                rates.batch_postgres.push(self.batch_rate(run).await?);
+            }
+        }
         rates.create_postgres.push(load::wrk(&self.on_postgres.url, Some(&create), pressure).await?);
         rates.pgbench_create.push(load::pgbench(&self.postgres_url, &pgbench_create, pressure).await?);
         rates.create_sqlite.push(load::wrk(&self.on_sqlite.url, Some(&create), pressure).await?);
 
-        rates.batch_postgres.push(self.batch_rate(round).await?);
-        rates.copy.push(self.copy_rate(round).await?);
         Ok(())
     }
 
@@ -196,12 +208,8 @@ impl Stage {
             .map(|first| (first..first + BATCH).map(|number| sample::profile(&generation, number)).collect())
             .collect();
         let begun = Instant::now();
-        for some in bodies.chunks(BATCHES_AT_ONCE) {
-            let sent = some.iter().map(|body| self.post_batch(&self.on_postgres.url, body.clone()));
-            for done in futures_util::future::join_all(sent).await {
-                done?;
-            }
-        }
+        let sent = bodies.into_iter().map(|body| self.post_batch(&self.on_postgres.url, body));
+        stream::iter(sent).buffer_unordered(BATCHES_AT_ONCE).try_collect::<Vec<()>>().await?;
         Ok(rows_per_second(begun.elapsed()))
     }
 
