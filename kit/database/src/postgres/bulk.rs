@@ -26,22 +26,53 @@ pub(crate) async fn insert(
                 .await?;
             bulk.keys_of(rows)
         }
+        // Rows that are all new, as most are, go straight in. One that is there already takes the long way for all.
         OnConflict::Skip(target) => {
-            let (name, table, key) = (bulk.name, bulk.table, bulk.key);
-            let stage = format!(
-                "create temporary table pando_bulk on commit drop as select {columns} from \"{table}\" with no data"
-            );
-            checkout.connection.batch(name, &stage).await?;
-            copy(checkout, bulk, &format!("copy pando_bulk ({columns}) from stdin binary"), rows).await?;
-            let insert = format!(
-                "insert into \"{table}\" ({columns}) select {columns} from pando_bulk \
-                 on conflict {target} do nothing returning \"{key}\""
-            );
-            let inserted = keys(checkout, name, &insert).await?;
-            checkout.connection.batch(name, "drop table pando_bulk").await?;
-            Ok(inserted)
+            let connection = &checkout.connection;
+            connection.batch(bulk.name, "savepoint pando_bulk").await?;
+            match copy(
+                checkout,
+                bulk,
+                &format!("copy \"{}\" ({columns}) from stdin binary", bulk.table),
+                rows,
+            )
+            .await
+            {
+                Ok(()) => {
+                    connection.batch(bulk.name, "release savepoint pando_bulk").await?;
+                    bulk.keys_of(rows)
+                }
+                Err(DatabaseError::UniqueViolation { .. }) => {
+                    let back = "rollback to savepoint pando_bulk; release savepoint pando_bulk";
+                    connection.batch(bulk.name, back).await?;
+                    past_conflicts(checkout, bulk, target, rows).await
+                }
+                Err(error) => Err(error),
+            }
         }
     }
+}
+
+/// Copies into a table of this transaction's own first, and from there what finds its place.
+async fn past_conflicts(
+    checkout: &Checkout,
+    bulk: &BulkInsert,
+    target: &str,
+    rows: &[Vec<Value>],
+) -> Result<Vec<Uuid>, DatabaseError> {
+    let (name, table, key, columns) = (bulk.name, bulk.table, bulk.key, bulk.column_list());
+    let stage = format!(
+        "create temporary table pando_bulk on commit drop as select {columns} from \"{table}\" with no data"
+    );
+    checkout.connection.batch(name, &stage).await?;
+    copy(checkout, bulk, &format!("copy pando_bulk ({columns}) from stdin binary"), rows).await?;
+    let insert = format!(
+        "insert into \"{table}\" ({columns}) select {columns} from pando_bulk \
+         on conflict {target} do nothing returning \"{key}\""
+    );
+    let inserted = keys(checkout, name, &insert).await?;
+    checkout.connection.batch(name, "drop table pando_bulk").await?;
+    Ok(inserted)
 }
 
 async fn copy(
