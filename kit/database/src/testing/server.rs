@@ -1,46 +1,19 @@
 //! A private PostgreSQL from the machine's own packages, gone when the test process is.
 
-use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::str::FromStr;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
 
 use pando_clock::Clock;
+use pando_servers::{PrivateServer, free_port, is_root};
 use tokio_postgres::{Config, NoTls};
-
-/// Runs the server, obeys the lines it reads, and cleans up when the test process has gone, however it went:
-/// its end of the pipe closes then. Arguments: the folder, then the server's command.
-const WATCHDOG: &str = r#"
-folder=$1; shift; pid=
-launch() { "$@" </dev/null >>"$folder/log" 2>&1 & pid=$!; }
-while read -r line; do
-  case $line in
-    start) [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null || launch "$@" ;;
-    kill) kill -KILL "$pid"; wait "$pid"; pid= ;;
-  esac
-done
-[ -n "$pid" ] && kill -INT "$pid" 2>/dev/null && wait "$pid"
-rm -rf "$folder"
-"#;
-
-/// How long a server may take to start.
-const START_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running PostgreSQL.
 pub struct TestPostgres {
     url: String,
     /// None for a server that was there before.
-    watchdog: Option<Watchdog>,
-}
-
-struct Watchdog {
-    lines: Mutex<ChildStdin>,
-    // Ends by itself when `lines` closes; kept so that it is not a zombie while we live.
-    _shell: Child,
+    own: Option<PrivateServer>,
 }
 
 impl TestPostgres {
@@ -54,7 +27,7 @@ impl TestPostgres {
         SHARED.get_or_init(|| {
             #[expect(clippy::disallowed_methods, reason = "how a test run hands its server to its processes")]
             match std::env::var("PANDO_TEST_POSTGRES_URL") {
-                Ok(url) => Self { url, watchdog: None },
+                Ok(url) => Self { url, own: None },
                 Err(_) => Self::start(&["fsync=off", "full_page_writes=off"]),
             }
         })
@@ -65,11 +38,10 @@ impl TestPostgres {
     /// # Panics
     /// When it cannot be started.
     pub fn start(settings: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("pando-postgres-").tempdir();
-        let folder = folder.expect("a temporary folder can be made").keep();
+        let folder = PrivateServer::folder("postgres");
         let programs = programs();
         let data = folder.join("data");
-        own(&folder);
+        give_to_postgres(&folder);
         let mut initdb = as_postgres(&programs.join("initdb"));
         initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]);
         initdb.args(["--no-sync", "--no-instructions", "-D"]).arg(&data);
@@ -83,7 +55,7 @@ impl TestPostgres {
         for setting in ours.iter().chain(settings) {
             server.args(["-c", setting]);
         }
-        let server = Self { url, watchdog: Some(Watchdog::new(&folder, &server)) };
+        let server = Self { url, own: Some(PrivateServer::new(&folder, &server)) };
         server.resurrect();
         server
     }
@@ -102,14 +74,11 @@ impl TestPostgres {
     }
 
     /// Ends it with SIGKILL, as a crash would.
+    ///
+    /// # Panics
+    /// When it does not end, or was there before.
     pub fn kill(&self) {
-        self.tell("kill");
-        // Its children notice a moment later; until then the port may still answer.
-        let started = Instant::now();
-        while self.answers() {
-            assert!(started.elapsed() < START_PATIENCE, "the server does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        self.private().kill(|| self.answers());
     }
 
     /// Starts it again after [`TestPostgres::kill`].
@@ -117,23 +86,21 @@ impl TestPostgres {
     /// # Panics
     /// When it does not start.
     pub fn resurrect(&self) {
-        let started = Instant::now();
-        let mut asked: Option<Instant> = None;
-        while !self.answers() {
-            assert!(started.elapsed() < START_PATIENCE, "PostgreSQL does not start at {}", self.url);
-            // The memory of a killed server is freed when its last child has gone: starting may need a second try.
-            if asked.is_none_or(|asked| asked.elapsed() > Duration::from_millis(500)) {
-                self.tell("start");
-                asked = Some(Instant::now());
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        self.private().start(|| self.answers());
     }
 
-    fn tell(&self, line: &str) {
-        let watchdog = self.watchdog.as_ref().expect("a server that was there before is not ours to stop");
-        let mut lines = watchdog.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        writeln!(lines, "{line}").expect("the watchdog reads its lines");
+    /// Stops it with SIGSTOP: it takes connections and says nothing.
+    pub fn pause(&self) {
+        self.private().pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.private().resume();
+    }
+
+    fn private(&self) -> &PrivateServer {
+        self.own.as_ref().expect("a server that was there before is not ours to stop")
     }
 
     /// Whether it takes connections. On a thread of its own: the caller may be inside of a runtime.
@@ -177,27 +144,6 @@ impl TestPostgres {
     }
 }
 
-impl Watchdog {
-    fn new(folder: &Path, server: &Command) -> Self {
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", WATCHDOG, "watchdog"])
-            .arg(folder)
-            .arg(server.get_program())
-            .args(server.get_args());
-        // A group of its own: an interrupt at the terminal ends the tests, and then the pipe tells it to clean up.
-        shell
-            .process_group(0)
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut shell = shell.spawn().expect("a shell can be started");
-        let lines = Mutex::new(shell.stdin.take().expect("its input is a pipe"));
-        Self { lines, _shell: shell }
-    }
-}
-
 /// The newest PostgreSQL of the machine.
 fn programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -223,18 +169,9 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-fn own(folder: &Path) {
+fn give_to_postgres(folder: &Path) {
     if is_root() {
         let owned = Command::new("chown").arg("postgres:postgres").arg(folder).status();
         assert!(owned.is_ok_and(|status| status.success()), "the folder can be given to the user postgres");
     }
-}
-
-fn is_root() -> bool {
-    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("/proc is there")) == 0
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    listener.local_addr().expect("it has an address").port()
 }

@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod private;
+mod rabbitmq;
+mod redis;
+
+pub use private::{PrivateServer, free_port, is_root, until};
+pub use rabbitmq::RabbitMq;
+pub use redis::Redis;

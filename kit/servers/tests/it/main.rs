@@ -1,0 +1,32 @@
+//! Each server starts, can be harmed and comes back.
+
+use pando_servers::{RabbitMq, Redis};
+
+#[test]
+fn redis_can_be_paused_killed_and_brought_back_empty() {
+    let redis = Redis::start(&[]);
+    assert_eq!(redis.ask("SET kept 1").unwrap(), "+OK\r\n");
+    redis.pause();
+    assert_eq!(redis.ask("GET kept"), None);
+    redis.resume();
+    assert_eq!(redis.ask("GET kept").unwrap(), "$1\r\n1\r\n");
+    redis.kill();
+    assert_eq!(redis.ask("PING"), None);
+    redis.resurrect();
+    assert_eq!(redis.ask("GET kept").unwrap(), "$-1\r\n");
+}
+
+#[test]
+fn a_server_takes_the_options_it_is_given() {
+    let redis = Redis::start(&["--maxmemory", "3mb"]);
+    assert!(redis.ask("CONFIG GET maxmemory").unwrap().contains("3145728"));
+}
+
+#[test]
+fn rabbitmq_comes_back_on_its_port_after_a_crash() {
+    let rabbit = RabbitMq::start();
+    let port = rabbit.port();
+    rabbit.kill();
+    rabbit.resurrect();
+    assert_eq!(rabbit.port(), port);
+}
