@@ -8,6 +8,7 @@ use pando_clock::Clock;
 use pando_resilience::{Call, Deadline};
 use pando_telemetry::{Histogram, LATENCY_BUCKETS, Metrics};
 
+use crate::channel::Channel;
 use crate::options::DatabaseOptions;
 use crate::parameters::check_key;
 use crate::postgres::Postgres;
@@ -116,6 +117,14 @@ impl Database {
     /// Begins a transaction. SQLite has one at a time: do the slow things before.
     pub async fn transaction(&self, call: &Call) -> Result<Transaction, DatabaseError> {
         self.begin(call.deadline, false).await
+    }
+
+    /// A line to the other processes that share this database, and back. Its name is one word in lower case.
+    pub fn channel(&self, name: &'static str) -> Channel {
+        match &self.0.backend {
+            Backend::Sqlite(_) => Channel::silent(),
+            Backend::Postgres(postgres) => postgres.channel(name, &self.0.clock),
+        }
     }
 
     pub(crate) async fn begin(

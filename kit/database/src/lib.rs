@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bulk;
+mod channel;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod database;
@@ -22,6 +23,7 @@ mod transaction;
 mod value;
 
 pub use bulk::{BulkInsert, ColumnType, OnConflict};
+pub use channel::{Channel, ChannelSender, Signal};
 pub use database::{Database, Engine, Read};
 pub use error::{DatabaseError, Refusal};
 pub use migrate::{AppliedMigration, Migration, MigrationSet, PendingMigration};

@@ -21,6 +21,7 @@ pub struct Transaction {
     database: Arc<Inner>,
     engine: Engine,
     failed: bool,
+    after_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 enum Engine {
@@ -30,11 +31,16 @@ enum Engine {
 
 impl Transaction {
     pub(crate) fn on_sqlite(database: Arc<Inner>, writer: WriterTransaction) -> Self {
-        Self { database, engine: Engine::Sqlite(writer), failed: false }
+        Self { database, engine: Engine::Sqlite(writer), failed: false, after_commit: Vec::new() }
     }
 
     pub(crate) fn on_postgres(database: Arc<Inner>, session: Session) -> Self {
-        Self { database, engine: Engine::Postgres(Box::new(session)), failed: false }
+        Self {
+            database,
+            engine: Engine::Postgres(Box::new(session)),
+            failed: false,
+            after_commit: Vec::new(),
+        }
     }
 
     /// Runs a statement; how many rows it changed.
@@ -89,6 +95,12 @@ impl Transaction {
         result
     }
 
+    /// Runs `then` once this is committed: for telling others in this process, without waiting. Not after a rollback.
+    /// After a commit of which nobody knows whether it happened it runs too.
+    pub fn after_commit(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.after_commit.push(Box::new(then));
+    }
+
     /// Makes it all durable; the token lets a later read see it.
     pub async fn commit(self) -> Result<Token, DatabaseError> {
         if self.failed {
@@ -100,6 +112,11 @@ impl Transaction {
             Engine::Postgres(session) => session.commit().await,
         };
         self.database.commit_seconds.observe_duration(started.elapsed());
+        if matches!(result, Ok(_) | Err(DatabaseError::CommitUnknown { .. })) {
+            for then in self.after_commit {
+                then();
+            }
+        }
         result
     }
 

@@ -3,9 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
 
 use super::fault::fault;
 use crate::DatabaseError;
@@ -80,6 +82,23 @@ impl Target {
             }
         });
         Ok((client, task))
+    }
+
+    /// Connects a line that hears what others notify; it closes with the client.
+    pub(crate) async fn connect_listening(&self, heard: Sender<String>) -> Result<Client, DatabaseError> {
+        let connecting = tokio::time::timeout(self.patience, Box::pin(self.config.connect(NoTls))).await;
+        let late = |_| DatabaseError::unavailable("the server did not answer in time");
+        let (client, mut connection) = connecting.map_err(late)?.map_err(|error| connect_fault(&error))?;
+        pando_telemetry::spawn("database.connection", async move {
+            let mut messages = futures_util::stream::poll_fn(|context| connection.poll_message(context));
+            while let Some(Ok(message)) = messages.next().await {
+                if let AsyncMessage::Notification(notification) = message {
+                    // Full: they are wake-ups, and enough of them wait already.
+                    let _ = heard.try_send(notification.payload().to_owned());
+                }
+            }
+        });
+        Ok(client)
     }
 }
 

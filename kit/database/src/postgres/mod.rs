@@ -2,6 +2,7 @@
 
 mod binary;
 mod bulk;
+mod channel;
 mod coalesce;
 mod connect;
 mod connection;
@@ -18,6 +19,7 @@ use pando_telemetry::Metrics;
 use uuid::Uuid;
 
 use crate::bulk::BulkInsert;
+use crate::channel::Channel;
 use crate::options::DatabaseOptions;
 use crate::query::Cost;
 use crate::statement::Statement;
@@ -34,6 +36,7 @@ pub(crate) struct Postgres {
     shared: Arc<Shared>,
     coalescer: Coalescer,
     pool: Pool,
+    target: Box<Target>,
 }
 
 impl Postgres {
@@ -46,7 +49,7 @@ impl Postgres {
         let shared = Arc::new(Shared::open(options, &target, clock).await?);
         let pool = Pool::new(&options.pool, &target, clock, Waits::new(metrics))?;
         let coalescer = Coalescer::new(Arc::clone(&shared), &options.reads);
-        Ok(Self { shared, coalescer, pool })
+        Ok(Self { shared, coalescer, pool, target: Box::new(target) })
     }
 
     pub(crate) async fn rows(
@@ -73,6 +76,10 @@ impl Postgres {
 
     pub(crate) async fn begin(&self, deadline: Deadline) -> Result<Session, DatabaseError> {
         Session::open(&self.pool, deadline).await
+    }
+
+    pub(crate) fn channel(&self, name: &'static str, clock: &Clock) -> Channel {
+        channel::open(&self.target, name, clock)
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

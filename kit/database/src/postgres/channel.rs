@@ -1,0 +1,94 @@
+//! A connection of its own for LISTEN and NOTIFY, opened again whenever it breaks.
+
+use std::time::Duration;
+
+use pando_clock::Clock;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::connect::Target;
+use super::fault::fault;
+use super::shared::jittered;
+use crate::DatabaseError;
+use crate::channel::{Channel, MESSAGES_MAX, Signal};
+
+/// The first pause before connecting again; it doubles up to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Opens the line in the background: until it is there, and while it is away, nothing is heard.
+pub(crate) fn open(target: &Target, name: &'static str, clock: &Clock) -> Channel {
+    let (outgoing, to_send) = mpsc::channel(MESSAGES_MAX);
+    let (heard, incoming) = mpsc::channel(MESSAGES_MAX);
+    pando_telemetry::spawn("database.channel", keep(target.clone(), name, to_send, heard, clock.clone()));
+    Channel { outgoing: Some(outgoing), incoming }
+}
+
+async fn keep(
+    target: Target,
+    name: &'static str,
+    mut to_send: Receiver<String>,
+    heard: Sender<Signal>,
+    clock: Clock,
+) {
+    let mut pause = PAUSES.0;
+    loop {
+        let (arrived, mut arrivals) = mpsc::channel(MESSAGES_MAX);
+        match listen(&target, name, arrived).await {
+            Ok(client) => {
+                pause = PAUSES.0;
+                // What was to be said meanwhile is old news, and `Opened` says as much to us.
+                while to_send.try_recv().is_ok() {}
+                let _ = heard.try_send(Signal::Opened);
+                if !serve(&client, name, &mut to_send, &mut arrivals, &heard).await {
+                    return;
+                }
+            }
+            Err(error) => tracing::debug!(%error, channel = name, "a channel could not be opened"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(jittered(pause, &clock)) => {}
+            () = heard.closed() => return,
+        }
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+async fn listen(
+    target: &Target,
+    name: &'static str,
+    arrived: Sender<String>,
+) -> Result<Client, DatabaseError> {
+    let client = target.connect_listening(arrived).await?;
+    let text = format!("listen \"{name}\"");
+    let listening = tokio::time::timeout(target.patience, client.batch_execute(&text)).await;
+    let late = |_| DatabaseError::unavailable("the server did not answer in time");
+    listening.map_err(late)?.map_err(|error| fault("listen", &error))?;
+    Ok(client)
+}
+
+/// Carries messages both ways until the connection breaks (true), or nobody listens any more (false).
+async fn serve(
+    client: &Client,
+    name: &'static str,
+    to_send: &mut Receiver<String>,
+    arrivals: &mut Receiver<String>,
+    heard: &Sender<Signal>,
+) -> bool {
+    loop {
+        tokio::select! {
+            arrival = arrivals.recv() => match arrival {
+                // Full: who reads is a thousand behind, and looks by himself.
+                Some(message) => drop(heard.try_send(Signal::Message(message))),
+                None => return true,
+            },
+            Some(message) = to_send.recv() => {
+                let values = [(&name as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT), (&message, Type::TEXT)];
+                if client.execute_typed("select pg_notify($1, $2)", &values).await.is_err() && client.is_closed() {
+                    return true;
+                }
+            }
+            () = heard.closed() => return false,
+        }
+    }
+}
