@@ -1,0 +1,402 @@
+//! One named cache: looking, invalidating, filling.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pando_clock::Clock;
+use pando_telemetry::Metrics;
+use tokio::sync::Semaphore;
+
+use crate::CacheOptions;
+use crate::entry::{Entry, Found, Loaded, Source};
+use crate::fence::{Fence, Ticket};
+use crate::flight::{Flight, Waiter};
+use crate::hottest::Hottest;
+use crate::local::Local;
+use crate::meters::{Meters, Turn};
+use crate::options::micros;
+use crate::tags::{Tags, Verdict};
+
+/// One named cache. Cloning shares it.
+#[derive(Clone)]
+pub struct Cache(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) name: &'static str,
+    pub(crate) options: CacheOptions,
+    pub(crate) clock: Clock,
+    pub(crate) meters: Meters,
+    pub(crate) local: Local,
+    pub(crate) tags: Tags,
+    pub(crate) fence: Fence,
+    pub(crate) hottest: Hottest,
+    /// The highest database position known.
+    pub(crate) position: AtomicU64,
+    /// Who may load while Redis is down.
+    pub(crate) protected: Semaphore,
+}
+
+/// What a look into this process found.
+pub(crate) enum Look {
+    Fresh(Arc<Entry>),
+    /// It may stand in for a load that fails.
+    Stale(Arc<Entry>),
+    Nothing,
+}
+
+/// How a caller gets at a value that is not here.
+pub(crate) enum Boarding {
+    /// Somebody filled it in the meantime.
+    Filled(Arc<Entry>),
+    /// Somebody is loading it.
+    Join(Waiter),
+    /// This caller loads it.
+    Lead(Arc<Flight>, Ticket),
+}
+
+/// Until when what was loaded is believed.
+pub(crate) struct Freshness {
+    pub(crate) now: i64,
+    /// How long it is fresh here, in microseconds.
+    pub(crate) ttl: i64,
+    /// How long the load took.
+    pub(crate) cost: i64,
+    pub(crate) ends_with_l2: bool,
+}
+
+impl Cache {
+    pub(crate) fn new(name: &'static str, options: CacheOptions, metrics: &Metrics, clock: &Clock) -> Self {
+        let meters = Meters::new(metrics, name);
+        let local = Local::new(&options, meters.evicted_size.clone());
+        let cache = Self(Arc::new(Inner {
+            name,
+            clock: clock.clone(),
+            meters,
+            local,
+            tags: Tags::default(),
+            fence: Fence::new(),
+            hottest: Hottest::default(),
+            position: AtomicU64::new(0),
+            protected: Semaphore::new(options.protect_loads_max),
+            options,
+        }));
+        let weak = Arc::downgrade(&cache.0);
+        metrics.on_scrape(move || {
+            if let Some(inner) = weak.upgrade() {
+                inner.meters.publish(inner.local.len(), inner.local.bytes());
+            }
+        });
+        cache
+    }
+
+    /// The value, if this process holds it fresh. Never waits, never loads, allocates nothing: made for the hottest
+    /// path. A hit that is due for an early refresh answers `None` once, so that [`Cache::get_or_load`] refreshes it.
+    pub fn peek(&self, key: &[u8], at_least: Option<u64>) -> Option<Found> {
+        let inner = &*self.0;
+        let turn = Turn::take();
+        let started = turn.is_timed().then(Instant::now);
+        let entry = inner.local.get(key)?;
+        let now = inner.now();
+        if !inner.is_usable(&entry, at_least, now) {
+            return None;
+        }
+        if entry.is_due(now, inner.options.early_refresh_beta) {
+            entry.refresh_wanted.store(true, Ordering::Relaxed);
+            return None;
+        }
+        let found = Found::new(entry, Source::L1, now)?;
+        inner.count_hit(key, &turn);
+        if let Some(started) = started {
+            inner.meters.l1.seconds.observe_duration(started.elapsed());
+        }
+        Some(found)
+    }
+
+    /// What its holder must show to [`Cache::put`]: taken before the write begins.
+    pub fn ticket(&self, key: &[u8]) -> Ticket {
+        let hash = self.0.fence.hash(key);
+        Ticket { hash, count: self.0.fence.stripe(hash).count(), epoch: self.0.tags.epoch() }
+    }
+
+    /// Keeps what a write has just written, as of the position its commit answered. Older versions are refused from
+    /// now on, here and everywhere. The value itself is refused when the key was invalidated or written newer since
+    /// the ticket; answers whether it was kept.
+    pub async fn put(&self, ticket: Ticket, key: &[u8], value: Loaded, position: u64) -> bool {
+        self.put_here(ticket, key, &value, position)
+    }
+
+    fn put_here(&self, ticket: Ticket, key: &[u8], value: &Loaded, position: u64) -> bool {
+        let inner = &*self.0;
+        inner.raise(position);
+        let now = inner.now();
+        let entry = inner.entry(value, position, ticket.epoch, &inner.freshness(now, value.ttl, 0, key));
+        let mut stripe = inner.fence.stripe(ticket.hash);
+        let admitted = stripe.admits(ticket, Some(value.version), now)
+            && inner.tags.verdict(&entry) == Verdict::Valid
+            && inner.options.l1;
+        stripe.mark(key, ticket.hash, value.version, now);
+        inner.remove_older(key, value.version);
+        if admitted && !inner.has_newer(key, &entry, now) {
+            inner.local.insert(key, Arc::new(entry));
+            return true;
+        }
+        inner.meters.refused_l1.inc();
+        false
+    }
+
+    /// From now on, entries of this key older than `version` are refused, in this process before the call is polled
+    /// a second time, in Redis and in the other processes when it returns. `position` is where the database's log
+    /// stood after the write; 0 if nobody knows. For a deletion, `version` is one above the deleted one.
+    pub async fn invalidate(&self, key: &[u8], version: i64, position: u64) {
+        self.0.invalidate_here(key, version, position);
+    }
+
+    /// Everything with this tag that was loaded until now is gone.
+    pub async fn invalidate_tag(&self, tag: &str) {
+        self.0.tags.invalidate(tag);
+    }
+
+    /// Everything that was loaded until now is gone.
+    pub async fn clear(&self) {
+        self.0.clear_here();
+    }
+
+    /// Everything that was loaded until now is expired: it may still stand in for a load that fails.
+    pub async fn expire_all(&self) {
+        self.0.tags.expire_all();
+    }
+
+    /// The database's log is known to stand at this position: loads that begin now read it or later.
+    pub fn observe(&self, position: u64) {
+        self.0.raise(position);
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    pub(crate) fn look(&self, key: &[u8], at_least: Option<u64>, now: i64) -> Look {
+        let inner = &*self.0;
+        let Some(entry) = inner.local.get(key) else { return Look::Nothing };
+        if at_least.is_some_and(|position| entry.position < position) {
+            return Look::Nothing;
+        }
+        match inner.tags.verdict(&entry) {
+            Verdict::Valid if entry.is_fresh(now) => Look::Fresh(entry),
+            Verdict::Valid | Verdict::Expired if entry.may_stand_in(now) && entry.body.is_some() => {
+                Look::Stale(entry)
+            }
+            _ => Look::Nothing,
+        }
+    }
+
+    /// Finds a load to wait for, or begins one. `replacing` is the entry that is to be refreshed though it is fresh.
+    pub(crate) fn board(
+        &self,
+        key: &[u8],
+        at_least: Option<u64>,
+        replacing: Option<&Arc<Entry>>,
+    ) -> Boarding {
+        let inner = &*self.0;
+        let hash = inner.fence.hash(key);
+        let mut stripe = inner.fence.stripe(hash);
+        // Entries are filled under this lock: who found none before may find one now.
+        if let Look::Fresh(entry) = self.look(key, at_least, inner.now())
+            && !replacing.is_some_and(|replaced| Arc::ptr_eq(replaced, &entry))
+        {
+            return Boarding::Filled(entry);
+        }
+        let asked = at_least.unwrap_or(0);
+        if inner.options.single_flight
+            && let Some(flight) = stripe.flights.get(key)
+            && flight.position >= asked
+        {
+            return Boarding::Join(flight.join());
+        }
+        let known = if inner.options.loads_may_lag { 0 } else { inner.position.load(Ordering::Acquire) };
+        let flight = Flight::new(known.max(asked));
+        if inner.options.single_flight {
+            stripe.flights.insert(key.into(), Arc::clone(&flight));
+        }
+        Boarding::Lead(flight, Ticket { hash, count: stripe.count(), epoch: inner.tags.epoch() })
+    }
+
+    /// The load is over: nobody joins it any more.
+    pub(crate) fn unlist(&self, hash: u64, key: &[u8], flight: &Arc<Flight>) {
+        let mut stripe = self.0.fence.stripe(hash);
+        if stripe.flights.get(key).is_some_and(|listed| Arc::ptr_eq(listed, flight)) {
+            stripe.flights.remove(key);
+        }
+    }
+
+    /// Keeps what was read under the ticket, unless something newer is known.
+    pub(crate) fn keep(&self, key: &[u8], ticket: Ticket, entry: &Arc<Entry>) -> bool {
+        let inner = &*self.0;
+        let now = inner.now();
+        let stripe = inner.fence.stripe(ticket.hash);
+        let version = entry.body.is_some().then_some(entry.version);
+        let admitted = stripe.admits(ticket, version, now)
+            && inner.tags.verdict(entry) == Verdict::Valid
+            && !inner.has_newer(key, entry, now);
+        if !admitted {
+            inner.meters.refused_l1.inc();
+        } else if inner.options.l1 {
+            inner.local.insert(key, Arc::clone(entry));
+        }
+        admitted
+    }
+}
+
+impl Inner {
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now().as_micros()
+    }
+
+    pub(crate) fn raise(&self, position: u64) {
+        self.position.fetch_max(position, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_usable(&self, entry: &Entry, at_least: Option<u64>, now: i64) -> bool {
+        entry.is_fresh(now)
+            && at_least.is_none_or(|position| entry.position >= position)
+            && self.tags.verdict(entry) == Verdict::Valid
+    }
+
+    pub(crate) fn count_hit(&self, key: &[u8], turn: &Turn) {
+        self.meters.hit(turn);
+        if turn.is_one_in(self.options.hottest_sample_one_in) {
+            self.hottest.sample(key);
+        }
+    }
+
+    pub(crate) fn invalidate_here(&self, key: &[u8], version: i64, position: u64) {
+        self.raise(position);
+        let hash = self.fence.hash(key);
+        let mut stripe = self.fence.stripe(hash);
+        stripe.mark(key, hash, version, self.now());
+        self.remove_older(key, version);
+    }
+
+    pub(crate) fn clear_here(&self) {
+        self.tags.clear();
+        let gone = self.local.retain(|entry| self.tags.verdict(entry) != Verdict::Gone);
+        self.meters.evicted_invalidated.inc_by(gone as u64);
+    }
+
+    /// Lets go what nobody can use any more.
+    pub(crate) fn sweep(&self) {
+        let now = self.now();
+        let useless = |entry: &Entry| !entry.may_stand_in(now) || self.tags.verdict(entry) == Verdict::Gone;
+        let gone = self.local.retain(|entry| !useless(entry));
+        self.meters.evicted_expired.inc_by(gone as u64);
+    }
+
+    fn remove_older(&self, key: &[u8], version: i64) {
+        let older = self.local.get(key).is_some_and(|entry| entry.body.is_none() || entry.version < version);
+        if older && self.local.remove(key) {
+            self.meters.evicted_invalidated.inc();
+        }
+    }
+
+    /// Whether this process holds something newer than `entry`. Only what is fresh counts: a database that was put
+    /// back to an earlier state is believed after one TTL.
+    fn has_newer(&self, key: &[u8], entry: &Entry, now: i64) -> bool {
+        let Some(held) = self.local.get(key).filter(|held| held.is_fresh(now)) else { return false };
+        if self.tags.verdict(&held) != Verdict::Valid {
+            return false;
+        }
+        let comparable = held.body.is_some() && entry.body.is_some();
+        if comparable && held.version != entry.version {
+            return held.version > entry.version;
+        }
+        held.position > entry.position
+    }
+
+    /// How long what was loaded now is fresh in this process.
+    pub(crate) fn freshness(&self, now: i64, ttl: Option<Duration>, cost: i64, key: &[u8]) -> Freshness {
+        let own = ttl.map_or(i64::MAX, |ttl| i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX));
+        let times = match self.options.hot_keys_longer_times {
+            times if times > 1 && self.hottest.is_hot(key) => i64::from(times),
+            _ => 1,
+        };
+        let usual = self.jitter(micros(self.options.l1_ttl_ms)).saturating_mul(times);
+        Freshness { now, ttl: usual.min(own), cost, ends_with_l2: true }
+    }
+
+    /// Moves a TTL by a random share.
+    pub(crate) fn jitter(&self, ttl: i64) -> i64 {
+        let most = i64::from(self.options.jitter_percent);
+        if most == 0 {
+            return ttl;
+        }
+        // In ten-thousandths; divided first, so that no TTL overflows.
+        let share = fastrand::i64(-most * 100..=most * 100);
+        ttl.saturating_add((ttl / 10_000).saturating_mul(share))
+    }
+
+    pub(crate) fn entry(&self, value: &Loaded, position: u64, epoch: u64, freshness: &Freshness) -> Entry {
+        // Copied: what the loader gives may be a slice of something much larger, which would then stay in memory.
+        let body = Some(Bytes::copy_from_slice(&value.bytes));
+        let tags = value.tags.clone().into_boxed_slice();
+        self.build(value.version, body, tags, position, epoch, freshness)
+    }
+
+    /// "There is no such thing."
+    pub(crate) fn nothing(&self, position: u64, epoch: u64, now: i64) -> Entry {
+        let ttl = self.jitter(micros(self.options.negative_ttl_ms.min(self.options.l1_ttl_ms)));
+        let freshness = Freshness { now, ttl, cost: 0, ends_with_l2: true };
+        self.build(0, None, Box::default(), position, epoch, &freshness)
+    }
+
+    pub(crate) fn build(
+        &self,
+        version: i64,
+        body: Option<Bytes>,
+        tags: Box<[Box<str>]>,
+        position: u64,
+        epoch: u64,
+        freshness: &Freshness,
+    ) -> Entry {
+        let Freshness { now, ttl, cost, ends_with_l2 } = *freshness;
+        let fresh_until = now.saturating_add(ttl);
+        let window = if body.is_some() { micros(self.options.stale_window_ms) } else { 0 };
+        let eager_at = match self.options.eager_refresh_percent {
+            0 => i64::MAX,
+            percent => now.saturating_add(ttl / 100 * i64::from(percent)),
+        };
+        // Twenty load times before expiry the chance that a hit is due is two in a billion: not worth a draw.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "a load takes no years"
+        )]
+        let drawn_from = fresh_until - (cost as f64 * self.options.early_refresh_beta * 20.0) as i64;
+        let early_from = if body.is_some() { drawn_from.min(eager_at).max(now) } else { i64::MAX };
+        Entry {
+            version,
+            position,
+            body,
+            tags,
+            epoch,
+            loaded_at: now,
+            fresh_until,
+            stale_until: fresh_until.saturating_add(window),
+            early_from: AtomicI64::new(early_from),
+            no_load_before: AtomicI64::new(i64::MIN),
+            refresh_wanted: AtomicBool::new(false),
+            cost,
+            eager_at,
+            ends_with_l2,
+        }
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,226 @@
+//! One entry, and what a look-up hands out of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// This process.
+    L1,
+    /// Redis.
+    L2,
+    /// An expired entry stood in.
+    Stale,
+    /// It was loaded, by this caller or by one it waited for.
+    Origin,
+}
+
+impl Source {
+    /// Its name, as `X-Cache` says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::L1 => "l1",
+            Self::L2 => "l2",
+            Self::Stale => "stale",
+            Self::Origin => "origin",
+        }
+    }
+}
+
+/// What a load answers.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The version of the value: the cache never goes back to a smaller one.
+    pub version: i64,
+    /// The value, as it will be served.
+    pub bytes: Bytes,
+    /// How long it is fresh, if not as long as the options say.
+    pub ttl: Option<Duration>,
+    /// What it is invalidated by, besides its key.
+    pub tags: Vec<Box<str>>,
+}
+
+impl Loaded {
+    /// A value without a TTL or tags of its own.
+    pub fn new(version: i64, bytes: impl Into<Bytes>) -> Self {
+        Self { version, bytes: bytes.into(), ttl: None, tags: Vec::new() }
+    }
+}
+
+/// A value and where it came from. Cheap to clone: it shares the entry.
+#[derive(Clone, Debug)]
+pub struct Found {
+    entry: Arc<Entry>,
+    /// Where it came from.
+    pub source: Source,
+    /// How long ago it was loaded.
+    pub age: Duration,
+}
+
+impl Found {
+    /// The version of the value.
+    pub fn version(&self) -> i64 {
+        self.entry.version
+    }
+
+    /// The value.
+    pub fn bytes(&self) -> &Bytes {
+        // Only entries with a body are handed out.
+        self.entry.body.as_ref().unwrap_or(&EMPTY)
+    }
+
+    /// The database position the value is at least as new as.
+    pub fn position(&self) -> u64 {
+        self.entry.position
+    }
+
+    pub(crate) fn new(entry: Arc<Entry>, source: Source, now: i64) -> Option<Self> {
+        entry.body.as_ref()?;
+        let age = Duration::from_micros(u64::try_from(now - entry.loaded_at).unwrap_or(0));
+        Some(Self { entry, source, age })
+    }
+}
+
+static EMPTY: Bytes = Bytes::new();
+
+/// One entry of the first tier. Times are microseconds of the platform's clock.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) version: i64,
+    /// The database was read at this position or later.
+    pub(crate) position: u64,
+    /// `None`: there is no such thing.
+    pub(crate) body: Option<Bytes>,
+    pub(crate) tags: Box<[Box<str>]>,
+    /// How many tag invalidations this process knew when the load began.
+    pub(crate) epoch: u64,
+    pub(crate) loaded_at: i64,
+    pub(crate) fresh_until: i64,
+    pub(crate) stale_until: i64,
+    /// From here on a hit may be due for an early refresh; moved back when one is under way or has failed.
+    pub(crate) early_from: AtomicI64,
+    /// After a load failed: while this entry can stand in, the next load waits until here.
+    pub(crate) no_load_before: AtomicI64,
+    /// A hit was found due: the next slow path refreshes.
+    pub(crate) refresh_wanted: AtomicBool,
+    /// How long the load took, in microseconds: the weight of XFetch.
+    pub(crate) cost: i64,
+    /// The share of the TTL is over, by the options: every hit past it is due.
+    pub(crate) eager_at: i64,
+    /// It expires because its copy in Redis does: refreshing it means loading.
+    pub(crate) ends_with_l2: bool,
+}
+
+impl Entry {
+    /// A clock that went back makes the entry look younger than new: it is not believed.
+    pub(crate) fn is_fresh(&self, now: i64) -> bool {
+        now < self.fresh_until && now >= self.loaded_at
+    }
+
+    pub(crate) fn may_stand_in(&self, now: i64) -> bool {
+        now < self.stale_until && now >= self.loaded_at
+    }
+
+    /// Whether a hit should refresh early. XFetch: the gap is exponential with the load time as its mean, so the more
+    /// a key is asked for, and the dearer it is, the earlier one of its hits is chosen.
+    pub(crate) fn is_due(&self, now: i64, beta: f64) -> bool {
+        if now < self.early_from.load(Ordering::Relaxed) {
+            return false;
+        }
+        now >= self.eager_at || gap(self.cost, beta) >= self.fresh_until - now
+    }
+
+    /// Whether a load failed a moment ago: then the next one waits.
+    pub(crate) fn load_failed_lately(&self, now: i64) -> bool {
+        now < self.no_load_before.load(Ordering::Relaxed)
+    }
+
+    /// A load failed: the next one waits until `moment`.
+    pub(crate) fn load_failed(&self, moment: i64) {
+        self.no_load_before.store(moment, Ordering::Relaxed);
+        self.postpone_refresh(moment);
+    }
+
+    /// No hit is due before `moment`.
+    pub(crate) fn postpone_refresh(&self, moment: i64) {
+        self.early_from.store(moment, Ordering::Relaxed);
+    }
+
+    /// What it takes in memory, besides what the policy's own structure takes.
+    pub(crate) fn weight(&self) -> usize {
+        // The key, the entry, its counts and the body are four allocations; each is rounded up by 16 at most.
+        const FIXED: usize = size_of::<Entry>() + 16 + 4 * 16;
+        let tags: usize = self.tags.iter().map(|tag| tag.len() + 32).sum();
+        let body = self.body.as_ref().map_or(0, |body| body.len() + SHARED_BYTES);
+        FIXED + body + tags
+    }
+}
+
+/// What `Bytes` allocates beside the bytes, once they are shared.
+const SHARED_BYTES: usize = 32;
+
+/// A draw from the exponential distribution with mean `cost × beta`.
+pub(crate) fn gap(cost: i64, beta: f64) -> i64 {
+    if beta == 0.0 {
+        return -1;
+    }
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "a draw, not an account"
+    )]
+    let drawn = (cost as f64 * beta * -(1.0 - fastrand::f64()).ln()) as i64;
+    drawn
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An entry of a second, loaded at 0 in a millisecond.
+    pub(crate) fn entry(version: i64, body: &[u8]) -> Entry {
+        Entry {
+            version,
+            position: 0,
+            body: Some(Bytes::copy_from_slice(body)),
+            tags: Box::default(),
+            epoch: 0,
+            loaded_at: 0,
+            fresh_until: 1_000_000,
+            stale_until: 2_000_000,
+            early_from: AtomicI64::new(1_000_000 - 20_000),
+            no_load_before: AtomicI64::new(i64::MIN),
+            refresh_wanted: AtomicBool::new(false),
+            cost: 1_000,
+            eager_at: i64::MAX,
+            ends_with_l2: true,
+        }
+    }
+
+    #[test]
+    fn a_clock_that_went_back_is_not_believed() {
+        let entry = entry(1, b"x");
+        assert!(entry.is_fresh(0) && entry.is_fresh(999_999));
+        assert!(!entry.is_fresh(-1) && !entry.may_stand_in(-1));
+        assert!(
+            !entry.is_fresh(1_000_000) && entry.may_stand_in(1_000_000) && !entry.may_stand_in(2_000_000)
+        );
+    }
+
+    #[test]
+    fn the_closer_the_expiry_the_more_hits_are_due() {
+        let entry = entry(1, b"x");
+        let due = |now| (0..10_000).filter(|_| entry.is_due(now, 1.0)).count();
+        assert_eq!(due(900_000), 0);
+        let (early, late) = (due(997_000), due(999_000));
+        // The shares are e^-3 and e^-1.
+        assert!((300..700).contains(&early) && (3_300..4_100).contains(&late), "{early} {late}");
+        assert_eq!((0..1_000).filter(|_| entry.is_due(999_000, 0.0)).count(), 0);
+    }
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod cache;
+mod caches;
+mod entry;
+mod error;
+mod fence;
+mod flight;
+mod hottest;
+mod load;
+mod local;
+mod lock;
+mod many;
+mod meters;
+mod options;
+mod ordered;
+mod report;
+mod tags;
+mod warm;
+
+pub use cache::Cache;
+pub use caches::Caches;
+pub use entry::{Found, Loaded, Source};
+pub use error::{CacheError, LoadError};
+pub use fence::Ticket;
+pub use hottest::HotKey;
+pub use options::{CacheOptions, Policy, RedisMode, RedisOptions, Secret, WhenL2Down};
+pub use report::{CacheReport, KeyReport};
+pub use warm::Warmed;

@@ -1,0 +1,330 @@
+//! The way to a value that this process does not hold fresh.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pando_resilience::{Call, Deadline};
+use tokio::time::Instant;
+
+use crate::LoadError;
+use crate::cache::{Boarding, Cache, Look};
+use crate::entry::{Entry, Found, Loaded, Source};
+use crate::fence::Ticket;
+use crate::flight::{Failure, Flight, Landing, Outcome, Trouble, Waiter};
+use crate::meters::Turn;
+use crate::options::{micros, millis};
+
+type Loading = Pin<Box<dyn Future<Output = Result<Option<Loaded>, Failure>> + Send>>;
+
+/// The caller's load, its types forgotten: the rest is compiled once.
+pub(crate) type Origin = Box<dyn FnOnce(Call) -> Loading + Send>;
+
+impl Cache {
+    /// The value of this key: from this process, from Redis, or from `load`, which answers `None` when there is no
+    /// such thing. `at_least` is the database position the caller must see.
+    ///
+    /// Concurrent misses of one key share one load. It gets a call of its own, with the hard timeout as its deadline,
+    /// because it may outlive the caller who began it.
+    pub async fn get_or_load<E, F, Fut>(
+        &self,
+        call: &Call,
+        key: &[u8],
+        at_least: Option<u64>,
+        load: F,
+    ) -> Result<Option<Found>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        F: FnOnce(Call) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Option<Loaded>, E>> + Send + 'static,
+    {
+        let turn = Turn::take();
+        let now = self.0.now();
+        let looked = self.look(key, at_least, now);
+        if let Look::Fresh(entry) = &looked {
+            let due = entry.is_due(now, self.0.options.early_refresh_beta);
+            if !due && !entry.refresh_wanted.load(Ordering::Relaxed) {
+                self.0.count_hit(key, &turn);
+                return Ok(Found::new(Arc::clone(entry), Source::L1, now));
+            }
+            entry.refresh_wanted.store(true, Ordering::Relaxed);
+        }
+        let origin: Origin = Box::new(move |call| {
+            Box::pin(async move { load(call).await.map_err(|error| Arc::new(error) as Failure) })
+        });
+        self.fetch(call, key, at_least, looked, origin).await.map_err(typed)
+    }
+
+    async fn fetch(
+        &self,
+        call: &Call,
+        key: &[u8],
+        at_least: Option<u64>,
+        mut looked: Look,
+        origin: Origin,
+    ) -> Result<Option<Found>, Trouble> {
+        if let Some(position) = at_least {
+            self.observe(position);
+        }
+        let mut origin = Some(origin);
+        loop {
+            let stale = match looked {
+                Look::Fresh(entry) => return Ok(self.hit(call, key, at_least, entry, origin.take())),
+                Look::Stale(entry) if self.may_wait_behind(&entry) => {
+                    return Ok(self.serve_behind(call, key, at_least, entry, origin.take()));
+                }
+                Look::Stale(entry) => Some(entry),
+                Look::Nothing => None,
+            };
+            let outcome = match self.board(key, at_least, None) {
+                Boarding::Filled(entry) => return Ok(self.hit(call, key, at_least, entry, None)),
+                Boarding::Join(waiter) => {
+                    self.0.meters.l1.misses.inc();
+                    self.wait(call, &waiter, stale.is_some()).await
+                }
+                Boarding::Lead(flight, ticket) => {
+                    self.0.meters.l1.misses.inc();
+                    let Some(origin) = origin.take() else { return Err(Trouble::Panicked) };
+                    self.lead(call, key, flight, ticket, origin, stale.is_some()).await
+                }
+            };
+            match outcome {
+                Outcome::Done(entry, source) => return Ok(Found::new(entry, source, self.0.now())),
+                Outcome::Trouble(trouble) => return self.stand_in(stale, trouble),
+                Outcome::Abandoned => looked = self.look(key, at_least, self.0.now()),
+            }
+        }
+    }
+
+    /// A hit of this process, and a refresh behind it if one of the hits before found it due.
+    fn hit(
+        &self,
+        call: &Call,
+        key: &[u8],
+        at_least: Option<u64>,
+        entry: Arc<Entry>,
+        origin: Option<Origin>,
+    ) -> Option<Found> {
+        self.0.count_hit(key, &Turn::take());
+        if let Some(origin) = origin
+            && entry.refresh_wanted.swap(false, Ordering::Relaxed)
+        {
+            self.refresh_behind(call, key, at_least, &entry, origin);
+        }
+        Found::new(entry, Source::L1, self.0.now())
+    }
+
+    /// Whether a stale entry is served at once: it has only just expired, or a load has only just failed.
+    fn may_wait_behind(&self, entry: &Entry) -> bool {
+        let (now, options) = (self.0.now(), &self.0.options);
+        entry.load_failed_lately(now)
+            || now < entry.fresh_until.saturating_add(micros(options.stale_while_revalidate_ms))
+    }
+
+    fn serve_behind(
+        &self,
+        call: &Call,
+        key: &[u8],
+        at_least: Option<u64>,
+        entry: Arc<Entry>,
+        origin: Option<Origin>,
+    ) -> Option<Found> {
+        let now = self.0.now();
+        self.0.meters.stale_hits.inc();
+        if let Some(origin) = origin
+            && !entry.load_failed_lately(now)
+        {
+            self.refresh_behind(call, key, at_least, &entry, origin);
+        }
+        Found::new(entry, Source::Stale, now)
+    }
+
+    /// Loads in a task of its own, unless somebody loads already.
+    fn refresh_behind(
+        &self,
+        call: &Call,
+        key: &[u8],
+        at_least: Option<u64>,
+        entry: &Arc<Entry>,
+        origin: Origin,
+    ) {
+        let Boarding::Lead(flight, ticket) = self.board(key, at_least, Some(entry)) else { return };
+        self.0.meters.early_refreshes.inc();
+        let pause = micros(self.0.options.load_hard_ms.max(self.0.options.failed_load_pause_ms));
+        entry.postpone_refresh(self.0.now().saturating_add(pause));
+        let (entry, cache) = (Arc::clone(entry), self.clone());
+        let work = self.work(call, key, Arc::clone(&flight), ticket, origin, entry.ends_with_l2);
+        pando_telemetry::spawn("cache.refresh", async move {
+            work.await;
+            if let Some(Outcome::Trouble(_)) = flight.outcome() {
+                cache.pause_after_failure(&entry);
+            }
+        });
+    }
+
+    /// Carries the load as long as its caller stays; hands it to a task if others wait for it.
+    async fn lead(
+        &self,
+        call: &Call,
+        key: &[u8],
+        flight: Arc<Flight>,
+        ticket: Ticket,
+        origin: Origin,
+        has_stale: bool,
+    ) -> Outcome {
+        let work = Box::pin(self.work(call, key, Arc::clone(&flight), ticket, origin, false));
+        let mut carried = Carried { work: Some(work), is_awaited: || flight.is_awaited() };
+        let (until, trouble) = self.patience(call, has_stale, self.0.options.load_hard_ms.saturating_mul(2));
+        let Some(work) = carried.work.as_mut() else { return Outcome::Abandoned };
+        if tokio::time::timeout_at(until.instant(), work).await.is_ok() {
+            carried.work = None;
+            return flight.outcome().unwrap_or(Outcome::Abandoned);
+        }
+        if matches!(trouble, Trouble::WaitTimeout)
+            && let Some(work) = carried.work.take()
+        {
+            // A stale entry stands in: the load goes on behind.
+            pando_telemetry::spawn("cache.load", work);
+        }
+        Outcome::Trouble(trouble)
+    }
+
+    pub(crate) async fn wait(&self, call: &Call, waiter: &Waiter, has_stale: bool) -> Outcome {
+        let (until, trouble) = self.patience(call, has_stale, self.0.options.wait_ms);
+        match tokio::time::timeout_at(until.instant(), waiter.outcome()).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::Trouble(trouble),
+        }
+    }
+
+    /// Until when this caller waits, and what it is told then.
+    fn patience(&self, call: &Call, has_stale: bool, longest_ms: u64) -> (Deadline, Trouble) {
+        let own = if has_stale { longest_ms.min(self.0.options.load_soft_ms) } else { longest_ms };
+        let own = Deadline::after(millis(own));
+        match call.deadline <= own {
+            true => (call.deadline, Trouble::Deadline),
+            false => (own, Trouble::WaitTimeout),
+        }
+    }
+
+    /// Fail-safe: a stale entry stands in for a load that failed or is slow.
+    pub(crate) fn stand_in(
+        &self,
+        stale: Option<Arc<Entry>>,
+        trouble: Trouble,
+    ) -> Result<Option<Found>, Trouble> {
+        let Some(entry) = stale else { return Err(trouble) };
+        if !matches!(trouble, Trouble::WaitTimeout | Trouble::Deadline) {
+            self.pause_after_failure(&entry);
+        }
+        self.0.meters.stale_hits.inc();
+        Ok(Found::new(entry, Source::Stale, self.0.now()))
+    }
+
+    fn pause_after_failure(&self, entry: &Entry) {
+        entry.load_failed(self.0.now().saturating_add(micros(self.0.options.failed_load_pause_ms)));
+    }
+
+    /// The load itself, from the second tier or the origin. However it ends, its flight lands.
+    fn work(
+        &self,
+        call: &Call,
+        key: &[u8],
+        flight: Arc<Flight>,
+        ticket: Ticket,
+        origin: Origin,
+        skip_l2: bool,
+    ) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let mut call = call.clone();
+        call.deadline = Deadline::after(millis(self.0.options.load_hard_ms));
+        let landing = Landing { cache: self.clone(), key: key.into(), hash: ticket.hash, flight };
+        async move {
+            let outcome =
+                landing.cache.reach(call, &landing.key, landing.flight.position, ticket, origin).await;
+            landing.land(outcome);
+        }
+    }
+
+    async fn reach(&self, call: Call, key: &[u8], position: u64, ticket: Ticket, origin: Origin) -> Outcome {
+        let inner = &*self.0;
+        inner.meters.loads.inc();
+        let started = Instant::now();
+        let loaded = call.deadline.bound(origin(call)).await;
+        let took = started.elapsed();
+        inner.meters.load_seconds.observe_duration(took);
+        let trouble = match loaded {
+            Ok(Ok(loaded)) => {
+                let (entry, _) = self.fill(key, loaded, position, ticket, took);
+                return Outcome::Done(entry, Source::Origin);
+            }
+            Ok(Err(failure)) => Trouble::Load(failure),
+            Err(_) => Trouble::LoadTimeout,
+        };
+        inner.meters.load_errors.inc();
+        Outcome::Trouble(trouble)
+    }
+
+    /// Keeps what was loaded, unless something newer is known; answers the entry, and whether it was kept.
+    pub(crate) fn fill(
+        &self,
+        key: &[u8],
+        loaded: Option<Loaded>,
+        position: u64,
+        ticket: Ticket,
+        took: Duration,
+    ) -> (Arc<Entry>, bool) {
+        let inner = &*self.0;
+        let now = inner.now();
+        let entry = match &loaded {
+            Some(value) => {
+                let cost = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
+                inner.entry(value, position, ticket.epoch, &inner.freshness(now, value.ttl, cost, key))
+            }
+            None => inner.nothing(position, ticket.epoch, now),
+        };
+        let entry = Arc::new(entry);
+        let kept =
+            (entry.body.is_some() || inner.options.negative_ttl_ms > 0) && self.keep(key, ticket, &entry);
+        (entry, kept)
+    }
+}
+
+/// A load on the back of its caller. If the caller goes away while others wait, a task takes it over; if nobody waits,
+/// it is dropped.
+pub(crate) struct Carried<W: Future<Output = ()> + Send + 'static, A: Fn() -> bool> {
+    pub(crate) work: Option<Pin<Box<W>>>,
+    pub(crate) is_awaited: A,
+}
+
+impl<W: Future<Output = ()> + Send + 'static, A: Fn() -> bool> Drop for Carried<W, A> {
+    fn drop(&mut self) {
+        // A load that panicked cannot be taken over, and nobody takes anything over once the runtime is gone: then
+        // its landing tells those who wait.
+        if let Some(work) = self.work.take()
+            && (self.is_awaited)()
+            && !std::thread::panicking()
+            && tokio::runtime::Handle::try_current().is_ok()
+        {
+            pando_telemetry::spawn("cache.load", work);
+        }
+    }
+}
+
+pub(crate) fn typed<E: Send + Sync + 'static>(trouble: Trouble) -> LoadError<E> {
+    match trouble {
+        Trouble::Load(failure) => match (failure as Arc<dyn Any + Send + Sync>).downcast::<E>() {
+            Ok(error) => LoadError::Load(error),
+            // Two loads of one key with two types of errors: the other's error cannot be told in this one's words.
+            Err(_) => LoadError::Panicked,
+        },
+        Trouble::Deadline => LoadError::DeadlineExceeded,
+        Trouble::LoadTimeout => LoadError::LoadTimeout,
+        Trouble::WaitTimeout => LoadError::WaitTimeout,
+        Trouble::Panicked => LoadError::Panicked,
+        Trouble::Protected => LoadError::Protected,
+        Trouble::L2Down => LoadError::L2Down,
+    }
+}

@@ -1,0 +1,174 @@
+//! Many keys at once: one round trip to Redis, one load for what is missing.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use pando_resilience::{Call, Deadline};
+use tokio::time::Instant;
+
+use crate::LoadError;
+use crate::cache::{Boarding, Cache, Look};
+use crate::entry::{Entry, Found, Loaded, Source};
+use crate::fence::Ticket;
+use crate::flight::{Failure, Flight, Landing, Outcome, Trouble, Waiter};
+use crate::load::{Carried, typed};
+use crate::meters::Turn;
+use crate::options::millis;
+
+type LoadingMany = Pin<Box<dyn Future<Output = Result<Vec<Option<Loaded>>, Failure>> + Send>>;
+type OriginMany = Box<dyn FnOnce(Call, Vec<usize>) -> LoadingMany + Send>;
+
+/// One key that this call loads.
+struct Led {
+    index: usize,
+    ticket: Ticket,
+    landing: Landing,
+}
+
+/// Where each key of a call stands.
+enum Seat {
+    Here(Arc<Entry>, Source),
+    Waits(Waiter, Option<Arc<Entry>>),
+    Leads(Arc<Flight>, Option<Arc<Entry>>),
+}
+
+impl Cache {
+    /// The values of these keys, in their order. `load` gets the places of the keys that have to be loaded, and answers
+    /// for them in the same order. Keys that others are loading are waited for, not loaded again.
+    pub async fn get_many<E, F, Fut, K>(
+        &self,
+        call: &Call,
+        keys: &[K],
+        at_least: Option<u64>,
+        load: F,
+    ) -> Result<Vec<Option<Found>>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        K: AsRef<[u8]>,
+        F: FnOnce(Call, Vec<usize>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Vec<Option<Loaded>>, E>> + Send + 'static,
+    {
+        let origin: OriginMany = Box::new(move |call, places| {
+            Box::pin(async move { load(call, places).await.map_err(|error| Arc::new(error) as Failure) })
+        });
+        let keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
+        self.fetch_many(call, &keys, at_least, origin).await.map_err(typed)
+    }
+
+    async fn fetch_many(
+        &self,
+        call: &Call,
+        keys: &[&[u8]],
+        at_least: Option<u64>,
+        origin: OriginMany,
+    ) -> Result<Vec<Option<Found>>, Trouble> {
+        if let Some(position) = at_least {
+            self.observe(position);
+        }
+        let mut led = Vec::new();
+        let seats: Vec<Seat> =
+            keys.iter().enumerate().map(|(index, key)| self.seat(index, key, at_least, &mut led)).collect();
+        if !led.is_empty() {
+            self.lead_many(call, led, origin).await;
+        }
+        let mut found = Vec::with_capacity(keys.len());
+        for seat in seats {
+            found.push(self.take_seat(call, seat).await?);
+        }
+        Ok(found)
+    }
+
+    fn seat(&self, index: usize, key: &[u8], at_least: Option<u64>, led: &mut Vec<Led>) -> Seat {
+        let now = self.0.now();
+        let stale = match self.look(key, at_least, now) {
+            Look::Fresh(entry) => {
+                self.0.count_hit(key, &Turn::take());
+                return Seat::Here(entry, Source::L1);
+            }
+            Look::Stale(entry) if entry.load_failed_lately(now) => {
+                self.0.meters.stale_hits.inc();
+                return Seat::Here(entry, Source::Stale);
+            }
+            Look::Stale(entry) => Some(entry),
+            Look::Nothing => None,
+        };
+        match self.board(key, at_least, None) {
+            Boarding::Filled(entry) => {
+                self.0.count_hit(key, &Turn::take());
+                Seat::Here(entry, Source::L1)
+            }
+            Boarding::Join(waiter) => {
+                self.0.meters.l1.misses.inc();
+                Seat::Waits(waiter, stale)
+            }
+            Boarding::Lead(flight, ticket) => {
+                self.0.meters.l1.misses.inc();
+                let (hash, key) = (ticket.hash, key.into());
+                let landing = Landing { cache: self.clone(), key, hash, flight: Arc::clone(&flight) };
+                led.push(Led { index, ticket, landing });
+                Seat::Leads(flight, stale)
+            }
+        }
+    }
+
+    /// Carries the load of all that nobody else is loading, as long as its caller stays.
+    async fn lead_many(&self, call: &Call, led: Vec<Led>, origin: OriginMany) {
+        let flights: Vec<Arc<Flight>> = led.iter().map(|led| Arc::clone(&led.landing.flight)).collect();
+        let mut loading = call.clone();
+        loading.deadline = Deadline::after(millis(self.0.options.load_hard_ms));
+        let cache = self.clone();
+        let work = Box::pin(async move { cache.reach_many(loading, led, origin).await });
+        let is_awaited = || flights.iter().any(|flight| flight.is_awaited());
+        let mut carried = Carried { work: Some(work), is_awaited };
+        let Some(work) = carried.work.as_mut() else { return };
+        if call.deadline.bound(work).await.is_ok() {
+            carried.work = None;
+        }
+    }
+
+    async fn reach_many(&self, call: Call, led: Vec<Led>, origin: OriginMany) {
+        let inner = &*self.0;
+        inner.meters.loads.inc();
+        let started = Instant::now();
+        let places: Vec<usize> = led.iter().map(|led| led.index).collect();
+        let loaded = call.deadline.bound(origin(call, places)).await;
+        let took = started.elapsed();
+        inner.meters.load_seconds.observe_duration(took);
+        let trouble = match loaded {
+            Ok(Ok(values)) => {
+                let mut values = values.into_iter();
+                for Led { ticket, landing, .. } in led {
+                    // A load that answers for fewer keys says that there are no such things.
+                    let value = values.next().flatten();
+                    let position = landing.flight.position;
+                    let (entry, _) = self.fill(&landing.key, value, position, ticket, took);
+                    landing.land(Outcome::Done(entry, Source::Origin));
+                }
+                return;
+            }
+            Ok(Err(failure)) => Trouble::Load(failure),
+            Err(_) => Trouble::LoadTimeout,
+        };
+        inner.meters.load_errors.inc();
+        for led in led {
+            led.landing.land(Outcome::Trouble(trouble.clone()));
+        }
+    }
+
+    async fn take_seat(&self, call: &Call, seat: Seat) -> Result<Option<Found>, Trouble> {
+        let (outcome, stale) = match seat {
+            Seat::Here(entry, source) => return Ok(Found::new(entry, source, self.0.now())),
+            Seat::Leads(flight, stale) => {
+                (flight.outcome().unwrap_or(Outcome::Trouble(Trouble::Deadline)), stale)
+            }
+            Seat::Waits(waiter, stale) => (self.wait(call, &waiter, stale.is_some()).await, stale),
+        };
+        match outcome {
+            Outcome::Done(entry, source) => Ok(Found::new(entry, source, self.0.now())),
+            Outcome::Trouble(trouble) => self.stand_in(stale, trouble),
+            // Its caller left in the moment this one came; the own load of this call is spent already.
+            Outcome::Abandoned => self.stand_in(stale, Trouble::WaitTimeout),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Tags: what was invalidated, and when, counted in invalidations.
+//!
+//! Each invalidation this process learns of raises the epoch by one. A load notes the epoch when it begins; its entry is
+//! valid while none of its tags was invalidated in a later one. Nothing is searched for and nothing is scanned.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::entry::Entry;
+use crate::lock::{RwLock, read, write};
+
+/// How many tags are known one by one. Past it, entries with tags from before are given up.
+const TAGS_MAX: usize = 65_536;
+
+#[derive(Default)]
+pub(crate) struct Tags {
+    epoch: AtomicU64,
+    /// Entries from before are gone.
+    cleared: AtomicU64,
+    /// Entries from before are expired: they may stand in for a load that fails.
+    expired: AtomicU64,
+    known: RwLock<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    invalidated: HashMap<Box<str>, u64>,
+    /// Entries with tags from before are gone: some tags were forgotten.
+    floor: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Valid,
+    Expired,
+    Gone,
+}
+
+impl Tags {
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn invalidate(&self, tag: &str) {
+        let mut known = write(&self.known);
+        let epoch = self.epoch() + 1;
+        if known.invalidated.len() >= TAGS_MAX {
+            known.invalidated.clear();
+            known.floor = epoch;
+        }
+        known.invalidated.insert(tag.into(), epoch);
+        // Raised last and under the lock: who sees the epoch finds the tag.
+        self.epoch.store(epoch, Ordering::Release);
+    }
+
+    /// Everything from before is gone.
+    pub(crate) fn clear(&self) {
+        let _raising = write(&self.known);
+        let epoch = self.epoch() + 1;
+        self.cleared.store(epoch, Ordering::Release);
+        self.epoch.store(epoch, Ordering::Release);
+    }
+
+    /// Everything from before is expired.
+    pub(crate) fn expire_all(&self) {
+        let _raising = write(&self.known);
+        let epoch = self.epoch() + 1;
+        self.expired.store(epoch, Ordering::Release);
+        self.epoch.store(epoch, Ordering::Release);
+    }
+
+    pub(crate) fn verdict(&self, entry: &Entry) -> Verdict {
+        if entry.epoch < self.cleared.load(Ordering::Acquire) {
+            return Verdict::Gone;
+        }
+        if !entry.tags.is_empty() && entry.epoch < self.epoch() {
+            let known = read(&self.known);
+            let after = |tag: &str| known.invalidated.get(tag).is_some_and(|epoch| entry.epoch < *epoch);
+            if entry.epoch < known.floor || entry.tags.iter().any(|tag| after(tag)) {
+                return Verdict::Gone;
+            }
+        }
+        match entry.epoch < self.expired.load(Ordering::Acquire) {
+            true => Verdict::Expired,
+            false => Verdict::Valid,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The cache, with and without Redis.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod flights;
+mod freshness;
+mod strict;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pando_cache::{Cache, CacheOptions, Caches, Found, Loaded, RedisOptions};
+use pando_clock::{Clock, Timestamp};
+use pando_resilience::Call;
+use pando_telemetry::Metrics;
+
+fn call() -> Call {
+    Call::internal("test", Duration::from_secs(20))
+}
+
+/// A cache of one process, on a clock that stands still.
+struct Alone {
+    cache: Cache,
+    clock: Clock,
+    metrics: Metrics,
+    _caches: Caches,
+}
+
+impl Alone {
+    async fn with(options: CacheOptions) -> Self {
+        let (metrics, clock) =
+            (Metrics::new(), Clock::scripted(Timestamp::from_micros(1_767_225_600_000_000)));
+        let caches = Caches::open(&RedisOptions::default(), &metrics, &clock).await.unwrap();
+        let cache = caches.cache("things", options).unwrap();
+        Self { cache, clock, metrics, _caches: caches }
+    }
+
+    async fn new() -> Self {
+        Self::with(plain()).await
+    }
+}
+
+/// The defaults without chance.
+fn plain() -> CacheOptions {
+    CacheOptions { jitter_percent: 0, early_refresh_beta: 0.0, ..CacheOptions::default() }
+}
+
+/// Loads version `version`, and counts.
+async fn get(cache: &Cache, key: &[u8], version: i64) -> Option<Found> {
+    get_at(cache, key, version, None).await
+}
+
+async fn get_at(cache: &Cache, key: &[u8], version: i64, at_least: Option<u64>) -> Option<Found> {
+    let value = Loaded::new(version, format!("v{version}"));
+    let load = async move |_: Call| Ok::<_, Infallible>(Some(value));
+    cache.get_or_load(&call(), key, at_least, load).await.unwrap()
+}
+
+/// Counts how often it is asked.
+#[derive(Clone, Default)]
+struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    fn inc(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
