@@ -1,11 +1,13 @@
-//! What the edge costs: the same small GET through the whole server, through axum on bare hyper, and through hyper alone.
+//! What the edge costs: the same small GET as a hot read, through the whole server, through axum on bare hyper, and
+//! through hyper alone.
 //!
-//! `edge_cost MODE PORT` with MODE one of `edge`, `axum`, `hyper`; then for instance, server and client on a core each:
+//! `edge_cost MODE PORT` with MODE one of `hot`, `edge`, `axum`, `hyper` (`hot+log` logs too); then for instance, server and client on a core each:
 //! `taskset -c 0 edge_cost edge 9001 & taskset -c 1 wrk -c 32 -t 1 -d 5 http://127.0.0.1:9001/items/7`.
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
+use std::sync::Arc;
 
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
@@ -16,7 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use pando_clock::Clock;
-use pando_http::{App, HttpOptions, Server};
+use pando_http::{App, HotAnswer, HotRead, HotRequest, HttpOptions, Server};
 use pando_telemetry::Metrics;
 use tokio::net::TcpListener;
 use tower::Service as _;
@@ -29,6 +31,11 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 #[utoipa::path(get, path = "/items/{id}", params(("id" = String, Path)), responses((status = 200, description = "ok", body = String)))]
 async fn item() -> axum::response::Response {
     ([(header::CONTENT_TYPE, JSON)], Bytes::from_static(BODY)).into_response()
+}
+
+fn from_memory(_asked: &HotRequest<'_>) -> Option<HotAnswer> {
+    let (tag, cache) = (HeaderValue::from_static("\"3\""), HeaderValue::from_static("l1; age=0"));
+    Some(HotAnswer { body: Bytes::from_static(BODY), version: 3, tag, cache })
 }
 
 async fn bare(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -64,8 +71,11 @@ async fn run(mode: &str, port: u16) -> Result<(), Box<dyn Error>> {
         _ => {
             let mut options = HttpOptions { drain_delay_ms: 0, ..HttpOptions::default() };
             options.listen.set_port(port);
-            let app =
+            let mut app =
                 App::new("cost", "1").service("cost", OpenApiRouter::new().routes(routes!(item)), Vec::new());
+            if mode.starts_with("hot") {
+                app = app.hot_read(HotRead { path: "/items/{id}", find: Arc::new(from_memory) });
+            }
             let server = Server::bind(&options, app, &Metrics::new(), &Clock::system())?;
             server.run(std::future::pending()).await;
             Ok(())

@@ -28,6 +28,8 @@ pub(crate) struct Line<'a> {
     pub(crate) template: &'a str,
     pub(crate) path: &'a str,
     pub(crate) parts: &'a Parts,
+    /// When the answer was ready.
+    pub(crate) now: Instant,
     pub(crate) took: Duration,
     /// None for streamed answers.
     pub(crate) bytes: Option<u64>,
@@ -45,13 +47,12 @@ impl AccessLog {
     }
 
     pub(crate) fn write(&self, line: &Line<'_>) {
-        // Asked first: with the log off nothing else is paid for.
-        if !tracing::enabled!(target: "access", tracing::Level::INFO) {
-            return;
-        }
         let status = line.parts.status.as_u16();
         let ordinary = line.method.is_read() && status < 400 && line.took < self.slow;
-        if ordinary && !self.sampled(self.started.elapsed().as_secs()) {
+        let second = || line.now.saturating_duration_since(self.started).as_secs();
+        // Most reads are not logged: whether the log is on at all is asked after that, it costs more.
+        if (ordinary && !self.sampled(second())) || !tracing::enabled!(target: "access", tracing::Level::INFO)
+        {
             return;
         }
         let cache = line.parts.headers.get(CACHE_STATUS).and_then(|value| value.to_str().ok());

@@ -20,12 +20,22 @@ const PIECE: usize = 16 * 1024;
 
 /// The body of an answer; the connection counts as busy until it is written or dropped.
 pub(crate) struct EdgeBody {
+    content: Content,
+    busy: Busy,
+}
+
+enum Content {
+    /// In memory, for HTTP/1: it cannot break off.
+    Whole(Bytes),
+    Streamed(Streamed),
+}
+
+struct Streamed {
     inner: Body,
     /// Taken from the inner body, not yet handed out. Always empty for HTTP/1.
     rest: Bytes,
     progress: Option<Arc<Progress>>,
     origin: Origin,
-    busy: Busy,
 }
 
 /// Whose answer it is, for the log.
@@ -34,6 +44,17 @@ pub(crate) struct Origin {
     pub(crate) request_id: Arc<str>,
     pub(crate) route: Option<RouteIndex>,
     pub(crate) method: MethodIndex,
+}
+
+impl Origin {
+    pub(crate) fn new(
+        edge: &Arc<Edge>,
+        request_id: &str,
+        route: Option<RouteIndex>,
+        method: MethodIndex,
+    ) -> Self {
+        Self { edge: edge.clone(), request_id: request_id.into(), route, method }
+    }
 }
 
 /// How far an answer is, as the sweeper sees it: changes with every piece, and is odd while the application has none.
@@ -67,7 +88,54 @@ impl Progress {
 impl EdgeBody {
     pub(crate) fn new(inner: Body, version: Version, origin: Origin, busy: Busy) -> Self {
         let progress = (version == Version::HTTP_2).then(|| busy.watch_answer());
-        Self { inner, rest: Bytes::new(), progress, origin, busy }
+        Self { content: Content::Streamed(Streamed { inner, rest: Bytes::new(), progress, origin }), busy }
+    }
+
+    /// An answer of one piece, over HTTP/1.
+    pub(crate) fn whole(bytes: Bytes, busy: Busy) -> Self {
+        Self { content: Content::Whole(bytes), busy }
+    }
+}
+
+impl Streamed {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Some(progress) = &self.progress else {
+            let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+            if let Some(Err(error)) = &frame {
+                self.tell_broken(error);
+            }
+            return Poll::Ready(frame);
+        };
+        if self.rest.is_empty() {
+            match Pin::new(&mut self.inner).poll_frame(cx) {
+                Poll::Pending => {
+                    progress.nothing_there();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                Poll::Ready(Some(Err(error))) => {
+                    self.tell_broken(&error);
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Poll::Ready(None) => return Poll::Ready(None),
+            }
+        }
+        progress.taken();
+        let piece = self.rest.split_to(self.rest.len().min(PIECE));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (inner, rest) = (self.inner.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower().saturating_add(rest));
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
     }
 
     /// Too late for a problem: the answer began as a success. The client sees it end early.
@@ -93,54 +161,31 @@ impl HttpBody for EdgeBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let this = &mut *self;
-        let Some(progress) = &this.progress else {
-            let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
-            if let Some(Err(error)) = &frame {
-                this.tell_broken(error);
-            }
-            return Poll::Ready(frame);
-        };
-        if this.rest.is_empty() {
-            match Pin::new(&mut this.inner).poll_frame(cx) {
-                Poll::Pending => {
-                    progress.nothing_there();
-                    return Poll::Pending;
-                }
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => this.rest = data,
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
-                },
-                Poll::Ready(Some(Err(error))) => {
-                    this.tell_broken(&error);
-                    return Poll::Ready(Some(Err(error)));
-                }
-                Poll::Ready(None) => return Poll::Ready(None),
-            }
+        match &mut self.content {
+            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Streamed(streamed) => streamed.poll_frame(cx),
         }
-        progress.taken();
-        let piece = this.rest.split_to(this.rest.len().min(PIECE));
-        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.inner.is_end_stream()
+        match &self.content {
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Streamed(streamed) => streamed.rest.is_empty() && streamed.inner.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        let (inner, rest) = (self.inner.size_hint(), self.rest.len() as u64);
-        let mut hint = SizeHint::new();
-        hint.set_lower(inner.lower().saturating_add(rest));
-        if let Some(upper) = inner.upper() {
-            hint.set_upper(upper.saturating_add(rest));
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Streamed(streamed) => streamed.size_hint(),
         }
-        hint
     }
 }
 
 impl Drop for EdgeBody {
     fn drop(&mut self) {
-        if let Some(progress) = &self.progress {
+        if let Content::Streamed(Streamed { progress: Some(progress), .. }) = &self.content {
             self.busy.forget_answer(progress);
         }
     }

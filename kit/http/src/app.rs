@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::HotRead;
+
 /// Everything a server serves. `/health`, `/metrics`, `/openapi.json` and `/docs` are added to it.
 #[derive(Clone, Default)]
 pub struct App {
@@ -30,6 +32,8 @@ pub struct ServiceRoutes {
     pub routes: OpenApiRouter,
     /// Routes that need other limits than the server's.
     pub limits: Vec<RouteLimits>,
+    /// Routes whose `GET` may be answered from memory, before the router.
+    pub hot: Vec<HotRead>,
 }
 
 /// Limits of one route where they differ from [`crate::HttpOptions`].
@@ -66,7 +70,16 @@ impl App {
     /// Adds the routes of a service.
     #[must_use]
     pub fn service(mut self, name: &'static str, routes: OpenApiRouter, limits: Vec<RouteLimits>) -> Self {
-        self.services.push(ServiceRoutes { name, routes, limits });
+        self.services.push(ServiceRoutes { name, routes, limits, hot: Vec::new() });
+        self
+    }
+
+    /// Has a route of the service added last answered from memory, where it can be.
+    #[must_use]
+    pub fn hot_read(mut self, hot: HotRead) -> Self {
+        if let Some(service) = self.services.last_mut() {
+            service.hot.push(hot);
+        }
         self
     }
 

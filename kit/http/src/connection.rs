@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use pando_telemetry::Gauge;
 use uuid::Uuid;
 
 use crate::answer::Progress;
+use crate::proxies::{is_host, is_local_host};
 
 /// What a connection is doing, as the sweeper sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,17 @@ pub(crate) struct Connection {
     http2: AtomicBool,
     order: AtomicU8,
     task: AtomicWaker,
+    /// The first host a request named: the others name the same, and it need not be read again.
+    first_host: OnceLock<(Box<[u8]>, Host)>,
+}
+
+/// What is known of a `Host`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Host {
+    /// A name or an address, with an optional port.
+    pub(crate) readable: bool,
+    /// This machine as it names itself.
+    pub(crate) local: bool,
 }
 
 /// The answer of one HTTP/2 stream, with what the sweeper saw of it last.
@@ -87,6 +99,7 @@ impl Connection {
             http2: AtomicBool::new(false),
             order: AtomicU8::new(0),
             task: AtomicWaker::new(),
+            first_host: OnceLock::new(),
         }
     }
 
@@ -104,6 +117,13 @@ impl Connection {
     /// request would cost a system call for its random part.
     pub(crate) fn request_id(&self, request: &Busy) -> Uuid {
         Uuid::from_u128(self.id.as_u128() ^ u128::from(request.number))
+    }
+
+    /// What a `Host` is.
+    pub(crate) fn host(&self, name: &[u8]) -> Host {
+        let read = || Host { readable: is_host(name), local: is_local_host(name) };
+        let (first, host) = self.first_host.get_or_init(|| (name.into(), read()));
+        if **first == *name { *host } else { read() }
     }
 
     pub(crate) fn phase(&self) -> Phase {

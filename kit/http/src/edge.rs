@@ -1,13 +1,14 @@
 //! The edge: one flat function every request passes, read top to bottom.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -26,12 +27,13 @@ use uuid::Uuid;
 
 use crate::access_log::{AccessLog, Line};
 use crate::answer::{EdgeBody, Origin};
+use crate::asked::Asked;
 use crate::body::{BoundedBody, body_too_slow};
 use crate::caller::{REQUEST_ID, RequestContext};
-use crate::compression::{Compressed, accepts_compression, compressed, varies};
+use crate::compression::{Compressed, compressed, varies};
 use crate::connection::{Busy, Connection};
-use crate::proxies::TrustedProxies;
-use crate::proxies::{is_host, is_local_host};
+use crate::hot::{hot_answer, hot_template, replace};
+use crate::proxies::{TrustedProxies, is_local_host};
 use crate::routes::{MethodIndex, RouteEntry, RouteTable};
 use crate::{Code, HttpOptions, Problem};
 
@@ -61,6 +63,7 @@ pub(crate) struct Edge {
     pub(crate) local_hosts_only: bool,
     pub(crate) headers_max: usize,
     pub(crate) compress_bytes_min: u64,
+    pub(crate) hot_headers: HeaderMap,
 }
 
 impl Edge {
@@ -94,58 +97,26 @@ impl Edge {
 
 /// What is known of a request before its handler runs.
 struct Admitted {
-    request_id: Arc<str>,
-    request_id_header: HeaderValue,
+    request_id: HeaderValue,
     client: IpAddr,
-    deadline: Deadline,
+    began: Instant,
     budget: Duration,
     consistency: Option<Arc<str>>,
     /// Whether the caller takes a compressed answer.
     compress: bool,
 }
 
-/// The headers the edge looks at, found in one pass: each look-up by name would hash it again.
-#[derive(Default)]
-struct Asked<'r> {
-    request_id: Option<&'r HeaderValue>,
-    timeout: Option<&'r HeaderValue>,
-    consistency: Option<&'r HeaderValue>,
-    headers: usize,
-    hosts: usize,
-    bad_host: bool,
-    foreign_host: bool,
-    transfers: usize,
-    bad_transfer: bool,
-    has_length: bool,
-    encoded: bool,
-    accepts_compression: bool,
+impl Admitted {
+    fn request_id(&self) -> &str {
+        show(&self.request_id)
+    }
 }
 
-impl<'r> Asked<'r> {
-    fn read(headers: &'r HeaderMap) -> Self {
-        let mut asked = Self { headers: headers.len(), ..Self::default() };
-        for (name, value) in headers {
-            match name.as_str() {
-                "host" => {
-                    asked.hosts += 1;
-                    asked.bad_host |= !is_host(value.as_bytes());
-                    asked.foreign_host |= !is_local_host(value.as_bytes());
-                }
-                "content-length" => asked.has_length = true,
-                "transfer-encoding" => {
-                    asked.transfers += 1;
-                    asked.bad_transfer |= !value.as_bytes().eq_ignore_ascii_case(b"chunked");
-                }
-                "x-request-id" => asked.request_id = Some(value),
-                "request-timeout" => asked.timeout = Some(value),
-                "pando-consistency" => asked.consistency = Some(value),
-                "content-encoding" => asked.encoded |= !value.as_bytes().eq_ignore_ascii_case(b"identity"),
-                "accept-encoding" => asked.accepts_compression |= accepts_compression(value),
-                _ => {}
-            }
-        }
-        asked
-    }
+/// What the end of every answer must know of its request.
+struct Seen<'a> {
+    route: &'a RouteEntry,
+    method: MethodIndex,
+    path: &'a str,
 }
 
 /// One request from its head to its answer's head.
@@ -159,19 +130,42 @@ pub(crate) fn handle(
     let busy = connection.begin();
     let version = request.version();
     let method = MethodIndex::of(request.method());
-    let target = request.uri().path_and_query().cloned();
     let found = edge.routes.find(request.uri().path());
-    let route = edge.routes.entry(found);
+    let index = found.map(|found| found.index);
+    let route = edge.routes.entry(index);
 
     // Request id, client identity, deadline.
-    let asked = Asked::read(request.headers());
-    let compress = asked.accepts_compression;
+    let asked = Asked::read(request.headers(), connection);
     let mut admitted = identify(edge, connection, &busy, route, &asked, request.headers());
     // Load shedding, the rate limit and authentication belong here, in this order.
 
-    // Route and body limit, then the handler begins.
-    let begun = match admit(edge, found.map(|_| route), method, &asked, &request) {
-        Ok(()) => Ok(Handler::begin(edge, connection, route, &mut admitted, compress, request)),
+    // Route and body limit.
+    let admission = admit(edge, index.map(|_| route), method, &asked, &request);
+
+    // The hot read: what is in memory needs no handler.
+    if admission.is_ok()
+        && let Some(find) = &route.hot
+        && let Some((mut parts, body)) =
+            hot_answer(find, found, &asked, &request, edge.packs(&admitted), &edge.hot_headers)
+    {
+        let seen = Seen { route, method, path: request.uri().path() };
+        edge.record(&parts, &seen, &admitted, Some(body.len() as u64));
+        edge.close_if_draining(&mut parts.headers, version);
+        let body = if version == Version::HTTP_2 {
+            let origin = Origin::new(edge, admitted.request_id(), index, method);
+            EdgeBody::new(Body::from(body), version, origin, busy)
+        } else {
+            EdgeBody::whole(body, busy)
+        };
+        replace(&mut parts.headers, &REQUEST_ID, admitted.request_id);
+        return Either::Left(ready(Ok(Response::from_parts(parts, body))));
+    }
+
+    // The handler begins.
+    let origin = Origin::new(edge, admitted.request_id(), index, method);
+    let target = request.uri().path_and_query().cloned();
+    let begun = match admission {
+        Ok(()) => Ok(Handler::begin(&origin, connection, route, &mut admitted, request)),
         Err(refused) => {
             if !request.body().is_end_stream() {
                 connection.linger_at_close();
@@ -179,37 +173,30 @@ pub(crate) fn handle(
             Err(refused)
         }
     };
-
-    let edge = edge.clone();
-    async move {
+    Either::Right(async move {
         let response = match begun {
-            Ok(handler) => handler.finish(admitted.deadline).await,
+            Ok(handler) => handler.finish().await,
             Err(refused) => *refused,
         };
-        let route = edge.routes.entry(found);
+        let edge = origin.edge.clone();
         let path = target.as_ref().map_or("", |target| target.path());
+        let seen = Seen { route: edge.routes.entry(index), method, path };
 
         // Problem body, headers, access log and metrics.
         let (mut parts, mut body) = response.into_parts();
         if parts.status.as_u16() >= 400 {
-            body = Box::pin(explain(&mut parts, body, route, method, &admitted, path)).await;
+            body = Box::pin(explain(&mut parts, body, &seen, &origin.request_id)).await;
         }
-        finish_headers(&edge, &mut parts, &body, &mut admitted, version);
-        let took = admitted.budget.saturating_sub(admitted.deadline.remaining());
-        route.record(method, parts.status, took);
-        edge.access_log.write(&Line {
-            request_id: &admitted.request_id,
-            method,
-            template: &route.template,
-            path,
-            parts: &parts,
-            took,
-            bytes: body.size_hint().exact(),
-            client: admitted.client,
-        });
-        let origin = Origin { request_id: admitted.request_id, route: found, method, edge };
+        let varies = edge.compressed.is_some() && varies(&parts, &body, edge.compress_bytes_min);
+        if varies && body.is_end_stream() && admitted.compress {
+            // The answer to a HEAD never met compression: the length it tells is not the one a GET would have.
+            parts.headers.remove(header::CONTENT_LENGTH);
+        }
+        edge.record(&parts, &seen, &admitted, body.size_hint().exact());
+        edge.finish_headers(&mut parts.headers, admitted.request_id, varies);
+        edge.close_if_draining(&mut parts.headers, version);
         Ok(Response::from_parts(parts, EdgeBody::new(body, version, origin, busy)))
-    }
+    })
 }
 
 /// Names the request, its client and its deadline.
@@ -221,8 +208,9 @@ fn identify(
     asked: &Asked<'_>,
     headers: &HeaderMap,
 ) -> Admitted {
-    let (request_id, request_id_header) = match asked.request_id.and_then(own_request_id) {
-        Some((text, value)) => (text.into(), value.clone()),
+    let began = Instant::now();
+    let request_id = match asked.request_id.filter(|value| is_request_id(value)) {
+        Some(value) => value.clone(),
         None => written_request_id(connection.request_id(busy)),
     };
     let client = edge.proxies.client(connection.peer.ip(), headers);
@@ -230,8 +218,7 @@ fn identify(
     let budget = timeout.map_or(route.deadline, |asked| asked.min(route.deadline));
     let consistency = asked.consistency.and_then(|value| value.to_str().ok());
     let consistency = consistency.filter(|token| token.len() <= CONSISTENCY_BYTES_MAX).map(Arc::from);
-    let (deadline, compress) = (Deadline::after(budget), asked.accepts_compression);
-    Admitted { request_id, request_id_header, client, deadline, budget, consistency, compress }
+    Admitted { request_id, client, began, budget, consistency, compress: asked.accepts_compression }
 }
 
 /// Whether the request may reach a handler; a refusal carries its whole answer.
@@ -307,31 +294,39 @@ type Work = CatchUnwind<AssertUnwindSafe<Either<Plain, Compressing>>>;
 struct Handler {
     /// Boxed once: cheaper than to be moved with the future of the request.
     work: Pin<Box<Work>>,
+    deadline: Deadline,
     /// True while it waits for the body of the request.
     waiting: Option<Arc<AtomicBool>>,
 }
 
 impl Handler {
     fn begin(
-        edge: &Edge,
+        origin: &Origin,
         connection: &Arc<Connection>,
         route: &RouteEntry,
         admitted: &mut Admitted,
-        compress: bool,
         request: Request<Incoming>,
     ) -> Self {
-        let compress = edge.compressed.as_ref().filter(|_| compress);
-        let (request, waiting) = prepare(edge, connection, route, admitted, request);
-        let work = match compress {
+        let edge = &origin.edge;
+        let call = Call {
+            deadline: Deadline::after(admitted.budget),
+            request_id: origin.request_id.clone(),
+            actor: edge.anonymous.clone(),
+            consistency: admitted.consistency.take(),
+        };
+        let deadline = call.deadline;
+        let context = RequestContext { call, client: admitted.client };
+        let (request, waiting) = prepare(connection, route, context, request);
+        let work = match edge.compressed.as_ref().filter(|_| admitted.compress) {
             Some(service) => Either::Right(compressed(service.clone(), request)),
             None => Either::Left(edge.router.clone().call(request)),
         };
-        Self { work: Box::pin(AssertUnwindSafe(work).catch_unwind()), waiting }
+        Self { work: Box::pin(AssertUnwindSafe(work).catch_unwind()), deadline, waiting }
     }
 
     /// Its answer, or what its deadline or a panic in it means.
-    async fn finish(self, deadline: Deadline) -> Response {
-        let Self { mut work, waiting } = self;
+    async fn finish(self) -> Response {
+        let Self { mut work, deadline, waiting } = self;
         // Most handlers answer at once and need no timer.
         let done = match futures_util::poll!(work.as_mut()) {
             Poll::Ready(done) => Ok(done),
@@ -352,20 +347,13 @@ impl Handler {
 
 /// Bounds the body and leaves what handlers may ask for in the extensions.
 fn prepare(
-    edge: &Edge,
     connection: &Arc<Connection>,
     route: &RouteEntry,
-    admitted: &mut Admitted,
+    context: RequestContext,
     request: Request<Incoming>,
 ) -> (Request<Body>, Option<Arc<AtomicBool>>) {
     let (mut parts, body) = request.into_parts();
-    let call = Call {
-        deadline: admitted.deadline,
-        request_id: admitted.request_id.clone(),
-        actor: edge.anonymous.clone(),
-        consistency: admitted.consistency.take(),
-    };
-    parts.extensions.insert(RequestContext { call, client: admitted.client });
+    parts.extensions.insert(context);
     if body.is_end_stream() {
         return (Request::from_parts(parts, Body::empty()), None);
     }
@@ -376,33 +364,25 @@ fn prepare(
 }
 
 /// Gives an error answer its problem body, counts it and logs a failure of ours once.
-async fn explain(
-    parts: &mut Parts,
-    body: Body,
-    route: &RouteEntry,
-    method: MethodIndex,
-    admitted: &Admitted,
-    path: &str,
-) -> Body {
+async fn explain(parts: &mut Parts, body: Body, seen: &Seen<'_>, request_id: &str) -> Body {
     let problem = match parts.extensions.remove::<Problem>() {
         Some(problem) => problem,
         None if has_own_body(&parts.headers) => {
-            route.record_error(method, Code::from_status(parts.status));
+            seen.route.record_error(seen.method, Code::from_status(parts.status));
             // Probes are told that the server is not ready, every few seconds: no failure of a request.
-            if parts.status.is_server_error() && !route.is_system() {
-                log_failure(parts.status, route, method, admitted, "the handler's own answer");
+            if parts.status.is_server_error() && !seen.route.is_system() {
+                log_failure(parts.status, seen, request_id, "the handler's own answer");
             }
             return body;
         }
         None => Problem::from_status(parts.status, rejection_text(parts.status, body).await),
     };
-    route.record_error(method, problem.code());
+    seen.route.record_error(seen.method, problem.code());
     if parts.status.is_server_error() {
         let causes = problem.causes();
-        let cause = causes.as_deref().unwrap_or(problem.detail());
-        log_failure(parts.status, route, method, admitted, cause);
+        log_failure(parts.status, seen, request_id, causes.as_deref().unwrap_or(problem.detail()));
     }
-    let rendered = Body::from(problem.body(Some(&admitted.request_id), Some(path)));
+    let rendered = Body::from(problem.body(Some(request_id), Some(seen.path)));
     // They told of the body that was.
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.remove(header::CONTENT_ENCODING);
@@ -410,19 +390,12 @@ async fn explain(
     rendered
 }
 
-fn log_failure(
-    status: StatusCode,
-    route: &RouteEntry,
-    method: MethodIndex,
-    admitted: &Admitted,
-    cause: &str,
-) {
-    let (request_id, status) = (&*admitted.request_id, status.as_u16());
+fn log_failure(status: StatusCode, seen: &Seen<'_>, request_id: &str, cause: &str) {
     tracing::error!(
         request.id = request_id,
-        http.method = method.name(),
-        http.route = &*route.template,
-        http.status = status,
+        http.method = seen.method.name(),
+        http.route = &*seen.route.template,
+        http.status = status.as_u16(),
         error = cause,
         "request failed"
     );
@@ -445,48 +418,78 @@ async fn rejection_text(status: StatusCode, body: Body) -> String {
     status.canonical_reason().unwrap_or("error").to_lowercase()
 }
 
-/// The headers every answer has.
-fn finish_headers(edge: &Edge, parts: &mut Parts, body: &Body, admitted: &mut Admitted, version: Version) {
-    // No reserve: six headers fit where the first one was put, and growing costs more than all of them.
-    let varies = edge.compressed.is_some() && varies(parts, body, edge.compress_bytes_min);
-    if varies && body.is_end_stream() && admitted.compress {
-        // The answer to a HEAD never met compression: the length it tells is not the one a GET would have.
-        parts.headers.remove(header::CONTENT_LENGTH);
+impl Edge {
+    /// From which size this caller gets compressed answers.
+    fn packs(&self, admitted: &Admitted) -> Option<u64> {
+        (admitted.compress && self.compressed.is_some()).then_some(self.compress_bytes_min)
     }
-    let headers = &mut parts.headers;
-    let request_id = std::mem::replace(&mut admitted.request_id_header, HeaderValue::from_static(""));
-    headers.insert(REQUEST_ID, request_id);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    headers.insert(header::REFERRER_POLICY, NO_REFERRER);
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        // What has an ETag may be kept by its caller, and asked about each time; the rest is never kept.
-        let policy = if headers.contains_key(header::ETAG) { REVALIDATE } else { NO_STORE };
-        headers.insert(header::CACHE_CONTROL, policy);
+
+    /// Metrics and the access log.
+    fn record(&self, parts: &Parts, seen: &Seen<'_>, admitted: &Admitted, bytes: Option<u64>) {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(admitted.began);
+        seen.route.record(seen.method, parts.status, took);
+        self.access_log.write(&Line {
+            request_id: admitted.request_id(),
+            method: seen.method,
+            template: &seen.route.template,
+            path: seen.path,
+            parts,
+            now,
+            took,
+            bytes,
+            client: admitted.client,
+        });
     }
-    if let Some(pod) = &edge.pod_name {
-        headers.insert(POD_NAME, pod.clone());
+
+    /// The headers every answer has.
+    fn finish_headers(&self, headers: &mut HeaderMap, request_id: HeaderValue, varies: bool) {
+        // No reserve: they fit where the first one was put, and growing costs more than all of them.
+        headers.insert(REQUEST_ID, request_id);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        // Only a page has links to follow.
+        if headers.get(header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"text/html")) {
+            headers.insert(header::REFERRER_POLICY, NO_REFERRER);
+        }
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            // What has an ETag may be kept by its caller, and asked about each time; the rest is never kept.
+            let policy = if headers.contains_key(header::ETAG) { REVALIDATE } else { NO_STORE };
+            headers.insert(header::CACHE_CONTROL, policy);
+        }
+        if let Some(pod) = &self.pod_name {
+            headers.insert(POD_NAME, pod.clone());
+        }
+        if varies {
+            headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        }
     }
-    if varies {
-        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+
+    /// The headers of every hot answer.
+    pub(crate) fn hot_headers(&mut self) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ETAG, HeaderValue::from_static(""));
+        self.finish_headers(&mut headers, HeaderValue::from_static(""), self.compressed.is_some());
+        self.hot_headers = hot_template(headers);
     }
-    // HTTP/2 says it with GOAWAY.
-    if version < Version::HTTP_2 && edge.draining.load(Ordering::Relaxed) {
-        headers.insert(header::CONNECTION, CLOSE);
+
+    /// While draining, a connection ends with its answer. HTTP/2 says it with GOAWAY.
+    fn close_if_draining(&self, headers: &mut HeaderMap, version: Version) {
+        if version < Version::HTTP_2 && self.draining.load(Ordering::Relaxed) {
+            headers.insert(header::CONNECTION, CLOSE);
+        }
     }
 }
 
 /// A request id of the caller's: 1 to 128 visible ASCII characters.
-fn own_request_id(value: &HeaderValue) -> Option<(&str, &HeaderValue)> {
-    let text = value.to_str().ok()?;
-    let fits = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    fits.then_some((text, value))
+fn is_request_id(value: &HeaderValue) -> bool {
+    (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
-fn written_request_id(id: Uuid) -> (Arc<str>, HeaderValue) {
+fn written_request_id(id: Uuid) -> HeaderValue {
     let mut buffer = [0; 36];
     let text: &str = id.hyphenated().encode_lower(&mut buffer);
     let value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(text.as_bytes()));
-    (text.into(), value.expect("an id is visible ASCII"))
+    value.expect("an id is visible ASCII")
 }
 
 /// `Request-Timeout`: seconds (`2`, `0.5`) or milliseconds (`250ms`). What cannot be read is ignored.
@@ -528,16 +531,6 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_that_others_name_are_the_ones_read() {
-        let mut headers = HeaderMap::new();
-        headers.insert(crate::CONSISTENCY_TOKEN, HeaderValue::from_static("1"));
-        headers.insert(REQUEST_ID, HeaderValue::from_static("2"));
-        let asked = Asked::read(&headers);
-        assert_eq!(asked.consistency.unwrap(), "1");
-        assert_eq!(asked.request_id.unwrap(), "2");
-    }
-
-    #[test]
     fn a_callers_timeout_is_read_in_seconds_or_milliseconds() {
         for (text, millis) in [
             ("2", Some(2_000)),
@@ -562,8 +555,8 @@ mod tests {
             [("abc-1", true), ("", false), ("a b", false), (&long, false), (&long[1..], true)]
         {
             let value = HeaderValue::from_str(text).unwrap();
-            assert_eq!(own_request_id(&value).is_some(), taken, "{text}");
+            assert_eq!(is_request_id(&value), taken, "{text}");
         }
-        assert!(own_request_id(&HeaderValue::from_bytes(b"\xff").unwrap()).is_none());
+        assert!(!is_request_id(&HeaderValue::from_bytes(b"\xff").unwrap()));
     }
 }

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use crate::problem::{FieldError, ProblemDocument};
 use crate::routes::RouteTable;
 use crate::static_files::{StaticFile, StaticFiles, answer_bytes, content_etag};
-use crate::{App, Code, HttpError, HttpOptions, RouteLimits, health};
+use crate::{App, Code, HttpError, HttpOptions, ServiceRoutes, health};
 
 /// The page at `/docs`.
 const PAGE: [StaticFile; 4] = [
@@ -91,11 +91,14 @@ pub(crate) fn assemble(
     let mut table = RouteTable::new(options, metrics);
     let mut router = axum::Router::new();
     let mut document = OpenApi::default();
-    let all = app.services.into_iter().map(|service| (service.name, service.routes, service.limits));
-    for (name, routes, limits) in all.chain([("system", system, Vec::<RouteLimits>::new())]) {
+    let system = ServiceRoutes { name: "system", routes: system, limits: Vec::new(), hot: Vec::new() };
+    for ServiceRoutes { name, routes, limits, hot } in app.services.into_iter().chain([system]) {
         let (part, part_document) = routes.split_for_parts();
         // The table first: it reports a path that two services claim, where the router would panic.
         table.add(name, &part_document, &limits, options)?;
+        for hot in hot {
+            table.heat(hot)?;
+        }
         router = router.merge(part);
         document.merge(part_document);
     }

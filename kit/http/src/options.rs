@@ -95,7 +95,7 @@ impl Default for HttpOptions {
 
 impl Default for AccessLogOptions {
     fn default() -> Self {
-        Self { reads_per_second: 100, sample_one_in: 100, slow_ms: 500 }
+        Self { reads_per_second: 100, sample_one_in: 1_000, slow_ms: 500 }
     }
 }
 

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, StatusCode};
 use pando_telemetry::{Counter, Histogram, LATENCY_BUCKETS, Metrics};
 use utoipa::openapi::{OpenApi, PathItem};
 
+use crate::hot::{HotFind, HotRead};
 use crate::{Code, HttpError, HttpOptions, RouteLimits};
 
 /// The methods the metrics know by name; anything else is `OTHER`.
@@ -46,6 +47,7 @@ pub(crate) struct RouteEntry {
     pub(crate) deadline: Duration,
     pub(crate) body_idle: Option<Duration>,
     pub(crate) allow: HeaderValue,
+    pub(crate) hot: Option<HotFind>,
     methods: [bool; OTHER + 1],
     service: &'static str,
     metrics: Metrics,
@@ -61,6 +63,14 @@ struct MethodSeries {
 /// The position of a route in the table: a future that waits keeps it instead of a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RouteIndex(usize);
+
+/// What a path led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found<'p> {
+    pub(crate) index: RouteIndex,
+    /// The last parameter of the path; empty where it has none.
+    pub(crate) name: &'p str,
+}
 
 /// The position of a method in the tables of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,8 +126,20 @@ impl RouteTable {
     }
 
     /// The route of a path, which is matched as it was sent: `..` and escapes mean nothing here.
-    pub(crate) fn find(&self, path: &str) -> Option<RouteIndex> {
-        self.paths.at(path).ok().map(|found| RouteIndex(*found.value))
+    pub(crate) fn find<'p>(&self, path: &'p str) -> Option<Found<'p>> {
+        let found = self.paths.at(path).ok()?;
+        let name = found.params.iter().last().map_or("", |(_, value)| value);
+        Some(Found { index: RouteIndex(*found.value), name })
+    }
+
+    /// Has `GET` of a route asked of memory first.
+    pub(crate) fn heat(&mut self, hot: HotRead) -> Result<(), HttpError> {
+        let route = self.routes.iter_mut().find(|route| *route.template == *hot.path);
+        let stray =
+            || HttpError::Route { path: hot.path.to_owned(), reason: "has a hot read but no GET".to_owned() };
+        let route = route.filter(|route| route.allows(MethodIndex::of(&Method::GET))).ok_or_else(stray)?;
+        route.hot = Some(hot.find);
+        Ok(())
     }
 
     /// What was found; for nothing, the entry under which such requests are counted.
@@ -173,6 +195,7 @@ impl RouteEntry {
             deadline,
             body_idle,
             allow: HeaderValue::try_from(allowed.join(", ")).expect("method names are visible ASCII"),
+            hot: None,
             methods,
             service,
             metrics: metrics.clone(),
@@ -296,9 +319,15 @@ mod tests {
             ("", None),
             ("*", None),
         ] {
-            assert_eq!(table.find(path).map(|found| &*table.entry(Some(found)).template), template, "{path}");
+            assert_eq!(
+                table.find(path).map(|found| &*table.entry(Some(found.index)).template),
+                template,
+                "{path}"
+            );
         }
-        let route = table.entry(table.find("/api/v1/profiles/7"));
+        let found = table.find("/api/v1/profiles/7").unwrap();
+        assert_eq!(found.name, "7");
+        let route = table.entry(Some(found.index));
         assert_eq!(route.allow, "GET, HEAD, DELETE, OPTIONS");
         assert!(route.allows(MethodIndex::of(&Method::HEAD)));
         assert!(!route.allows(MethodIndex::of(&Method::POST)));
@@ -314,7 +343,7 @@ mod tests {
             ..RouteLimits::default()
         };
         let table_with = table(&[("/up", vec![HttpMethod::Post])], std::slice::from_ref(&upload)).unwrap();
-        let route = table_with.entry(table_with.find("/up"));
+        let route = table_with.entry(table_with.find("/up").map(|found| found.index));
         assert_eq!((route.body_bytes_max, route.body_idle), (10, Some(Duration::from_millis(5))));
         assert_eq!(route.deadline, ENDLESS);
         assert!(table(&[("/other", vec![HttpMethod::Post])], &[upload]).is_err());

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use http::HeaderMap;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
@@ -101,7 +102,7 @@ impl Server {
         }
         let draining = Arc::new(AtomicBool::new(false));
         let Assembled { router, table: routes, .. } = assemble(app, options, metrics, &draining)?;
-        let edge = Edge {
+        let mut edge = Edge {
             routes,
             compressed: options.compress.then(|| compress(router.clone(), options.compress_bytes_min)),
             router,
@@ -116,7 +117,9 @@ impl Server {
             local_hosts_only: options.local_hosts_only,
             headers_max: options.headers_max,
             compress_bytes_min: options.compress_bytes_min,
+            hot_headers: HeaderMap::new(),
         };
+        edge.hot_headers();
         let unusable = |source| HttpError::Listen { address: options.listen, source };
         let listener = listen(options.listen).map_err(unusable)?;
         let address = listener.local_addr().map_err(unusable)?;

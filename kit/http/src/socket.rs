@@ -18,6 +18,9 @@ use crate::edge::Edge;
 /// How HTTP/2 with prior knowledge begins; no method of HTTP/1.1 does.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
+/// Answers up to this size are written in one piece.
+const ONE_WRITE: usize = 1024;
+
 /// How long the answer to a head that did not come may take: it fits what the kernel holds for the client.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
@@ -179,7 +182,19 @@ impl hyper::rt::Write for Socket {
         {
             return Poll::Ready(Ok(first.len()));
         }
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        // The kernel takes one small piece faster than two.
+        let bytes: usize = bufs.iter().map(|buf| buf.len()).sum();
+        let polled = if bytes <= ONE_WRITE && bufs.len() > 1 {
+            let mut joined = [0; ONE_WRITE];
+            let mut length = 0;
+            for buf in bufs {
+                joined[length..length + buf.len()].copy_from_slice(buf);
+                length += buf.len();
+            }
+            Pin::new(&mut self.stream).poll_write(cx, &joined[..length])
+        } else {
+            Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        };
         self.watch_writing(polled)
     }
 }

@@ -7,5 +7,6 @@ mod bodies;
 mod documents;
 mod harness;
 mod health;
+mod hot;
 mod http2;
 mod shutdown;

@@ -1,0 +1,112 @@
+//! The hot read: what a service already holds in memory is answered before the router, with every guard of the edge.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::response::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::{Body as _, Incoming};
+
+use crate::asked::Asked;
+use crate::routes::Found;
+use crate::{Precondition, REQUEST_ID};
+
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A look-up that may answer `GET` of one route. It must be quick and must not wait: it runs on the connection's task.
+#[derive(Clone)]
+pub struct HotRead {
+    /// The path as the route has it: `/api/v1/profiles/{id}`.
+    pub path: &'static str,
+    /// Finds the answer; none sends the request to the router.
+    pub find: HotFind,
+}
+
+/// The look-up itself.
+pub type HotFind = Arc<dyn Fn(&HotRequest<'_>) -> Option<HotAnswer> + Send + Sync>;
+
+/// What a look-up is asked. Requests with a query string are not: they mean more than the path says.
+#[derive(Clone, Copy, Debug)]
+pub struct HotRequest<'r> {
+    /// The last parameter of the path, as it was sent.
+    pub name: &'r str,
+    /// The consistency token that came along: an older answer will not do.
+    pub consistency: Option<&'r str>,
+}
+
+/// An answer in JSON, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct HotAnswer {
+    /// The body.
+    pub body: Bytes,
+    /// The version of the resource: a caller that has it already gets 304.
+    pub version: i64,
+    /// The version as `ETag`.
+    pub tag: HeaderValue,
+    /// What `X-Cache` says.
+    pub cache: HeaderValue,
+}
+
+impl fmt::Debug for HotRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HotRead").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// An answer from memory, where there is one and the request asks for nothing that only its handler can do.
+/// `compress_bytes_min` is the size from which this caller gets compressed answers.
+pub(crate) fn hot_answer(
+    find: &HotFind,
+    found: Option<Found<'_>>,
+    asked: &Asked<'_>,
+    request: &Request<Incoming>,
+    compress_bytes_min: Option<u64>,
+    template: &HeaderMap,
+) -> Option<(Parts, Bytes)> {
+    let plain = *request.method() == Method::GET && request.uri().query().is_none();
+    if !plain || !request.body().is_end_stream() {
+        return None;
+    }
+    let consistency = match asked.consistency {
+        Some(token) => Some(token.to_str().ok()?),
+        None => None,
+    };
+    // What cannot be read, the handler refuses.
+    let known = match asked.conditional {
+        true => Precondition::if_none_match(request.headers()).ok()?,
+        false => Precondition::None,
+    };
+    let answer = find(&HotRequest { name: found?.name, consistency })?;
+    if compress_bytes_min.is_some_and(|min| answer.body.len() as u64 >= min) {
+        return None;
+    }
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.headers = template.clone();
+    replace(&mut parts.headers, &header::ETAG, answer.tag);
+    replace(&mut parts.headers, &X_CACHE, answer.cache);
+    if known.is_fresh(answer.version) {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_TYPE);
+        return Some((parts, Bytes::new()));
+    }
+    Some((parts, answer.body))
+}
+
+/// The headers of every such answer, some to be replaced: to copy them costs less than to put each one in its place.
+pub(crate) fn hot_template(lasting: HeaderMap) -> HeaderMap {
+    let mut template = lasting;
+    template.insert(header::CONTENT_TYPE, JSON);
+    for replaced in [header::ETAG, X_CACHE, REQUEST_ID] {
+        template.insert(replaced, HeaderValue::from_static(""));
+    }
+    template
+}
+
+/// Puts a value in the place that the template keeps for it.
+pub(crate) fn replace(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) {
+    if let Some(place) = headers.get_mut(name) {
+        *place = value;
+    }
+}

@@ -1,0 +1,142 @@
+//! The hot read: answered from memory, with every guard and every header of the edge.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use pando_http::{App, Code, HotAnswer, HotRead, HotRequest, HttpOptions, etag};
+use tokio::net::TcpStream;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::harness::Running;
+
+const WARM: &[u8] = br#"{"from":"memory"}"#;
+
+#[utoipa::path(get, path = "/warm/{id}", params(("id" = String, Path)), responses((status = 200, description = "ok")))]
+async fn warm(Path(_id): Path<String>) -> Response {
+    let body =
+        [(header::CONTENT_TYPE, HeaderValue::from_static("application/json")), (header::ETAG, etag(7))];
+    (body, r#"{"from":"handler"}"#).into_response()
+}
+
+/// Knows the name `known`, as of the token `t1`.
+fn remembered(asked: &HotRequest<'_>) -> Option<HotAnswer> {
+    let body = match asked.name {
+        "known" => Bytes::from_static(WARM),
+        "large" => Bytes::from(vec![b' '; 2_000]),
+        _ => return None,
+    };
+    let current = asked.consistency.is_none_or(|token| token == "t1");
+    let cache = HeaderValue::from_static("l1; age=0");
+    current.then(|| HotAnswer { body, version: 7, tag: etag(7), cache })
+}
+
+fn start(change: impl FnOnce(&mut HttpOptions)) -> Running {
+    let routes = OpenApiRouter::new().routes(routes!(warm));
+    let hot = HotRead { path: "/warm/{id}", find: Arc::new(remembered) };
+    Running::start_app(change, App::new("Test", "1").service("warm", routes, Vec::new()).hot_read(hot))
+}
+
+#[tokio::test]
+async fn what_is_in_memory_is_answered_with_the_headers_of_a_handlers_answer() {
+    let server = start(|options| options.pod_name = Some("pod-7".to_owned()));
+    let hot = server.get("/warm/known").await;
+    let cold = server.get("/warm/unknown").await;
+    assert_eq!((hot.status, hot.text().as_str()), (200, r#"{"from":"memory"}"#));
+    assert_eq!((cold.status, cold.text().as_str()), (200, r#"{"from":"handler"}"#));
+    for name in ["content-type", "etag", "vary", "x-pod-name", "x-content-type-options", "cache-control"] {
+        assert_eq!(hot.header(name), cold.header(name), "{name}");
+        assert_ne!(hot.header(name), "", "{name}");
+    }
+    assert_eq!(hot.header("x-cache"), "l1; age=0");
+    assert_eq!(hot.header("x-request-id").len(), 36);
+    let metrics = server.metrics.render();
+    let counted =
+        metrics.lines().find(|line| line.starts_with("http_requests_total{") && line.contains("/warm/"));
+    assert!(counted.is_some_and(|line| line.ends_with("} 2")), "{counted:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_version_the_caller_has_is_not_sent_again_from_memory() {
+    let server = start(|_| {});
+    let ask = async |tags: &str| {
+        server.ask(&format!("GET /warm/known HTTP/1.1\r\nhost: x\r\nif-none-match: {tags}\r\n\r\n")).await
+    };
+    let fresh = ask("\"6\", \"7\"").await;
+    assert_eq!((fresh.status, fresh.body.len(), fresh.header("etag")), (304, 0, "\"7\""));
+    assert_eq!(fresh.header("content-type"), "");
+    assert_eq!(ask("\"6\"").await.text(), r#"{"from":"memory"}"#);
+    // The handler knows how to refuse it; this one does not look.
+    assert_eq!(ask("7").await.text(), r#"{"from":"handler"}"#);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_only_the_handler_can_do_goes_to_the_handler() {
+    let server = start(|_| {});
+    for (request, from) in [
+        ("GET /warm/known?fields=id HTTP/1.1\r\nhost: x\r\n\r\n", "handler"),
+        ("GET /warm/known HTTP/1.1\r\nhost: x\r\npando-consistency: t1\r\n\r\n", "memory"),
+        ("GET /warm/known HTTP/1.1\r\nhost: x\r\npando-consistency: t2\r\n\r\n", "handler"),
+        ("GET /warm/known HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n", "memory"),
+        ("GET /warm/large HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n", "handler"),
+        ("GET /warm/known HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx", "handler"),
+    ] {
+        let answer = server.ask(request).await;
+        assert_eq!(answer.text(), format!(r#"{{"from":"{from}"}}"#), "{request}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_guards_stand_before_the_memory() {
+    let server = start(|options| {
+        options.local_hosts_only = true;
+        options.headers_max = 5;
+    });
+    let foreign = server.ask("GET /warm/known HTTP/1.1\r\nhost: evil.example\r\n\r\n").await;
+    foreign.is_problem(Code::Malformed);
+    let two = server.ask("GET /warm/known HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n").await;
+    two.is_problem(Code::Malformed);
+    let mut wire = server.connect().await;
+    // A connection is not trusted for what its first request said.
+    for (host, status) in [("localhost", 200), ("evil.example", 400), ("localhost", 200)] {
+        wire.send(format!("GET /warm/known HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes()).await;
+        assert_eq!(wire.answer().await.unwrap().status, status, "{host}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn http2_reads_from_memory_too() {
+    let server = start(|_| {});
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    pando_telemetry::spawn("test_client", async { drop(connection.await) });
+    let ask = |method: Method| {
+        Request::builder().method(method).uri("http://x/warm/known").body(Empty::<Bytes>::new()).unwrap()
+    };
+    let head = client.send_request(ask(Method::HEAD)).await.unwrap();
+    assert_eq!((head.status(), head.headers().get("x-cache")), (StatusCode::OK, None));
+    let answer = client.send_request(ask(Method::GET)).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["x-cache"], "l1; age=0");
+    assert_eq!(answer.collect().await.unwrap().to_bytes(), WARM);
+    drop(client);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_hot_read_of_a_route_that_is_not_there_is_refused_at_the_start() {
+    let hot = HotRead { path: "/other", find: Arc::new(remembered) };
+    let app = App::new("Test", "1").service("warm", OpenApiRouter::new(), Vec::new()).hot_read(hot);
+    let refused = pando_http::document(app).unwrap_err().to_string();
+    assert!(refused.contains("/other"), "{refused}");
+}
