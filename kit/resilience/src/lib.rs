@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod breaker;
 mod call;
 mod deadline;
 
+pub use breaker::{Breaker, BreakerOpen, BreakerOptions, BreakerState, Permit};
 pub use call::Call;
 pub use deadline::{Deadline, DeadlineExceeded};
