@@ -16,12 +16,17 @@ use crate::query::{Cost, KeyedQuery};
 use crate::sqlite::Sqlite;
 use crate::statement::StatementBook;
 use crate::statistics::{Statistics, publish};
-use crate::{DatabaseError, Query, Row, Transaction, Value};
+use crate::{DatabaseError, Query, Row, Token, Transaction, Value};
 
 /// How long closing waits for what runs.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
 const PING: Query = Query::point("ping", "select 1");
+
+const COMMITS: Query = Query::point("position", "select count from pando_commits where id = 1");
+
+const LOG_POSITION: Query =
+    Query::point("position", "select cast(pg_current_wal_insert_lsn() as text)");
 
 /// PostgreSQL's own estimate, which autovacuum keeps fresh; -1 until it first looked.
 const ESTIMATE: Query = Query::point(
@@ -158,6 +163,22 @@ impl Database {
             sqlite.health()?;
         }
         self.read_primary(call).row(&PING, []).await.map(|_| ())
+    }
+
+    /// Where the log stands: every write that was answered before has a token up to here.
+    pub async fn position(&self, call: &Call) -> Result<Token, DatabaseError> {
+        let read = self.read_primary(call);
+        let token = match self.engine() {
+            Engine::Sqlite => match read.row(&COMMITS, []).await? {
+                Some(row) => Some(Token::sqlite(row.get::<i64>(0)?.unsigned_abs())),
+                None => None,
+            },
+            Engine::Postgres => match read.row(&LOG_POSITION, []).await? {
+                Some(row) => Token::from_lsn(&row.get::<String>(0)?),
+                None => None,
+            },
+        };
+        token.ok_or(DatabaseError::BadToken)
     }
 
     /// Takes no further work and closes the connections. Transactions and scans that run are waited for, up to ten

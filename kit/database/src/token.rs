@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::DatabaseError;
+use crate::{DatabaseError, Engine};
 
 /// Where the log stood after a write. Opaque: store it, send it, give it back with a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +25,22 @@ impl Token {
     /// Every state of a PostgreSQL database is at or after it.
     pub(crate) fn start_of_log() -> Self {
         Self(Position::Postgres(0))
+    }
+
+    /// Where on the log of its database it stands. Positions of one database can be compared, and only those.
+    pub fn position(self) -> u64 {
+        match self.0 {
+            Position::Sqlite(commits) => commits,
+            Position::Postgres(position) => position,
+        }
+    }
+
+    /// Whether it is of this engine: one of the other tells nothing about this database.
+    pub fn is_of(self, engine: Engine) -> bool {
+        matches!(
+            (self.0, engine),
+            (Position::Sqlite(_), Engine::Sqlite) | (Position::Postgres(_), Engine::Postgres)
+        )
     }
 
     /// Reads PostgreSQL's own writing of a log position: two halves in hexadecimal.
@@ -79,5 +95,7 @@ mod tests {
     fn later_positions_are_greater() {
         assert!(Token::from_lsn("1/0").unwrap() > Token::from_lsn("0/FFFFFFFF").unwrap());
         assert!(Token::from_lsn("1").is_none());
+        assert_eq!(Token::from_lsn("1/2").unwrap().position(), (1 << 32) + 2);
+        assert!(Token::sqlite(1).is_of(Engine::Sqlite) && !Token::sqlite(1).is_of(Engine::Postgres));
     }
 }

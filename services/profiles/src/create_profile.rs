@@ -4,6 +4,7 @@ use pando_clock::Clock;
 use pando_resilience::Call;
 use serde_json::{Map, Value};
 
+use crate::memory::Changes;
 use crate::profile::{Profile, ProfileDraft, ProfileId};
 use crate::{ProfileError, Profiles, Written, store};
 
@@ -24,9 +25,10 @@ impl Profiles {
         draft: ProfileDraft,
     ) -> Result<Written<Profile>, ProfileError> {
         let profile = draft.born(self.0.clock.fresh_id().into(), &self.0.clock);
+        let ticket = self.0.memory.before_creation(profile.id);
         let mut tx = self.0.database.transaction(call).await?;
         store::insert(&mut tx, &profile, &call.actor).await?;
-        let token = tx.commit().await?;
+        let token = self.commit(tx, Changes::creation(&profile, ticket)?).await?;
         Ok(Written { value: profile, token })
     }
 }

@@ -4,6 +4,7 @@ use pando_resilience::Call;
 use serde_json::Map;
 
 use crate::history::Operation;
+use crate::memory::Changes;
 use crate::profile::ProfileId;
 use crate::update_profile::Expected;
 use crate::{ProfileError, Profiles, Written, store};
@@ -28,6 +29,6 @@ impl Profiles {
             (Map::new(), Map::new()),
         )
         .await?;
-        Ok(Written { value: (), token: tx.commit().await? })
+        Ok(Written { value: (), token: self.commit(tx, Changes::one(id, gone.version)).await? })
     }
 }

@@ -1,7 +1,10 @@
 //! What can go wrong here, and how it is told to a caller.
 
+use std::sync::Arc;
+
 use pando_database::DatabaseError;
 
+use crate::memory::LoadFailure;
 use crate::violations::Violations;
 
 /// Why an operation on profiles was not done. Nothing was changed.
@@ -34,9 +37,18 @@ pub enum ProfileError {
     /// Another upload is writing the same import.
     #[error("this import is being written by another upload")]
     ImportBusy,
+    /// The consistency token is none of ours.
+    #[error("the consistency token is none that a write answered")]
+    BadToken,
     /// The database did not do it.
     #[error(transparent)]
     Database(DatabaseError),
+    /// It could not be read through the cache; others who asked for it got the same.
+    #[error(transparent)]
+    Cached(Arc<LoadFailure>),
+    /// It cannot be written as JSON, or was kept as something else.
+    #[error("an answer cannot be written: {0}")]
+    Unwritable(String),
 }
 
 impl ProfileError {

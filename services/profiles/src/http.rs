@@ -4,12 +4,19 @@ mod bulk;
 mod parts;
 mod profiles;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::{FromRequestParts, Path};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use pando_cache::{LoadError, Source};
 use pando_database::{DatabaseError, Token};
-use pando_http::{CONSISTENCY_TOKEN, Code, JsonAnswer, Precondition, Problem, RouteLimits, etag};
+use pando_http::{
+    CONSISTENCY_TOKEN, Code, HotAnswer, HotRead, HotRequest, JsonAnswer, Precondition, Problem, RouteLimits, etag,
+};
 use serde::Serialize;
 use utoipa::openapi::OpenApi;
 use utoipa::{IntoParams, IntoResponses};
@@ -17,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::memory::LoadFailure;
 use crate::{Expected, ProfileError, ProfileId, Profiles};
 
 /// Largest batch, in bytes: a thousand profiles with long biographies.
@@ -27,6 +35,16 @@ const BATCH_MS_MAX: u64 = 30_000;
 const IMPORT_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 /// Longest pause in the upload of an import; as long as it keeps flowing, it may take as long as it takes.
 const IMPORT_IDLE_MS_MAX: u64 = 30_000;
+
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
+/// What `X-Cache` says of the ages that are asked for most, so that nothing is written for them.
+const L1_AGES: [&str; 32] = [
+    "l1; age=0", "l1; age=1", "l1; age=2", "l1; age=3", "l1; age=4", "l1; age=5", "l1; age=6", "l1; age=7",
+    "l1; age=8", "l1; age=9", "l1; age=10", "l1; age=11", "l1; age=12", "l1; age=13", "l1; age=14", "l1; age=15",
+    "l1; age=16", "l1; age=17", "l1; age=18", "l1; age=19", "l1; age=20", "l1; age=21", "l1; age=22", "l1; age=23",
+    "l1; age=24", "l1; age=25", "l1; age=26", "l1; age=27", "l1; age=28", "l1; age=29", "l1; age=30", "l1; age=31",
+];
 
 /// Every route of the service, with its description.
 pub fn routes(profiles: Profiles) -> OpenApiRouter {
@@ -52,6 +70,26 @@ fn described_routes() -> OpenApiRouter<Profiles> {
         .routes(routes!(bulk::batch))
         .routes(routes!(bulk::import, bulk::import_progress))
         .routes(routes!(bulk::export))
+}
+
+/// Reads of one profile, answered before the router when this process holds it.
+pub fn hot_read(profiles: &Profiles) -> HotRead {
+    let profiles = profiles.clone();
+    let find = move |asked: &HotRequest<'_>| {
+        let found = profiles.recall(ProfileId::parse(asked.name)?, asked.consistency)?;
+        let (version, cache) = (found.version(), x_cache(found.source, found.age));
+        Some(HotAnswer { body: found.bytes().clone(), version, tag: etag(version), cache })
+    };
+    HotRead { path: "/api/v1/profiles/{id}", find: Arc::new(find) }
+}
+
+/// Where an answer was read, and how old that is.
+fn x_cache(source: Source, age: Duration) -> HeaderValue {
+    let seconds = age.as_secs();
+    match usize::try_from(seconds).ok().and_then(|seconds| L1_AGES.get(seconds)) {
+        Some(text) if source == Source::L1 => HeaderValue::from_static(text),
+        _ => HeaderValue::try_from(format!("{}; age={seconds}", source.name())).expect("letters and digits"),
+    }
 }
 
 /// The routes whose bodies may be larger, or take longer, than others.
@@ -89,28 +127,48 @@ impl From<ProfileError> for Problem {
             .with_header(header::ETAG, etag(current)),
             ProfileError::Refused(problem) => problem,
             ProfileError::ImportBusy => Self::new(Code::Conflict, error.to_string()).with_retry_after(5),
+            ProfileError::BadToken => Self::malformed(error.to_string()),
             ProfileError::Database(error) => database_problem(error),
+            ProfileError::Cached(failure) => cached_problem(failure),
+            ProfileError::Unwritable(reason) => Self::internal(reason),
         }
     }
 }
 
-/// What a caller learns of a database that did not do it: whether, and when, to try again.
+/// What a caller learns of a load that several waited for.
+fn cached_problem(failure: Arc<LoadFailure>) -> Problem {
+    match &*failure {
+        LoadError::Load(error) => match &**error {
+            ProfileError::Database(error) => told(error).with_source(failure),
+            _ => Problem::internal(failure),
+        },
+        LoadError::DeadlineExceeded | LoadError::LoadTimeout | LoadError::WaitTimeout => {
+            Problem::new(Code::Timeout, "the database did not answer in time").with_source(failure)
+        }
+        LoadError::Protected | LoadError::L2Down => Problem::unavailable(failure),
+        LoadError::Panicked => Problem::internal(failure),
+    }
+}
+
 fn database_problem(error: DatabaseError) -> Problem {
-    match &error {
+    told(&error).with_source(error)
+}
+
+/// What a caller learns of a database that did not do it: whether, and when, to try again.
+fn told(error: &DatabaseError) -> Problem {
+    match error {
         DatabaseError::Unavailable { .. }
         | DatabaseError::PoolTimeout { .. }
-        | DatabaseError::Contention { .. } => Problem::unavailable(error),
+        | DatabaseError::Contention { .. } => Problem::unavailable(error.to_string()),
         DatabaseError::CommitUnknown { .. } => {
             let detail = "the connection broke during the commit: the change may or may not have happened";
-            Problem::new(Code::Unavailable, detail).with_source(error)
+            Problem::new(Code::Unavailable, detail)
         }
         DatabaseError::DeadlineExceeded => {
-            Problem::new(Code::Timeout, "the database did not answer in time").with_source(error)
+            Problem::new(Code::Timeout, "the database did not answer in time")
         }
-        DatabaseError::StorageFull => {
-            Problem::new(Code::StorageFull, "the database has no room left").with_source(error)
-        }
-        _ => Problem::internal(error),
+        DatabaseError::StorageFull => Problem::new(Code::StorageFull, "the database has no room left"),
+        _ => Problem::internal(error.to_string()),
     }
 }
 
@@ -180,6 +238,11 @@ fn written(status: StatusCode, body: &impl Serialize, version: i64, token: &Toke
     let mut response = (status, JsonAnswer(body)).into_response();
     response.headers_mut().insert(header::ETAG, etag(version));
     with_token(response, token)
+}
+
+/// JSON that is written already.
+fn json(bytes: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response()
 }
 
 fn with_token(mut response: Response, token: &Token) -> Response {

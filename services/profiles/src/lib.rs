@@ -10,13 +10,17 @@ mod get_profile;
 mod history;
 mod http;
 mod import_profiles;
+mod known;
 mod list_changes;
 mod list_profiles;
+mod memory;
 mod options;
 mod parts;
 mod profile;
 mod put_part;
 mod random_profile;
+mod read_page;
+mod read_profile;
 mod records;
 mod restore_profile;
 mod store;
@@ -26,23 +30,29 @@ mod write_batch;
 
 use std::sync::Arc;
 
+use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, Migration, MigrationSet, Token};
 
 pub use error::ProfileError;
 pub use get_full_profile::FetchMode;
 pub use history::{Change, Operation};
-pub use http::{description, limits, routes};
+pub use http::{description, hot_read, limits, routes};
 pub use import_profiles::{Import, ImportRequest, ImportState};
+pub use known::Known;
 pub use list_profiles::{ProfileFilter, ProfilePage};
+pub use memory::CacheWrites;
 pub use options::ProfilesOptions;
 pub use parts::{Address, FullProfile, Preferences, Theme};
 pub use profile::{AttributeRules, Email, Name, Profile, ProfileDraft, ProfileId};
+pub use read_page::KnownPage;
 pub use records::RecordFormat;
 pub use store::lists::Order;
 pub use update_profile::Expected;
 pub use violations::Violations;
 pub use write_batch::{BATCH_ITEMS_MAX, Item, ItemOutcome, ItemStatus};
+
+use memory::Memory;
 
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
@@ -55,21 +65,23 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
 };
 
 /// What the service is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ProfilesParts {
     /// Where profiles are kept.
     pub database: Database,
+    /// Where they are remembered.
+    pub caches: Caches,
     /// Where times and ids come from.
     pub clock: Clock,
 }
 
 /// The profiles service: each operation is a method, and a file of that name. Cloning shares it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Profiles(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     database: Database,
+    memory: Memory,
     clock: Clock,
     rules: AttributeRules,
     options: ProfilesOptions,
@@ -95,8 +107,10 @@ pub struct BadOption {
 impl Profiles {
     /// Builds the service; reads and compiles the schema of attributes when one is configured.
     pub fn new(parts: ProfilesParts, options: ProfilesOptions) -> Result<Self, BadOption> {
-        let ProfilesParts { database, clock } = parts;
+        let ProfilesParts { database, caches, clock } = parts;
         let rules = options.check()?;
-        Ok(Self(Arc::new(Inner { database, clock, rules, options })))
+        let memory = Memory::new(&caches, &options);
+        let memory = memory.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
+        Ok(Self(Arc::new(Inner { database, memory, clock, rules, options })))
     }
 }

@@ -1,8 +1,9 @@
 //! What can be set about profiles.
 
+use pando_cache::CacheOptions;
 use serde::{Deserialize, Serialize};
 
-use crate::{AttributeRules, BadOption};
+use crate::{AttributeRules, BadOption, CacheWrites};
 
 /// Settings of the profiles service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,14 @@ pub struct ProfilesOptions {
     pub import_batch_records_max: usize,
     /// Longest record of an import, in bytes.
     pub import_record_bytes_max: usize,
+    /// What a write does to the cache, besides making sure that nobody reads the old version from it.
+    pub cache_writes: CacheWrites,
+    /// How many of the newest profiles are read into the cache at the start.
+    pub cache_warm_profiles: usize,
+    /// How profiles are cached.
+    pub cache: CacheOptions,
+    /// How pages of profiles are cached.
+    pub pages: CacheOptions,
 }
 
 impl ProfilesOptions {
@@ -30,11 +39,15 @@ impl ProfilesOptions {
             ("restore_days", usize::try_from(self.restore_days).unwrap_or(usize::MAX), 0..=36_500),
             ("import_batch_records_max", self.import_batch_records_max, 1..=10_000),
             ("import_record_bytes_max", self.import_record_bytes_max, 1_024..=16_777_216),
+            ("cache_warm_profiles", self.cache_warm_profiles, 0..=1_000_000),
         ] {
             if !range.contains(&value) {
                 let reason = format!("{value} is not within {} and {}", range.start(), range.end());
                 return Err(BadOption { option, reason });
             }
+        }
+        for (option, cache) in [("cache", &self.cache), ("pages", &self.pages)] {
+            cache.check().map_err(|error| BadOption { option, reason: error.to_string() })?;
         }
         self.attribute_rules().map_err(|reason| BadOption {
             option: "attributes_schema_file",
@@ -62,6 +75,19 @@ impl Default for ProfilesOptions {
             restore_days: 30,
             import_batch_records_max: 1000,
             import_record_bytes_max: 256 * 1024,
+            cache_writes: CacheWrites::default(),
+            cache_warm_profiles: 0,
+            // Every version is fenced, and every write invalidates: a day in Redis is safe.
+            cache: CacheOptions { l2_ttl_ms: 24 * 60 * 60 * 1000, ..CacheOptions::default() },
+            // Any write may change any page: they are kept for moments of many reads, in this process only.
+            pages: CacheOptions {
+                l2: false,
+                l1_ttl_ms: 5_000,
+                stale_window_ms: 60_000,
+                bytes_max: 16 * 1024 * 1024,
+                entries_max: 1_000,
+                ..CacheOptions::default()
+            },
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::history::{Operation, difference};
+use crate::memory::Changes;
 use crate::parts::{Address, Preferences};
 use crate::profile::{Profile, ProfileId};
 use crate::store::StoredProfile;
@@ -31,7 +32,8 @@ impl Profiles {
         store::parts::put_address(&mut tx, &next, &address).await?;
         record_part(&mut tx, (&stored, &next), Operation::AddressPut, &call.actor, (&before, &address))
             .await?;
-        Ok(Written { value: (address, next.version), token: tx.commit().await? })
+        let token = self.commit(tx, Changes::one(id, next.version)).await?;
+        Ok(Written { value: (address, next.version), token })
     }
 
     /// Writes all preferences; answers with them and the profile's new version.
@@ -58,7 +60,8 @@ impl Profiles {
             (&before, &preferences),
         )
         .await?;
-        Ok(Written { value: (preferences, next.version), token: tx.commit().await? })
+        let token = self.commit(tx, Changes::one(id, next.version)).await?;
+        Ok(Written { value: (preferences, next.version), token })
     }
 }
 

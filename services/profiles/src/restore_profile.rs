@@ -4,6 +4,7 @@ use pando_resilience::Call;
 use serde_json::Map;
 
 use crate::history::Operation;
+use crate::memory::Changes;
 use crate::profile::{Profile, ProfileId};
 use crate::{ProfileError, Profiles, Written, store};
 
@@ -20,6 +21,7 @@ impl Profiles {
         let oldest = now.plus_micros(-DAY_MICROS.saturating_mul(i64::from(self.0.options.restore_days)));
         let mut tx = self.0.database.transaction(call).await?;
         let stored = store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
+        let mut changes = Changes::default();
         let profile = match stored.deleted_at {
             None => stored.profile,
             Some(deleted_at) if deleted_at < oldest => return Err(ProfileError::NotFound),
@@ -29,9 +31,10 @@ impl Profiles {
                 store::mark(&mut tx, &back, None).await?;
                 store::changes::record(&mut tx, &stored, &back, Operation::Restored, &call.actor, nothing)
                     .await?;
+                changes.push(id, back.version);
                 back
             }
         };
-        Ok(Written { value: profile, token: tx.commit().await? })
+        Ok(Written { value: profile, token: self.commit(tx, changes).await? })
     }
 }

@@ -5,6 +5,7 @@ use pando_resilience::Call;
 use serde_json::{Map, Value};
 
 use crate::history::{Operation, difference};
+use crate::memory::Changes;
 use crate::profile::{AttributeRules, Profile, ProfileDraft, ProfileId};
 use crate::store::StoredProfile;
 use crate::{ProfileError, Profiles, Written, store};
@@ -67,6 +68,7 @@ impl Profiles {
         expected: &Expected,
         change: impl FnOnce(&Profile, &AttributeRules) -> Result<ProfileDraft, ProfileError>,
     ) -> Result<Written<Profile>, ProfileError> {
+        let ticket = self.0.memory.before_change(id);
         let (mut tx, stored) = self.lock_living(call, id, expected).await?;
         let current = &stored.profile;
         let draft = change(current, &self.0.rules)?;
@@ -79,7 +81,8 @@ impl Profiles {
             store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields)
                 .await?;
         }
-        let token = tx.commit().await?;
+        let changes = if changed { Changes::change(&profile, ticket)? } else { Changes::default() };
+        let token = self.commit(tx, changes).await?;
         Ok(Written { value: profile, token })
     }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::history::{Operation, difference};
 use crate::import_profiles::Import;
+use crate::memory::Changes;
 use crate::profile::{Profile, ProfileDraft, ProfileId};
 use crate::store::StoredProfile;
 use crate::violations::Violations;
@@ -80,8 +81,8 @@ impl Profiles {
         items: &[Item],
     ) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
         let mut tx = self.0.database.transaction(call).await?;
-        let outcomes = self.run_batch(&mut tx, call, items).await?;
-        Ok(Written { value: outcomes, token: tx.commit().await? })
+        let (outcomes, changes) = self.run_batch(&mut tx, call, items).await?;
+        Ok(Written { value: outcomes, token: self.commit(tx, changes).await? })
     }
 
     /// Writes a batch of an import together with how far the import has come, or only finds out what would happen.
@@ -108,7 +109,7 @@ impl Profiles {
         import: &Import,
     ) -> Result<Import, ProfileError> {
         let mut tx = self.0.database.transaction(call).await?;
-        let outcomes = self.run_batch(&mut tx, call, items).await?;
+        let (outcomes, changes) = self.run_batch(&mut tx, call, items).await?;
         let next = import.advanced(&outcomes, self.0.clock.now());
         if import.dry_run {
             tx.rollback().await?;
@@ -117,7 +118,7 @@ impl Profiles {
         if !store::imports::advance(&mut tx, &next, import.records_done).await? {
             return Err(ProfileError::ImportBusy);
         }
-        tx.commit().await?;
+        self.commit(tx, changes).await?;
         Ok(next)
     }
 
@@ -126,12 +127,13 @@ impl Profiles {
         tx: &mut Transaction,
         call: &Call,
         items: &[Item],
-    ) -> Result<Vec<ItemOutcome>, ProfileError> {
+    ) -> Result<(Vec<ItemOutcome>, Changes), ProfileError> {
         let mut batch = Batch::new(self, items);
         batch.plan(tx).await?;
         batch.update(tx, call).await?;
         batch.create(tx, call).await?;
-        Ok(batch.outcomes())
+        let changes = std::mem::take(&mut batch.changes);
+        Ok((batch.outcomes(), changes))
     }
 }
 
@@ -142,6 +144,7 @@ struct Batch<'a> {
     outcomes: Vec<Option<ItemOutcome>>,
     creations: Vec<(usize, Profile)>,
     updates: Vec<(usize, StoredProfile, ProfileDraft)>,
+    changes: Changes,
 }
 
 impl<'a> Batch<'a> {
@@ -152,6 +155,7 @@ impl<'a> Batch<'a> {
             outcomes: vec![None; items.len()],
             creations: Vec::new(),
             updates: Vec::new(),
+            changes: Changes::default(),
         }
     }
 
@@ -265,6 +269,7 @@ impl<'a> Batch<'a> {
                 store::update(tx, &next).await?;
                 store::changes::record(tx, &stored, &next, Operation::Updated, &call.actor, fields).await?;
                 version = next.version;
+                self.changes.push(next.id, version);
             }
             self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Updated, current.id, version));
         }
@@ -283,6 +288,11 @@ impl<'a> Batch<'a> {
         for (index, profile) in indexes.into_iter().zip(profiles) {
             if made.contains(&profile.id) {
                 self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Created, profile.id, 1));
+                // Whoever named the id may have asked for it before, and been told that there is none.
+                match self.items[index].as_ref().is_ok_and(|fields| fields.contains_key("id")) {
+                    true => self.changes.push(profile.id, profile.version),
+                    false => self.changes.push_unheard(),
+                }
             } else {
                 self.conflict(index, "email", "or the id is taken by another profile");
             }

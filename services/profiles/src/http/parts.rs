@@ -5,10 +5,13 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use pando_http::{Caller, IfNoneMatch, JsonAnswer, JsonBody, Problem, QueryString, etag};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, expected, written};
-use crate::{Address, FetchMode, FullProfile, Preferences, ProfileId, Profiles};
+use super::{
+    ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, written, x_cache,
+};
+use crate::{Address, FetchMode, FullProfile, Known, Preferences, ProfileError, ProfileId, Profiles};
 
 /// The composite and where it was read.
 #[derive(Serialize, ToSchema)]
@@ -47,14 +50,15 @@ pub(super) async fn full(
     Id(id): Id,
     IfNoneMatch(known): IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let full = profiles.get_full_profile(&call, id, FetchMode::Joined).await?;
-    let version = full.profile.version;
+    let full = profiles.read_full_profile(&call, id).await?;
+    let version = full.version();
     let mut response = if known.is_fresh(version) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        JsonAnswer(FullAnswer { full, source: "database" }).into_response()
+        json(full.answer())
     };
     response.headers_mut().insert(header::ETAG, etag(version));
+    response.headers_mut().insert(X_CACHE, x_cache(full.source(), full.age()));
     Ok(response)
 }
 
@@ -125,7 +129,7 @@ enum ModeWord {
     params(
         ("userID" = Uuid, Query, description = "The profile's id"),
         ("mode" = inline(Option<ModeWord>), Query,
-            description = "How it is fetched; `cached` unless told, which is `joined` where nothing is cached"),
+            description = "How it is fetched; `cached` unless told, which is `joined` behind the cache"),
     ),
     responses(
         (status = 200, description = "Three texts", body = UserProfile),
@@ -138,10 +142,10 @@ pub(super) async fn get_user_profile(
     mut query: QueryString,
 ) -> Result<JsonAnswer<UserProfile>, Problem> {
     let modes = [
-        ("sequential", FetchMode::Sequential),
-        ("concurrent", FetchMode::Concurrent),
-        ("joined", FetchMode::Joined),
-        ("cached", FetchMode::Joined),
+        ("sequential", Some(FetchMode::Sequential)),
+        ("concurrent", Some(FetchMode::Concurrent)),
+        ("joined", Some(FetchMode::Joined)),
+        ("cached", None),
     ];
     let mode = query.one_of("mode", &modes).unwrap_or_default();
     let id = query.text("userID").and_then(|text| ProfileId::parse(&text));
@@ -150,10 +154,33 @@ pub(super) async fn get_user_profile(
     }
     query.finish()?;
     let id = id.ok_or_else(|| Problem::malformed("userID is missing"))?;
-    let full = profiles.get_full_profile(&call, id, mode).await?;
-    Ok(JsonAnswer(UserProfile {
-        basic_info: format!("{} <{}>", full.profile.name.as_str(), full.profile.email.as_str()),
-        address: full.address.map(|part| part.one_line()).unwrap_or_default(),
-        preferences: full.preferences.map(|part| part.one_line()).unwrap_or_default(),
+    Ok(JsonAnswer(match mode {
+        Some(mode) => UserProfile::of(profiles.get_full_profile(&call, id, mode).await?),
+        None => UserProfile::remembered(&profiles.read_full_profile(&call, id).await?)?,
     }))
+}
+
+impl UserProfile {
+    fn of(full: FullProfile) -> Self {
+        Self {
+            basic_info: format!("{} <{}>", full.profile.name.as_str(), full.profile.email.as_str()),
+            address: full.address.map(|part| part.one_line()).unwrap_or_default(),
+            preferences: full.preferences.map(|part| part.one_line()).unwrap_or_default(),
+        }
+    }
+
+    fn remembered(full: &Known) -> Result<Self, ProfileError> {
+        let profile = full.object("profile")?;
+        let text = |name: &str| profile.get(name).and_then(Value::as_str).unwrap_or_default();
+        // A part that was never written is no object, and its line is empty.
+        let (address, preferences) = (full.object("address")?, full.object("preferences")?);
+        let address = if address.is_empty() { None } else { Some(Address::parse(&address)?) };
+        let preferences =
+            if preferences.is_empty() { None } else { Some(Preferences::parse(&preferences)?) };
+        Ok(Self {
+            basic_info: format!("{} <{}>", text("name"), text("email")),
+            address: address.map(|part| part.one_line()).unwrap_or_default(),
+            preferences: preferences.map(|part| part.one_line()).unwrap_or_default(),
+        })
+    }
 }

@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use pando_cache::Source;
 use pando_http::{
     Caller, IfNoneMatch, JsonAnswer, JsonBody, PageRequest, Problem, QueryString, RawBody, apply_patch,
     encode_cursor, etag, next_link,
@@ -13,13 +15,14 @@ use utoipa::ToSchema;
 use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
 
-use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, expected, with_token, written};
+use super::{
+    ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, with_token, written, x_cache,
+};
 use crate::{
-    AttributeRules, Change, Email, Order, Profile, ProfileDraft, ProfileError, ProfileFilter, ProfileId,
+    AttributeRules, Change, Email, Known, Order, Profile, ProfileDraft, ProfileError, ProfileFilter, ProfileId,
     Profiles, Violations,
 };
 
-const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Most ids of one read.
@@ -145,14 +148,15 @@ pub(super) async fn list(
         }
         query.finish()?;
         let ids: Vec<ProfileId> = ids.iter().filter_map(|id| ProfileId::parse(id)).collect();
-        return Ok(JsonAnswer(profiles.find_profiles(&call, &ids).await?).into_response());
+        return Ok(json(array(&profiles.read_profiles(&call, &ids).await?)));
     }
     let count = query.one_of("count", &[("exact", true), ("estimated", false)]);
     let filter = read_filter(query)?;
-    let page = profiles.list_profiles(&call, &filter).await?;
-    let mut response = JsonAnswer(&page.profiles).into_response();
-    if let Some(end) = &page.next {
-        response.headers_mut().insert(header::LINK, next_link(&uri, &encode_cursor(end)?));
+    let page = profiles.read_page(&call, &filter).await?;
+    let mut response = json(page.json);
+    response.headers_mut().insert(X_CACHE, x_cache(page.source, page.age));
+    if let Some(cursor) = &page.next {
+        response.headers_mut().insert(header::LINK, next_link(&uri, cursor));
     }
     let total = match count {
         Some(true) => Some(profiles.count_profiles(&call, &filter).await?),
@@ -163,6 +167,21 @@ pub(super) async fn list(
         response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
     }
     Ok(response)
+}
+
+/// Profiles that are written already, as one array.
+fn array(profiles: &[Known]) -> Bytes {
+    let length: usize = profiles.iter().map(|profile| profile.profile_json().len() + 1).sum();
+    let mut array = Vec::with_capacity(length + 2);
+    array.push(b'[');
+    for profile in profiles {
+        if array.len() > 1 {
+            array.push(b',');
+        }
+        array.extend_from_slice(profile.profile_json());
+    }
+    array.push(b']');
+    array.into()
 }
 
 fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
@@ -252,19 +271,20 @@ pub(super) async fn read(
     query: QueryString,
 ) -> Result<Response, Problem> {
     let fields = read_fields(query)?;
-    let profile = profiles.get_profile(&call, id).await?;
-    let version = profile.version;
+    let profile = profiles.read_profile(&call, id).await?;
+    let version = profile.version();
     let mut response = if known.is_fresh(version) {
         StatusCode::NOT_MODIFIED.into_response()
     } else if let Some(fields) = fields {
-        let mut profile = profile.document();
-        profile.retain(|name, _| fields.contains(name));
-        JsonAnswer(ProfileAnswer { profile, source: "database" }).into_response()
+        let mut part = profile.object("profile")?;
+        part.retain(|name, _| fields.contains(name));
+        let source = if profile.source() == Source::Origin { "database" } else { "cache" };
+        JsonAnswer(ProfileAnswer { profile: part, source }).into_response()
     } else {
-        JsonAnswer(ProfileAnswer { profile, source: "database" }).into_response()
+        json(profile.answer())
     };
     response.headers_mut().insert(header::ETAG, etag(version));
-    response.headers_mut().insert(X_CACHE, HeaderValue::from_static("origin; age=0"));
+    response.headers_mut().insert(X_CACHE, x_cache(profile.source(), profile.age()));
     Ok(response)
 }
 

@@ -1,0 +1,220 @@
+//! What the cache remembers of profiles, and how every write keeps it true.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use pando_cache::{Cache, CacheError, Caches, Loaded, Ticket};
+use pando_database::{DatabaseError, Token, Transaction};
+use pando_resilience::Call;
+use serde::{Deserialize, Serialize};
+
+use crate::known::Known;
+use crate::profile::{Profile, ProfileId};
+use crate::{ProfileError, Profiles, ProfilesOptions};
+
+/// The tag of every page: any write may change any page.
+pub(crate) const PAGES: &str = "pages";
+
+/// What a write does to the cache, besides making sure that nobody reads the old version from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheWrites {
+    /// A new profile is remembered; after a change the next read goes to the database.
+    #[default]
+    Through,
+    /// Only reads fill the cache.
+    Around,
+    /// New and changed profiles are remembered.
+    Refresh,
+}
+
+/// The caches of this service. Cloning shares them.
+#[derive(Clone)]
+pub(crate) struct Memory {
+    /// Profiles and composites, as they are answered; none when nothing is to be cached.
+    profiles: Option<Cache>,
+    pages: Option<Cache>,
+    writes: CacheWrites,
+}
+
+/// What one transaction changes.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// Each profile that somebody may have read before, with its new version.
+    written: Vec<(ProfileId, i64)>,
+    /// Whether a profile was made that nobody can have heard of: then only the pages are old.
+    made: bool,
+    fill: Option<Fill>,
+}
+
+/// A write whose outcome the cache does not know yet. Dropped in this state, because its caller is gone or the
+/// connection broke, it counts as done.
+struct Unsettled<'a> {
+    memory: &'a Memory,
+    changes: Changes,
+}
+
+impl Memory {
+    pub(crate) fn new(caches: &Caches, options: &ProfilesOptions) -> Result<Self, CacheError> {
+        let on = |cache: &pando_cache::CacheOptions| cache.l1 || cache.l2;
+        let profiles = on(&options.cache).then(|| caches.cache("profiles", options.cache.clone()));
+        let pages = on(&options.pages).then(|| caches.cache("profile_pages", options.pages.clone()));
+        Ok(Self { profiles: profiles.transpose()?, pages: pages.transpose()?, writes: options.cache_writes })
+    }
+
+    pub(crate) fn profiles(&self) -> Option<&Cache> {
+        self.profiles.as_ref()
+    }
+
+    pub(crate) fn pages(&self) -> Option<&Cache> {
+        self.pages.as_ref()
+    }
+
+    /// Taken before a write that makes a profile.
+    pub(crate) fn before_creation(&self, id: ProfileId) -> Option<Ticket> {
+        self.ticket(id).filter(|_| self.writes != CacheWrites::Around)
+    }
+
+    /// Taken before a write that changes a profile.
+    pub(crate) fn before_change(&self, id: ProfileId) -> Option<Ticket> {
+        self.ticket(id).filter(|_| self.writes == CacheWrites::Refresh)
+    }
+
+    fn ticket(&self, id: ProfileId) -> Option<Ticket> {
+        self.profiles.as_ref().map(|cache| cache.ticket(&key(id)))
+    }
+
+    /// Makes sure that nothing older is read of these profiles from now on, here and in the other processes.
+    async fn forget(&self, written: &[(ProfileId, i64)], position: u64) {
+        if let Some(cache) = &self.profiles {
+            let forgotten = written.iter().map(async |(id, version)| {
+                cache.invalidate(&key(*id), *version, position).await;
+                cache.invalidate(&full_key(*id), *version, position).await;
+            });
+            join_all(forgotten).await;
+            cache.observe(position);
+        }
+        if let Some(pages) = &self.pages {
+            pages.observe(position);
+            pages.invalidate_tag(PAGES).await;
+        }
+    }
+}
+
+impl Unsettled<'_> {
+    /// Brings the cache up to the write, which is committed.
+    async fn settle(mut self, position: u64) {
+        if let (Some(cache), Some((ticket, id, value))) = (&self.memory.profiles, self.changes.fill.take()) {
+            cache.put(ticket, &key(id), value, position).await;
+        }
+        self.memory.forget(&self.changes.written, position).await;
+        self.changes = Changes::default();
+    }
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        let Changes { written, made, .. } = std::mem::take(&mut self.changes);
+        if (written.is_empty() && !made) || tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        let memory = self.memory.clone();
+        pando_telemetry::spawn("profiles.forget", async move { memory.forget(&written, 0).await });
+    }
+}
+
+impl Changes {
+    /// One profile that has this version now.
+    pub(crate) fn one(id: ProfileId, version: i64) -> Self {
+        Self { written: vec![(id, version)], ..Self::default() }
+    }
+
+    /// A new profile, remembered if its write began with a ticket.
+    pub(crate) fn creation(profile: &Profile, ticket: Option<Ticket>) -> Result<Self, ProfileError> {
+        Ok(Self { made: true, fill: fill(profile, ticket)?, ..Self::default() })
+    }
+
+    /// A changed profile, remembered if its write began with a ticket.
+    pub(crate) fn change(profile: &Profile, ticket: Option<Ticket>) -> Result<Self, ProfileError> {
+        Ok(Self { fill: fill(profile, ticket)?, ..Self::one(profile.id, profile.version) })
+    }
+
+    pub(crate) fn push(&mut self, id: ProfileId, version: i64) {
+        self.written.push((id, version));
+    }
+
+    pub(crate) fn push_unheard(&mut self) {
+        self.made = true;
+    }
+}
+
+type Fill = (Ticket, ProfileId, Loaded);
+
+fn fill(profile: &Profile, ticket: Option<Ticket>) -> Result<Option<Fill>, ProfileError> {
+    ticket.map(|ticket| Ok((ticket, profile.id, Known::remembered(profile)?))).transpose()
+}
+
+impl Profiles {
+    /// Commits, and tells the cache. Every write of profiles ends here.
+    pub(crate) async fn commit(&self, tx: Transaction, changes: Changes) -> Result<Token, ProfileError> {
+        let mut unsettled = Unsettled { memory: &self.0.memory, changes };
+        match tx.commit().await {
+            Ok(token) => {
+                unsettled.settle(token.position()).await;
+                Ok(token)
+            }
+            Err(error) => {
+                if !matches!(error, DatabaseError::CommitUnknown { .. }) {
+                    unsettled.changes = Changes::default();
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The position of the database that this call must see, by its consistency token.
+    pub(crate) async fn at_least(&self, call: &Call) -> Result<Option<u64>, ProfileError> {
+        let Some(token) = call.consistency.as_deref() else { return Ok(None) };
+        let token: Token = token.parse().map_err(|_| ProfileError::BadToken)?;
+        if !token.is_of(self.0.database.engine()) {
+            return Ok(None);
+        }
+        let caches = [&self.0.memory.profiles, &self.0.memory.pages];
+        let known = caches.into_iter().flatten().map(Cache::known_position).min();
+        if known.is_none_or(|known| token.position() <= known) {
+            return Ok(Some(token.position()));
+        }
+        // A caller's word alone must not raise what is known: entries loaded after it count as that new.
+        let stands = self.0.database.position(call).await?.position();
+        caches.into_iter().flatten().for_each(|cache| cache.observe(stands));
+        Ok(Some(token.position().min(stands)))
+    }
+
+    /// What a token asks for, if that can be told without asking the database.
+    pub(crate) fn at_least_known(&self, cache: &Cache, token: &str) -> Option<u64> {
+        let token: Token = token.parse().ok()?;
+        let known = token.is_of(self.0.database.engine()) && token.position() <= cache.known_position();
+        known.then(|| token.position())
+    }
+}
+
+/// The key of a profile.
+pub(crate) fn key(id: ProfileId) -> [u8; 16] {
+    uuid::Uuid::from(id).into_bytes()
+}
+
+/// The key of a profile with its parts.
+pub(crate) fn full_key(id: ProfileId) -> [u8; 17] {
+    let mut full = [b'f'; 17];
+    full[..16].copy_from_slice(&key(id));
+    full
+}
+
+/// Shares the failure of a load among those who waited for it.
+pub(crate) type LoadFailure = pando_cache::LoadError<ProfileError>;
+
+impl From<LoadFailure> for ProfileError {
+    fn from(failure: LoadFailure) -> Self {
+        Self::Cached(Arc::new(failure))
+    }
+}

@@ -1,0 +1,88 @@
+//! Reads profiles as they are answered: from memory where it can.
+
+use pando_cache::{Found, Loaded};
+use pando_resilience::Call;
+
+use crate::known::Known;
+use crate::memory::{full_key, key};
+use crate::profile::ProfileId;
+use crate::{FetchMode, ProfileError, Profiles, store};
+
+impl Profiles {
+    /// The living profile of this id.
+    pub async fn read_profile(&self, call: &Call, id: ProfileId) -> Result<Known, ProfileError> {
+        let Some(cache) = self.0.memory.profiles() else {
+            return Ok(Known::fresh(Known::remembered(&self.get_profile(call, id).await?)?));
+        };
+        let at_least = self.at_least(call).await?;
+        let database = self.0.database.clone();
+        let load = move |call: Call| async move {
+            let profile = store::find(&database.read(&call), id).await?;
+            profile.map(|profile| Known::remembered(&profile)).transpose()
+        };
+        let found = cache.get_or_load(call, &key(id), at_least, load).await?;
+        found.map(Known::from).ok_or(ProfileError::NotFound)
+    }
+
+    /// The living ones among these profiles, each once, in the order asked for.
+    pub async fn read_profiles(&self, call: &Call, ids: &[ProfileId]) -> Result<Vec<Known>, ProfileError> {
+        let mut seen = std::collections::HashSet::new();
+        let ids: Vec<ProfileId> = ids.iter().copied().filter(|id| seen.insert(*id)).collect();
+        let Some(cache) = self.0.memory.profiles() else {
+            let found = self.find_profiles(call, &ids).await?;
+            return found.iter().map(|profile| Ok(Known::fresh(Known::remembered(profile)?))).collect();
+        };
+        let at_least = self.at_least(call).await?;
+        let profiles = self.clone();
+        let keys: Vec<[u8; 16]> = ids.iter().copied().map(key).collect();
+        let load = move |call: Call, places: Vec<usize>| async move {
+            let missing: Vec<ProfileId> = places.into_iter().map(|place| ids[place]).collect();
+            let found = profiles.find_profiles(&call, &missing).await?;
+            let mut found = found.into_iter().peekable();
+            let in_order = missing.iter().map(|id| found.next_if(|profile| profile.id == *id));
+            in_order.map(|profile| profile.map(|profile| Known::remembered(&profile)).transpose()).collect()
+        };
+        let found: Vec<Option<Found>> = cache.get_many(call, &keys, at_least, load).await?;
+        Ok(found.into_iter().flatten().map(Known::from).collect())
+    }
+
+    /// The living profile of this id with its address and preferences.
+    pub async fn read_full_profile(&self, call: &Call, id: ProfileId) -> Result<Known, ProfileError> {
+        let Some(cache) = self.0.memory.profiles() else {
+            let full = self.get_full_profile(call, id, FetchMode::Joined).await?;
+            return Ok(Known::fresh(Known::remembered_full(&full)?));
+        };
+        let at_least = self.at_least(call).await?;
+        let database = self.0.database.clone();
+        let load = move |call: Call| async move {
+            let full = store::parts::find_full(&database.read(&call), id).await?;
+            full.map(|full| Known::remembered_full(&full)).transpose()
+        };
+        let found: Result<Option<Found>, _> = cache.get_or_load(call, &full_key(id), at_least, load).await;
+        found?.map(Known::from).ok_or(ProfileError::NotFound)
+    }
+
+    /// A profile that this process holds, if it is as new as the token asks for.
+    pub(crate) fn recall(&self, id: ProfileId, token: Option<&str>) -> Option<Found> {
+        let cache = self.0.memory.profiles()?;
+        let at_least = match token {
+            Some(token) => Some(self.at_least_known(cache, token)?),
+            None => None,
+        };
+        cache.peek(&key(id), at_least)
+    }
+}
+
+impl Profiles {
+    /// Fills the cache with the newest profiles, so that a new process does not begin cold. Answers how many.
+    pub async fn warm_cache(&self, call: &Call, profiles_max: usize) -> Result<u64, ProfileError> {
+        let Some(cache) = self.0.memory.profiles() else { return Ok(0) };
+        let filter = crate::ProfileFilter { limit: profiles_max, ..crate::ProfileFilter::default() };
+        let newest = self.list_profiles(call, &filter).await?.profiles;
+        let values = newest.iter().map(|profile| {
+            Known::remembered(profile).map(|loaded: Loaded| (key(profile.id).to_vec(), loaded))
+        });
+        let warmed = cache.warm(futures_util::stream::iter(values), 16).await;
+        Ok(warmed.filled)
+    }
+}
