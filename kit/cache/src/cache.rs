@@ -15,9 +15,11 @@ use crate::entry::{Entry, Found, Loaded, Source};
 use crate::fence::{Fence, Ticket};
 use crate::flight::{Flight, Waiter};
 use crate::hottest::Hottest;
+use crate::l2::{Fill, Kind, Link, Message, Remote};
 use crate::local::Local;
 use crate::meters::{Meters, Turn};
 use crate::options::micros;
+use crate::staleness::Staleness;
 use crate::tags::{Tags, Verdict};
 
 /// One named cache. Cloning shares it.
@@ -37,6 +39,9 @@ pub(crate) struct Inner {
     pub(crate) position: AtomicU64,
     /// Who may load while Redis is down.
     pub(crate) protected: Semaphore,
+    /// The second tier, if there is one.
+    pub(crate) remote: Option<Remote>,
+    pub(crate) staleness: Staleness,
 }
 
 /// What a look into this process found.
@@ -68,7 +73,13 @@ pub(crate) struct Freshness {
 }
 
 impl Cache {
-    pub(crate) fn new(name: &'static str, options: CacheOptions, metrics: &Metrics, clock: &Clock) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        options: CacheOptions,
+        metrics: &Metrics,
+        clock: &Clock,
+        link: Option<&Arc<Link>>,
+    ) -> Self {
         let meters = Meters::new(metrics, name);
         let local = Local::new(&options, meters.evicted_size.clone());
         let cache = Self(Arc::new(Inner {
@@ -81,6 +92,8 @@ impl Cache {
             hottest: Hottest::default(),
             position: AtomicU64::new(0),
             protected: Semaphore::new(options.protect_loads_max),
+            staleness: Staleness::default(),
+            remote: link.filter(|_| options.l2).map(|link| Remote::new(Arc::clone(link), name, &options)),
             options,
         }));
         let weak = Arc::downgrade(&cache.0);
@@ -108,7 +121,7 @@ impl Cache {
             return None;
         }
         let found = Found::new(entry, Source::L1, now)?;
-        inner.count_hit(key, &turn);
+        self.count_hit(key, &turn, &found);
         if let Some(started) = started {
             inner.meters.l1.seconds.observe_duration(started.elapsed());
         }
@@ -125,7 +138,22 @@ impl Cache {
     /// now on, here and everywhere. The value itself is refused when the key was invalidated or written newer since
     /// the ticket; answers whether it was kept.
     pub async fn put(&self, ticket: Ticket, key: &[u8], value: Loaded, position: u64) -> bool {
-        self.put_here(ticket, key, &value, position)
+        let kept = self.put_here(ticket, key, &value, position);
+        if let Some(remote) = &self.0.remote {
+            self.0.meters.bus_sent.inc();
+            // Whether a tag was invalidated since the value was read, only a load that asked Redis first can tell.
+            if kept && value.tags.is_empty() {
+                let ttl = self.0.jitter(remote.ttl(value.ttl));
+                let (version, body) = (Some(value.version), Some(&value.bytes));
+                let fill = Fill { key, version, position, ttl, cost: 0, tags: &[], body };
+                if !remote.put(&fill, value.version).await {
+                    self.0.meters.refused_l2.inc();
+                }
+            } else {
+                remote.invalidate(Kind::Key, key, value.version, position).await;
+            }
+        }
+        kept
     }
 
     fn put_here(&self, ticket: Ticket, key: &[u8], value: &Loaded, position: u64) -> bool {
@@ -152,21 +180,25 @@ impl Cache {
     /// stood after the write; 0 if nobody knows. For a deletion, `version` is one above the deleted one.
     pub async fn invalidate(&self, key: &[u8], version: i64, position: u64) {
         self.0.invalidate_here(key, version, position);
+        self.0.tell(Kind::Key, key, version, position).await;
     }
 
     /// Everything with this tag that was loaded until now is gone.
     pub async fn invalidate_tag(&self, tag: &str) {
         self.0.tags.invalidate(tag);
+        self.0.tell(Kind::Tag, tag.as_bytes(), 0, 0).await;
     }
 
     /// Everything that was loaded until now is gone.
     pub async fn clear(&self) {
         self.0.clear_here();
+        self.0.tell(Kind::Clear, b"", 0, 0).await;
     }
 
     /// Everything that was loaded until now is expired: it may still stand in for a load that fails.
     pub async fn expire_all(&self) {
         self.0.tags.expire_all();
+        self.0.tell(Kind::Expire, b"", 0, 0).await;
     }
 
     /// The database's log is known to stand at this position: loads that begin now read it or later.
@@ -174,9 +206,36 @@ impl Cache {
         self.0.raise(position);
     }
 
+    /// The highest database position known here. Ask the database before a caller's word raises it with
+    /// [`Cache::get_or_load`] or [`Cache::observe`]: entries loaded after that count as that new.
+    pub fn known_position(&self) -> u64 {
+        self.0.position.load(Ordering::Relaxed)
+    }
+
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.0.name
+    }
+
+    /// A hit of this process: a value, or that there is none.
+    pub(crate) fn found(&self, key: &[u8], turn: &Turn, entry: Arc<Entry>, now: i64) -> Option<Found> {
+        let found = Found::new(entry, Source::L1, now);
+        match &found {
+            Some(found) => self.count_hit(key, turn, found),
+            None => self.0.meters.hit(turn),
+        }
+        found
+    }
+
+    pub(crate) fn count_hit(&self, key: &[u8], turn: &Turn, found: &Found) {
+        let inner = &*self.0;
+        inner.meters.hit(turn);
+        if turn.is_one_in(inner.options.hottest_sample_one_in) {
+            inner.hottest.sample(key);
+        }
+        if turn.is_one_in(inner.options.staleness_sample_one_in) {
+            self.compare(key, found.version());
+        }
     }
 
     pub(crate) fn look(&self, key: &[u8], at_least: Option<u64>, now: i64) -> Look {
@@ -213,12 +272,12 @@ impl Cache {
         let asked = at_least.unwrap_or(0);
         if inner.options.single_flight
             && let Some(flight) = stripe.flights.get(key)
-            && flight.position >= asked
+            && flight.asked >= asked
         {
             return Boarding::Join(flight.join());
         }
         let known = if inner.options.loads_may_lag { 0 } else { inner.position.load(Ordering::Acquire) };
-        let flight = Flight::new(known.max(asked));
+        let flight = Flight::new(known.max(asked), asked);
         if inner.options.single_flight {
             stripe.flights.insert(key.into(), Arc::clone(&flight));
         }
@@ -233,6 +292,15 @@ impl Cache {
         }
     }
 
+    /// Whether nothing newer than what was read under the ticket is known.
+    pub(crate) fn admits(&self, key: &[u8], ticket: Ticket, entry: &Entry) -> bool {
+        let (inner, now) = (&*self.0, self.0.now());
+        let version = entry.body.is_some().then_some(entry.version);
+        inner.fence.stripe(ticket.hash).admits(ticket, version, now)
+            && inner.tags.verdict(entry) != Verdict::Gone
+            && !inner.has_newer(key, entry, now)
+    }
+
     /// Keeps what was read under the ticket, unless something newer is known.
     pub(crate) fn keep(&self, key: &[u8], ticket: Ticket, entry: &Arc<Entry>) -> bool {
         let inner = &*self.0;
@@ -240,7 +308,7 @@ impl Cache {
         let stripe = inner.fence.stripe(ticket.hash);
         let version = entry.body.is_some().then_some(entry.version);
         let admitted = stripe.admits(ticket, version, now)
-            && inner.tags.verdict(entry) == Verdict::Valid
+            && inner.tags.verdict(entry) != Verdict::Gone
             && !inner.has_newer(key, entry, now);
         if !admitted {
             inner.meters.refused_l1.inc();
@@ -266,10 +334,27 @@ impl Inner {
             && self.tags.verdict(entry) == Verdict::Valid
     }
 
-    pub(crate) fn count_hit(&self, key: &[u8], turn: &Turn) {
-        self.meters.hit(turn);
-        if turn.is_one_in(self.options.hottest_sample_one_in) {
-            self.hottest.sample(key);
+    /// Tells Redis and the other processes what happened here.
+    async fn tell(&self, kind: Kind, name: &[u8], version: i64, position: u64) {
+        if let Some(remote) = &self.remote {
+            match remote.invalidate(kind, name, version, position).await {
+                true => self.meters.bus_sent.inc(),
+                false => self.meters.l2_errors.inc(),
+            }
+        }
+    }
+
+    /// Does what another process said.
+    pub(crate) fn hear(&self, message: &Message) {
+        self.meters.bus_received.inc();
+        if let Some(remote) = &self.remote {
+            remote.stamped(message.kind, &message.name, message.stamp);
+        }
+        match message.kind {
+            Kind::Key => self.invalidate_here(&message.name, message.version, message.position),
+            Kind::Tag => self.tags.invalidate(&String::from_utf8_lossy(&message.name)),
+            Kind::Clear => self.clear_here(),
+            Kind::Expire => self.tags.expire_all(),
         }
     }
 

@@ -5,10 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use pando_resilience::{Call, Deadline};
-use tokio::time::Instant;
 
 use crate::LoadError;
 use crate::cache::{Boarding, Cache, Look};
@@ -47,8 +45,7 @@ impl Cache {
         if let Look::Fresh(entry) = &looked {
             let due = entry.is_due(now, self.0.options.early_refresh_beta);
             if !due && !entry.refresh_wanted.load(Ordering::Relaxed) {
-                self.0.count_hit(key, &turn);
-                return Ok(Found::new(Arc::clone(entry), Source::L1, now));
+                return Ok(self.found(key, &turn, Arc::clone(entry), now));
             }
             entry.refresh_wanted.store(true, Ordering::Relaxed);
         }
@@ -108,13 +105,12 @@ impl Cache {
         entry: Arc<Entry>,
         origin: Option<Origin>,
     ) -> Option<Found> {
-        self.0.count_hit(key, &Turn::take());
         if let Some(origin) = origin
             && entry.refresh_wanted.swap(false, Ordering::Relaxed)
         {
             self.refresh_behind(call, key, at_least, &entry, origin);
         }
-        Found::new(entry, Source::L1, self.0.now())
+        self.found(key, &Turn::take(), entry, self.0.now())
     }
 
     /// Whether a stale entry is served at once: it has only just expired, or a load has only just failed.
@@ -243,52 +239,9 @@ impl Cache {
         let landing = Landing { cache: self.clone(), key: key.into(), hash: ticket.hash, flight };
         async move {
             let outcome =
-                landing.cache.reach(call, &landing.key, landing.flight.position, ticket, origin).await;
+                landing.cache.reach(call, &landing.key, &landing.flight, ticket, origin, skip_l2).await;
             landing.land(outcome);
         }
-    }
-
-    async fn reach(&self, call: Call, key: &[u8], position: u64, ticket: Ticket, origin: Origin) -> Outcome {
-        let inner = &*self.0;
-        inner.meters.loads.inc();
-        let started = Instant::now();
-        let loaded = call.deadline.bound(origin(call)).await;
-        let took = started.elapsed();
-        inner.meters.load_seconds.observe_duration(took);
-        let trouble = match loaded {
-            Ok(Ok(loaded)) => {
-                let (entry, _) = self.fill(key, loaded, position, ticket, took);
-                return Outcome::Done(entry, Source::Origin);
-            }
-            Ok(Err(failure)) => Trouble::Load(failure),
-            Err(_) => Trouble::LoadTimeout,
-        };
-        inner.meters.load_errors.inc();
-        Outcome::Trouble(trouble)
-    }
-
-    /// Keeps what was loaded, unless something newer is known; answers the entry, and whether it was kept.
-    pub(crate) fn fill(
-        &self,
-        key: &[u8],
-        loaded: Option<Loaded>,
-        position: u64,
-        ticket: Ticket,
-        took: Duration,
-    ) -> (Arc<Entry>, bool) {
-        let inner = &*self.0;
-        let now = inner.now();
-        let entry = match &loaded {
-            Some(value) => {
-                let cost = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
-                inner.entry(value, position, ticket.epoch, &inner.freshness(now, value.ttl, cost, key))
-            }
-            None => inner.nothing(position, ticket.epoch, now),
-        };
-        let entry = Arc::new(entry);
-        let kept =
-            (entry.body.is_some() || inner.options.negative_ttl_ms > 0) && self.keep(key, ticket, &entry);
-        (entry, kept)
     }
 }
 

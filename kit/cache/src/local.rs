@@ -14,9 +14,11 @@ use crate::{CacheOptions, Policy};
 /// tables to powers of two included: measured with `examples/memory_bound.rs`.
 const SLOT_BYTES: usize = 160;
 
+type Parallel = quick_cache::sync::Cache<Box<[u8]>, Arc<Entry>, Weigh, DefaultHashBuilder, Departures>;
+
 /// The entries of this process, bounded.
 pub(crate) enum Local {
-    Parallel(Box<quick_cache::sync::Cache<Box<[u8]>, Arc<Entry>, Weigh, DefaultHashBuilder, Departures>>),
+    Parallel(Box<Parallel>),
     Strict(Mutex<Ordered>, Counter),
 }
 
@@ -42,7 +44,7 @@ impl Local {
                     .weight_capacity(u64::try_from(bytes).unwrap_or(u64::MAX))
                     .build()
                     .expect("both capacities are given");
-                Self::Parallel(Box::new(quick_cache::sync::Cache::with_options(
+                Self::Parallel(Box::new(Parallel::with_options(
                     options,
                     Weigh { least },
                     DefaultHashBuilder::default(),

@@ -12,9 +12,11 @@ use crate::cache::{Boarding, Cache, Look};
 use crate::entry::{Entry, Found, Loaded, Source};
 use crate::fence::Ticket;
 use crate::flight::{Failure, Flight, Landing, Outcome, Trouble, Waiter};
+use crate::l2::Remote;
 use crate::load::{Carried, typed};
 use crate::meters::Turn;
 use crate::options::millis;
+use crate::reach::{Looked, Start};
 
 type LoadingMany = Pin<Box<dyn Future<Output = Result<Vec<Option<Loaded>>, Failure>> + Send>>;
 type OriginMany = Box<dyn FnOnce(Call, Vec<usize>) -> LoadingMany + Send>;
@@ -83,7 +85,7 @@ impl Cache {
         let now = self.0.now();
         let stale = match self.look(key, at_least, now) {
             Look::Fresh(entry) => {
-                self.0.count_hit(key, &Turn::take());
+                self.found(key, &Turn::take(), Arc::clone(&entry), now);
                 return Seat::Here(entry, Source::L1);
             }
             Look::Stale(entry) if entry.load_failed_lately(now) => {
@@ -95,7 +97,7 @@ impl Cache {
         };
         match self.board(key, at_least, None) {
             Boarding::Filled(entry) => {
-                self.0.count_hit(key, &Turn::take());
+                self.found(key, &Turn::take(), Arc::clone(&entry), now);
                 Seat::Here(entry, Source::L1)
             }
             Boarding::Join(waiter) => {
@@ -128,21 +130,32 @@ impl Cache {
     }
 
     async fn reach_many(&self, call: Call, led: Vec<Led>, origin: OriginMany) {
+        let (missing, starts) = match &self.0.remote {
+            Some(remote) => self.read_many(remote, led).await,
+            None => led.into_iter().map(|led| (led, Start::default())).unzip(),
+        };
+        if missing.is_empty() {
+            return;
+        }
         let inner = &*self.0;
         inner.meters.loads.inc();
-        let started = Instant::now();
-        let places: Vec<usize> = led.iter().map(|led| led.index).collect();
+        let began = Instant::now();
+        let places: Vec<usize> = missing.iter().map(|led| led.index).collect();
         let loaded = call.deadline.bound(origin(call, places)).await;
-        let took = started.elapsed();
+        let took = began.elapsed();
         inner.meters.load_seconds.observe_duration(took);
         let trouble = match loaded {
             Ok(Ok(values)) => {
-                let mut values = values.into_iter();
-                for Led { ticket, landing, .. } in led {
-                    // A load that answers for fewer keys says that there are no such things.
-                    let value = values.next().flatten();
+                // A load that answers for fewer keys says that there are no such things.
+                let values = values.into_iter().chain(std::iter::repeat(None));
+                for ((Led { ticket, landing, .. }, start), value) in
+                    missing.into_iter().zip(starts).zip(values)
+                {
                     let position = landing.flight.position;
-                    let (entry, _) = self.fill(&landing.key, value, position, ticket, took);
+                    let (entry, kept) = self.fill(&landing.key, value.as_ref(), position, ticket, took);
+                    if kept && let Some(at) = start.at {
+                        self.fill_l2(&landing.key, value, position, took, at).await;
+                    }
                     landing.land(Outcome::Done(entry, Source::Origin));
                 }
                 return;
@@ -151,9 +164,30 @@ impl Cache {
             Err(_) => Trouble::LoadTimeout,
         };
         inner.meters.load_errors.inc();
-        for led in led {
-            led.landing.land(Outcome::Trouble(trouble.clone()));
+        for (Led { ticket, landing, .. }, start) in missing.into_iter().zip(starts) {
+            let outcome = self.fall_back(&landing.key, ticket, &start, trouble.clone());
+            landing.land(outcome);
         }
+    }
+
+    /// Lands what Redis has; answers what it has not.
+    async fn read_many(&self, remote: &Remote, led: Vec<Led>) -> (Vec<Led>, Vec<Start<'_>>) {
+        let reads = {
+            let keys: Vec<&[u8]> = led.iter().map(|led| led.landing.key.as_ref()).collect();
+            self.0.read(remote, &keys).await
+        };
+        let (mut missing, mut starts) = (Vec::new(), Vec::new());
+        for (led, read) in led.into_iter().zip(reads) {
+            match self.judge(&led.landing.key, &led.landing.flight, led.ticket, read, false) {
+                Looked::Found(entry) => led.landing.land(Outcome::Done(entry, Source::L2)),
+                Looked::Refused(trouble) => led.landing.land(Outcome::Trouble(trouble)),
+                Looked::Load(start) => {
+                    missing.push(led);
+                    starts.push(start);
+                }
+            }
+        }
+        (missing, starts)
     }
 
     async fn take_seat(&self, call: &Call, seat: Seat) -> Result<Option<Found>, Trouble> {

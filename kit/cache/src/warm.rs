@@ -39,7 +39,7 @@ impl Cache {
                     async move {
                         let (key, value) = value?;
                         let ticket = self.0.fence.ticket(&key, &begun, epoch);
-                        Ok(self.fill(&key, Some(value), position, ticket, Duration::ZERO).1)
+                        Ok(self.fill(&key, Some(&value), position, ticket, Duration::ZERO).1)
                     }
                 })
                 .buffer_unordered(parallel.max(1))

@@ -4,14 +4,18 @@
 
 mod flights;
 mod freshness;
+mod outages;
+mod race;
+mod shared;
 mod strict;
+mod topologies;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pando_cache::{Cache, CacheOptions, Caches, Found, Loaded, RedisOptions};
+use pando_cache::{Cache, CacheOptions, Caches, Found, Loaded, RedisOptions, Secret};
 use pando_clock::{Clock, Timestamp};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
@@ -69,5 +73,60 @@ impl Count {
 
     fn get(&self) -> usize {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// One of several processes on one Redis.
+struct Process {
+    cache: Cache,
+    metrics: Metrics,
+    caches: Caches,
+}
+
+impl Process {
+    /// One that has found its Redis.
+    async fn on(redis: &RedisOptions, options: CacheOptions) -> Self {
+        let process = Self::opened(redis, options).await;
+        process.until_up(true).await;
+        process
+    }
+
+    async fn opened(redis: &RedisOptions, options: CacheOptions) -> Self {
+        let metrics = Metrics::new();
+        let caches = Caches::open(redis, &metrics, &Clock::system()).await.unwrap();
+        let cache = caches.cache("things", options).unwrap();
+        Self { cache, metrics, caches }
+    }
+
+    async fn until_up(&self, up: bool) {
+        until("redis is up or down", async || self.caches.health().unwrap().up == up).await;
+    }
+
+    /// The value of a series.
+    fn count(&self, series: &str) -> u64 {
+        let text = self.metrics.render();
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{series} is not in\n{text}")).parse().unwrap()
+    }
+}
+
+/// Keys of one's own on a Redis that others use too.
+fn redis_at(url: &str) -> RedisOptions {
+    RedisOptions {
+        url: Some(Secret::new(url)),
+        key_prefix: format!("test{}", Clock::system().fresh_id().simple()),
+        breaker_open_ms: 200,
+        breaker_open_max_ms: 400,
+        ..RedisOptions::default()
+    }
+}
+
+/// Waits for a condition, for twenty seconds at most.
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !so().await {
+        assert!(tokio::time::Instant::now() < deadline, "in vain: {what}");
+        // Between two looks at a condition that another process or thread brings about.
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -1,0 +1,166 @@
+//! How a Redis is reached: one server, one that Sentinels know, or a Cluster.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use redis::aio::{ConnectionLike, MultiplexedConnection, PubSub};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError,
+    RedisFuture, RedisResult,
+};
+
+use crate::options::millis;
+use crate::{CacheError, RedisMode, RedisOptions};
+
+/// The connections that carry operations.
+#[derive(Clone)]
+pub(crate) enum Wire {
+    Single(Arc<[MultiplexedConnection]>, Arc<AtomicUsize>),
+    Cluster(ClusterConnection),
+}
+
+/// Where to connect, as the settings say it.
+pub(crate) struct Place {
+    mode: RedisMode,
+    nodes: Vec<ConnectionInfo>,
+}
+
+impl Place {
+    pub(crate) fn new(options: &RedisOptions) -> Result<Self, CacheError> {
+        let bad = |setting, reason: &str| CacheError::BadSetting { setting, reason: reason.to_owned() };
+        let mut nodes = Vec::new();
+        if let Some(url) = &options.url {
+            // The error of the parser may quote the password.
+            let node = url.expose().into_connection_info();
+            nodes.push(node.map_err(|_| bad("url", "no redis://user:password@host:port/db"))?);
+        }
+        for address in &options.addresses {
+            let (host, port) = address.rsplit_once(':').unwrap_or((address, "6379"));
+            let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+            let port = port.parse().map_err(|_| bad("addresses", &format!("{address:?} is no host:port")))?;
+            let node = ConnectionAddr::Tcp(host, port).into_connection_info();
+            nodes.push(node.map_err(|_| bad("addresses", &format!("{address:?} is no host:port")))?);
+        }
+        let signed = nodes.into_iter().map(|node| {
+            let mut settings = node.redis_settings().clone();
+            if options.database != 0 {
+                settings = settings.set_db(options.database.into());
+            }
+            if let Some(user) = &options.username {
+                settings = settings.set_username(user);
+            }
+            if let Some(password) = &options.password {
+                settings = settings.set_password(password.expose());
+            }
+            node.set_redis_settings(settings)
+        });
+        Ok(Self { mode: options.mode, nodes: signed.collect() })
+    }
+
+    /// Connects: what carries operations, and what listens.
+    pub(crate) async fn connect(&self, options: &RedisOptions) -> RedisResult<(Wire, PubSub)> {
+        if self.mode == RedisMode::Cluster {
+            let client = ClusterClient::builder(self.nodes.clone())
+                .connection_timeout(millis(options.connect_ms))
+                .response_timeout(millis(options.hard_timeout_ms))
+                .retries(1)
+                .build()?;
+            let wire = Wire::Cluster(client.get_async_connection().await?);
+            return Ok((wire, self.listen_to_any().await?));
+        }
+        let client = match self.mode {
+            RedisMode::Sentinel => self.master(options).await?,
+            _ => Client::open(self.nodes[0].clone())?,
+        };
+        // Operations are timed where they are made: each has its own patience.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(millis(options.connect_ms)))
+            .set_response_timeout(None);
+        let mut carriers = Vec::new();
+        for _ in 0..options.connections {
+            carriers.push(client.get_multiplexed_async_connection_with_config(&config).await?);
+        }
+        Ok((Wire::Single(carriers.into(), Arc::default()), client.get_async_pubsub().await?))
+    }
+
+    /// The server that the Sentinels call the master; it is asked whether it is one when it is used.
+    async fn master(&self, options: &RedisOptions) -> RedisResult<Client> {
+        let addresses = self.nodes.iter().map(|node| node.addr().clone());
+        let settings = self.nodes[0].redis_settings();
+        let mut builder =
+            SentinelClientBuilder::new(addresses, options.master_name.clone(), SentinelServerType::Master)?
+                .set_client_to_redis_db(settings.db());
+        if let Some(user) = settings.username() {
+            builder = builder.set_client_to_redis_username(user);
+        }
+        if let Some(password) = settings.password() {
+            builder = builder.set_client_to_redis_password(password);
+        }
+        builder.build()?.async_get_client().await
+    }
+
+    /// A Cluster passes what is published on to all of its nodes.
+    async fn listen_to_any(&self) -> RedisResult<PubSub> {
+        let mut last: RedisError = (ErrorKind::InvalidClientConfig, "no address").into();
+        for node in &self.nodes {
+            match Client::open(node.clone())?.get_async_pubsub().await {
+                Ok(listener) => return Ok(listener),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Wire {
+    /// The next connection in turn.
+    pub(crate) fn carrier(&self) -> Carrier {
+        match self {
+            Self::Single(carriers, turn) => {
+                Carrier::Single(carriers[turn.fetch_add(1, Ordering::Relaxed) % carriers.len()].clone())
+            }
+            Self::Cluster(connection) => Carrier::Cluster(connection.clone()),
+        }
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+}
+
+/// One connection, whichever kind.
+pub(crate) enum Carrier {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl ConnectionLike for Carrier {
+    fn req_packed_command<'a>(&'a mut self, cmd: &'a redis::Cmd) -> RedisFuture<'a, redis::Value> {
+        match self {
+            Self::Single(connection) => connection.req_packed_command(cmd),
+            Self::Cluster(connection) => connection.req_packed_command(cmd),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a redis::Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<redis::Value>> {
+        match self {
+            Self::Single(connection) => connection.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::Single(connection) => connection.get_db(),
+            Self::Cluster(connection) => connection.get_db(),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! How a value is written in Redis: a header of fixed width, the tags, the bytes as they are served.
+//!
+//! Numbers are decimal and padded, so that scripts compare them as texts, exactly, and people can read them.
+
+use std::io::Read;
+
+use bytes::Bytes;
+
+/// What this program writes and reads. Another format is another key, so that two programs of different age may share
+/// one Redis.
+pub(crate) const FORMAT: &str = "1";
+
+const MAGIC: &[u8] = b"P1";
+const NUMBER: usize = 20;
+const COST: usize = 10;
+const TAGS: usize = 6;
+const LENGTH: usize = MAGIC.len() + 4 * NUMBER + COST + 1 + TAGS + 1;
+
+/// No value is unpacked to more than this.
+const UNPACKED_MAX: u64 = 256 * 1024 * 1024;
+
+/// A value as Redis holds it. Moments are microseconds of Redis's own clock.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stored {
+    pub(crate) version: i64,
+    pub(crate) position: u64,
+    /// When its load began.
+    pub(crate) started: i64,
+    pub(crate) fresh_until: i64,
+    /// How long the load took, in microseconds.
+    pub(crate) cost: i64,
+    pub(crate) tags: Vec<Box<str>>,
+    /// `None`: there is no such thing.
+    pub(crate) body: Option<Bytes>,
+}
+
+/// A version as a text that sorts as versions do. "There is no such thing" sorts below all.
+pub(crate) fn version_text(version: Option<i64>) -> String {
+    // Moved into the unsigned numbers, the sign keeps its order.
+    number(version.map_or(0, |version| version.cast_unsigned() ^ (1 << 63)))
+}
+
+pub(crate) fn number(number: u64) -> String {
+    format!("{number:020}")
+}
+
+/// What comes before the two moments that the script writes.
+pub(crate) fn front(version: Option<i64>, position: u64) -> Vec<u8> {
+    [MAGIC, version_text(version).as_bytes(), number(position).as_bytes()].concat()
+}
+
+/// What comes after them. A body of at least `compress_bytes_min` is compressed, if that makes it smaller.
+pub(crate) fn back(cost: i64, tags: &[Box<str>], body: Option<&Bytes>, compress_bytes_min: usize) -> Vec<u8> {
+    let tags = tags.join("\n");
+    let packed = body
+        .filter(|body| compress_bytes_min > 0 && body.len() >= compress_bytes_min)
+        .and_then(|body| zstd::bulk::compress(body, 1).ok().filter(|packed| packed.len() < body.len()));
+    let (kind, body) = match (&packed, body) {
+        (Some(packed), _) => ('z', packed.as_slice()),
+        (None, Some(body)) => ('v', body.as_ref()),
+        (None, None) => ('n', [].as_slice()),
+    };
+    let cost = cost.clamp(0, 9_999_999_999);
+    let mut written = format!("{cost:010}{kind}{:06}\n{tags}", tags.len()).into_bytes();
+    written.extend_from_slice(body);
+    written
+}
+
+impl Stored {
+    /// Reads what Redis holds; `None` when that is something else. The body is not copied unless it is compressed.
+    pub(crate) fn read(written: &Bytes) -> Option<Self> {
+        if written.len() < LENGTH || !written.starts_with(MAGIC) {
+            return None;
+        }
+        let text = |from: usize, length: usize| std::str::from_utf8(&written[from..from + length]).ok();
+        let field = |index: usize| text(MAGIC.len() + index * NUMBER, NUMBER)?.parse::<u64>().ok();
+        let after = MAGIC.len() + 4 * NUMBER;
+        let tags_end = LENGTH + text(after + COST + 1, TAGS)?.parse::<usize>().ok()?;
+        let tags = std::str::from_utf8(written.get(LENGTH..tags_end)?).ok()?;
+        let body = written.slice(tags_end..);
+        Some(Self {
+            version: (field(0)? ^ (1 << 63)).cast_signed(),
+            position: field(1)?,
+            started: i64::try_from(field(2)?).ok()?,
+            fresh_until: i64::try_from(field(3)?).ok()?,
+            cost: text(after, COST)?.parse().ok()?,
+            tags: tags.split('\n').filter(|tag| !tag.is_empty()).map(Into::into).collect(),
+            body: match written[after + COST] {
+                b'v' => Some(body),
+                b'z' => Some(unpack(&body)?),
+                b'n' => None,
+                _ => return None,
+            },
+        })
+    }
+}
+
+fn unpack(packed: &[u8]) -> Option<Bytes> {
+    let mut body = Vec::new();
+    zstd::stream::read::Decoder::new(packed).ok()?.take(UNPACKED_MAX).read_to_end(&mut body).ok()?;
+    Some(body.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(version: Option<i64>, tags: &[Box<str>], body: Option<&Bytes>, compress: usize) -> Bytes {
+        let moments = [number(1_700_000_000_000_000), number(1_700_000_060_000_000)].concat();
+        let parts = [front(version, 77), moments.into_bytes(), back(1_500, tags, body, compress)];
+        parts.concat().into()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let body = Bytes::from(r#"{"name":"Ada"}"#.repeat(50));
+        let tags: [Box<str>; 2] = ["list".into(), "tenant:7".into()];
+        for compress in [0, 100] {
+            let bytes = written(Some(-3), &tags, Some(&body), compress);
+            assert_eq!(bytes.len() < body.len(), compress > 0);
+            let stored = Stored::read(&bytes).unwrap();
+            assert_eq!((stored.version, stored.position, stored.cost), (-3, 77, 1_500));
+            assert_eq!((stored.started, stored.fresh_until), (1_700_000_000_000_000, 1_700_000_060_000_000));
+            assert_eq!((stored.tags.as_slice(), stored.body.as_ref()), (tags.as_slice(), Some(&body)));
+        }
+        assert_eq!(Stored::read(&written(None, &[], None, 0)).unwrap().body, None);
+    }
+
+    #[test]
+    fn what_something_else_wrote_is_nothing() {
+        let good = written(Some(1), &[], Some(&Bytes::from_static(b"x")), 0);
+        for length in 0..LENGTH {
+            assert_eq!(Stored::read(&good.slice(..length)), None);
+        }
+        for place in 0..LENGTH {
+            let mut bad = good.to_vec();
+            bad[place] = b'?';
+            let _ = Stored::read(&bad.into());
+        }
+    }
+
+    #[test]
+    fn versions_sort_as_texts() {
+        let texts = [None, Some(i64::MIN + 1), Some(-1), Some(0), Some(9), Some(10), Some(i64::MAX)]
+            .map(version_text);
+        assert!(texts.is_sorted() && texts.iter().all(|text| text.len() == NUMBER));
+    }
+}

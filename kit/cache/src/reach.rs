@@ -1,0 +1,302 @@
+//! One load: from Redis if it has the value, from the origin if not, and back into both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pando_resilience::Call;
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
+
+use crate::WhenL2Down;
+use crate::cache::{Cache, Freshness, Inner};
+use crate::entry::{Entry, Loaded, Source, gap};
+use crate::fence::Ticket;
+use crate::flight::{Flight, Outcome, Trouble};
+use crate::l2::{Fill, Read, Remote, Stored};
+use crate::load::Origin;
+use crate::options::{micros, millis};
+
+/// How often a process looks whether another one has finished the load it holds the lock of.
+const LOCK_POLL: Duration = Duration::from_millis(10);
+
+/// What Redis had to say before a load.
+#[derive(Default)]
+pub(crate) struct Start<'a> {
+    /// What time it was there; `None` when it is down or not asked: then nothing is written there either.
+    pub(crate) at: Option<i64>,
+    /// What may stand in if the load fails.
+    stale: Option<Arc<Entry>>,
+    /// Leave to load while Redis is down.
+    _leave: Option<SemaphorePermit<'a>>,
+}
+
+/// What a look into Redis comes to.
+pub(crate) enum Looked<'a> {
+    Found(Arc<Entry>),
+    Load(Start<'a>),
+    Refused(Trouble),
+}
+
+impl Cache {
+    pub(crate) async fn reach(
+        &self,
+        call: Call,
+        key: &[u8],
+        flight: &Flight,
+        ticket: Ticket,
+        origin: Origin,
+        skip_l2: bool,
+    ) -> Outcome {
+        let inner = &*self.0;
+        let Some(remote) = &inner.remote else {
+            return self.load(call, key, flight.position, ticket, origin, &Start::default()).await;
+        };
+        let read = inner.read(remote, &[key]).await.pop().unwrap_or(Read::Down);
+        let start = match self.judge(key, flight, ticket, read, skip_l2) {
+            Looked::Found(entry) => return Outcome::Done(entry, Source::L2),
+            Looked::Refused(trouble) => return Outcome::Trouble(trouble),
+            Looked::Load(start) => start,
+        };
+        if !inner.options.cluster_lock || start.at.is_none() {
+            return self.load(call, key, flight.position, ticket, origin, &start).await;
+        }
+        let holder = fastrand::u64(..);
+        if let Some(entry) = self.await_lock(remote, key, flight, ticket, holder).await {
+            return Outcome::Done(entry, Source::L2);
+        }
+        let outcome = self.load(call, key, flight.position, ticket, origin, &start).await;
+        remote.unlock(key, holder).await;
+        outcome
+    }
+
+    /// What the answer of Redis means for a load.
+    pub(crate) fn judge(
+        &self,
+        key: &[u8],
+        flight: &Flight,
+        ticket: Ticket,
+        read: Read,
+        skip_l2: bool,
+    ) -> Looked<'_> {
+        let inner = &*self.0;
+        let (stored, now, fresh) = match read {
+            Read::Fresh(stored, now) => (stored, now, true),
+            Read::Stale(stored, now) => (stored, now, false),
+            Read::Nothing(now) => {
+                inner.meters.l2.misses.inc();
+                return Looked::Load(Start { at: Some(now), ..Start::default() });
+            }
+            Read::Down => return inner.without_l2(),
+        };
+        let mut start = Start { at: Some(now), ..Start::default() };
+        if stored.position >= flight.asked {
+            // As with an entry of this process: the closer its expiry, the likelier that this look refreshes it.
+            let due = stored.body.is_some()
+                && gap(stored.cost, inner.options.early_refresh_beta) >= stored.fresh_until - now;
+            let entry = Arc::new(inner.promote(key, stored, now, ticket.epoch, fresh));
+            if fresh && !due && !skip_l2 && self.keep(key, ticket, &entry) {
+                inner.meters.hits_l2.inc();
+                return Looked::Found(entry);
+            }
+            if entry.body.is_some() && self.admits(key, ticket, &entry) {
+                start.stale = Some(entry);
+            }
+        }
+        inner.meters.l2.misses.inc();
+        Looked::Load(start)
+    }
+
+    /// Loads from the origin, and keeps what it says.
+    async fn load(
+        &self,
+        call: Call,
+        key: &[u8],
+        position: u64,
+        ticket: Ticket,
+        origin: Origin,
+        start: &Start<'_>,
+    ) -> Outcome {
+        let inner = &*self.0;
+        inner.meters.loads.inc();
+        let started = Instant::now();
+        let loaded = call.deadline.bound(origin(call)).await;
+        let took = started.elapsed();
+        inner.meters.load_seconds.observe_duration(took);
+        let trouble = match loaded {
+            Ok(Ok(value)) => {
+                let (entry, kept) = self.fill(key, value.as_ref(), position, ticket, took);
+                if kept && let Some(at) = start.at {
+                    self.fill_l2(key, value, position, took, at).await;
+                }
+                return Outcome::Done(entry, Source::Origin);
+            }
+            Ok(Err(failure)) => Trouble::Load(failure),
+            Err(_) => Trouble::LoadTimeout,
+        };
+        inner.meters.load_errors.inc();
+        self.fall_back(key, ticket, start, trouble)
+    }
+
+    /// What Redis holds stands in for a load that failed.
+    pub(crate) fn fall_back(
+        &self,
+        key: &[u8],
+        ticket: Ticket,
+        start: &Start<'_>,
+        trouble: Trouble,
+    ) -> Outcome {
+        let Some(entry) = &start.stale else { return Outcome::Trouble(trouble) };
+        let inner = &*self.0;
+        entry.load_failed(inner.now().saturating_add(micros(inner.options.failed_load_pause_ms)));
+        self.keep(key, ticket, entry);
+        inner.meters.stale_hits.inc();
+        Outcome::Done(Arc::clone(entry), Source::Stale)
+    }
+
+    /// Keeps what was loaded, unless something newer is known; answers the entry, and whether it was kept.
+    pub(crate) fn fill(
+        &self,
+        key: &[u8],
+        value: Option<&Loaded>,
+        position: u64,
+        ticket: Ticket,
+        took: Duration,
+    ) -> (Arc<Entry>, bool) {
+        let inner = &*self.0;
+        let now = inner.now();
+        let cost = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
+        let entry = Arc::new(match value {
+            Some(value) => {
+                inner.entry(value, position, ticket.epoch, &inner.freshness(now, value.ttl, cost, key))
+            }
+            None => inner.nothing(position, ticket.epoch, now),
+        });
+        let worth_it = entry.body.is_some() || inner.options.negative_ttl_ms > 0;
+        let kept = worth_it && self.keep(key, ticket, &entry);
+        (entry, kept)
+    }
+
+    /// Sends a value on its way to Redis; the caller does not wait for it, unless other processes do.
+    pub(crate) async fn fill_l2(
+        &self,
+        key: &[u8],
+        value: Option<Loaded>,
+        position: u64,
+        took: Duration,
+        started: i64,
+    ) {
+        let Some(remote) = &self.0.remote else { return };
+        let Ok(leave) = Arc::clone(&remote.fills).try_acquire_owned() else {
+            self.0.meters.fills_skipped.inc();
+            return;
+        };
+        let (cache, key) = (self.clone(), Box::<[u8]>::from(key));
+        let sending = async move {
+            let _leave = leave;
+            cache.send(&key, value.as_ref(), position, took, started).await;
+        };
+        if self.0.options.cluster_lock {
+            sending.await;
+        } else {
+            pando_telemetry::spawn("cache.fill", sending);
+        }
+    }
+
+    async fn send(&self, key: &[u8], value: Option<&Loaded>, position: u64, took: Duration, started: i64) {
+        let inner = &*self.0;
+        let Some(remote) = &inner.remote else { return };
+        let negative = micros(inner.options.negative_ttl_ms);
+        let ttl = inner.jitter(value.map_or(negative, |value| remote.ttl(value.ttl)));
+        let fill = Fill {
+            key,
+            version: value.map(|value| value.version),
+            position,
+            ttl,
+            cost: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+            tags: value.map_or(&[], |value| &value.tags),
+            body: value.map(|value| &value.bytes),
+        };
+        match remote.fill(&fill, started).await {
+            Ok(true) => {}
+            Ok(false) => inner.meters.refused_l2.inc(),
+            Err(_) => inner.meters.l2_errors.inc(),
+        }
+    }
+
+    /// Waits until this process may load for all of them; or until another one has.
+    async fn await_lock(
+        &self,
+        remote: &Remote,
+        key: &[u8],
+        flight: &Flight,
+        ticket: Ticket,
+        holder: u64,
+    ) -> Option<Arc<Entry>> {
+        let longest = millis(self.0.options.load_hard_ms);
+        let until = Instant::now() + longest / 2;
+        while Instant::now() < until {
+            // Without Redis, or with the lock: load.
+            if remote.lock(key, holder, longest).await != Some(false) {
+                return None;
+            }
+            tokio::time::sleep(LOCK_POLL).await;
+            let read = remote.read(key, remote.link.soft()).await;
+            if let Read::Fresh(..) = &read
+                && let Looked::Found(entry) = self.judge(key, flight, ticket, read, false)
+            {
+                return Some(entry);
+            }
+        }
+        None
+    }
+}
+
+impl Inner {
+    /// Asks Redis, as long as it is worth waiting: a load can answer too, unless the options forbid it.
+    pub(crate) async fn read(&self, remote: &Remote, keys: &[&[u8]]) -> Vec<Read> {
+        let patience = match self.options.when_l2_down {
+            WhenL2Down::Degrade => remote.link.soft(),
+            WhenL2Down::Protect | WhenL2Down::Fail => remote.link.hard(),
+        };
+        let started = Instant::now();
+        let was_up = remote.link.is_up();
+        let answers = remote.read_all(keys, patience).await;
+        if was_up {
+            self.meters.l2.seconds.observe_duration(started.elapsed());
+            if answers.iter().any(|answer| matches!(answer, Read::Down)) {
+                self.meters.l2_errors.inc();
+            }
+        }
+        answers
+    }
+
+    fn without_l2(&self) -> Looked<'_> {
+        match self.options.when_l2_down {
+            WhenL2Down::Degrade => Looked::Load(Start::default()),
+            WhenL2Down::Fail => Looked::Refused(Trouble::L2Down),
+            WhenL2Down::Protect => match self.protected.try_acquire() {
+                Ok(leave) => Looked::Load(Start { _leave: Some(leave), ..Start::default() }),
+                Err(_) => Looked::Refused(Trouble::Protected),
+            },
+        }
+    }
+
+    /// An entry of this process from what Redis holds, for as long as that is fresh yet.
+    fn promote(&self, key: &[u8], stored: Stored, there: i64, epoch: u64, fresh: bool) -> Entry {
+        let now = self.now();
+        let remaining = if fresh { (stored.fresh_until - there).max(0) } else { 0 };
+        let usual = self.freshness(now, None, stored.cost, key).ttl;
+        let ends_with_l2 = remaining <= usual;
+        let freshness = Freshness { now, ttl: usual.min(remaining), cost: stored.cost, ends_with_l2 };
+        let tags = stored.tags.into_boxed_slice();
+        let mut entry = self.build(stored.version, stored.body, tags, stored.position, epoch, &freshness);
+        entry.loaded_at = now - (there - stored.started).max(0);
+        if !fresh {
+            // It stands in as long as Redis would keep it.
+            let window = micros(self.options.stale_window_ms);
+            let over = (there - stored.fresh_until).max(0);
+            entry.stale_until = now.saturating_add(window.saturating_sub(over).max(0));
+        }
+        entry
+    }
+}

@@ -1,0 +1,162 @@
+//! Several processes on one Redis.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use pando_cache::{CacheOptions, Loaded, Source};
+use pando_resilience::Call;
+use pando_servers::Redis;
+
+use crate::{Count, Process, call, get, get_at, plain, redis_at, until};
+
+async fn two(options: CacheOptions) -> (Process, Process) {
+    let redis = redis_at(&Redis::shared().url());
+    (Process::on(&redis, options.clone()).await, Process::on(&redis, options).await)
+}
+
+/// Reads through `process` until it has found the value in Redis: filling goes on behind its caller.
+async fn until_in_redis(process: &Process, key: &[u8]) {
+    until("the value is in redis", async || {
+        let nothing = async |_: Call| Err::<Option<Loaded>, _>("nobody asks the origin");
+        process.cache.get_or_load(&call(), key, None, nothing).await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_process_loaded_another_finds_with_what_is_left_of_its_ttl() {
+    let options = CacheOptions { l2_ttl_ms: 20_000, compress_bytes_min: 16, ..plain() };
+    let (one, two) = two(options).await;
+    let body = "a value that is long enough to be compressed ".repeat(20);
+    let value = Loaded { tags: vec!["red".into()], ..Loaded::new(7, body.clone()) };
+    let load = async move |_: Call| Ok::<_, Infallible>(Some(value));
+    one.cache.observe(42);
+    one.cache.get_or_load(&call(), b"a", None, load).await.unwrap();
+    until("the other finds it", async || {
+        let nothing = async |_: Call| Err::<Option<Loaded>, _>("nobody asks the origin");
+        let found = two.cache.get_or_load(&call(), b"a", Some(42), nothing).await;
+        found.is_ok_and(|found| {
+            found.is_some_and(|found| found.source == Source::L2 && found.bytes() == body.as_bytes())
+        })
+    })
+    .await;
+    let held = two.cache.report_key(b"a").unwrap();
+    assert_eq!((held.version, held.position, held.tags), (Some(7), 42, vec!["red".to_owned()]));
+    assert!(held.fresh_ms <= 20_000 && held.fresh_ms > 10_000, "{}", held.fresh_ms);
+    assert_eq!(two.count(r#"cache_hits_total{cache="things",tier="l2"}"#), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_process_invalidates_no_other_serves_any_more() {
+    let (one, two) = two(plain()).await;
+    for (key, tag) in [(b"a", "red"), (b"b", "blue")] {
+        let value = Loaded { tags: vec![tag.into()], ..Loaded::new(1, "old") };
+        let load = async move |_: Call| Ok::<_, Infallible>(Some(value));
+        one.cache.get_or_load(&call(), key, None, load).await.unwrap();
+        until_in_redis(&two, key).await;
+    }
+    one.cache.invalidate(b"a", 2, 10).await;
+    until("the key is gone", async || two.cache.peek(b"a", None).is_none()).await;
+    assert_eq!(get(&two.cache, b"a", 2).await.unwrap().version(), 2);
+    one.cache.invalidate_tag("blue").await;
+    until("the tag is gone", async || two.cache.peek(b"b", None).is_none()).await;
+    assert_eq!(get(&two.cache, b"b", 2).await.unwrap().source, Source::Origin);
+    until_in_redis(&one, b"b").await;
+    one.cache.clear().await;
+    until("all is gone", async || two.cache.peek(b"b", None).is_none()).await;
+    assert_eq!(get(&two.cache, b"b", 3).await.unwrap().source, Source::Origin);
+    assert_eq!(one.count(r#"cache_bus_messages_total{cache="things",event="sent"}"#), 3);
+    until("they were received", async || {
+        two.count(r#"cache_bus_messages_total{cache="things",event="received"}"#) == 3
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_load_of_one_process_never_puts_an_old_value_back_for_another() {
+    let (one, two) = two(plain()).await;
+    let started = std::sync::Arc::new(tokio::sync::Notify::new());
+    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+    let (cache, begun, opened) = (one.cache.clone(), started.clone(), gate.clone());
+    let slow = pando_telemetry::spawn("test.slow", async move {
+        let load = async move |_: Call| {
+            begun.notify_one();
+            opened.notified().await;
+            Ok::<_, Infallible>(Some(Loaded::new(1, "old")))
+        };
+        cache.get_or_load(&call(), b"a", None, load).await.unwrap();
+    });
+    started.notified().await;
+    let ticket = two.cache.ticket(b"a");
+    assert!(two.cache.put(ticket, b"a", Loaded::new(2, "new"), 20).await);
+    until("the write is heard of", async || {
+        one.count(r#"cache_bus_messages_total{cache="things",event="received"}"#) == 1
+    })
+    .await;
+    gate.notify_one();
+    slow.await.unwrap();
+    assert!(one.cache.peek(b"a", None).is_none(), "refused here");
+    assert_eq!(
+        get_at(&one.cache, b"a", 0, Some(20)).await.unwrap().version(),
+        2,
+        "and redis has the new one"
+    );
+    // A third one, that knows nothing, cannot put the old value into Redis either.
+    assert_eq!(get(&two.cache, b"a", 0).await.unwrap().version(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_keys_are_one_look_into_redis() {
+    let redis = redis_at(&Redis::shared().url());
+    let (one, two) = (Process::on(&redis, plain()).await, Process::on(&redis, plain()).await);
+    let three = Process::on(&redis, plain()).await;
+    for key in [b"a", b"c"] {
+        get(&one.cache, key, 1).await;
+        until_in_redis(&three, key).await;
+    }
+    let keys: [&[u8]; 3] = [b"a", b"b", b"c"];
+    let load = async |_: Call, places: Vec<usize>| {
+        assert_eq!(places, [1]);
+        Ok::<_, Infallible>(vec![Some(Loaded::new(9, "b"))])
+    };
+    let found = two.cache.get_many(&call(), &keys, None, load).await.unwrap();
+    let sources: Vec<_> = found.iter().map(|found| found.as_ref().unwrap().source).collect();
+    assert_eq!(sources, [Source::L2, Source::Origin, Source::L2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_cluster_lock_all_processes_together_load_once() {
+    let (one, two) = two(CacheOptions { cluster_lock: true, ..plain() }).await;
+    let loads = Count::default();
+    let reads = [&one, &two].into_iter().cycle().take(200).map(|process| {
+        let (cache, loads) = (process.cache.clone(), loads.clone());
+        pando_telemetry::spawn("test.read", async move {
+            let load = async move |_: Call| {
+                loads.inc();
+                // Long enough for the other process to come and find the lock taken.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Ok::<_, Infallible>(Some(Loaded::new(1, "x")))
+            };
+            cache.get_or_load(&call(), b"a", None, load).await.unwrap().unwrap().version()
+        })
+    });
+    for version in join_all(reads.collect::<Vec<_>>()).await {
+        assert_eq!(version.unwrap(), 1);
+    }
+    assert_eq!(loads.get(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sample_of_hits_is_compared_with_the_database() {
+    let redis = redis_at(&Redis::shared().url());
+    let process = Process::on(&redis, CacheOptions { staleness_sample_one_in: 1, ..plain() }).await;
+    let changed_at = pando_clock::Clock::system().now().plus_micros(-3_000_000);
+    process.cache.compare_with(move |_| async move { Some(pando_cache::Current { version: 2, changed_at }) });
+    get(&process.cache, b"a", 1).await;
+    assert!(process.cache.peek(b"a", None).is_some());
+    until("it was compared", async || process.count(r#"cache_staleness_seconds_count{cache="things"}"#) == 1)
+        .await;
+    assert_eq!(process.count(r#"cache_staleness_seconds_bucket{cache="things",le="2.5"}"#), 0);
+    assert_eq!(process.count(r#"cache_staleness_seconds_bucket{cache="things",le="5"}"#), 1);
+}
