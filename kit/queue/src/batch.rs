@@ -1,0 +1,122 @@
+//! What hangs on the end of jobs: batches with a callback, and chains.
+
+use std::collections::BTreeMap;
+
+use pando_database::Transaction;
+use pando_resilience::Call;
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::store::batch as store;
+use crate::store::settle::Ended;
+use crate::{Job, JobState, Queue, QueueError};
+
+/// A batch that was enqueued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Its id.
+    pub id: Uuid,
+    /// The ids of its jobs, in order.
+    pub jobs: Vec<Uuid>,
+}
+
+/// How a batch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BatchStatus {
+    /// How many jobs it has.
+    pub total: u64,
+    /// How many of them have not ended.
+    pub unfinished: u64,
+    /// How many of them ended without being completed.
+    pub failed: u64,
+}
+
+impl Queue {
+    /// Adds many jobs that are counted together. `callback` is enqueued when the last one has ended, by the
+    /// transaction that ends it; if its payload is an object, it says under `batch` how they ended.
+    /// A dead job that is brought back later is no longer part of it.
+    pub async fn enqueue_batch(
+        &self,
+        tx: &mut Transaction,
+        jobs: Vec<Job>,
+        callback: Option<Job>,
+    ) -> Result<Batch, QueueError> {
+        callback.as_ref().map_or(Ok(()), Job::check)?;
+        let (id, now) = (self.clock().fresh_id(), self.clock().now());
+        let document = match &callback {
+            Some(job) => Some(
+                serde_json::to_value(job)
+                    .map_err(|error| QueueError::bad_job("callback", error.to_string()))?,
+            ),
+            None => None,
+        };
+        if let (true, Some(callback)) = (jobs.is_empty(), callback) {
+            let status = BatchStatus { total: 0, unfinished: 0, failed: 0 };
+            self.insert_job(tx, with_field(callback, "batch", status_of(id, status))).await?;
+        }
+        store::insert(tx, id, jobs.len(), document, now).await?;
+        let jobs = jobs.into_iter().map(|job| Job { batch: Some(id), ..job }).collect();
+        Ok(Batch { id, jobs: self.enqueue_many(tx, jobs).await? })
+    }
+
+    /// How a batch stands.
+    pub async fn batch(&self, call: &Call, id: Uuid) -> Result<Option<BatchStatus>, QueueError> {
+        Ok(store::find(&self.database().read_primary(call), id).await?)
+    }
+
+    /// Does what hangs on the end of jobs, in the transaction that ends them.
+    pub(crate) async fn after_end(&self, tx: &mut Transaction, ended: &[Ended]) -> Result<(), QueueError> {
+        // In the order of their ids: two that end jobs of several batches never wait in a circle.
+        let mut batches: BTreeMap<Uuid, (i64, i64)> = BTreeMap::new();
+        for job in ended.iter().filter(|job| job.state.is_end()) {
+            if let Some(batch) = job.batch {
+                let counts = batches.entry(batch).or_default();
+                counts.0 += 1;
+                counts.1 += i64::from(job.state != JobState::Completed);
+            }
+            if let (JobState::Completed, Some(sequel)) = (job.state, &job.sequel) {
+                self.follow(tx, sequel, job.result.clone()).await?;
+            }
+        }
+        let now = self.clock().now();
+        for (id, counts) in batches {
+            if let Some((status, Some(callback))) = store::count_down(tx, id, counts, now).await?
+                && status.unfinished == 0
+                && let Ok(callback) = serde_json::from_value::<Job>(callback)
+            {
+                self.insert_job(tx, with_field(callback, "batch", status_of(id, status))).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Enqueues the next job of a chain, and the rest of the chain behind it.
+    async fn follow(
+        &self,
+        tx: &mut Transaction,
+        sequel: &Value,
+        result: Option<Value>,
+    ) -> Result<(), QueueError> {
+        // It was written by `enqueue`, from a chain that was checked.
+        let mut chain: Vec<Job> = serde_json::from_value(sequel.clone())
+            .map_err(|error| QueueError::bad_job("then", error.to_string()))?;
+        if chain.is_empty() {
+            return Ok(());
+        }
+        let mut next = chain.remove(0);
+        next.then.extend(chain);
+        self.insert_job(tx, with_field(next, "previous", result.unwrap_or(Value::Null))).await.map(drop)
+    }
+}
+
+fn status_of(id: Uuid, status: BatchStatus) -> Value {
+    json!({"id": id, "total": status.total, "failed": status.failed})
+}
+
+fn with_field(mut job: Job, name: &str, value: Value) -> Job {
+    if let Value::Object(payload) = &mut job.payload {
+        payload.insert(name.to_owned(), value);
+    }
+    job
+}

@@ -1,0 +1,167 @@
+//! How jobs end: tried again, buried, brought back, cancelled; and what follows from their ends.
+
+use std::time::Duration;
+
+use pando_clock::Clock;
+use pando_database::Database;
+use serde_json::{Value, json};
+
+use super::{House, call, note};
+use crate::{DeadSelection, Job, JobError, JobState, QueueError, QueueOptions, Registry, Settings, Worker};
+
+pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
+    let scripted = async || House::scripted(fresh().await, QueueOptions::default()).await;
+    attempts_follow_their_pauses_and_end_in_the_dead_letters(&scripted().await).await;
+    authors_choose_how_it_goes_on(&scripted().await).await;
+    dead_letters_come_back_at_a_rate(&scripted().await).await;
+    waiting_jobs_are_cancelled_at_once(&scripted().await).await;
+    running_jobs_are_cancelled_within_moments(
+        &House::new(fresh().await, Clock::system(), QueueOptions::default()).await,
+    )
+    .await;
+    batches_call_back_and_chains_go_on(&scripted().await).await;
+    old_jobs_are_swept(&scripted().await).await;
+}
+
+async fn attempts_follow_their_pauses_and_end_in_the_dead_letters(house: &House) {
+    let registry = house.kind("fails", async |context, _, seen| {
+        seen.push(json!(context.attempt()));
+        Err(JobError::retry(format!("no answer after {} ms", context.attempt() * 7)))
+    });
+    let settings = Settings { pauses_ms: Some(vec![1_000, 2_000, 4_000]), timeout_ms: None };
+    let id = house.add(Job { attempts_max: 4, settings, ..Job::new("fails", Value::Null) }).await;
+    for (pause, attempts) in [(0, 1), (999, 1), (1, 2), (2_000, 3), (3_999, 3), (1, 4)] {
+        house.clock.advance(Duration::from_millis(pause));
+        house.queue.run_until_idle(&registry).await.unwrap();
+        assert_eq!(house.seen.len(), attempts, "after {pause} ms");
+    }
+    let job = house.find(id).await;
+    assert_eq!((job.state, job.error.as_deref()), (JobState::Dead, Some("no answer after 28 ms")));
+    let groups = house.queue.dead_groups(&call(), 10).await.unwrap();
+    assert_eq!((groups.len(), groups[0].count), (1, 1));
+    assert_eq!(Some(&groups[0].fingerprint), job.fingerprint.as_ref());
+}
+
+async fn authors_choose_how_it_goes_on(house: &House) {
+    let registry = house.kind("chooses", async |_, payload, seen| {
+        seen.push(Value::Null);
+        match payload.as_str() {
+            Some("give up") => Err(JobError::give_up("never")),
+            Some("later") => Err(JobError::retry_after(Duration::from_secs(90), "busy")),
+            Some("panics") => panic!("as it was told to"),
+            Some("slow") => std::future::pending().await,
+            _ => Ok(json!({"echo": payload})),
+        }
+    });
+    let settings = Settings { timeout_ms: Some(50), pauses_ms: Some(vec![1_000_000]) };
+    let add = async |what: &str| {
+        house.add(Job { settings: settings.clone(), ..Job::new("chooses", json!(what)) }).await
+    };
+    let (dead, later) = (add("give up").await, add("later").await);
+    let (panics, slow, fine) = (add("panics").await, add("slow").await, add("fine").await);
+    house.queue.run_until_idle(&registry).await.unwrap();
+    let state = async |id| {
+        let job = house.find(id).await;
+        (job.state, job.attempts, job.error.unwrap_or_default())
+    };
+    assert_eq!(state(dead).await, (JobState::Dead, 1, "never".into()));
+    assert_eq!(state(later).await, (JobState::Scheduled, 1, "busy".into()));
+    assert_eq!(state(panics).await, (JobState::Scheduled, 1, "the handler panicked".into()));
+    assert_eq!(state(slow).await, (JobState::Scheduled, 1, "it took longer than 50 ms".into()));
+    assert_eq!(house.find(fine).await.result, Some(json!({"echo": "fine"})));
+    assert_eq!(house.find(later).await.run_at, house.clock.now().plus_micros(90_000_000));
+}
+
+async fn dead_letters_come_back_at_a_rate(house: &House) {
+    let fails = house.kind("work", async |_, _, _| Err(JobError::give_up("broken")));
+    for _ in 0..20 {
+        house.add(Job::new("work", Value::Null)).await;
+    }
+    assert_eq!(house.queue.run_until_idle(&fails).await.unwrap(), 20);
+    let all = DeadSelection { kind: Some("work".into()), ..DeadSelection::default() };
+    let dry = house.queue.redrive(&call(), &all, Some(10.0), true).await.unwrap();
+    assert_eq!((dry.selected, dry.redriven), (20, 0));
+    let none = DeadSelection { fingerprint: Some("other".into()), ..all.clone() };
+    assert_eq!(house.queue.redrive(&call(), &none, None, false).await.unwrap().selected, 0);
+    let done = house.queue.redrive(&call(), &all, Some(10.0), false).await.unwrap();
+    assert_eq!((done.selected, done.redriven), (20, 20));
+    let works = house.kind("work", note);
+    assert_eq!(house.queue.run_until_idle(&works).await.unwrap(), 1, "ten in a second, the first at once");
+    house.clock.advance(Duration::from_millis(950));
+    assert_eq!(house.queue.run_until_idle(&works).await.unwrap(), 9);
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(house.queue.run_until_idle(&works).await.unwrap(), 10);
+}
+
+async fn waiting_jobs_are_cancelled_at_once(house: &House) {
+    let registry = house.kind("note", note);
+    let later = house.clock.now().plus_micros(5_000_000);
+    let jobs = [Job::new("note", Value::Null), Job { run_at: Some(later), ..Job::new("note", Value::Null) }];
+    for job in jobs {
+        let id = house.add(job).await;
+        assert_eq!(house.queue.cancel(&call(), id).await.unwrap(), JobState::Cancelled);
+        let again = house.queue.cancel(&call(), id).await;
+        assert!(matches!(again, Err(QueueError::Ended { state: JobState::Cancelled })), "{again:?}");
+    }
+    house.clock.advance(Duration::from_secs(6));
+    assert_eq!(house.queue.run_until_idle(&registry).await.unwrap(), 0);
+    let unknown = house.queue.cancel(&call(), house.clock.fresh_id()).await;
+    assert!(matches!(unknown, Err(QueueError::NotFound)), "{unknown:?}");
+}
+
+async fn running_jobs_are_cancelled_within_moments(house: &House) {
+    let registry = house.kind("endless", async |_, _, seen| {
+        seen.push(Value::Null);
+        std::future::pending().await
+    });
+    let worker = Worker::start(&house.queue, registry);
+    let id = house.add(Job::new("endless", Value::Null)).await;
+    house.reaches(id, JobState::Running).await;
+    assert_eq!(house.queue.cancel(&call(), id).await.unwrap(), JobState::Running);
+    assert_eq!(house.reaches(id, JobState::Cancelled).await.attempts, 1);
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+async fn batches_call_back_and_chains_go_on(house: &House) {
+    let mut registry = Registry::default();
+    house.add_kind(&mut registry, "part", async |_, payload, _| match payload.as_i64() {
+        Some(2) => Err(JobError::give_up("the second always fails")),
+        _ => Ok(json!("done")),
+    });
+    house.add_kind(&mut registry, "after", note);
+    let jobs = (0..5).map(|number| Job::new("part", json!(number))).collect();
+    let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+    let callback = Job::new("after", json!({"what": "batch"}));
+    let batch = house.queue.enqueue_batch(&mut tx, jobs, Some(callback)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(house.queue.batch(&call(), batch.id).await.unwrap().unwrap().unfinished, 5);
+    assert_eq!(house.queue.run_until_idle(&registry).await.unwrap(), 6);
+    let status = house.queue.batch(&call(), batch.id).await.unwrap().unwrap();
+    assert_eq!((status.total, status.unfinished, status.failed), (5, 0, 1));
+    let told = json!({"what": "batch", "batch": {"id": batch.id, "total": 5, "failed": 1}});
+    assert_eq!(house.seen.all(), [told]);
+
+    let links = vec![Job::new("after", json!({"n": 1})), Job::new("after", json!({"n": 2}))];
+    house.add(Job { then: links, ..Job::new("part", json!(0)) }).await;
+    assert_eq!(house.queue.run_until_idle(&registry).await.unwrap(), 3);
+    let seen = house.seen.all();
+    assert_eq!(seen[1..], [json!({"n": 1, "previous": "done"}), json!({"n": 2, "previous": null})]);
+}
+
+async fn old_jobs_are_swept(house: &House) {
+    let registry = house.kind("note", async |_, payload, _| match payload.as_i64() {
+        Some(0) => Err(JobError::give_up("dead")),
+        _ => Ok(Value::Null),
+    });
+    let (dead, done) =
+        (house.add(Job::new("note", json!(0))).await, house.add(Job::new("note", json!(1))).await);
+    house.queue.run_until_idle(&registry).await.unwrap();
+    let there = async |id| house.queue.find(&call(), id).await.unwrap().is_some();
+    assert_eq!(house.queue.sweep().await.unwrap(), 0);
+    house.clock.advance(Duration::from_secs(25 * 3_600));
+    assert_eq!(house.queue.sweep().await.unwrap(), 1);
+    assert_eq!((there(dead).await, there(done).await), (true, false));
+    house.clock.advance(Duration::from_secs(30 * 86_400));
+    assert_eq!(house.queue.sweep().await.unwrap(), 1);
+    assert!(!there(dead).await);
+}

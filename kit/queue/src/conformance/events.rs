@@ -1,0 +1,134 @@
+//! Events: with their transaction or not at all, in order for each subject, from wherever one likes.
+
+use std::collections::HashMap;
+
+use futures_util::future::join_all;
+use pando_clock::Clock;
+use pando_database::{Database, Query, params};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{House, PATIENCE, call, open};
+use crate::{Event, Outbox, QueueOptions, Relay, Subscriber};
+
+/// A row to lock: the subject.
+const SUBJECT: Query =
+    Query::write("effects.subject", "insert into effects (id, job_id, step) values ($1, $1, 0)");
+const RAISE: Query =
+    Query::write("effects.raise", "update effects set step = step + 1 where id = $1 returning step");
+
+const SUBJECTS: usize = 5;
+const VERSIONS: i64 = 30;
+
+pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
+    let real = async || House::new(fresh().await, Clock::system(), QueueOptions::default()).await;
+    every_committed_event_arrives_once_and_in_order(&real().await).await;
+    a_subscriber_goes_on_where_it_stopped(&real().await).await;
+}
+
+/// A subscriber that hands its events on.
+fn collects(name: &str, durable: bool) -> (Subscriber, mpsc::UnboundedReceiver<Event>) {
+    let (given, events) = mpsc::unbounded_channel();
+    let deliver = move |events: Vec<Event>| {
+        let taken = events.into_iter().all(|event| given.send(event).is_ok());
+        async move { if taken { Ok(()) } else { Err("nobody collects any more".to_owned()) } }
+    };
+    let subscriber =
+        if durable { Subscriber::durable(name, deliver) } else { Subscriber::every_process(name, deliver) };
+    (subscriber, events)
+}
+
+async fn next(events: &mut mpsc::UnboundedReceiver<Event>) -> Event {
+    tokio::time::timeout(PATIENCE, events.recv()).await.expect("an event comes").expect("the relay runs")
+}
+
+/// Writers of the same subjects at once, every fourth of which rolls back; two relays, as in two processes.
+async fn every_committed_event_arrives_once_and_in_order(house: &House) {
+    let other = open(house.queue.database(), &house.clock, QueueOptions::default());
+    let (durable, mut once) = collects("once", true);
+    let (local, mut here) = collects("here", false);
+    let (durable_too, mut once_too) = collects("once", true);
+    let outbox = Outbox::new(&house.queue, "effects");
+    let relays = [
+        Relay::start(&outbox, vec![durable, local]).await.unwrap(),
+        Relay::start(&Outbox::new(&other, "effects"), vec![durable_too]).await.unwrap(),
+    ];
+    let subjects: Vec<Uuid> = (0..SUBJECTS).map(|_| house.clock.fresh_id()).collect();
+    let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+    for subject in &subjects {
+        tx.execute(&SUBJECT, params![*subject]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    join_all((0..4_usize).map(async |writer| {
+        for round in 0..20 * SUBJECTS {
+            raise(house, &outbox, subjects[(writer + round) % SUBJECTS], round % 4 != 3).await;
+        }
+    }))
+    .await;
+    // Fifteen of twenty rounds of each writer were committed.
+    let expected = SUBJECTS * 60;
+    let mut versions: HashMap<String, Vec<i64>> = HashMap::new();
+    let mut mine: HashMap<String, Vec<i64>> = HashMap::new();
+    for _ in 0..expected {
+        let event = tokio::select! { event = next(&mut once) => event, event = next(&mut once_too) => event };
+        versions.entry(event.subject).or_default().push(event.version);
+        let event = next(&mut here).await;
+        mine.entry(event.subject).or_default().push(event.version);
+    }
+    for subject in &subjects {
+        let versions = &versions[&subject.to_string()];
+        assert!(versions.is_sorted() && mine[&subject.to_string()].is_sorted(), "{versions:?}");
+        assert_eq!(*versions, mine[&subject.to_string()]);
+        let last = i64::try_from(versions.len()).unwrap();
+        assert_eq!(*versions, (1..=last).collect::<Vec<_>>(), "none is missing");
+    }
+    assert!(once.is_empty() && once_too.is_empty() && here.is_empty());
+    for relay in relays {
+        relay.stop().await;
+    }
+}
+
+async fn raise(house: &House, outbox: &Outbox, subject: Uuid, commits: bool) {
+    let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+    let row = tx.row(&RAISE, params![subject]).await.unwrap().expect("it is there");
+    let event = outbox.event("raised", subject, row.get(0).unwrap(), Value::Null);
+    outbox.publish(&mut tx, &event).await.unwrap();
+    if commits {
+        tx.commit().await.unwrap();
+    } else {
+        tx.rollback().await.unwrap();
+    }
+}
+
+async fn a_subscriber_goes_on_where_it_stopped(house: &House) {
+    let outbox = Outbox::new(&house.queue, "effects");
+    let publish = async |version: i64| {
+        let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+        let event = outbox.event("counted", "one", version, json!({"v": version}));
+        outbox.publish(&mut tx, &event).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let (subscriber, mut events) = collects("steady", true);
+    let relay = Relay::start(&outbox, vec![subscriber]).await.unwrap();
+    publish(1).await;
+    assert_eq!(next(&mut events).await.version, 1);
+    relay.stop().await;
+    for version in 2..=VERSIONS {
+        publish(version).await;
+    }
+    let lag = outbox.lag(&call()).await.unwrap();
+    assert_eq!(lag[0].events, u64::try_from(VERSIONS - 1).unwrap());
+    let (subscriber, mut events) = collects("steady", true);
+    let relay = Relay::start(&outbox, vec![subscriber]).await.unwrap();
+    for version in 2..=VERSIONS {
+        assert_eq!(next(&mut events).await.version, version);
+    }
+    outbox.replay_after(&call(), "steady", VERSIONS - 2).await.unwrap();
+    assert_eq!(next(&mut events).await.version, VERSIONS - 1);
+    assert_eq!(next(&mut events).await.version, VERSIONS);
+    relay.stop().await;
+    assert_eq!(outbox.sweep(house.clock.now()).await.unwrap(), u64::try_from(VERSIONS).unwrap());
+    let gone = outbox.read_after(&call(), 0, 10).await.unwrap();
+    assert!(gone.is_empty());
+}

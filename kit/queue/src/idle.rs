@@ -1,0 +1,50 @@
+//! Running everything that is due, here and now: for tests and for commands.
+
+use futures_util::future::join_all;
+
+use crate::attempt::execute;
+use crate::claim::Claimer;
+use crate::settle::Settlement;
+use crate::{Queue, QueueError, Registry};
+
+/// How many jobs run at once.
+const BATCH: usize = 16;
+
+impl Queue {
+    /// Runs what is due by the queue's clock until nothing is, what follows from it included; how many attempts it
+    /// took. No worker is needed, and none is in the way.
+    pub async fn run_until_idle(&self, registry: &Registry) -> Result<usize, QueueError> {
+        let kinds: Vec<String> = registry.names().map(ToOwned::to_owned).collect();
+        let (mut attempts, mut tenant) = (0, String::new());
+        let mut names = registry.queues();
+        names.extend(self.options().queues.keys().cloned());
+        names.sort();
+        names.dedup();
+        loop {
+            let mut ran = 0;
+            for name in &names {
+                let claimer =
+                    Claimer { queue: name, kinds: &kinds, count: BATCH, looks: true, tenant: &mut tenant };
+                let turn = self.claim(claimer).await?;
+                ran += turn.claimed.len();
+                let single = self.options().single(name);
+                let attempts = turn.claimed.into_iter().map(async |claimed| {
+                    let signals = self.wakes().live.enter(claimed.id, claimed.lease);
+                    let mut settlement =
+                        Settlement::begun(name, &claimed, single.concurrency_total.is_some());
+                    settlement.verdict = execute(self, registry, claimed, signals).await;
+                    settlement
+                });
+                let settlements = join_all(attempts).await;
+                self.settle(&settlements).await?;
+                for settlement in settlements {
+                    self.wakes().live.leave(settlement.id, settlement.lease);
+                }
+            }
+            if ran == 0 {
+                return Ok(attempts);
+            }
+            attempts += ran;
+        }
+    }
+}

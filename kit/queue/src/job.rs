@@ -1,0 +1,252 @@
+//! A job on its way in: what to run, when, how often, and what else may not run meanwhile.
+
+use std::fmt;
+use std::time::Duration;
+
+use pando_clock::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::QueueError;
+
+/// The queue of jobs that name none.
+pub const DEFAULT_QUEUE: &str = "default";
+
+/// The priority of jobs that name none; 9 is the most urgent, 0 can wait.
+pub const DEFAULT_PRIORITY: u8 = 5;
+
+/// Something to be done. `Job { priority: 9, ..Job::new("mail", payload) }`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Which handler runs it.
+    pub kind: String,
+    /// What the handler is given.
+    pub payload: Value,
+    /// Its id, if it must be known beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
+    /// Where it waits.
+    #[serde(default = "default_queue")]
+    pub queue: String,
+    /// 9 is the most urgent, 0 can wait.
+    #[serde(default = "default_priority")]
+    pub priority: u8,
+    /// Not before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<Timestamp>,
+    /// How often it is tried before it is dead.
+    #[serde(default = "default_attempts")]
+    pub attempts_max: u16,
+    /// How long one attempt may take, and how long to wait between two.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// What keeps it from being there twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique: Option<Unique>,
+    /// Jobs of one lane run one after the other, in the order in which they were committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<String>,
+    /// Whose turn it takes in a fair queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// What the queue's rate limit counts it under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_key: Option<String>,
+    /// The batch it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Uuid>,
+    /// What is enqueued when it is completed, one after the other; each with the result of the one before as
+    /// `previous` in its payload, when that is an object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<Self>,
+}
+
+/// What most jobs leave as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// How long one attempt may take; 60 s unless said otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// The pauses after the first attempt, the second, …, the last one again and again; with full jitter growing
+    /// pauses up to 6 h unless said otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pauses_ms: Option<Vec<u64>>,
+}
+
+/// What keeps a second job of the same kind and key from being there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unique {
+    /// Until the first one starts: a change during its run enqueues another.
+    WhileWaiting(String),
+    /// Until the first one ends.
+    WhileLive(String),
+    /// For this long after the first one was enqueued, whatever became of it.
+    Within(String, Duration),
+}
+
+/// What became of an [`enqueue`](crate::Queue::enqueue).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enqueued {
+    /// The job's id; the id of the one that was there already, if there was.
+    pub id: Uuid,
+    /// Whether it is new.
+    pub fresh: bool,
+}
+
+/// Where a job is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Its moment has not come.
+    Scheduled,
+    /// It waits for a worker.
+    Pending,
+    /// A worker has it.
+    Running,
+    /// It was done.
+    Completed,
+    /// It was called off.
+    Cancelled,
+    /// It failed too often, or its handler gave up.
+    Dead,
+}
+
+impl JobState {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Scheduled, Self::Pending, Self::Running, Self::Completed, Self::Cancelled, Self::Dead];
+
+    /// Its name in the table, in metrics and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// The state of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
+    /// Whether nothing more happens to it by itself.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled | Self::Dead)
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+fn default_queue() -> String {
+    DEFAULT_QUEUE.to_owned()
+}
+
+fn default_priority() -> u8 {
+    DEFAULT_PRIORITY
+}
+
+fn default_attempts() -> u16 {
+    25
+}
+
+impl Job {
+    /// A job of this kind, to be run as soon as possible.
+    pub fn new(kind: impl Into<String>, payload: Value) -> Self {
+        Self {
+            kind: kind.into(),
+            payload,
+            id: None,
+            queue: default_queue(),
+            priority: DEFAULT_PRIORITY,
+            run_at: None,
+            attempts_max: default_attempts(),
+            settings: Settings::default(),
+            unique: None,
+            lane: None,
+            tenant: None,
+            rate_key: None,
+            batch: None,
+            then: Vec::new(),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), QueueError> {
+        if !is_name(&self.kind) {
+            return Err(QueueError::bad_job("kind", "1 to 100 letters, digits, `_`, `-`, `.` or `:`"));
+        }
+        if !is_name(&self.queue) {
+            return Err(QueueError::bad_job("queue", "1 to 100 letters, digits, `_`, `-`, `.` or `:`"));
+        }
+        if self.priority > 9 {
+            return Err(QueueError::bad_job("priority", "0 to 9"));
+        }
+        if self.attempts_max == 0 {
+            return Err(QueueError::bad_job("attempts_max", "at least 1"));
+        }
+        if self.settings.timeout_ms == Some(0) {
+            return Err(QueueError::bad_job("timeout_ms", "at least 1"));
+        }
+        let keys = [self.unique.as_ref().map(Unique::key), self.lane.as_deref(), self.tenant.as_deref()];
+        if keys.into_iter().chain([self.rate_key.as_deref()]).flatten().any(|key| key.len() > 500) {
+            return Err(QueueError::bad_job("unique, lane, tenant, rate_key", "at most 500 bytes"));
+        }
+        self.then.iter().try_for_each(Self::check)
+    }
+}
+
+impl Unique {
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            Self::WhileWaiting(key) | Self::WhileLive(key) | Self::Within(key, _) => key,
+        }
+    }
+
+    pub(crate) fn scope(&self) -> &'static str {
+        match self {
+            Self::WhileWaiting(_) => "waiting",
+            Self::WhileLive(_) => "live",
+            Self::Within(..) => "window",
+        }
+    }
+}
+
+/// A name that can stand in a URL, a metric and a message.
+pub(crate) fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    !name.is_empty() && name.len() <= 100 && name.bytes().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_survives_the_trip_through_json() {
+        let job = Job {
+            settings: Settings { timeout_ms: Some(5), pauses_ms: Some(vec![1, 2]) },
+            then: vec![Job::new("next", Value::Null)],
+            unique: Some(Unique::Within("k".into(), Duration::from_secs(3))),
+            ..Job::new("first", serde_json::json!({"a": 1}))
+        };
+        let text = serde_json::to_string(&job).unwrap();
+        assert_eq!(serde_json::from_str::<Job>(&text).unwrap(), job);
+    }
+
+    #[test]
+    fn names_that_would_break_a_message_or_a_metric_are_refused() {
+        for (kind, fine) in [("a.b-c_d:1", true), ("", false), ("a b", false), ("é", false)] {
+            assert_eq!(Job::new(kind, Value::Null).check().is_ok(), fine, "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+#![doc = include_str!("../README.md")]
+
+mod attempt;
+mod batch;
+mod claim;
+#[cfg(feature = "testing")]
+pub mod conformance;
+mod context;
+mod enqueue;
+mod error;
+mod gauges;
+mod idle;
+mod job;
+mod manage;
+mod options;
+mod outbox;
+mod queue;
+mod record;
+mod registry;
+mod relay;
+mod runner;
+mod settle;
+mod store;
+mod upkeep;
+mod verdict;
+mod wake;
+mod worker;
+
+use pando_database::{Migration, MigrationSet};
+
+pub use batch::{Batch, BatchStatus};
+pub use context::JobContext;
+pub use error::QueueError;
+pub use job::{DEFAULT_PRIORITY, DEFAULT_QUEUE, Enqueued, Job, JobState, Settings, Unique};
+pub use manage::{DeadGroup, DeadSelection, JobFilter, QueueStatus, Redriven};
+pub use options::{QueueOptions, SingleQueueOptions};
+pub use outbox::{Event, Outbox, SubscriberLag};
+pub use queue::{Queue, QueueParts};
+pub use record::JobRecord;
+pub use registry::{BadPayload, JobKind, JobResult, Registry};
+pub use relay::{Relay, Subscriber};
+pub use verdict::JobError;
+pub use worker::{Stopped, Worker};
+
+/// The tables of the queue, in the order they came to be.
+pub const MIGRATIONS: MigrationSet = MigrationSet {
+    service: "queue",
+    migrations: &[
+        Migration { version: 1, name: "queue", sql: include_str!("../migrations/0001_queue.sql") },
+        Migration { version: 2, name: "outbox", sql: include_str!("../migrations/0002_outbox.sql") },
+    ],
+};

@@ -1,0 +1,162 @@
+//! Events: published in the transaction that causes them, read in order by everybody who subscribed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pando_clock::Timestamp;
+use pando_database::Transaction;
+use pando_resilience::Call;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::job::is_name;
+use crate::store::outbox as store;
+use crate::{Queue, QueueError};
+
+/// The bell of the relay: no queue can have this name.
+pub(crate) const BELL: &str = "/outbox";
+
+/// Something that happened. Consumers tell repeats by `id`, and old news by `version`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    /// Its own id: the same however often it is delivered.
+    pub id: Uuid,
+    /// Which service says so.
+    pub service: String,
+    /// What happened: `profile_created`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it happened to. Events of one subject are delivered in order.
+    pub subject: String,
+    /// The version the subject has since.
+    pub version: i64,
+    /// What is to be known about it.
+    pub data: Value,
+    /// The trace of the request that caused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// When it was published.
+    pub timestamp: Timestamp,
+}
+
+/// How far behind a subscriber is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SubscriberLag {
+    /// Its name.
+    pub subscriber: String,
+    /// How many events it has not been given.
+    pub events: u64,
+    /// Since when the first of them waits.
+    pub since: Option<Timestamp>,
+}
+
+/// Where events are published. Cloning shares it.
+#[derive(Clone)]
+pub struct Outbox {
+    pub(crate) queue: Queue,
+    service: Arc<str>,
+}
+
+impl Outbox {
+    /// The outbox of a service, in the database of the queue.
+    pub fn new(queue: &Queue, service: &str) -> Self {
+        Self { queue: queue.clone(), service: service.into() }
+    }
+
+    /// An event of this service, with a fresh id.
+    pub fn event(&self, kind: &str, subject: impl fmt::Display, version: i64, data: Value) -> Event {
+        Event {
+            id: self.queue.clock().fresh_id(),
+            service: self.service.as_ref().to_owned(),
+            kind: kind.to_owned(),
+            subject: subject.to_string(),
+            version,
+            data,
+            trace: None,
+            timestamp: self.queue.clock().now(),
+        }
+    }
+
+    /// Adds an event to the transaction: it is delivered if and only if the transaction is committed.
+    ///
+    /// The transaction must hold the lock of the subject's row, as one that changed the row does. That is what
+    /// keeps the order: a second writer of the subject gets its position only after the first one has committed, so
+    /// the positions of a subject's events follow their commits, and whoever sees the second event sees the first.
+    /// Between subjects there is no order to keep, and none is promised.
+    pub async fn publish(&self, tx: &mut Transaction, event: &Event) -> Result<(), QueueError> {
+        if !is_name(&event.kind) {
+            return Err(QueueError::bad_job("type", "1 to 100 letters, digits, `_`, `-`, `.` or `:`"));
+        }
+        store::insert(tx, event, event.timestamp).await?;
+        let queue = self.queue.clone();
+        tx.after_commit(move || queue.wakes().enqueued(BELL, 0, 0));
+        Ok(())
+    }
+
+    /// The events after a number of the log, in order, each with its number.
+    pub async fn read_after(
+        &self,
+        call: &Call,
+        number: i64,
+        count: usize,
+    ) -> Result<Vec<(i64, Event)>, QueueError> {
+        Ok(store::read_after(&self.queue.database().read_primary(call), number, count).await?)
+    }
+
+    /// Delivers to a subscriber again what came after a number of the log.
+    pub async fn replay_after(&self, call: &Call, subscriber: &str, number: i64) -> Result<(), QueueError> {
+        let mut tx = self.queue.database().transaction(call).await?;
+        if !store::replay(&mut tx, subscriber, number, self.queue.clock().now()).await? {
+            return Err(QueueError::NotFound);
+        }
+        let queue = self.queue.clone();
+        tx.after_commit(move || queue.wakes().enqueued(BELL, 0, 0));
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Delivers to a subscriber again what was published at or after a moment.
+    pub async fn replay_since(
+        &self,
+        call: &Call,
+        subscriber: &str,
+        moment: Timestamp,
+    ) -> Result<(), QueueError> {
+        let number = store::number_before(&self.queue.database().read_primary(call), moment).await?;
+        self.replay_after(call, subscriber, number).await
+    }
+
+    /// How far behind each durable subscriber is.
+    pub async fn lag(&self, call: &Call) -> Result<Vec<SubscriberLag>, QueueError> {
+        let lags = store::lag(&self.queue.database().read_primary(call)).await?;
+        let lag = |(subscriber, events, since): (String, i64, _)| SubscriberLag {
+            subscriber,
+            events: events.unsigned_abs(),
+            since,
+        };
+        Ok(lags.into_iter().map(lag).collect())
+    }
+
+    /// Deletes events older than `before` that every durable subscriber was given; how many.
+    pub async fn sweep(&self, before: Timestamp) -> Result<u64, QueueError> {
+        let batch = self.queue.options().sweep_batch_max;
+        let mut swept = 0;
+        loop {
+            let call = Call::internal("outbox.sweep", crate::settle::BUDGET);
+            let mut tx = self.queue.database().transaction(&call).await?;
+            let count = store::sweep(&mut tx, before, batch).await?;
+            tx.commit().await?;
+            swept += count;
+            if count < u64::try_from(batch).unwrap_or(u64::MAX) {
+                return Ok(swept);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("service", &self.service).finish_non_exhaustive()
+    }
+}

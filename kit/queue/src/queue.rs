@@ -1,0 +1,103 @@
+//! The queue: the handle that everybody holds.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pando_clock::Clock;
+use pando_database::Database;
+use pando_telemetry::Metrics;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use crate::enqueue::Depths;
+use crate::gauges::Gauges;
+use crate::wake::Wakes;
+use crate::{QueueError, QueueOptions};
+
+/// How many changes a watcher may be behind before it is told to look for itself.
+const CHANGES_MAX: usize = 1_024;
+
+/// What the queue is made of.
+#[derive(Clone, Debug)]
+pub struct QueueParts {
+    /// Where jobs are kept.
+    pub database: Database,
+    /// Where times and ids come from.
+    pub clock: Clock,
+    /// Where its metrics go.
+    pub metrics: Metrics,
+}
+
+/// Durable jobs. Cloning shares it.
+#[derive(Clone)]
+pub struct Queue(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    clock: Clock,
+    options: QueueOptions,
+    wakes: Arc<Wakes>,
+    gauges: Gauges,
+    depths: Depths,
+    changes: broadcast::Sender<Uuid>,
+}
+
+impl Queue {
+    /// Opens the queue of a database that was migrated. Must be called in a runtime: it listens for wake-ups.
+    pub fn new(parts: QueueParts, options: QueueOptions) -> Result<Self, QueueError> {
+        options.check()?;
+        let QueueParts { database, clock, metrics } = parts;
+        let wakes = Wakes::open(database.channel("pando_queue"), Duration::from_millis(options.notify_ms));
+        let (changes, _) = broadcast::channel(CHANGES_MAX);
+        let gauges = Gauges::new(&metrics);
+        let depths = Depths::default();
+        Ok(Self(Arc::new(Inner { database, clock, options, wakes, gauges, depths, changes })))
+    }
+
+    /// Where jobs are kept.
+    pub fn database(&self) -> &Database {
+        &self.0.database
+    }
+
+    /// Where times and ids come from.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// What was set.
+    pub fn options(&self) -> &QueueOptions {
+        &self.0.options
+    }
+
+    /// The ids of jobs that changed in this process, as they do. A hint: what other processes change is not among
+    /// them, so who watches looks now and then.
+    pub fn watch(&self) -> broadcast::Receiver<Uuid> {
+        self.0.changes.subscribe()
+    }
+
+    pub(crate) fn changed(&self, id: Uuid) {
+        if self.0.changes.receiver_count() > 0 {
+            // Nobody listening any more is fine.
+            let _ = self.0.changes.send(id);
+        }
+    }
+
+    pub(crate) fn wakes(&self) -> &Arc<Wakes> {
+        &self.0.wakes
+    }
+
+    pub(crate) fn gauges(&self) -> &Gauges {
+        &self.0.gauges
+    }
+
+    pub(crate) fn depths(&self) -> &Depths {
+        &self.0.depths
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("database", &self.0.database).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,53 @@
+//! A job as it stands in its row.
+
+use pando_clock::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::JobState;
+
+/// A job as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JobRecord {
+    /// Its id.
+    pub id: Uuid,
+    /// Where it waits.
+    pub queue: String,
+    /// Which handler runs it.
+    pub kind: String,
+    /// What the handler is given.
+    pub payload: Value,
+    /// 9 is the most urgent.
+    pub priority: i64,
+    /// Where it is on its way.
+    pub state: JobState,
+    /// When it is, or was, due.
+    pub run_at: Timestamp,
+    /// When it was enqueued.
+    pub created_at: Timestamp,
+    /// When its last attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How many attempts there were.
+    pub attempts: i64,
+    /// How many there may be.
+    pub attempts_max: i64,
+    /// Somebody wants it cancelled.
+    pub cancel_requested: bool,
+    /// Whose it is.
+    pub tenant: Option<String>,
+    /// Its lane.
+    pub lane: Option<String>,
+    /// Its batch.
+    pub batch: Option<Uuid>,
+    /// How far it says that it has come.
+    pub progress: Option<Value>,
+    /// What came of it.
+    pub result: Option<Value>,
+    /// Why its last attempt failed.
+    pub error: Option<String>,
+    /// One for all errors of this shape.
+    pub fingerprint: Option<String>,
+}

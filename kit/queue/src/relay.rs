@@ -1,0 +1,265 @@
+//! The relay: puts committed events in a log, and delivers the log to each subscriber, in order.
+//!
+//! Numbers of the log are given after the commit, by one process at a time, to everything that is visible and has
+//! none. So a reader that stands at a number has seen everything before it: nothing can turn up behind its back.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use pando_resilience::Call;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::outbox::BELL;
+use crate::settle::BUDGET;
+use crate::store::outbox as store;
+use crate::{Event, Outbox, Queue, QueueError};
+
+/// How many events are numbered, and delivered, at once.
+const BATCH: usize = 500;
+/// How long a process may be silent before another delivers in its place.
+const HOLD: Duration = Duration::from_secs(20);
+/// The pauses after a failed delivery.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// How often lag is measured, and old events are swept.
+const LAG_EVERY: u32 = 5;
+
+type Deliver = Arc<dyn Fn(Vec<Event>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// Who is given events: all of them, in the order of the log, at least once. After an error the same events come
+/// again, until they are taken.
+#[derive(Clone)]
+pub struct Subscriber {
+    name: String,
+    durable: bool,
+    deliver: Deliver,
+}
+
+impl Subscriber {
+    /// One for all processes together: whichever runs delivers, and goes on where the last one stopped. It begins
+    /// with what is published after it was first seen.
+    pub fn durable<F>(
+        name: impl Into<String>,
+        deliver: impl Fn(Vec<Event>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        let deliver: Deliver = Arc::new(move |events| Box::pin(deliver(events)));
+        Self { name: name.into(), durable: true, deliver }
+    }
+
+    /// One in each process, from its start to its end: for what a process keeps in memory.
+    pub fn every_process<F>(
+        name: impl Into<String>,
+        deliver: impl Fn(Vec<Event>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        Self { durable: false, ..Self::durable(name, deliver) }
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("name", &self.name)
+            .field("durable", &self.durable)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Delivers events until it is stopped or dropped.
+#[must_use = "a relay that is dropped stops"]
+#[derive(Debug)]
+pub struct Relay {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// A subscriber at work.
+struct Post {
+    subscriber: Subscriber,
+    /// Where one without a place in the table stands.
+    number: i64,
+    failures: u32,
+    resume_at: tokio::time::Instant,
+}
+
+impl Relay {
+    /// Starts to deliver. The places of new durable subscribers are made before this returns.
+    pub async fn start(outbox: &Outbox, subscribers: Vec<Subscriber>) -> Result<Self, QueueError> {
+        let queue = outbox.queue.clone();
+        let call = Call::internal("outbox.start", BUDGET);
+        let mut posts = Vec::new();
+        let mut tx = queue.database().transaction(&call).await?;
+        for subscriber in &subscribers {
+            if subscriber.durable {
+                store::enter(&mut tx, &subscriber.name, queue.clock().now()).await?;
+            }
+        }
+        tx.commit().await?;
+        let end = store::log_end(&queue.database().read_primary(&call)).await?;
+        for subscriber in subscribers {
+            let resume_at = tokio::time::Instant::now();
+            posts.push(Post { subscriber, number: end, failures: 0, resume_at });
+        }
+        let (stop, stopping) = watch::channel(false);
+        let task = pando_telemetry::spawn("outbox.relay", run(outbox.clone(), posts, stopping));
+        Ok(Self { stop, task })
+    }
+
+    /// Ends after the delivery that is under way, and lets another process go on at once.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if tokio::time::timeout(BUDGET, self.task).await.is_err() {
+            tracing::warn!("the relay did not end in time");
+        }
+    }
+}
+
+async fn run(outbox: Outbox, mut posts: Vec<Post>, mut stopping: watch::Receiver<bool>) {
+    let queue = &outbox.queue;
+    let (bell, holder) = (queue.wakes().bell(BELL), queue.clock().fresh_id());
+    let poll = Duration::from_millis(queue.options().poll_ms);
+    let mut rounds = 0_u32;
+    while !*stopping.borrow() && stopping.has_changed().is_ok() {
+        let more = queue.relay_once(&mut posts, holder).await;
+        rounds = rounds.wrapping_add(1);
+        if rounds.is_multiple_of(LAG_EVERY) && !more {
+            outbox.measure_lag().await;
+        }
+        if more {
+            continue;
+        }
+        tokio::select! {
+            () = bell.rung() => { bell.take_due(); }
+            () = tokio::time::sleep(poll) => {}
+            _ = stopping.changed() => {}
+        }
+    }
+    queue.let_go(&posts, holder).await;
+}
+
+impl Queue {
+    /// Numbers what was committed and delivers it; whether there may be more at once.
+    async fn relay_once(&self, posts: &mut [Post], holder: Uuid) -> bool {
+        let numbered = match self.number_events().await {
+            Ok(numbered) => numbered,
+            Err(error) => {
+                tracing::warn!(%error, "events could not be numbered");
+                0
+            }
+        };
+        if numbered > 0 {
+            // The other processes have subscribers of their own.
+            self.wakes().tell(BELL);
+        }
+        let full = u64::try_from(BATCH).unwrap_or(u64::MAX);
+        let now = tokio::time::Instant::now();
+        let delivering = posts.iter_mut().filter(|post| post.resume_at <= now).map(async |post| {
+            match self.deliver(post, holder).await {
+                Ok(more) => {
+                    post.failures = 0;
+                    more
+                }
+                Err(reason) => {
+                    tracing::warn!(subscriber = post.subscriber.name, %reason, "events could not be delivered");
+                    let pause = PAUSES.0.saturating_mul(1 << post.failures.min(10)).min(PAUSES.1);
+                    post.failures += 1;
+                    post.resume_at = tokio::time::Instant::now() + pause;
+                    false
+                }
+            }
+        });
+        let more = join_all(delivering).await;
+        numbered >= full || more.contains(&true)
+    }
+
+    async fn number_events(&self) -> Result<u64, QueueError> {
+        let call = Call::internal("outbox.number", BUDGET);
+        let mut tx = self.database().transaction(&call).await?;
+        let numbered = store::number(&mut tx, BATCH).await?.unwrap_or(0);
+        tx.commit().await?;
+        Ok(numbered)
+    }
+
+    /// Delivers one batch to one subscriber; whether there may be more.
+    async fn deliver(&self, post: &mut Post, holder: Uuid) -> Result<bool, String> {
+        let from = match post.subscriber.durable {
+            false => post.number,
+            true => {
+                match self.hold(&post.subscriber.name, holder).await.map_err(|error| error.to_string())? {
+                    Some(number) => number,
+                    None => return Ok(false),
+                }
+            }
+        };
+        let call = Call::internal("outbox.deliver", BUDGET);
+        let read = self.database().read_primary(&call);
+        let events = store::read_after(&read, from, BATCH).await.map_err(|error| error.to_string())?;
+        let Some((last, _)) = events.last() else { return Ok(false) };
+        let (last, full) = (*last, events.len() == BATCH);
+        (post.subscriber.deliver)(events.into_iter().map(|(_, event)| event).collect()).await?;
+        post.number = last;
+        if post.subscriber.durable {
+            self.advance(&post.subscriber.name, holder, last).await.map_err(|error| error.to_string())?;
+        }
+        Ok(full)
+    }
+
+    async fn hold(&self, subscriber: &str, holder: Uuid) -> Result<Option<i64>, QueueError> {
+        let call = Call::internal("outbox.hold", BUDGET);
+        let mut tx = self.database().transaction(&call).await?;
+        let now = self.clock().now();
+        let until = now.plus_micros(i64::try_from(HOLD.as_micros()).unwrap_or(i64::MAX));
+        let number = store::hold(&mut tx, subscriber, holder, now, until).await?;
+        tx.commit().await?;
+        Ok(number)
+    }
+
+    async fn advance(&self, subscriber: &str, holder: Uuid, number: i64) -> Result<(), QueueError> {
+        let call = Call::internal("outbox.advance", BUDGET);
+        let mut tx = self.database().transaction(&call).await?;
+        let now = self.clock().now();
+        let until = now.plus_micros(i64::try_from(HOLD.as_micros()).unwrap_or(i64::MAX));
+        store::advance(&mut tx, (subscriber, holder), number, now, until).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn let_go(&self, posts: &[Post], holder: Uuid) {
+        let call = Call::internal("outbox.let_go", BUDGET);
+        let letting = async {
+            let mut tx = self.database().transaction(&call).await?;
+            for post in posts.iter().filter(|post| post.subscriber.durable) {
+                store::let_go(&mut tx, &post.subscriber.name, holder).await?;
+            }
+            tx.commit().await
+        };
+        if let Err(error) = letting.await {
+            tracing::debug!(%error, "others will deliver when the hold runs out");
+        }
+    }
+}
+
+impl Outbox {
+    async fn measure_lag(&self) {
+        let call = Call::internal("outbox.lag", BUDGET);
+        match self.lag(&call).await {
+            Ok(lags) => {
+                let now = self.queue.clock().now();
+                for lag in lags {
+                    let micros = lag.since.map_or(0, |since| now.as_micros() - since.as_micros());
+                    self.queue.gauges().outbox(&lag.subscriber, lag.events, micros / 1_000_000);
+                }
+            }
+            Err(error) => tracing::debug!(%error, "the lag could not be measured"),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Rows on their way in.
+
+use pando_clock::Timestamp;
+use pando_database::{BulkInsert, ColumnType, DatabaseError, OnConflict, Query, Transaction, Value, params};
+use uuid::Uuid;
+
+use crate::Job;
+use crate::job::{JobState, Settings, Unique};
+
+static INSERT: Query = Query::write(
+    "queue.enqueue",
+    "insert into queue_jobs (id, queue, kind, payload, priority, state, run_at, created_at, attempts, \
+     attempts_max, cancel_requested, rate_granted, unique_key, unique_scope, unique_until, lane, lane_number, \
+     tenant, rate_key, batch_id, settings, sequel) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, false, false, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+     on conflict (unique_key) where unique_key is not null do nothing returning id",
+);
+
+/// Many jobs without keys at once.
+static INSERT_MANY: BulkInsert = BulkInsert {
+    name: "queue.enqueue_many",
+    table: "queue_jobs",
+    columns: &[
+        ("id", ColumnType::Uuid),
+        ("queue", ColumnType::Text),
+        ("kind", ColumnType::Text),
+        ("payload", ColumnType::Json),
+        ("priority", ColumnType::Smallint),
+        ("state", ColumnType::Text),
+        ("run_at", ColumnType::Timestamp),
+        ("created_at", ColumnType::Timestamp),
+        ("attempts", ColumnType::Integer),
+        ("attempts_max", ColumnType::Integer),
+        ("cancel_requested", ColumnType::Boolean),
+        ("rate_granted", ColumnType::Boolean),
+        ("tenant", ColumnType::Text),
+        ("rate_key", ColumnType::Text),
+        ("batch_id", ColumnType::Uuid),
+        ("settings", ColumnType::Json),
+        ("sequel", ColumnType::Json),
+    ],
+    on_conflict: OnConflict::Fail,
+    key: "id",
+};
+
+static HOLDER: Query = Query::write(
+    "queue.unique_holder",
+    "select id, unique_until from queue_jobs where unique_key = $1 for update",
+);
+
+static RELEASE: Query =
+    Query::write("queue.unique_release", "update queue_jobs set unique_key = null where id = $1");
+
+static NEXT_IN_LANE: Query = Query::write(
+    "queue.next_in_lane",
+    "insert into queue_lanes (queue, lane, last_number, used_at) values ($1, $2, 1, $3) \
+     on conflict (queue, lane) do update set last_number = queue_lanes.last_number + 1, used_at = $3 \
+     returning last_number",
+);
+
+static DEPTH: Query = Query::scan(
+    "queue.depth",
+    "select count(*) from (select 1 from queue_jobs where queue = $1 and state in ('pending', 'scheduled') \
+     limit $2) as waiting",
+);
+
+pub(crate) static COUNT_UNFINISHED: Query = DEPTH;
+
+/// Adds a job; nothing when another holds its unique key.
+pub(crate) async fn insert(
+    tx: &mut Transaction,
+    id: Uuid,
+    job: &Job,
+    run_at: Timestamp,
+    now: Timestamp,
+    lane_number: Option<i64>,
+) -> Result<Option<Uuid>, DatabaseError> {
+    let unique = job.unique.as_ref();
+    let until = unique.and_then(|unique| match unique {
+        Unique::Within(_, window) => {
+            Some(now.plus_micros(i64::try_from(window.as_micros()).unwrap_or(i64::MAX)))
+        }
+        _ => None,
+    });
+    let values = params![
+        id,
+        job.queue.as_str(),
+        job.kind.as_str(),
+        job.payload.clone(),
+        i32::from(job.priority),
+        state(run_at, now).as_str(),
+        run_at,
+        now,
+        i32::from(job.attempts_max),
+        unique.map(|unique| stored_key(job, unique)),
+        unique.map(Unique::scope),
+        until,
+        job.lane.as_deref(),
+        lane_number,
+        job.tenant.as_deref(),
+        job.rate_key.as_deref(),
+        job.batch,
+        settings(&job.settings),
+        sequel(job),
+    ];
+    tx.row(&INSERT, values).await?.map(|row| row.get(0)).transpose()
+}
+
+/// Adds many jobs that have neither unique keys nor lanes.
+pub(crate) async fn insert_many(
+    tx: &mut Transaction,
+    jobs: &[(Uuid, Job, Timestamp)],
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let row = |(id, job, run_at): &(Uuid, Job, Timestamp)| {
+        let values = params![
+            *id,
+            job.queue.as_str(),
+            job.kind.as_str(),
+            job.payload.clone(),
+            i32::from(job.priority),
+            state(*run_at, now).as_str(),
+            *run_at,
+            now,
+            0_i64,
+            i32::from(job.attempts_max),
+            false,
+            false,
+            job.tenant.as_deref(),
+            job.rate_key.as_deref(),
+            job.batch,
+            settings(&job.settings),
+            sequel(job),
+        ];
+        Vec::from(values)
+    };
+    tx.bulk_insert(&INSERT_MANY, jobs.iter().map(row).collect()).await.map(drop)
+}
+
+/// Who holds a unique key, and until when at least.
+pub(crate) async fn holder(
+    tx: &mut Transaction,
+    job: &Job,
+    unique: &Unique,
+) -> Result<Option<(Uuid, Option<Timestamp>)>, DatabaseError> {
+    let row = tx.row(&HOLDER, params![stored_key(job, unique)]).await?;
+    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+}
+
+/// Takes a unique key from a job whose time with it is over.
+pub(crate) async fn release(tx: &mut Transaction, id: Uuid) -> Result<(), DatabaseError> {
+    tx.execute(&RELEASE, params![id]).await.map(drop)
+}
+
+/// The next number of a lane. Its row stays locked until the transaction ends.
+pub(crate) async fn next_in_lane(
+    tx: &mut Transaction,
+    queue: &str,
+    lane: &str,
+    now: Timestamp,
+) -> Result<i64, DatabaseError> {
+    let row = tx.row(&NEXT_IN_LANE, params![queue, lane, now]).await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
+fn state(run_at: Timestamp, now: Timestamp) -> JobState {
+    if run_at > now { JobState::Scheduled } else { JobState::Pending }
+}
+
+/// Keys of different kinds do not meet.
+fn stored_key(job: &Job, unique: &Unique) -> String {
+    format!("{}:{}", job.kind, unique.key())
+}
+
+fn settings(settings: &Settings) -> Option<Value> {
+    let json = (*settings != Settings::default()).then(|| serde_json::to_value(settings).ok()).flatten();
+    json.map(Value::Json)
+}
+
+fn sequel(job: &Job) -> Option<Value> {
+    let json = (!job.then.is_empty()).then(|| serde_json::to_value(&job.then).ok()).flatten();
+    json.map(Value::Json)
+}

@@ -1,0 +1,9 @@
+//! Every statement of the queue, each beside the row it reads. Not found is `Ok(None)` here and an error only above.
+
+pub(crate) mod batch;
+pub(crate) mod claim;
+pub(crate) mod enqueue;
+pub(crate) mod manage;
+pub(crate) mod outbox;
+pub(crate) mod settle;
+pub(crate) mod upkeep;

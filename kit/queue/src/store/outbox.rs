@@ -1,0 +1,213 @@
+//! Statements of the outbox.
+
+use pando_clock::Timestamp;
+use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+use uuid::Uuid;
+
+use crate::Event;
+
+static INSERT: Query = Query::write(
+    "outbox.publish",
+    "insert into outbox_events (id, service, type, subject, version, data, trace, created_at) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8)",
+);
+
+static LOCK_LOG: Query =
+    Query::write("outbox.lock_log", "select last_number from outbox_log where id = 1 for update skip locked");
+
+static NUMBER: Query = Query::write(
+    "outbox.number",
+    "update outbox_events set log_number = numbered.log_number from (select position as place, \
+     cast($1 as bigint) + row_number() over (order by position) as log_number from outbox_events \
+     where log_number is null order by position limit $2) as numbered \
+     where outbox_events.position = numbered.place",
+);
+
+static ADVANCE_LOG: Query =
+    Query::write("outbox.advance_log", "update outbox_log set last_number = last_number + $1 where id = 1");
+
+static LOG_END: Query = Query::point("outbox.log_end", "select last_number from outbox_log where id = 1");
+
+static READ: Query = Query::scan(
+    "outbox.read",
+    "select log_number, id, service, type, subject, version, data, trace, created_at from outbox_events \
+     where log_number > $1 and log_number is not null order by log_number limit $2",
+);
+
+static ENTER: Query = Query::write(
+    "outbox.enter",
+    "insert into outbox_cursors (subscriber, log_number, held_until, updated_at) \
+     select $1, last_number, $2, $2 from outbox_log where id = 1 on conflict (subscriber) do nothing",
+);
+
+static HOLD: Query = Query::write(
+    "outbox.hold",
+    "update outbox_cursors set holder = $2, held_until = $4 where subscriber = $1 \
+     and (holder = $2 or holder is null or held_until < $3) returning log_number",
+);
+
+static ADVANCE: Query = Query::write(
+    "outbox.advance",
+    "update outbox_cursors set log_number = $3, updated_at = $4, held_until = $5 \
+     where subscriber = $1 and holder = $2",
+);
+
+static LET_GO: Query = Query::write(
+    "outbox.let_go",
+    "update outbox_cursors set holder = null where subscriber = $1 and holder = $2",
+);
+
+static REPLAY: Query = Query::write(
+    "outbox.replay",
+    "update outbox_cursors set log_number = $2, holder = null, updated_at = $3 where subscriber = $1",
+);
+
+static NUMBER_BEFORE: Query = Query::scan(
+    "outbox.number_before",
+    "select coalesce(max(log_number), 0) from outbox_events where created_at < $1",
+);
+
+static LAG: Query = Query::scan(
+    "outbox.lag",
+    "select cursor.subscriber, (select count(*) from outbox_events where log_number > cursor.log_number \
+     or log_number is null), (select min(created_at) from outbox_events \
+     where log_number > cursor.log_number or log_number is null) from outbox_cursors as cursor",
+);
+
+static SWEEP: Query = Query::write(
+    "outbox.sweep",
+    "delete from outbox_events where position in (select position from outbox_events where \
+     log_number is not null and created_at < $1 and log_number <= (select coalesce(min(log_number), \
+     cast($3 as bigint)) from outbox_cursors) order by position limit $2)",
+);
+
+/// Adds an event.
+pub(crate) async fn insert(
+    tx: &mut Transaction,
+    event: &Event,
+    created_at: Timestamp,
+) -> Result<(), DatabaseError> {
+    let values = params![
+        event.id,
+        event.service.as_str(),
+        event.kind.as_str(),
+        event.subject.as_str(),
+        event.version,
+        event.data.clone(),
+        event.trace.as_deref(),
+        created_at,
+    ];
+    tx.execute(&INSERT, values).await.map(drop)
+}
+
+/// Gives numbers to committed events that have none; how many, or nothing when somebody else does it just now.
+pub(crate) async fn number(tx: &mut Transaction, count: usize) -> Result<Option<u64>, DatabaseError> {
+    let Some(row) = tx.row(&LOCK_LOG, []).await? else { return Ok(None) };
+    let last: i64 = row.get(0)?;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let numbered = tx.execute(&NUMBER, params![last, count]).await?;
+    if numbered > 0 {
+        tx.execute(&ADVANCE_LOG, params![i64::try_from(numbered).unwrap_or(0)]).await?;
+    }
+    Ok(Some(numbered))
+}
+
+/// The number of the last event that has one.
+pub(crate) async fn log_end(read: &Read<'_>) -> Result<i64, DatabaseError> {
+    read.row(&LOG_END, []).await?.map_or(Ok(0), |row| row.get(0))
+}
+
+/// The events after a number, in order.
+pub(crate) async fn read_after(
+    read: &Read<'_>,
+    number: i64,
+    count: usize,
+) -> Result<Vec<(i64, Event)>, DatabaseError> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    read.rows(&READ, params![number, count]).await?.iter().map(event_from).collect()
+}
+
+/// Makes a place for a subscriber, at the end of the log, unless it has one.
+pub(crate) async fn enter(
+    tx: &mut Transaction,
+    subscriber: &str,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    tx.execute(&ENTER, params![subscriber, now]).await.map(drop)
+}
+
+/// Becomes the one that delivers to a subscriber: where it stands, or nothing when another one is.
+pub(crate) async fn hold(
+    tx: &mut Transaction,
+    subscriber: &str,
+    holder: Uuid,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<i64>, DatabaseError> {
+    tx.row(&HOLD, params![subscriber, holder, now, until]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// Says how far a subscriber has come; false when another one delivers by now.
+pub(crate) async fn advance(
+    tx: &mut Transaction,
+    (subscriber, holder): (&str, Uuid),
+    number: i64,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool, DatabaseError> {
+    Ok(tx.execute(&ADVANCE, params![subscriber, holder, number, now, until]).await? > 0)
+}
+
+/// Lets another one deliver.
+pub(crate) async fn let_go(
+    tx: &mut Transaction,
+    subscriber: &str,
+    holder: Uuid,
+) -> Result<(), DatabaseError> {
+    tx.execute(&LET_GO, params![subscriber, holder]).await.map(drop)
+}
+
+/// Puts a subscriber somewhere else; false when there is none of this name.
+pub(crate) async fn replay(
+    tx: &mut Transaction,
+    subscriber: &str,
+    number: i64,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    Ok(tx.execute(&REPLAY, params![subscriber, number, now]).await? > 0)
+}
+
+/// The number of the last event before a moment.
+pub(crate) async fn number_before(read: &Read<'_>, moment: Timestamp) -> Result<i64, DatabaseError> {
+    read.row(&NUMBER_BEFORE, params![moment]).await?.map_or(Ok(0), |row| row.get(0))
+}
+
+/// How many events each subscriber has before it, and when the first of them was written.
+pub(crate) async fn lag(read: &Read<'_>) -> Result<Vec<(String, i64, Option<Timestamp>)>, DatabaseError> {
+    let rows = read.rows(&LAG, []).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
+}
+
+/// Deletes old events that every subscriber has; how many.
+pub(crate) async fn sweep(
+    tx: &mut Transaction,
+    before: Timestamp,
+    count: usize,
+) -> Result<u64, DatabaseError> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    tx.execute(&SWEEP, params![before, count, i64::MAX]).await
+}
+
+fn event_from(row: &Row) -> Result<(i64, Event), DatabaseError> {
+    let event = Event {
+        id: row.get(1)?,
+        service: row.get(2)?,
+        kind: row.get(3)?,
+        subject: row.get(4)?,
+        version: row.get(5)?,
+        data: row.get(6)?,
+        trace: row.get(7)?,
+        timestamp: row.get(8)?,
+    };
+    Ok((row.get(0)?, event))
+}

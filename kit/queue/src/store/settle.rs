@@ -1,0 +1,210 @@
+//! Rows on their way out. Every statement names the lease: without it nothing changes.
+
+use pando_clock::Timestamp;
+use pando_database::{DatabaseError, Query, Row, Transaction, params};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::JobState;
+
+/// A job that ended: what else hangs on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub(crate) id: Uuid,
+    pub(crate) state: JobState,
+    pub(crate) batch: Option<Uuid>,
+    pub(crate) sequel: Option<Value>,
+    pub(crate) result: Option<Value>,
+}
+
+/// What every end reads back, for [`ended_from`].
+macro_rules! ended {
+    () => {
+        " returning id, state, batch_id, sequel, case when sequel is null then null else result end"
+    };
+}
+
+/// What every end lets go of.
+macro_rules! let_go {
+    () => {
+        "lease = null, lease_until = null, \
+         unique_key = case when unique_scope = 'window' then unique_key else null end"
+    };
+}
+
+static FENCE: Query = Query::write(
+    "queue.fence",
+    "select 1 from queue_jobs where id = $1 and lease = $2 and state = 'running' for update",
+);
+
+static SAVE: Query = Query::write(
+    "queue.save",
+    "update queue_jobs set cursor = $3, progress = coalesce(cast($4 as jsonb), progress) \
+     where id = $1 and lease = $2 and state = 'running'",
+);
+
+static SAVE_PROGRESS: Query = Query::write(
+    "queue.save_progress",
+    "update queue_jobs set progress = $3 where id = $1 and lease = $2 and state = 'running'",
+);
+
+static COMPLETE: Query = Query::write(
+    "queue.complete",
+    concat!(
+        "update queue_jobs set state = 'completed', ended_at = $3, ",
+        let_go!(),
+        " where id = any($2) and lease = $1 and state = 'running'",
+        ended!()
+    ),
+);
+
+static COMPLETE_ONE: Query = Query::write(
+    "queue.complete_one",
+    concat!(
+        "update queue_jobs set state = 'completed', ended_at = $3, result = $4, ",
+        let_go!(),
+        " where id = $1 and lease = $2 and state = 'running'",
+        ended!()
+    ),
+);
+
+/// A job that somebody wants cancelled is not tried again.
+static AGAIN: Query = Query::write(
+    "queue.again",
+    "update queue_jobs set lease = null, lease_until = null, error = $5, fingerprint = $6, run_at = $4, \
+     state = case when cancel_requested then 'cancelled' when cast($4 as timestamptz) > cast($3 as timestamptz) then 'scheduled' else 'pending' end, \
+     ended_at = case when cancel_requested then cast($3 as timestamptz) else null end, \
+     unique_key = case when cancel_requested and unique_scope = 'live' then null else unique_key end \
+     where id = $1 and lease = $2 and state = 'running' returning id, state, batch_id, null, null",
+);
+
+static BURY: Query = Query::write(
+    "queue.bury",
+    concat!(
+        "update queue_jobs set state = 'dead', ended_at = $3, error = $4, fingerprint = $5, ",
+        let_go!(),
+        " where id = $1 and lease = $2 and state = 'running'",
+        ended!()
+    ),
+);
+
+static CANCELLED: Query = Query::write(
+    "queue.cancelled",
+    concat!(
+        "update queue_jobs set state = 'cancelled', ended_at = $3, ",
+        let_go!(),
+        " where id = $1 and lease = $2 and state = 'running'",
+        ended!()
+    ),
+);
+
+/// The attempt does not count.
+static HAND_BACK: Query = Query::write(
+    "queue.hand_back",
+    "update queue_jobs set lease = null, lease_until = null, attempts = attempts - 1, \
+     state = case when cancel_requested then 'cancelled' else 'pending' end, \
+     ended_at = case when cancel_requested then cast($3 as timestamptz) else null end, \
+     unique_key = case when cancel_requested and unique_scope = 'live' then null else unique_key end \
+     where id = any($2) and lease = $1 and state = 'running' returning id, state, batch_id, null, null",
+);
+
+/// Whether the attempt is the living one; until the transaction ends it stays so.
+pub(crate) async fn fence(tx: &mut Transaction, id: Uuid, lease: Uuid) -> Result<bool, DatabaseError> {
+    Ok(tx.row(&FENCE, params![id, lease]).await?.is_some())
+}
+
+/// Writes how far the attempt has come; whether it is the living one.
+pub(crate) async fn save(
+    tx: &mut Transaction,
+    id: Uuid,
+    lease: Uuid,
+    cursor: Value,
+    progress: Option<Value>,
+) -> Result<bool, DatabaseError> {
+    Ok(tx.execute(&SAVE, params![id, lease, cursor, progress]).await? > 0)
+}
+
+/// Writes what the attempt says of itself; whether it is the living one.
+pub(crate) async fn save_progress(
+    tx: &mut Transaction,
+    id: Uuid,
+    lease: Uuid,
+    progress: Value,
+) -> Result<bool, DatabaseError> {
+    Ok(tx.execute(&SAVE_PROGRESS, params![id, lease, progress]).await? > 0)
+}
+
+/// Completes jobs of one lease that have no result.
+pub(crate) async fn complete(
+    tx: &mut Transaction,
+    lease: Uuid,
+    ids: Vec<Uuid>,
+    now: Timestamp,
+) -> Result<Vec<Ended>, DatabaseError> {
+    tx.rows(&COMPLETE, params![lease, ids, now]).await?.iter().map(ended_from).collect()
+}
+
+/// Completes one job; nothing when the attempt is not the living one.
+pub(crate) async fn complete_one(
+    tx: &mut Transaction,
+    (id, lease): (Uuid, Uuid),
+    result: Option<Value>,
+    now: Timestamp,
+) -> Result<Option<Ended>, DatabaseError> {
+    one(tx.row(&COMPLETE_ONE, params![id, lease, now, result]).await?)
+}
+
+/// Sets the next attempt.
+pub(crate) async fn again(
+    tx: &mut Transaction,
+    (id, lease): (Uuid, Uuid),
+    now: Timestamp,
+    run_at: Timestamp,
+    (error, fingerprint): (&str, &str),
+) -> Result<Option<Ended>, DatabaseError> {
+    one(tx.row(&AGAIN, params![id, lease, now, run_at, error, fingerprint]).await?)
+}
+
+/// Puts it among the dead letters.
+pub(crate) async fn bury(
+    tx: &mut Transaction,
+    (id, lease): (Uuid, Uuid),
+    now: Timestamp,
+    (error, fingerprint): (&str, &str),
+) -> Result<Option<Ended>, DatabaseError> {
+    one(tx.row(&BURY, params![id, lease, now, error, fingerprint]).await?)
+}
+
+/// Ends it as cancelled.
+pub(crate) async fn cancelled(
+    tx: &mut Transaction,
+    (id, lease): (Uuid, Uuid),
+    now: Timestamp,
+) -> Result<Option<Ended>, DatabaseError> {
+    one(tx.row(&CANCELLED, params![id, lease, now]).await?)
+}
+
+/// Gives jobs of one lease back, uncounted.
+pub(crate) async fn hand_back(
+    tx: &mut Transaction,
+    lease: Uuid,
+    ids: Vec<Uuid>,
+    now: Timestamp,
+) -> Result<Vec<Ended>, DatabaseError> {
+    tx.rows(&HAND_BACK, params![lease, ids, now]).await?.iter().map(ended_from).collect()
+}
+
+pub(crate) fn ended_from(row: &Row) -> Result<Ended, DatabaseError> {
+    let state: String = row.get(1)?;
+    Ok(Ended {
+        id: row.get(0)?,
+        state: JobState::parse(&state).unwrap_or(JobState::Running),
+        batch: row.get(2)?,
+        sequel: row.get(3)?,
+        result: row.get(4)?,
+    })
+}
+
+fn one(row: Option<Row>) -> Result<Option<Ended>, DatabaseError> {
+    row.as_ref().map(ended_from).transpose()
+}
