@@ -15,6 +15,7 @@ use crate::fence::Ticket;
 use crate::flight::{Failure, Flight, Landing, Outcome, Trouble, Waiter};
 use crate::meters::Turn;
 use crate::options::{micros, millis};
+use crate::tags::Verdict;
 
 type Loading = Pin<Box<dyn Future<Output = Result<Option<Loaded>, Failure>> + Send>>;
 
@@ -80,12 +81,12 @@ impl Cache {
                 Boarding::Filled(entry) => return Ok(self.hit(call, key, at_least, entry, None)),
                 Boarding::Join(waiter) => {
                     self.0.meters.l1.misses.inc();
-                    self.wait(call, &waiter, stale.is_some()).await
+                    self.wait(call, &waiter, stale.as_ref()).await
                 }
                 Boarding::Lead(flight, ticket) => {
                     self.0.meters.l1.misses.inc();
                     let Some(origin) = origin.take() else { return Err(Trouble::Panicked) };
-                    self.lead(call, key, flight, ticket, origin, stale.is_some()).await
+                    self.lead(call, key, flight, ticket, origin, stale.as_ref()).await
                 }
             };
             match outcome {
@@ -116,8 +117,14 @@ impl Cache {
     /// Whether a stale entry is served at once: it has only just expired, or a load has only just failed.
     fn may_wait_behind(&self, entry: &Entry) -> bool {
         let (now, options) = (self.0.now(), &self.0.options);
-        entry.load_failed_lately(now)
-            || now < entry.fresh_until.saturating_add(micros(options.stale_while_revalidate_ms))
+        let just_expired = now < entry.fresh_until.saturating_add(micros(options.stale_while_revalidate_ms));
+        entry.load_failed_lately(now) || (just_expired && self.is_only_old(entry))
+    }
+
+    /// Whether nothing speaks against an entry but its age. One that an invalidation may have missed stands in for a
+    /// load that fails, and not for one that is slow.
+    fn is_only_old(&self, entry: &Entry) -> bool {
+        self.0.tags.verdict(entry) == Verdict::Valid
     }
 
     fn serve_behind(
@@ -169,11 +176,11 @@ impl Cache {
         flight: Arc<Flight>,
         ticket: Ticket,
         origin: Origin,
-        has_stale: bool,
+        stale: Option<&Arc<Entry>>,
     ) -> Outcome {
         let work = Box::pin(self.work(call, key, Arc::clone(&flight), ticket, origin, false));
         let mut carried = Carried { work: Some(work), is_awaited: || flight.is_awaited() };
-        let (until, trouble) = self.patience(call, has_stale, self.0.options.load_hard_ms.saturating_mul(2));
+        let (until, trouble) = self.patience(call, stale, self.0.options.load_hard_ms.saturating_mul(2));
         let Some(work) = carried.work.as_mut() else { return Outcome::Abandoned };
         if tokio::time::timeout_at(until.instant(), work).await.is_ok() {
             carried.work = None;
@@ -188,8 +195,8 @@ impl Cache {
         Outcome::Trouble(trouble)
     }
 
-    pub(crate) async fn wait(&self, call: &Call, waiter: &Waiter, has_stale: bool) -> Outcome {
-        let (until, trouble) = self.patience(call, has_stale, self.0.options.wait_ms);
+    pub(crate) async fn wait(&self, call: &Call, waiter: &Waiter, stale: Option<&Arc<Entry>>) -> Outcome {
+        let (until, trouble) = self.patience(call, stale, self.0.options.wait_ms);
         match tokio::time::timeout_at(until.instant(), waiter.outcome()).await {
             Ok(outcome) => outcome,
             Err(_) => Outcome::Trouble(trouble),
@@ -197,8 +204,9 @@ impl Cache {
     }
 
     /// Until when this caller waits, and what it is told then.
-    fn patience(&self, call: &Call, has_stale: bool, longest_ms: u64) -> (Deadline, Trouble) {
-        let own = if has_stale { longest_ms.min(self.0.options.load_soft_ms) } else { longest_ms };
+    fn patience(&self, call: &Call, stale: Option<&Arc<Entry>>, longest_ms: u64) -> (Deadline, Trouble) {
+        let replaceable = stale.is_some_and(|entry| self.is_only_old(entry));
+        let own = if replaceable { longest_ms.min(self.0.options.load_soft_ms) } else { longest_ms };
         let own = Deadline::after(millis(own));
         match call.deadline <= own {
             true => (call.deadline, Trouble::Deadline),
@@ -213,7 +221,11 @@ impl Cache {
         trouble: Trouble,
     ) -> Result<Option<Found>, Trouble> {
         let Some(entry) = stale else { return Err(trouble) };
-        if !matches!(trouble, Trouble::WaitTimeout | Trouble::Deadline) {
+        let slow = matches!(trouble, Trouble::WaitTimeout | Trouble::Deadline);
+        if slow && !self.is_only_old(&entry) {
+            return Err(trouble);
+        }
+        if !slow {
             self.pause_after_failure(&entry);
         }
         self.0.meters.stale_hits.inc();

@@ -196,7 +196,7 @@ impl Cache {
             Seat::Leads(flight, stale) => {
                 (flight.outcome().unwrap_or(Outcome::Trouble(Trouble::Deadline)), stale)
             }
-            Seat::Waits(waiter, stale) => (self.wait(call, &waiter, stale.is_some()).await, stale),
+            Seat::Waits(waiter, stale) => (self.wait(call, &waiter, stale.as_ref()).await, stale),
         };
         match outcome {
             Outcome::Done(entry, source) => Ok(Found::new(entry, source, self.0.now())),
