@@ -7,6 +7,7 @@ mod listing;
 
 use std::path::PathBuf;
 
+use pando_cache::RedisOptions;
 use pando_database::{DatabaseOptions, SqliteOptions};
 use pando_http::HttpOptions;
 use pando_profiles::ProfilesOptions;
@@ -37,6 +38,8 @@ pub struct Config {
     pub database: DatabaseOptions,
     /// The log.
     pub log: LogOptions,
+    /// The Redis that the caches of all processes share.
+    pub redis: RedisOptions,
     /// The profiles service.
     pub profiles: ProfilesOptions,
 }
@@ -92,6 +95,7 @@ impl Default for Config {
                 ..DatabaseOptions::default()
             },
             log: LogOptions::default(),
+            redis: RedisOptions::default(),
             profiles: ProfilesOptions::default(),
         }
     }
@@ -120,6 +124,15 @@ impl Config {
                 format!("{host}{port}/{}", database.database.as_deref().unwrap_or_default())
             }
             (None, None) => self.database_options().sqlite.path.display().to_string(),
+        }
+    }
+
+    /// Where the shared cache is, for people; none when each process keeps its own.
+    pub fn redis_place(&self) -> Option<String> {
+        match &self.redis.url {
+            Some(url) => Some(redact(url.expose())),
+            None if self.redis.configured() => Some(self.redis.addresses.join(", ")),
+            None => None,
         }
     }
 
@@ -157,6 +170,9 @@ impl Config {
         }
         if let Err(error) = self.database_options().check() {
             found.push(("database", error.to_string()));
+        }
+        if let Err(error) = self.redis.check() {
+            found.push(("redis", error.to_string()));
         }
         if let Err(error) = self.profiles_options().check() {
             found.push(("profiles", error.to_string()));

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
 use pando_http::{Drained, Server};
@@ -22,6 +23,7 @@ pub(crate) const CLOSE_BUDGET: Duration = Duration::from_secs(5);
 pub struct Platform {
     server: Server,
     database: Database,
+    caches: Caches,
     address: SocketAddr,
 }
 
@@ -33,8 +35,8 @@ impl Platform {
         let database = Database::open(&config.database_options(), &metrics, clock)
             .await
             .with_context(|| format!("cannot open the database {}", config.database_place()))?;
-        let server = match Self::bind(config, &database, &metrics, clock).await {
-            Ok(server) => server,
+        let (server, caches) = match Self::bind(config, &database, &metrics, clock).await {
+            Ok(bound) => bound,
             Err(error) => {
                 close(&database).await;
                 return Err(error);
@@ -48,17 +50,24 @@ impl Platform {
             roles = roles.join(","),
             engine = %database.engine(),
             database = config.database_place(),
+            cache = config.redis_place().as_deref().unwrap_or("in this process"),
             data_dir = %config.data_dir.display(),
             took_ms = (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0,
             "pando is listening; try http://{address}/docs"
         );
-        Ok(Self { server, database, address })
+        Ok(Self { server, database, caches, address })
     }
 
-    async fn bind(config: &Config, database: &Database, metrics: &Metrics, clock: &Clock) -> Result<Server> {
+    async fn bind(
+        config: &Config,
+        database: &Database,
+        metrics: &Metrics,
+        clock: &Clock,
+    ) -> Result<(Server, Caches)> {
         prepare_schema(config, database).await?;
-        let app = wiring::app(config, database, clock)?;
-        Ok(Server::bind(&config.http_options(), app, metrics, clock)?)
+        let caches = Caches::open(&config.redis, metrics, clock).await?;
+        let app = wiring::app(config, database, &caches, clock).await?;
+        Ok((Server::bind(&config.http_options(), app, metrics, clock)?, caches))
     }
 
     /// Where it listens.
@@ -68,9 +77,10 @@ impl Platform {
 
     /// Answers until `stop` is ready, then finishes what was begun and closes everything.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let Self { server, database, .. } = self;
+        let Self { server, database, caches, .. } = self;
         let began = Instant::now();
         let drained = server.run(stop).await;
+        caches.close().await;
         close(&database).await;
         info!(uptime_seconds = began.elapsed().as_secs(), "pando has stopped");
         drained

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
 use pando_profiles::{BATCH_ITEMS_MAX, ItemStatus, Profiles};
@@ -47,8 +48,12 @@ pub(crate) async fn run(
         .with_style(ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {per_sec} {eta}")?);
     let seeded = async {
         platform::prepare_schema(config, &database).await?;
-        let profiles = wiring::profiles(config, &database, clock)?;
-        seed_profiles(&profiles, count, seed, |done| bar.inc(done)).await
+        // What others remember of the pages is old afterwards.
+        let caches = Caches::open(&config.redis, &Metrics::new(), clock).await?;
+        let profiles = wiring::profiles(config, &database, &caches, clock)?;
+        let seeded = seed_profiles(&profiles, count, seed, |done| bar.inc(done)).await;
+        caches.close().await;
+        seeded
     }
     .await;
     database.close().await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
 use pando_http::{App, Dependency};
@@ -16,14 +17,20 @@ use crate::{VERSION, front_door};
 /// How long `/health` waits for the database.
 const PING_BUDGET: Duration = Duration::from_secs(1);
 
+/// How long filling the cache may hold up the start.
+const WARM_BUDGET: Duration = Duration::from_secs(30);
+
 /// The schema of every role: all processes on one database agree on it, whatever each of them does.
 pub(crate) const MIGRATIONS: &[MigrationSet] = &[pando_profiles::MIGRATIONS];
 
 /// Everything the roles of this process answer to.
-pub(crate) fn app(config: &Config, database: &Database, clock: &Clock) -> Result<App> {
+pub(crate) async fn app(config: &Config, database: &Database, caches: &Caches, clock: &Clock) -> Result<App> {
     let mut app = empty_house().dependency(database_dependency(database));
     if config.plays(Role::Profiles) {
-        app = with_profiles(app, pando_profiles::routes(profiles(config, database, clock)?));
+        let profiles = profiles(config, database, caches, clock)?;
+        warm(&profiles, config.profiles.cache_warm_profiles).await;
+        let hot = pando_profiles::hot_read(&profiles);
+        app = with_profiles(app, pando_profiles::routes(profiles)).hot_read(hot);
     }
     Ok(app)
 }
@@ -48,9 +55,23 @@ pub(crate) fn roles(config: &Config) -> Vec<&'static str> {
 }
 
 /// The profiles service.
-pub(crate) fn profiles(config: &Config, database: &Database, clock: &Clock) -> Result<Profiles> {
-    let parts = ProfilesParts { database: database.clone(), clock: clock.clone() };
+pub(crate) fn profiles(
+    config: &Config,
+    database: &Database,
+    caches: &Caches,
+    clock: &Clock,
+) -> Result<Profiles> {
+    let parts = ProfilesParts { database: database.clone(), caches: caches.clone(), clock: clock.clone() };
     Ok(Profiles::new(parts, config.profiles_options())?)
+}
+
+/// A cold cache is no reason not to start.
+async fn warm(profiles: &Profiles, profiles_max: usize) {
+    if profiles_max > 0
+        && let Err(error) = profiles.warm_cache(&Call::internal("warm-up", WARM_BUDGET), profiles_max).await
+    {
+        tracing::warn!(%error, "the cache was not warmed");
+    }
 }
 
 fn with_profiles(app: App, routes: OpenApiRouter) -> App {

@@ -56,6 +56,7 @@ pub struct Dependency {
     pub(crate) name: &'static str,
     pub(crate) timeout: Duration,
     pub(crate) probe: Probe,
+    pub(crate) required: bool,
 }
 
 type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), ProbeError>> + Send>> + Send + Sync>;
@@ -103,7 +104,14 @@ impl Dependency {
             let asked = probe();
             Box::pin(async move { asked.await.map_err(Into::into) })
         });
-        Self { name, timeout, probe }
+        Self { name, timeout, probe, required: true }
+    }
+
+    /// The server goes on without it: while it is away it is `degraded`, and the server is still ready.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.required = false;
+        self
     }
 }
 

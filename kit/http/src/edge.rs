@@ -34,7 +34,7 @@ use crate::compression::{Compressed, compressed, varies};
 use crate::connection::{Busy, Connection};
 use crate::hot::{hot_answer, hot_template, replace};
 use crate::proxies::{TrustedProxies, is_local_host};
-use crate::routes::{MethodIndex, RouteEntry, RouteTable};
+use crate::routes::{MethodIndex, RouteEntry, RouteIndex, RouteTable};
 use crate::{Code, HttpOptions, Problem};
 
 const POD_NAME: HeaderName = HeaderName::from_static("x-pod-name");
@@ -115,7 +115,9 @@ impl Admitted {
 /// What the end of every answer must know of its request.
 struct Seen<'a> {
     route: &'a RouteEntry,
+    index: Option<RouteIndex>,
     method: MethodIndex,
+    version: Version,
     path: &'a str,
 }
 
@@ -145,20 +147,11 @@ pub(crate) fn handle(
     // The hot read: what is in memory needs no handler.
     if admission.is_ok()
         && let Some(find) = &route.hot
-        && let Some((mut parts, body)) =
+        && let Some((parts, body)) =
             hot_answer(find, found, &asked, &request, edge.packs(&admitted), &edge.hot_headers)
     {
-        let seen = Seen { route, method, path: request.uri().path() };
-        edge.record(&parts, &seen, &admitted, Some(body.len() as u64));
-        edge.close_if_draining(&mut parts.headers, version);
-        let body = if version == Version::HTTP_2 {
-            let origin = Origin::new(edge, admitted.request_id(), index, method);
-            EdgeBody::new(Body::from(body), version, origin, busy)
-        } else {
-            EdgeBody::whole(body, busy)
-        };
-        replace(&mut parts.headers, &REQUEST_ID, admitted.request_id);
-        return Either::Left(ready(Ok(Response::from_parts(parts, body))));
+        let seen = Seen { route, index, method, version, path: request.uri().path() };
+        return Either::Left(ready(Ok(hot_response(edge, &seen, admitted, parts, body, busy))));
     }
 
     // The handler begins.
@@ -180,7 +173,7 @@ pub(crate) fn handle(
         };
         let edge = origin.edge.clone();
         let path = target.as_ref().map_or("", |target| target.path());
-        let seen = Seen { route: edge.routes.entry(index), method, path };
+        let seen = Seen { route: edge.routes.entry(index), index, method, version, path };
 
         // Problem body, headers, access log and metrics.
         let (mut parts, mut body) = response.into_parts();
@@ -197,6 +190,27 @@ pub(crate) fn handle(
         edge.close_if_draining(&mut parts.headers, version);
         Ok(Response::from_parts(parts, EdgeBody::new(body, version, origin, busy)))
     })
+}
+
+/// An answer from memory, recorded and dressed like any other.
+fn hot_response(
+    edge: &Arc<Edge>,
+    seen: &Seen<'_>,
+    admitted: Admitted,
+    mut parts: Parts,
+    body: Bytes,
+    busy: Busy,
+) -> Response<EdgeBody> {
+    edge.record(&parts, seen, &admitted, Some(body.len() as u64));
+    edge.close_if_draining(&mut parts.headers, seen.version);
+    let body = if seen.version == Version::HTTP_2 {
+        let origin = Origin::new(edge, admitted.request_id(), seen.index, seen.method);
+        EdgeBody::new(Body::from(body), seen.version, origin, busy)
+    } else {
+        EdgeBody::whole(body, busy)
+    };
+    replace(&mut parts.headers, &REQUEST_ID, admitted.request_id);
+    Response::from_parts(parts, body)
 }
 
 /// Names the request, its client and its deadline.

@@ -59,6 +59,8 @@ struct Condition {
 
 const HEALTHY: &str = "healthy";
 const UNHEALTHY: &str = "unhealthy";
+/// Away, and the server goes on without it.
+const DEGRADED: &str = "degraded";
 
 /// The routes, with what they look at.
 pub(crate) fn routes(
@@ -88,7 +90,7 @@ pub(crate) fn routes(
 ))]
 async fn health(State(vitals): State<Vitals>) -> Response {
     let dependencies = vitals.ask().await;
-    let healthy = dependencies.values().all(|dependency| dependency.status == HEALTHY);
+    let healthy = dependencies.values().all(|dependency| dependency.status != UNHEALTHY);
     let (status, word) =
         if healthy { (StatusCode::OK, HEALTHY) } else { (StatusCode::SERVICE_UNAVAILABLE, UNHEALTHY) };
     let version = vitals.0.version.clone();
@@ -111,7 +113,7 @@ async fn live() -> Response {
 async fn ready(State(vitals): State<Vitals>) -> Response {
     let status = if vitals.0.draining.load(Ordering::Relaxed) {
         "draining"
-    } else if vitals.ask().await.values().any(|dependency| dependency.status != HEALTHY) {
+    } else if vitals.ask().await.values().any(|dependency| dependency.status == UNHEALTHY) {
         UNHEALTHY
     } else {
         "ready"
@@ -146,7 +148,11 @@ impl Vitals {
                 }
             };
             let ms = started.elapsed().as_secs_f64() * 1_000.0;
-            let status = if reason.is_none() { HEALTHY } else { UNHEALTHY };
+            let status = match reason {
+                None => HEALTHY,
+                Some(_) if dependency.required => UNHEALTHY,
+                Some(_) => DEGRADED,
+            };
             (dependency.name, DependencyHealth { status, ms, reason })
         });
         futures_util::future::join_all(asked).await.into_iter().collect()

@@ -9,11 +9,15 @@ use super::known::Known;
 use super::layers::{Layer, stranger};
 
 /// Names for one setting each; where two mean the same, the first one set wins.
-const ALIASES: [(&str, &str); 4] = [
+const ALIASES: [(&str, &str); 8] = [
     ("DATABASE_URL", "database.url"),
     ("DB_URI", "database.url"),
     ("LOG_LEVEL", "log.level"),
     ("POD_NAME", "http.pod_name"),
+    ("REDIS_PASSWORD", "redis.password"),
+    ("REDIS_DB", "redis.database"),
+    ("CACHE_MAX_SIZE", "profiles.cache.entries_max"),
+    ("CACHE_POLICY", "profiles.cache.policy"),
 ];
 
 /// The parts of a PostgreSQL address, with what each is when only others are set.
@@ -26,22 +30,8 @@ const DATABASE: [(&str, &str, Option<&str>); 5] = [
 ];
 
 /// Names for parts this version does not have.
-const NOT_YET: [&str; 14] = [
-    "REDIS_ADDRESS",
-    "REDIS_HOST",
-    "REDIS_PORT",
-    "REDIS_PASSWORD",
-    "REDIS_DB",
-    "QUEUE_URI",
-    "RABBITMQ_URI",
-    "CACHE_TTL",
-    "CACHE_MAX_SIZE",
-    "CACHE_POLICY",
-    "CACHE_WRITE_POLICY",
-    "CDN_BASE_URL",
-    "RATE_LIMIT_REQUESTS",
-    "RATE_LIMIT_WINDOW_MINUTES",
-];
+const NOT_YET: [&str; 5] =
+    ["QUEUE_URI", "RABBITMQ_URI", "CDN_BASE_URL", "RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW_MINUTES"];
 
 /// What the environment says.
 pub(super) struct Environment {
@@ -61,7 +51,9 @@ pub(super) fn read(variables: &[(String, String)], below: &Figment, known: &Know
     let mut found = Environment { layers: Vec::new(), notes: Vec::new(), problems: Vec::new() };
     found.read_server_port(&set, below);
     found.read_database(&set, known);
-    found.read_aliases(&set);
+    found.read_redis(&set);
+    found.read_cache(&set, below);
+    found.read_aliases(&set, known);
     found.read_own(&set, known);
     let idle: Vec<&str> = NOT_YET.into_iter().filter(|name| value_of(&set, name).is_some()).collect();
     if !idle.is_empty() {
@@ -115,7 +107,61 @@ impl Environment {
         }
     }
 
-    fn read_aliases(&mut self, set: &[(&str, &str)]) {
+    /// `REDIS_ADDRESS` may be a whole address (`redis://…`) or a host and a port.
+    fn read_redis(&mut self, set: &[(&str, &str)]) {
+        let host = value_of(set, "REDIS_HOST");
+        let port = value_of(set, "REDIS_PORT");
+        if let Some(address) = value_of(set, "REDIS_ADDRESS") {
+            let key = if address.contains("://") { "redis.url" } else { "redis.addresses" };
+            let other = if key == "redis.url" { "redis.addresses" } else { "redis.url" };
+            let value = if key == "redis.url" { address.to_owned().into() } else { list(address) };
+            // The other one in the file would contradict it, and the environment stands above the file.
+            let none = if other == "redis.url" { nothing() } else { Value::from(Vec::<String>::new()) };
+            self.layers.push(Layer::of_one("REDIS_ADDRESS", other, none));
+            self.layers.push(Layer::of_one("REDIS_ADDRESS", key, value));
+            if host.or(port).is_some() {
+                self.notes
+                    .push("REDIS_HOST, REDIS_PORT: without effect, because REDIS_ADDRESS is set".to_owned());
+            }
+        } else if let Some(host) = host {
+            self.layers.push(Layer::of_one("REDIS_HOST", "redis.url", nothing()));
+            let address = format!("{host}:{}", port.unwrap_or("6379"));
+            self.layers.push(Layer::of_one("REDIS_HOST", "redis.addresses", list(&address)));
+        } else if port.is_some() {
+            self.notes.push("REDIS_PORT: without effect, because REDIS_HOST is not set".to_owned());
+        }
+    }
+
+    /// `CACHE_TTL` bounds both tiers; `CACHE_WRITE_POLICY` may be written `write-through`.
+    fn read_cache(&mut self, set: &[(&str, &str)], below: &Figment) {
+        if let Some(text) = value_of(set, "CACHE_TTL") {
+            match milliseconds(text) {
+                Some(ttl) => {
+                    let l1: u64 = below.extract_inner("profiles.cache.l1_ttl_ms").unwrap_or(ttl);
+                    self.layers.push(Layer::of_one(
+                        "CACHE_TTL",
+                        "profiles.cache.l1_ttl_ms",
+                        l1.min(ttl).into(),
+                    ));
+                    self.layers.push(Layer::of_one("CACHE_TTL", "profiles.cache.l2_ttl_ms", ttl.into()));
+                }
+                None => self
+                    .problems
+                    .push(format!("CACHE_TTL: {text:?} is no time such as 24h, 30m, 90s or 500ms")),
+            }
+        }
+        if let Some(text) = value_of(set, "CACHE_WRITE_POLICY") {
+            let policy = text.to_ascii_lowercase();
+            let policy = policy.trim_start_matches("write").trim_start_matches(['-', '_']);
+            self.layers.push(Layer::of_one(
+                "CACHE_WRITE_POLICY",
+                "profiles.cache_writes",
+                policy.to_owned().into(),
+            ));
+        }
+    }
+
+    fn read_aliases(&mut self, set: &[(&str, &str)], known: &Known) {
         for (index, (name, key)) in ALIASES.into_iter().enumerate() {
             let Some(value) = value_of(set, name) else { continue };
             let before =
@@ -129,7 +175,7 @@ impl Environment {
                         // Parts in the file would be joined with this URL, and the environment stands above it.
                         self.layers.extend(DATABASE.map(|(_, part, _)| Layer::of_one(name, part, nothing())));
                     }
-                    self.layers.push(Layer::of_one(name, key, value.to_owned().into()));
+                    self.layers.push(Layer::of_one(name, key, typed(known, key, value)));
                 }
             }
         }
@@ -182,6 +228,21 @@ fn nothing() -> Value {
 /// `a, b` as a list of texts.
 pub(super) fn list(text: &str) -> Value {
     Value::from(text.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>())
+}
+
+/// `24h`, `30m`, `90s`, `500ms`; a bare number is seconds.
+fn milliseconds(text: &str) -> Option<u64> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" | "s" => 1_000,
+        "ms" => 1,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 fn value_of<'a>(set: &[(&str, &'a str)], name: &str) -> Option<&'a str> {

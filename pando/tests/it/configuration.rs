@@ -166,11 +166,40 @@ fn variables_set_to_nothing_are_not_set() {
 }
 
 #[test]
+fn the_names_of_earlier_deployments_set_the_cache() {
+    let scene = Scene::new().variables(&[
+        ("REDIS_ADDRESS", "cache:6380"),
+        ("REDIS_PASSWORD", "12345"),
+        ("REDIS_DB", "3"),
+        ("CACHE_TTL", "24h"),
+        ("CACHE_MAX_SIZE", "10"),
+        ("CACHE_POLICY", "fifo"),
+        ("CACHE_WRITE_POLICY", "write-around"),
+    ]);
+    let config = scene.load().config;
+    assert_eq!(config.redis.addresses, ["cache:6380"]);
+    assert_eq!((config.redis.password.unwrap().expose(), config.redis.database), ("12345", 3));
+    let cache = config.profiles.cache;
+    assert_eq!((cache.l1_ttl_ms, cache.l2_ttl_ms, cache.entries_max), (30_000, 86_400_000, 10));
+    assert_eq!(cache.policy, pando_cache::Policy::Fifo);
+    assert_eq!(config.profiles.cache_writes, pando_profiles::CacheWrites::Around);
+
+    let short = Scene::new().variables(&[("CACHE_TTL", "5"), ("REDIS_HOST", "cache")]).load().config;
+    assert_eq!((short.profiles.cache.l1_ttl_ms, short.profiles.cache.l2_ttl_ms), (5_000, 5_000));
+    assert_eq!(short.redis.addresses, ["cache:6379"]);
+    let url = Scene::new().file("pando.toml", "[redis]\naddresses = [\"old:1\"]\n");
+    let redis = url.variables(&[("REDIS_ADDRESS", "redis://new:2/1")]).load().config.redis;
+    assert_eq!((redis.url.unwrap().expose(), redis.addresses.len()), ("redis://new:2/1", 0));
+    let refused = Scene::new().variables(&[("CACHE_TTL", "soon")]).refused();
+    assert!(refused.contains("CACHE_TTL: \"soon\" is no time"), "{refused}");
+}
+
+#[test]
 fn names_for_parts_that_are_not_here_are_accepted_and_said_to_do_nothing() {
-    let scene = Scene::new().variables(&[("REDIS_ADDRESS", "redis:6379"), ("CACHE_TTL", "60")]);
+    let scene = Scene::new().variables(&[("QUEUE_URI", "amqp://mq"), ("CDN_BASE_URL", "https://cdn")]);
     assert_eq!(
         scene.load().notes,
-        ["REDIS_ADDRESS, CACHE_TTL: accepted, and without effect in this version"]
+        ["QUEUE_URI, CDN_BASE_URL: accepted, and without effect in this version"]
     );
 }
 

@@ -15,7 +15,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pando_cache::{LoadError, Source};
 use pando_database::{DatabaseError, Token};
 use pando_http::{
-    CONSISTENCY_TOKEN, Code, HotAnswer, HotRead, HotRequest, JsonAnswer, Precondition, Problem, RouteLimits, etag,
+    CONSISTENCY_TOKEN, Code, HotAnswer, HotRead, HotRequest, JsonAnswer, Precondition, Problem, RouteLimits,
+    etag,
 };
 use serde::Serialize;
 use utoipa::openapi::OpenApi;
@@ -40,10 +41,38 @@ const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// What `X-Cache` says of the ages that are asked for most, so that nothing is written for them.
 const L1_AGES: [&str; 32] = [
-    "l1; age=0", "l1; age=1", "l1; age=2", "l1; age=3", "l1; age=4", "l1; age=5", "l1; age=6", "l1; age=7",
-    "l1; age=8", "l1; age=9", "l1; age=10", "l1; age=11", "l1; age=12", "l1; age=13", "l1; age=14", "l1; age=15",
-    "l1; age=16", "l1; age=17", "l1; age=18", "l1; age=19", "l1; age=20", "l1; age=21", "l1; age=22", "l1; age=23",
-    "l1; age=24", "l1; age=25", "l1; age=26", "l1; age=27", "l1; age=28", "l1; age=29", "l1; age=30", "l1; age=31",
+    "l1; age=0",
+    "l1; age=1",
+    "l1; age=2",
+    "l1; age=3",
+    "l1; age=4",
+    "l1; age=5",
+    "l1; age=6",
+    "l1; age=7",
+    "l1; age=8",
+    "l1; age=9",
+    "l1; age=10",
+    "l1; age=11",
+    "l1; age=12",
+    "l1; age=13",
+    "l1; age=14",
+    "l1; age=15",
+    "l1; age=16",
+    "l1; age=17",
+    "l1; age=18",
+    "l1; age=19",
+    "l1; age=20",
+    "l1; age=21",
+    "l1; age=22",
+    "l1; age=23",
+    "l1; age=24",
+    "l1; age=25",
+    "l1; age=26",
+    "l1; age=27",
+    "l1; age=28",
+    "l1; age=29",
+    "l1; age=30",
+    "l1; age=31",
 ];
 
 /// Every route of the service, with its description.
@@ -164,9 +193,7 @@ fn told(error: &DatabaseError) -> Problem {
             let detail = "the connection broke during the commit: the change may or may not have happened";
             Problem::new(Code::Unavailable, detail)
         }
-        DatabaseError::DeadlineExceeded => {
-            Problem::new(Code::Timeout, "the database did not answer in time")
-        }
+        DatabaseError::DeadlineExceeded => Problem::new(Code::Timeout, "the database did not answer in time"),
         DatabaseError::StorageFull => Problem::new(Code::StorageFull, "the database has no room left"),
         _ => Problem::internal(error.to_string()),
     }

@@ -55,7 +55,12 @@ impl KnownPage {
         let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(0);
         let next = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let json = bytes.slice((end + 1).min(bytes.len())..);
-        Self { json, next: Some(next).filter(|next| !next.is_empty()), source, age: std::time::Duration::ZERO }
+        Self {
+            json,
+            next: Some(next).filter(|next| !next.is_empty()),
+            source,
+            age: std::time::Duration::ZERO,
+        }
     }
 }
 
@@ -64,5 +69,10 @@ fn key(filter: &ProfileFilter) -> String {
     let after = filter.after.as_ref().and_then(|end| encode_cursor(end).ok()).unwrap_or_default();
     let search = filter.search.as_deref().unwrap_or_default();
     // The search comes last: it may hold anything.
-    format!("{}\n{}\n{after}\n{}{search}", filter.order.name(), filter.limit, u8::from(filter.search.is_some()))
+    format!(
+        "{}\n{}\n{after}\n{}{search}",
+        filter.order.name(),
+        filter.limit,
+        u8::from(filter.search.is_some())
+    )
 }

@@ -8,9 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{
-    ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, written, x_cache,
-};
+use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, written, x_cache};
 use crate::{Address, FetchMode, FullProfile, Known, Preferences, ProfileError, ProfileId, Profiles};
 
 /// The composite and where it was read.
@@ -52,11 +50,8 @@ pub(super) async fn full(
 ) -> Result<Response, Problem> {
     let full = profiles.read_full_profile(&call, id).await?;
     let version = full.version();
-    let mut response = if known.is_fresh(version) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        json(full.answer())
-    };
+    let mut response =
+        if known.is_fresh(version) { StatusCode::NOT_MODIFIED.into_response() } else { json(full.answer()) };
     response.headers_mut().insert(header::ETAG, etag(version));
     response.headers_mut().insert(X_CACHE, x_cache(full.source(), full.age()));
     Ok(response)
@@ -175,8 +170,7 @@ impl UserProfile {
         // A part that was never written is no object, and its line is empty.
         let (address, preferences) = (full.object("address")?, full.object("preferences")?);
         let address = if address.is_empty() { None } else { Some(Address::parse(&address)?) };
-        let preferences =
-            if preferences.is_empty() { None } else { Some(Preferences::parse(&preferences)?) };
+        let preferences = if preferences.is_empty() { None } else { Some(Preferences::parse(&preferences)?) };
         Ok(Self {
             basic_info: format!("{} <{}>", text("name"), text("email")),
             address: address.map(|part| part.one_line()).unwrap_or_default(),

@@ -19,8 +19,8 @@ use super::{
     ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, with_token, written, x_cache,
 };
 use crate::{
-    AttributeRules, Change, Email, Known, Order, Profile, ProfileDraft, ProfileError, ProfileFilter, ProfileId,
-    Profiles, Violations,
+    AttributeRules, Change, Email, Known, Order, Profile, ProfileDraft, ProfileError, ProfileFilter,
+    ProfileId, Profiles, Violations,
 };
 
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");

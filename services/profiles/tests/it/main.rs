@@ -1,6 +1,7 @@
 //! The service on real engines: each test runs on SQLite and on PostgreSQL, each time on an empty database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod caching;
 mod change_and_fence;
 mod create_profile;
 mod delete_and_restore;
@@ -14,17 +15,20 @@ mod write_batch;
 
 use std::time::Duration;
 
+use pando_cache::{Caches, RedisOptions};
 use pando_clock::{Clock, Timestamp};
 use pando_database::Database;
 use pando_database::testing::each_engine;
 use pando_profiles::{MIGRATIONS, Profile, Profiles, ProfilesOptions, ProfilesParts};
 use pando_resilience::Call;
+use pando_telemetry::Metrics;
 use serde_json::{Map, Value, json};
 
 /// The service on one engine, its clock scripted.
 pub(crate) struct House {
     pub(crate) profiles: Profiles,
     pub(crate) clock: Clock,
+    metrics: Metrics,
 }
 
 /// Runs a test in a fresh house on every engine.
@@ -37,9 +41,11 @@ pub(crate) async fn each_house_with<F: AsyncFn(House)>(options: ProfilesOptions,
     each_engine(async |database: Database| {
         database.migrate(&[MIGRATIONS]).await.unwrap();
         let clock = Clock::scripted("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
-        let parts = ProfilesParts { database, clock: clock.clone() };
+        let metrics = Metrics::new();
+        let caches = Caches::open(&RedisOptions::default(), &metrics, &clock).await.unwrap();
+        let parts = ProfilesParts { database, caches, clock: clock.clone() };
         let profiles = Profiles::new(parts, options.clone()).unwrap();
-        test(House { profiles, clock }).await;
+        test(House { profiles, clock, metrics }).await;
     })
     .await;
 }
@@ -59,5 +65,12 @@ impl House {
     pub(crate) async fn person(&self, name: &str) -> Profile {
         let given = json!({"name": name, "email": format!("{}@example.org", name.to_lowercase())});
         self.profiles.create_profile(&call(), &fields(given)).await.unwrap().value
+    }
+
+    /// What the metrics say of one series.
+    pub(crate) fn gauge(&self, series: &str) -> i64 {
+        let text = self.metrics.render();
+        let line = text.lines().find_map(|line| line.strip_prefix(series));
+        line.unwrap_or_else(|| panic!("{series} is not in {text}")).trim().parse().unwrap()
     }
 }
