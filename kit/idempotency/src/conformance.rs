@@ -1,0 +1,220 @@
+//! What idempotency promises on every engine, as one suite.
+#![expect(clippy::unwrap_used, reason = "a suite that cannot go on has failed")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use pando_clock::{Clock, Timestamp};
+use pando_database::{Database, DatabaseError, Migration, MigrationSet, Query, params};
+use pando_resilience::Call;
+use pando_telemetry::Metrics;
+
+use crate::{
+    Admission, Answer, Claim, Idempotency, IdempotencyError, IdempotencyOptions, Key, MIGRATIONS, Once,
+    OnceError, Request, Scope, hash_of,
+};
+
+const EFFECTS: MigrationSet = MigrationSet {
+    service: "idempotency_conformance",
+    migrations: &[Migration {
+        version: 1,
+        name: "effects",
+        sql: "create table once_effects (id uuid primary key, name text not null)",
+    }],
+};
+
+const WRITE: Query = Query::write("effects.write", "insert into once_effects (id, name) values ($1, $2)");
+const COUNT: Query = Query::scan("effects.count", "select count(*) from once_effects where name = $1");
+
+struct House {
+    database: Database,
+    clock: Clock,
+    idempotency: Idempotency,
+}
+
+/// Runs the whole suite on an empty database.
+///
+/// # Panics
+/// Where a promise is broken.
+pub async fn exercise(database: &Database) {
+    database.migrate(&[MIGRATIONS, EFFECTS]).await.unwrap();
+    let clock = Clock::scripted("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
+    let house = House { database: database.clone(), idempotency: open(database, &clock), clock };
+    the_first_answer_is_repeated(&house).await;
+    what_failed_may_be_tried_again(&house).await;
+    keys_count_in_their_scope(&house).await;
+    a_hundred_at_once_have_one_effect(&house).await;
+    a_step_that_is_the_last_leaves_all_or_nothing(&house).await;
+    answers_expire_and_are_swept(&house).await;
+}
+
+fn open(database: &Database, clock: &Clock) -> Idempotency {
+    Idempotency::new(database, clock, &Metrics::new(), IdempotencyOptions::default()).unwrap()
+}
+
+fn call() -> Call {
+    Call::internal("conformance", Duration::from_secs(30))
+}
+
+fn request(key: &str, body: &str) -> Request {
+    let scope = Scope { tenant: "t".into(), actor: "ann".into(), operation: "POST /trees".into() };
+    Request { scope, key: Key::parse(key).unwrap(), hash: hash_of(&[b"/trees", body.as_bytes()]) }
+}
+
+fn answer(status: u16, body: &str) -> Answer {
+    let headers = vec![("location".to_owned(), format!("/trees/{body}"))];
+    Answer { status, headers, body: body.as_bytes().to_vec() }
+}
+
+impl House {
+    async fn plant(
+        &self,
+        idempotency: &Idempotency,
+        request: Request,
+        given: Result<Answer, DatabaseError>,
+    ) -> Result<Once, OnceError<DatabaseError>> {
+        let name = request.key.as_str().to_owned();
+        let effect = async |tx: &mut pando_database::Transaction| {
+            tx.execute(&WRITE, params![self.clock.fresh_id(), name]).await?;
+            given
+        };
+        idempotency.once(&call(), request, effect).await
+    }
+
+    async fn effects(&self, name: &str) -> i64 {
+        let call = call();
+        let row = self.database.read_primary(&call).row(&COUNT, params![name]).await.unwrap();
+        row.unwrap().get(0).unwrap()
+    }
+}
+
+async fn the_first_answer_is_repeated(house: &House) {
+    let first = house.plant(&house.idempotency, request("first", "a"), Ok(answer(201, "one"))).await.unwrap();
+    assert!(matches!(&first, Once::First(given, Some(_)) if *given == answer(201, "one")), "{first:?}");
+    // Another process, as it were, and another answer had it been run.
+    let other = open(&house.database, &house.clock);
+    for idempotency in [&house.idempotency, &other] {
+        let again = house.plant(idempotency, request("first", "a"), Ok(answer(201, "two"))).await.unwrap();
+        assert_eq!(again, Once::Replayed(answer(201, "one")));
+        let different = house.plant(idempotency, request("first", "b"), Ok(answer(201, "x"))).await.unwrap();
+        assert_eq!(different, Once::OtherRequest);
+    }
+    assert_eq!(house.effects("first").await, 1);
+}
+
+async fn what_failed_may_be_tried_again(house: &House) {
+    let plant = async |given| house.plant(&house.idempotency, request("again", "a"), given).await;
+    for failing in [answer(500, "broken"), answer(503, "away"), answer(429, "slowly")] {
+        assert_eq!(plant(Ok(failing.clone())).await.unwrap(), Once::First(failing, None));
+    }
+    let failed = plant(Err(DatabaseError::StorageFull)).await;
+    assert!(matches!(failed, Err(OnceError::Effect(DatabaseError::StorageFull))), "{failed:?}");
+    assert_eq!(house.effects("again").await, 0, "rolled back each time");
+    // What was refused for good is refused again, without being tried.
+    assert_eq!(plant(Ok(answer(409, "taken"))).await.unwrap(), Once::First(answer(409, "taken"), None));
+    assert_eq!(plant(Ok(answer(201, "late"))).await.unwrap(), Once::Replayed(answer(409, "taken")));
+    assert_eq!(house.effects("again").await, 0);
+}
+
+async fn keys_count_in_their_scope(house: &House) {
+    let base = request("scoped", "a");
+    let with = |change: fn(&mut Scope)| {
+        let mut request = base.clone();
+        change(&mut request.scope);
+        request
+    };
+    let scopes = [
+        base.clone(),
+        with(|scope| scope.tenant = "u".into()),
+        with(|scope| scope.actor = "bob".into()),
+        with(|scope| scope.operation = "POST /shrubs".into()),
+    ];
+    for (index, request) in scopes.into_iter().enumerate() {
+        let body = index.to_string();
+        let given = house.plant(&house.idempotency, request, Ok(answer(201, &body))).await.unwrap();
+        assert!(matches!(given, Once::First(..)), "{given:?}");
+    }
+    assert_eq!(house.effects("scoped").await, 4);
+}
+
+/// From two processes, as it were; some are told that it is in flight, and ask again.
+async fn a_hundred_at_once_have_one_effect(house: &House) {
+    let processes = [open(&house.database, &house.clock), open(&house.database, &house.clock)];
+    let conflicts = Arc::new(AtomicUsize::new(0));
+    let all = (0..100_usize).map(async |number| {
+        loop {
+            let given = Ok(answer(201, &number.to_string()));
+            match house.plant(&processes[number % 2], request("crowd", "a"), given).await {
+                Ok(Once::First(answer, _) | Once::Replayed(answer)) => return answer,
+                Ok(Once::InFlight) => {
+                    conflicts.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    let answers = join_all(all).await;
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(house.effects("crowd").await, 1);
+    assert!(conflicts.load(Ordering::Relaxed) > 0, "a process does not wait for itself");
+}
+
+/// A process that is killed after any step leaves what its transaction leaves: everything, or nothing.
+async fn a_step_that_is_the_last_leaves_all_or_nothing(house: &House) {
+    for last in 0..5 {
+        let name = format!("killed-{last}");
+        let doomed = open(&house.database, &house.clock);
+        let Admission::First(ticket) = doomed.admit(&call(), request(&name, "a")).await.unwrap() else {
+            panic!("nobody was first");
+        };
+        let mut tx = house.database.transaction(&call()).await.unwrap();
+        if last >= 1 {
+            assert!(matches!(ticket.claim(&mut tx).await.unwrap(), Claim::First));
+        }
+        if last >= 2 {
+            tx.execute(&WRITE, params![house.clock.fresh_id(), name.as_str()]).await.unwrap();
+        }
+        if last >= 3 {
+            ticket.store(&mut tx, &answer(201, "first")).await.unwrap();
+        }
+        // A killed process takes its tickets and its open transactions with it.
+        if last >= 4 {
+            tx.commit().await.unwrap();
+        } else {
+            drop(tx);
+        }
+        drop(ticket);
+        let given =
+            house.plant(&house.idempotency, request(&name, "a"), Ok(answer(201, "next"))).await.unwrap();
+        match last {
+            4 => assert_eq!(given, Once::Replayed(answer(201, "first"))),
+            _ => assert!(matches!(given, Once::First(..)), "{last}: {given:?}"),
+        }
+        assert_eq!(house.effects(&name).await, 1, "{last}");
+    }
+    let unclaimed = house.idempotency.admit(&call(), request("unclaimed", "a")).await.unwrap();
+    let Admission::First(ticket) = unclaimed else { panic!("nobody was first") };
+    let mut tx = house.database.transaction(&call()).await.unwrap();
+    let refused = ticket.store(&mut tx, &answer(201, "x")).await;
+    assert!(matches!(refused, Err(IdempotencyError::NotClaimed)), "{refused:?}");
+}
+
+async fn answers_expire_and_are_swept(house: &House) {
+    house.plant(&house.idempotency, request("expires", "a"), Ok(answer(201, "one"))).await.unwrap();
+    house.clock.advance(Duration::from_secs(24 * 3_600 - 1));
+    let again =
+        house.plant(&house.idempotency, request("expires", "a"), Ok(answer(201, "two"))).await.unwrap();
+    assert_eq!(again, Once::Replayed(answer(201, "one")));
+    house.clock.advance(Duration::from_secs(1));
+    // Not swept yet, and yet over: the key is free for anything.
+    let anew =
+        house.plant(&house.idempotency, request("expires", "b"), Ok(answer(201, "three"))).await.unwrap();
+    assert!(matches!(anew, Once::First(..)), "{anew:?}");
+    assert!(house.idempotency.sweep().await.unwrap() > 5);
+    assert_eq!(house.idempotency.sweep().await.unwrap(), 0);
+    let kept = house.plant(&house.idempotency, request("expires", "b"), Ok(answer(201, "x"))).await.unwrap();
+    assert_eq!(kept, Once::Replayed(answer(201, "three")));
+}

@@ -1,0 +1,121 @@
+//! Every statement about answers.
+
+use pando_clock::Timestamp;
+use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, Value, params};
+
+use crate::{Answer, Request};
+
+/// Takes the key, or takes it over from an answer that expired. On PostgreSQL it waits here for another transaction
+/// that has just taken the same key.
+static CLAIM: Query = Query::write(
+    "idempotency.claim",
+    "insert into idempotency_records (tenant, actor, operation, key, request_hash, created_at, expires_at) \
+     values ($1, $2, $3, $4, $5, $6, $7) on conflict (tenant, actor, operation, key) do update set \
+     request_hash = excluded.request_hash, status = null, headers = null, body = null, \
+     created_at = excluded.created_at, expires_at = excluded.expires_at \
+     where idempotency_records.expires_at <= excluded.created_at returning 1",
+);
+
+macro_rules! find {
+    () => {
+        "select request_hash, status, headers, body from idempotency_records where tenant = $1 and actor = $2 \
+         and operation = $3 and key = $4 and expires_at > $5"
+    };
+}
+
+static FIND: Query = Query::point("idempotency.find", find!());
+static FIND_IN: Query = Query::write("idempotency.find_in", find!());
+
+static STORE: Query = Query::write(
+    "idempotency.store",
+    "update idempotency_records set status = $6, headers = $7, body = $8 where tenant = $1 and actor = $2 \
+     and operation = $3 and key = $4 and request_hash = $5",
+);
+
+static SWEEP: Query = Query::write(
+    "idempotency.sweep",
+    "with expired as materialized (select tenant, actor, operation, key from idempotency_records \
+     where expires_at <= $1 order by expires_at limit $2 for update skip locked) \
+     delete from idempotency_records where exists (select 1 from expired where \
+     expired.tenant = idempotency_records.tenant and expired.actor = idempotency_records.actor and \
+     expired.operation = idempotency_records.operation and expired.key = idempotency_records.key)",
+);
+
+/// What is known of a key.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) hash: Vec<u8>,
+    /// None while its transaction is open: nobody else sees that.
+    pub(crate) answer: Option<Answer>,
+}
+
+fn key_values(request: &Request) -> Vec<Value> {
+    let scope = &request.scope;
+    let values =
+        params![scope.tenant.as_str(), scope.actor.as_str(), scope.operation.as_str(), request.key.as_str()];
+    Vec::from(values)
+}
+
+/// Takes the key for this transaction; false when it is taken.
+pub(crate) async fn claim(
+    tx: &mut Transaction,
+    request: &Request,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let mut values = key_values(request);
+    values.extend(params![request.hash.to_vec(), now, expires_at]);
+    Ok(tx.row(&CLAIM, values).await?.is_some())
+}
+
+/// What is known of the key.
+pub(crate) async fn find(
+    read: &Read<'_>,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Option<Record>, DatabaseError> {
+    let mut values = key_values(request);
+    values.push(now.into());
+    read.row(&FIND, values).await?.as_ref().map(record_from).transpose()
+}
+
+/// What is known of the key, as the transaction sees it.
+pub(crate) async fn find_in(
+    tx: &mut Transaction,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Option<Record>, DatabaseError> {
+    let mut values = key_values(request);
+    values.push(now.into());
+    tx.row(&FIND_IN, values).await?.as_ref().map(record_from).transpose()
+}
+
+/// Writes the answer beside the effect.
+pub(crate) async fn store(
+    tx: &mut Transaction,
+    request: &Request,
+    answer: &Answer,
+) -> Result<bool, DatabaseError> {
+    let headers = serde_json::to_value(&answer.headers).unwrap_or_default();
+    let mut values = key_values(request);
+    values.extend(params![request.hash.to_vec(), i64::from(answer.status), headers, answer.body.clone()]);
+    Ok(tx.execute(&STORE, values).await? > 0)
+}
+
+/// Deletes expired answers; how many.
+pub(crate) async fn sweep(tx: &mut Transaction, now: Timestamp, count: usize) -> Result<u64, DatabaseError> {
+    tx.execute(&SWEEP, params![now, i64::try_from(count).unwrap_or(i64::MAX)]).await
+}
+
+fn record_from(row: &Row) -> Result<Record, DatabaseError> {
+    let status: Option<i64> = row.get(1)?;
+    let answer = match status {
+        None => None,
+        Some(status) => Some(Answer {
+            status: u16::try_from(status).unwrap_or(500),
+            headers: row.get::<Option<Json<_>>>(2)?.map(|it| it.0).unwrap_or_default(),
+            body: row.get::<Option<Vec<u8>>>(3)?.unwrap_or_default(),
+        }),
+    };
+    Ok(Record { hash: row.get(0)?, answer })
+}

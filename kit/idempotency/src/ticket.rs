@@ -1,0 +1,98 @@
+//! The right to run a request, for as long as it is held.
+
+use std::fmt;
+
+use pando_database::Transaction;
+use pando_resilience::Call;
+
+use crate::{Admission, Answer, Idempotency, IdempotencyError, Request, store};
+
+/// The right to run a request that has not been answered. Dropped: the next one may try.
+pub struct Ticket {
+    idempotency: Idempotency,
+    request: Request,
+}
+
+/// What the transaction of the effect finds at the key.
+#[derive(Debug)]
+pub enum Claim {
+    /// The key is this transaction's: go on, and [`store`](Ticket::store) the answer before the commit.
+    First,
+    /// Another process was first: roll back, and answer with this.
+    Replay(Answer),
+    /// Another process was first, with another request: roll back, and answer 422.
+    OtherRequest,
+    /// The key was committed without an answer, which no program of ours does: 409.
+    InFlight,
+}
+
+impl Ticket {
+    pub(crate) fn new(idempotency: Idempotency, request: Request) -> Self {
+        Self { idempotency, request }
+    }
+
+    /// The request it is for.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Takes the key for the transaction of the effect. The first thing in it: whoever comes second with the same
+    /// key waits here until the first one has committed, and finds its answer, or has rolled back, and is first.
+    pub async fn claim(&self, tx: &mut Transaction) -> Result<Claim, IdempotencyError> {
+        let now = self.idempotency.0.clock.now();
+        if store::claim(tx, &self.request, now, self.idempotency.expiry(now)).await? {
+            self.idempotency.count_first();
+            return Ok(Claim::First);
+        }
+        let Some(record) = store::find_in(tx, &self.request, now).await? else { return Ok(Claim::InFlight) };
+        Ok(match self.idempotency.known(&self.request, record) {
+            Some(Admission::Replay(answer)) => Claim::Replay(answer),
+            Some(Admission::OtherRequest) => Claim::OtherRequest,
+            _ => Claim::InFlight,
+        })
+    }
+
+    /// Writes the answer into the transaction of the effect, which has claimed the key: both are there, or neither.
+    /// A body that is too long to keep is an error before anything is committed.
+    pub async fn store(&self, tx: &mut Transaction, answer: &Answer) -> Result<(), IdempotencyError> {
+        if !self.fits(answer) {
+            return Err(IdempotencyError::BadSetting {
+                setting: "body_bytes_max",
+                reason: format!("an answer of {} bytes cannot be kept", answer.body.len()),
+            });
+        }
+        let stored = store::store(tx, &self.request, answer).await?;
+        if stored { Ok(()) } else { Err(IdempotencyError::NotClaimed) }
+    }
+
+    /// Keeps the answer to a request that had no effect: one that was refused. In a transaction of its own; one
+    /// that is not to be kept is not, and neither is one where another process was first.
+    pub async fn keep_refusal(&self, call: &Call, answer: &Answer) -> Result<(), IdempotencyError> {
+        if !answer.is_kept() || !self.fits(answer) {
+            return Ok(());
+        }
+        let mut tx = self.idempotency.0.database.transaction(call).await?;
+        if let Claim::First = self.claim(&mut tx).await? {
+            self.store(&mut tx, answer).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    fn fits(&self, answer: &Answer) -> bool {
+        answer.body.len() <= self.idempotency.0.options.body_bytes_max
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let place = (self.request.scope.clone(), self.request.key.as_str().to_owned());
+        self.idempotency.lock().remove(&place);
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("key", &self.request.key).finish_non_exhaustive()
+    }
+}
