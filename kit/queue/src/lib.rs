@@ -6,6 +6,7 @@ mod claim;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod context;
+mod cron;
 mod enqueue;
 mod error;
 mod gauges;
@@ -19,6 +20,7 @@ mod record;
 mod registry;
 mod relay;
 mod runner;
+mod schedule;
 mod settle;
 mod store;
 mod upkeep;
@@ -39,6 +41,7 @@ pub use queue::{Queue, QueueParts};
 pub use record::JobRecord;
 pub use registry::{BadPayload, JobKind, JobResult, Registry};
 pub use relay::{Relay, Subscriber};
+pub use schedule::{Schedule, Scheduler};
 pub use verdict::JobError;
 pub use worker::{Stopped, Worker};
 

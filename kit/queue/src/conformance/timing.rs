@@ -7,10 +7,11 @@ use pando_database::Database;
 use serde_json::{Value, json};
 
 use super::{House, call, note, open};
-use crate::{Job, JobState, QueueOptions, Worker};
+use crate::{Job, JobState, QueueOptions, Schedule, Worker};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     nothing_begins_before_its_moment(&House::scripted(fresh().await, QueueOptions::default()).await).await;
+    schedules_bring_one_job_each_time(&House::scripted(fresh().await, QueueOptions::default()).await).await;
     let real = async || House::new(fresh().await, Clock::system(), QueueOptions::default()).await;
     an_idle_worker_begins_at_once_and_in_time(&real().await).await;
     a_worker_elsewhere_is_woken(&real().await).await;
@@ -26,6 +27,32 @@ async fn nothing_begins_before_its_moment(house: &House) {
     house.clock.advance(Duration::from_micros(1));
     assert_eq!(house.find(id).await.state, JobState::Pending, "due, though nobody looked");
     assert_eq!(house.queue.run_until_idle(&registry).await.unwrap(), 1);
+}
+
+/// Two processes that look at the same moments.
+async fn schedules_bring_one_job_each_time(house: &House) {
+    let registry = house.kind("note", note);
+    let other = open(house.queue.database(), &house.clock, QueueOptions::default());
+    let schedules = || {
+        let job = Job::new("note", Value::Null);
+        vec![Schedule { name: "often".into(), expression: "*/5 * * * *".into(), job }]
+    };
+    let fire = async || {
+        let (one, two) = futures_util::future::join(
+            house.queue.fire_schedules(schedules()),
+            other.fire_schedules(schedules()),
+        )
+        .await;
+        one.unwrap() + two.unwrap()
+    };
+    assert_eq!(fire().await, 0, "it begins with its next moment");
+    for (minutes, jobs) in [(4, 0), (1, 1), (0, 0), (5, 1), (60, 1), (1, 0)] {
+        house.clock.advance(Duration::from_secs(minutes * 60));
+        assert_eq!(fire().await, jobs, "{minutes} minutes later");
+        assert_eq!(house.queue.run_until_idle(&registry).await.unwrap(), jobs);
+    }
+    let never = Schedule { expression: "0 0 30 2 *".into(), ..schedules().remove(0) };
+    assert!(house.queue.fire_schedules(vec![never]).await.is_err());
 }
 
 async fn an_idle_worker_begins_at_once_and_in_time(house: &House) {

@@ -5,5 +5,6 @@ pub(crate) mod claim;
 pub(crate) mod enqueue;
 pub(crate) mod manage;
 pub(crate) mod outbox;
+pub(crate) mod schedule;
 pub(crate) mod settle;
 pub(crate) mod upkeep;
