@@ -2,6 +2,7 @@
 
 mod attempt;
 mod batch;
+mod broker;
 mod claim;
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -31,6 +32,7 @@ mod worker;
 use pando_database::{Migration, MigrationSet};
 
 pub use batch::{Batch, BatchStatus};
+pub use broker::BrokerOptions;
 pub use context::JobContext;
 pub use error::QueueError;
 pub use job::{DEFAULT_PRIORITY, DEFAULT_QUEUE, Enqueued, Job, JobState, Settings, Unique};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::QueueError;
+use crate::{BrokerOptions, QueueError};
 
 /// Settings of all queues of a process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct QueueOptions {
     pub dead_max: u64,
     /// How many rows the sweeper deletes in one transaction.
     pub sweep_batch_max: usize,
+    /// RabbitMQ, to carry wake-ups and events.
+    pub broker: BrokerOptions,
     /// What is different in single queues, by name.
     pub queues: BTreeMap<String, SingleQueueOptions>,
 }
@@ -70,6 +72,7 @@ impl Default for QueueOptions {
             dead_days: 30,
             dead_max: 100_000,
             sweep_batch_max: 1_000,
+            broker: BrokerOptions::default(),
             queues: BTreeMap::new(),
         }
     }
@@ -103,6 +106,7 @@ impl QueueOptions {
         if self.lease_ms < self.heartbeat_ms * 2 {
             return bad("lease_ms", "it must be at least twice heartbeat_ms".to_owned());
         }
+        self.broker.check()?;
         for (name, queue) in &self.queues {
             let setting = |option: &str| format!("queues.{name}.{option}");
             if queue.concurrency == Some(0) {

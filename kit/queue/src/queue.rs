@@ -10,6 +10,7 @@ use pando_telemetry::Metrics;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+use crate::broker::Carrier;
 use crate::enqueue::Depths;
 use crate::gauges::Gauges;
 use crate::wake::Wakes;
@@ -49,6 +50,10 @@ impl Queue {
         options.check()?;
         let QueueParts { database, clock, metrics } = parts;
         let wakes = Wakes::open(database.channel("pando_queue"), Duration::from_millis(options.notify_ms));
+        if let Some(url) = &options.broker.url {
+            let carrier = Carrier::start(&options.broker, url, Arc::downgrade(&wakes), clock.clone());
+            wakes.carry_by(carrier);
+        }
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let gauges = Gauges::new(&metrics);
         let depths = Depths::default();

@@ -24,7 +24,7 @@ const BATCH: usize = 500;
 /// How long a process may be silent before another delivers in its place.
 const HOLD: Duration = Duration::from_secs(20);
 /// The pauses after a failed delivery.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often lag is measured, and old events are swept.
 const LAG_EVERY: u32 = 5;
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use pando_database::{Channel, ChannelSender, Signal};
@@ -15,6 +15,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::attempt::{Live, Stop};
+use crate::broker::Carrier;
+use crate::outbox::BELL;
 
 /// Who waits for work in this process.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub(crate) struct Wakes {
     local: Mutex<HashMap<String, Arc<Bell>>>,
     told: Mutex<HashMap<String, Told>>,
     line: ChannelSender,
+    carrier: OnceLock<Arc<Carrier>>,
     pause: Duration,
     pub(crate) live: Live,
     /// Closed when the queue is dropped: the listening task ends.
@@ -70,6 +73,7 @@ impl Wakes {
             local: Mutex::default(),
             told: Mutex::default(),
             line: channel.sender(),
+            carrier: OnceLock::new(),
             pause,
             live: Live::default(),
             _open: open,
@@ -106,7 +110,7 @@ impl Wakes {
 
     /// Tells the other processes that there is work, at most once in a pause.
     pub(crate) fn tell(self: &Arc<Self>, queue: &str) {
-        if self.line.is_silent() {
+        if self.line.is_silent() && self.carrier.get().is_none() {
             return;
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,13 +124,40 @@ impl Wakes {
                     tokio::time::sleep_until(until).await;
                     let mut told = wakes.told.lock().unwrap_or_else(PoisonError::into_inner);
                     told.insert(queue.clone(), Told { last: Instant::now(), waiting: false });
-                    wakes.line.send(format!("work {queue}"));
+                    drop(told);
+                    wakes.say(&queue);
                 });
             }
             _ => {
                 told.insert(queue.to_owned(), Told { last: now, waiting: false });
-                self.line.send(format!("work {queue}"));
+                self.say(queue);
             }
+        }
+    }
+
+    /// Over the broker to one worker, or, without one, over the database to all.
+    fn say(&self, queue: &str) {
+        // Events are for every process.
+        let carried = queue != BELL && self.carrier.get().is_some_and(|carrier| carrier.carry(queue));
+        if !carried {
+            self.over_the_database(queue);
+        }
+    }
+
+    pub(crate) fn over_the_database(&self, queue: &str) {
+        self.line.send(format!("work {queue}"));
+    }
+
+    /// Wake-ups go over a broker from now on.
+    pub(crate) fn carry_by(&self, carrier: Arc<Carrier>) {
+        // Set once, by the queue that makes this.
+        let _ = self.carrier.set(carrier);
+    }
+
+    /// This process takes the wake-ups of these queues.
+    pub(crate) fn serve(&self, names: &[String]) {
+        if let Some(carrier) = self.carrier.get() {
+            carrier.serve(names);
         }
     }
 

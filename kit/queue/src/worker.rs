@@ -55,6 +55,7 @@ impl Worker {
         names.extend(queue.options().queues.keys().cloned());
         names.sort();
         names.dedup();
+        queue.wakes().serve(&names);
         let runners = names
             .iter()
             .map(|name| {

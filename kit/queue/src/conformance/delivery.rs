@@ -7,16 +7,15 @@ use pando_clock::Clock;
 use pando_database::Database;
 use serde_json::{Value, json};
 
-use super::{House, call, note, open, write};
-use crate::{Job, JobState, QueueError, QueueOptions, SingleQueueOptions, Unique, Worker};
+use super::{House, call, defaults, note, open, write};
+use crate::{Job, JobState, QueueError, SingleQueueOptions, Unique, Worker};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
-    only_a_commit_makes_a_job(&House::scripted(fresh().await, QueueOptions::default()).await).await;
-    workers_share_the_work(&House::new(fresh().await, Clock::system(), QueueOptions::default()).await).await;
-    a_key_is_held_as_long_as_its_scope_says(&House::scripted(fresh().await, QueueOptions::default()).await)
-        .await;
+    only_a_commit_makes_a_job(&House::scripted(fresh().await, defaults()).await).await;
+    workers_share_the_work(&House::new(fresh().await, Clock::system(), defaults()).await).await;
+    a_key_is_held_as_long_as_its_scope_says(&House::scripted(fresh().await, defaults()).await).await;
     a_full_queue_says_so(fresh().await).await;
-    a_paused_queue_waits(&House::scripted(fresh().await, QueueOptions::default()).await).await;
+    a_paused_queue_waits(&House::scripted(fresh().await, defaults()).await).await;
 }
 
 async fn only_a_commit_makes_a_job(house: &House) {
@@ -44,7 +43,7 @@ async fn only_a_commit_makes_a_job(house: &House) {
 /// Two workers, each with a queue handle of its own as two processes would have.
 async fn workers_share_the_work(house: &House) {
     const JOBS: usize = 300;
-    let other = open(house.queue.database(), &house.clock, QueueOptions::default());
+    let other = open(house.queue.database(), &house.clock, defaults());
     let workers = [
         Worker::start(&house.queue, house.kind("write", write)),
         Worker::start(&other, house.kind("write", write)),
@@ -97,7 +96,7 @@ async fn a_key_is_held_as_long_as_its_scope_says(house: &House) {
 }
 
 async fn a_full_queue_says_so(database: Database) {
-    let mut options = QueueOptions::default();
+    let mut options = defaults();
     let single = SingleQueueOptions { depth_max: Some(3), ..SingleQueueOptions::default() };
     options.queues.insert("small".into(), single);
     let house = House::scripted(database, options).await;

@@ -6,19 +6,17 @@ use pando_clock::Clock;
 use pando_database::Database;
 use serde_json::{Value, json};
 
-use super::{House, call, note};
-use crate::{DeadSelection, Job, JobError, JobState, QueueError, QueueOptions, Registry, Settings, Worker};
+use super::{House, call, defaults, note};
+use crate::{DeadSelection, Job, JobError, JobState, QueueError, Registry, Settings, Worker};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
-    let scripted = async || House::scripted(fresh().await, QueueOptions::default()).await;
+    let scripted = async || House::scripted(fresh().await, defaults()).await;
     attempts_follow_their_pauses_and_end_in_the_dead_letters(&scripted().await).await;
     authors_choose_how_it_goes_on(&scripted().await).await;
     dead_letters_come_back_at_a_rate(&scripted().await).await;
     waiting_jobs_are_cancelled_at_once(&scripted().await).await;
-    running_jobs_are_cancelled_within_moments(
-        &House::new(fresh().await, Clock::system(), QueueOptions::default()).await,
-    )
-    .await;
+    running_jobs_are_cancelled_within_moments(&House::new(fresh().await, Clock::system(), defaults()).await)
+        .await;
     batches_call_back_and_chains_go_on(&scripted().await).await;
     old_jobs_are_swept(&scripted().await).await;
 }

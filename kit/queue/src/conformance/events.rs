@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{House, PATIENCE, call, open};
-use crate::{Event, Outbox, QueueOptions, Relay, Subscriber};
+use super::{House, PATIENCE, call, defaults, open};
+use crate::{Event, Outbox, Relay, Subscriber};
 
 /// A row to lock: the subject.
 const SUBJECT: Query =
@@ -22,7 +22,7 @@ const SUBJECTS: usize = 5;
 const VERSIONS: i64 = 30;
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
-    let real = async || House::new(fresh().await, Clock::system(), QueueOptions::default()).await;
+    let real = async || House::new(fresh().await, Clock::system(), defaults()).await;
     every_committed_event_arrives_once_and_in_order(&real().await).await;
     a_subscriber_goes_on_where_it_stopped(&real().await).await;
 }
@@ -45,7 +45,7 @@ async fn next(events: &mut mpsc::UnboundedReceiver<Event>) -> Event {
 
 /// Writers of the same subjects at once, every fourth of which rolls back; two relays, as in two processes.
 async fn every_committed_event_arrives_once_and_in_order(house: &House) {
-    let other = open(house.queue.database(), &house.clock, QueueOptions::default());
+    let other = open(house.queue.database(), &house.clock, defaults());
     let (durable, mut once) = collects("once", true);
     let (local, mut here) = collects("here", false);
     let (durable_too, mut once_too) = collects("once", true);

@@ -8,12 +8,12 @@ use pando_database::{Database, params};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 
-use super::{House, WRITE, call, note, open, write};
+use super::{House, WRITE, call, defaults, note, open, write};
 use crate::{Job, JobContext, JobError, JobState, QueueError, QueueOptions, Worker};
 
 /// Quick to notice a silent worker.
 fn hasty() -> QueueOptions {
-    QueueOptions { heartbeat_ms: 50, lease_ms: 300, rescue_ms: 50, poll_ms: 100, ..QueueOptions::default() }
+    QueueOptions { heartbeat_ms: 50, lease_ms: 300, rescue_ms: 50, poll_ms: 100, ..defaults() }
 }
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {

@@ -8,11 +8,11 @@ use pando_clock::Clock;
 use pando_database::Database;
 use serde_json::{Value, json};
 
-use super::{House, call, note, open};
+use super::{House, call, defaults, note, open};
 use crate::{Job, JobState, QueueOptions, SingleQueueOptions, Worker};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
-    urgent_jobs_go_first(&House::scripted(fresh().await, QueueOptions::default()).await).await;
+    urgent_jobs_go_first(&House::scripted(fresh().await, defaults()).await).await;
     a_lane_runs_in_order_one_at_a_time(fresh().await).await;
     a_limit_over_all_processes_holds(fresh().await).await;
     tenants_take_turns(fresh().await).await;
@@ -20,7 +20,7 @@ pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
 }
 
 fn with_queue(single: SingleQueueOptions) -> QueueOptions {
-    let mut options = QueueOptions { concurrency: 8, ..QueueOptions::default() };
+    let mut options = QueueOptions { concurrency: 8, ..defaults() };
     options.queues.insert("special".into(), single);
     options
 }

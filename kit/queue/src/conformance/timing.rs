@@ -6,13 +6,13 @@ use pando_clock::{Clock, Timestamp};
 use pando_database::Database;
 use serde_json::{Value, json};
 
-use super::{House, call, note, open};
-use crate::{Job, JobState, QueueOptions, Schedule, Worker};
+use super::{House, call, defaults, note, open};
+use crate::{Job, JobState, Schedule, Worker};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
-    nothing_begins_before_its_moment(&House::scripted(fresh().await, QueueOptions::default()).await).await;
-    schedules_bring_one_job_each_time(&House::scripted(fresh().await, QueueOptions::default()).await).await;
-    let real = async || House::new(fresh().await, Clock::system(), QueueOptions::default()).await;
+    nothing_begins_before_its_moment(&House::scripted(fresh().await, defaults()).await).await;
+    schedules_bring_one_job_each_time(&House::scripted(fresh().await, defaults()).await).await;
+    let real = async || House::new(fresh().await, Clock::system(), defaults()).await;
     an_idle_worker_begins_at_once_and_in_time(&real().await).await;
     a_worker_elsewhere_is_woken(&real().await).await;
 }
@@ -32,7 +32,7 @@ async fn nothing_begins_before_its_moment(house: &House) {
 /// Two processes that look at the same moments.
 async fn schedules_bring_one_job_each_time(house: &House) {
     let registry = house.kind("note", note);
-    let other = open(house.queue.database(), &house.clock, QueueOptions::default());
+    let other = open(house.queue.database(), &house.clock, defaults());
     let schedules = || {
         let job = Job::new("note", Value::Null);
         vec![Schedule { name: "often".into(), expression: "*/5 * * * *".into(), job }]
@@ -70,7 +70,7 @@ async fn an_idle_worker_begins_at_once_and_in_time(house: &House) {
 
 /// On SQLite another process is not told: it looks each second.
 async fn a_worker_elsewhere_is_woken(house: &House) {
-    let elsewhere = open(house.queue.database(), &house.clock, QueueOptions::default());
+    let elsewhere = open(house.queue.database(), &house.clock, defaults());
     let worker = Worker::start(&elsewhere, house.kind("note", note));
     for _ in 0..3 {
         let id = house.add(Job::new("note", Value::Null)).await;

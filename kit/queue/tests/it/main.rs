@@ -1,3 +1,5 @@
-//! The queue on real engines.
+//! The queue on real engines, alone and with a real broker.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod broker;
 mod conformance;
