@@ -41,6 +41,28 @@ pub(crate) fn wrk_read_script(profiles: usize) -> String {
     )
 }
 
+/// The same with sixteen requests on their way at once on each connection, written before the clock runs.
+pub(crate) fn wrk_pipelined_read_script(profiles: usize) -> String {
+    let last = FIRST + u64::try_from(profiles).unwrap_or(1) - 1;
+    format!(
+        "local ready, at = {{}}, 0\n\
+         init = function()\n\
+         \tmath.randomseed(os.time())\n\
+         \tfor bundle = 1, 512 do\n\
+         \t\tlocal some = {{}}\n\
+         \t\tfor one = 1, 16 do\n\
+         \t\t\tsome[one] = wrk.format('GET', string.format('/api/v1/profiles/{ID_HEAD}%.0f', math.random({FIRST}, {last})))\n\
+         \t\tend\n\
+         \t\tready[bundle] = table.concat(some)\n\
+         \tend\n\
+         end\n\
+         request = function()\n\
+         \tat = at % 512 + 1\n\
+         \treturn ready[at]\n\
+         end\n"
+    )
+}
+
 /// A wrk script that creates a profile with every request.
 pub(crate) fn wrk_create_script() -> String {
     "wrk.method = 'POST'\nwrk.path = '/api/v1/profiles/random'\n".to_owned()

@@ -17,8 +17,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the binary on a data directory, or on a PostgreSQL, with every other setting at its default.
-    pub(crate) async fn start(binary: &Path, data: &Path, database_url: Option<&str>) -> Result<Self> {
+    /// Starts the binary on a data directory with these variables set, and every other setting at its default.
+    pub(crate) async fn start(binary: &Path, data: &Path, variables: &[(&str, &str)]) -> Result<Self> {
         tokio::fs::create_dir_all(data).await?;
         let port_file = data.join("port");
         let _ = tokio::fs::remove_file(&port_file).await;
@@ -26,9 +26,7 @@ impl Server {
         let mut command = Command::new(binary);
         command.env_clear().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         command.arg("--port-file").arg(&port_file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        if let Some(url) = database_url {
-            command.env("DATABASE_URL", url);
-        }
+        command.envs(variables.iter().copied());
         let begun = Instant::now();
         let mut child = command
             .kill_on_drop(true)

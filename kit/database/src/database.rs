@@ -25,8 +25,7 @@ const PING: Query = Query::point("ping", "select 1");
 
 const COMMITS: Query = Query::point("position", "select count from pando_commits where id = 1");
 
-const LOG_POSITION: Query =
-    Query::point("position", "select cast(pg_current_wal_insert_lsn() as text)");
+const LOG_POSITION: Query = Query::point("position", "select cast(pg_current_wal_insert_lsn() as text)");
 
 /// PostgreSQL's own estimate, which autovacuum keeps fresh; -1 until it first looked.
 const ESTIMATE: Query = Query::point(

@@ -177,7 +177,7 @@ async fn tokens_grow(database: &Database) -> Result<(), DatabaseError> {
         open(&mut transaction, database.inner().clock.fresh_id(), &format!("token-{number}")).await?;
         let token = transaction.commit().await?;
         assert_eq!(token.to_string().parse::<Token>()?, token);
-        assert!(database.position(&call).await? >= token, "the log stands before an answered write");
+        assert!(database.position(&call()).await? >= token, "the log stands before an answered write");
         tokens.push(token);
     }
     assert!(tokens.is_sorted_by(|earlier, later| earlier < later), "{tokens:?}");
