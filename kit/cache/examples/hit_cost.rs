@@ -1,4 +1,4 @@
-//! What a hit costs, beside a plain sharded map.
+//! What a hit costs, beside a plain sharded map. Of many short rounds the fastest counts: the others were disturbed.
 //!
 //! `cargo run --release -p pando-cache --example hit_cost`
 
@@ -18,7 +18,8 @@ use pando_resilience::Call;
 use pando_telemetry::Metrics;
 
 const KEYS: usize = 10_000;
-const LOOKUPS: usize = 2_000_000;
+const LOOKUPS: usize = 200_000;
+const ROUNDS: usize = 40;
 
 /// Sixteen maps behind sixteen locks: as simple as a shared map gets.
 struct Sharded {
@@ -48,39 +49,45 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .map_err(|_| "poisoned")?
             .insert(key.clone(), Arc::new(Bytes::from_static(b"x")));
     }
+    let fifo = runtime.block_on(filled("s3fifo", Policy::S3Fifo, &keys))?;
+    let lru = runtime.block_on(filled("lru", Policy::Lru, &keys))?;
+    let empty = runtime.block_on(filled("empty", Policy::S3Fifo, &[]))?;
     for threads in [1, 2] {
-        let took = run(threads, &order, &|place| sharded.get(&keys[place]).is_some());
-        println!("sharded map, {threads} thread(s): {took:.0} ns a look-up");
-    }
-    for (name, policy) in [("s3fifo", Policy::S3Fifo), ("lru", Policy::Lru)] {
-        let cache = runtime.block_on(filled(name, policy, &keys))?;
-        for threads in [1, 2] {
-            let took = run(threads, &order, &|place| cache.peek(&keys[place], None).is_some());
-            println!("{name}: peek, {threads} thread(s): {took:.0} ns");
+        let mut best = [f64::MAX; 3];
+        for _ in 0..ROUNDS {
+            // In turn, so that all have the same weather.
+            best[0] = best[0].min(run(threads, &order, &|place| sharded.get(&keys[place]).is_some()));
+            best[1] = best[1].min(run(threads, &order, &|place| fifo.peek(&keys[place], None).is_some()));
+            best[2] = best[2].min(run(threads, &order, &|place| lru.peek(&keys[place], None).is_some()));
         }
-        let call = Call::internal("cost", Duration::from_secs(3_600));
+        let [map, fifo, lru] = best;
+        println!(
+            "{threads} thread(s): sharded map {map:.0} ns, peek s3fifo {fifo:.0} ns, peek lru {lru:.0} ns"
+        );
+    }
+    let call = Call::internal("cost", Duration::from_secs(3_600));
+    let (mut hit, mut miss) = (f64::MAX, f64::MAX);
+    for round in 0..ROUNDS {
         let started = Instant::now();
         runtime.block_on(async {
             for place in &order {
                 let load = async |_: Call| Ok::<_, Infallible>(Some(Loaded::new(1, "x")));
-                let _ = black_box(cache.get_or_load(&call, &keys[*place], None, load).await);
+                let _ = black_box(fifo.get_or_load(&call, &keys[*place], None, load).await);
             }
         });
-        println!("{name}: get_or_load, a hit: {:.0} ns", each(started));
-        let misses = 200_000;
+        hit = hit.min(each(started));
         let started = Instant::now();
         runtime.block_on(async {
-            for number in 0..misses {
+            for number in 0..LOOKUPS {
                 let load = async |_: Call| Ok::<_, Infallible>(Some(Loaded::new(1, "x")));
-                let key = u64::to_be_bytes(number);
-                let _ = black_box(cache.get_or_load(&call, &key, None, load).await);
+                let _ = black_box(
+                    empty.get_or_load(&call, &(round * LOOKUPS + number).to_be_bytes(), None, load).await,
+                );
             }
         });
-        println!(
-            "{name}: get_or_load, a miss and its fill: {} ns",
-            started.elapsed().as_nanos() / u128::from(misses)
-        );
+        miss = miss.min(each(started));
     }
+    println!("get_or_load: a hit {hit:.0} ns, a miss with its fill {miss:.0} ns");
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 mod cache;
 mod caches;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod entry;
 mod error;
 mod fence;
