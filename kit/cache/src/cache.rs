@@ -138,22 +138,16 @@ impl Cache {
     /// now on, here and everywhere. The value itself is refused when the key was invalidated or written newer since
     /// the ticket; answers whether it was kept.
     pub async fn put(&self, ticket: Ticket, key: &[u8], value: Loaded, position: u64) -> bool {
-        let kept = self.put_here(ticket, key, &value, position);
-        if let Some(remote) = &self.0.remote {
-            self.0.meters.bus_sent.inc();
-            // Whether a tag was invalidated since the value was read, only a load that asked Redis first can tell.
-            if kept && value.tags.is_empty() {
-                let ttl = self.0.jitter(remote.ttl(value.ttl));
-                let (version, body) = (Some(value.version), Some(&value.bytes));
-                let fill = Fill { key, version, position, ttl, cost: 0, tags: &[], body };
-                if !remote.put(&fill, value.version).await {
-                    self.0.meters.refused_l2.inc();
-                }
-            } else {
-                remote.invalidate(Kind::Key, key, value.version, position).await;
-            }
+        let admitted = self.put_here(ticket, key, &value, position);
+        if self.0.remote.is_some() {
+            let (cache, key) = (self.clone(), Bytes::copy_from_slice(key));
+            // In a task of its own: the write has happened, whether its caller stays or not.
+            let told = pando_telemetry::spawn("cache.tell", async move {
+                cache.0.tell_of_write(admitted, &key, &value, position).await;
+            });
+            let _ = told.await;
         }
-        kept
+        admitted
     }
 
     fn put_here(&self, ticket: Ticket, key: &[u8], value: &Loaded, position: u64) -> bool {
@@ -164,41 +158,41 @@ impl Cache {
         let mut stripe = inner.fence.stripe(ticket.hash);
         let admitted = stripe.admits(ticket, Some(value.version), now)
             && inner.tags.verdict(&entry) == Verdict::Valid
-            && inner.options.l1;
+            && !inner.has_newer(key, &entry, now);
         stripe.mark(key, ticket.hash, value.version, now);
         inner.remove_older(key, value.version);
-        if admitted && !inner.has_newer(key, &entry, now) {
+        if !admitted {
+            inner.meters.refused_l1.inc();
+        } else if inner.options.l1 {
             inner.local.insert(key, Arc::new(entry));
-            return true;
         }
-        inner.meters.refused_l1.inc();
-        false
+        admitted
     }
 
-    /// From now on, entries of this key older than `version` are refused, in this process before the call is polled
-    /// a second time, in Redis and in the other processes when it returns. `position` is where the database's log
+    /// From now on, entries of this key older than `version` are refused: in this process as soon as this is polled, in
+    /// Redis and in the other processes when it returns, or as soon as Redis is back. `position` is where the database's log
     /// stood after the write; 0 if nobody knows. For a deletion, `version` is one above the deleted one.
     pub async fn invalidate(&self, key: &[u8], version: i64, position: u64) {
         self.0.invalidate_here(key, version, position);
-        self.0.tell(Kind::Key, key, version, position).await;
+        self.tell(Kind::Key, key, version, position).await;
     }
 
     /// Everything with this tag that was loaded until now is gone.
     pub async fn invalidate_tag(&self, tag: &str) {
         self.0.tags.invalidate(tag);
-        self.0.tell(Kind::Tag, tag.as_bytes(), 0, 0).await;
+        self.tell(Kind::Tag, tag.as_bytes(), 0, 0).await;
     }
 
     /// Everything that was loaded until now is gone.
     pub async fn clear(&self) {
         self.0.clear_here();
-        self.0.tell(Kind::Clear, b"", 0, 0).await;
+        self.tell(Kind::Clear, b"", 0, 0).await;
     }
 
     /// Everything that was loaded until now is expired: it may still stand in for a load that fails.
     pub async fn expire_all(&self) {
         self.0.tags.expire_all();
-        self.0.tell(Kind::Expire, b"", 0, 0).await;
+        self.tell(Kind::Expire, b"", 0, 0).await;
     }
 
     /// The database's log is known to stand at this position: loads that begin now read it or later.
@@ -225,6 +219,18 @@ impl Cache {
             None => self.0.meters.hit(turn),
         }
         found
+    }
+
+    /// Tells Redis and the other processes what happened here, in a task of its own: it has happened, whether its
+    /// caller stays or not.
+    async fn tell(&self, kind: Kind, name: &[u8], version: i64, position: u64) {
+        if self.0.remote.is_some() {
+            let (cache, name) = (self.clone(), Bytes::copy_from_slice(name));
+            let told = pando_telemetry::spawn("cache.tell", async move {
+                cache.0.tell(kind, &name, version, position).await;
+            });
+            let _ = told.await;
+        }
     }
 
     pub(crate) fn count_hit(&self, key: &[u8], turn: &Turn, found: &Found) {
@@ -334,13 +340,30 @@ impl Inner {
             && self.tags.verdict(entry) == Verdict::Valid
     }
 
-    /// Tells Redis and the other processes what happened here.
     async fn tell(&self, kind: Kind, name: &[u8], version: i64, position: u64) {
         if let Some(remote) = &self.remote {
             match remote.invalidate(kind, name, version, position).await {
                 true => self.meters.bus_sent.inc(),
                 false => self.meters.l2_errors.inc(),
             }
+        }
+    }
+
+    async fn tell_of_write(&self, admitted: bool, key: &[u8], value: &Loaded, position: u64) {
+        let Some(remote) = &self.remote else { return };
+        // Whether a tag was invalidated since the value was read, only a load that asked Redis first can tell.
+        if !admitted || !value.tags.is_empty() {
+            return self.tell(Kind::Key, key, value.version, position).await;
+        }
+        let ttl = self.jitter(remote.ttl(value.ttl));
+        let (version, body) = (Some(value.version), Some(&value.bytes));
+        let fill = Fill { key, version, position, ttl, cost: 0, tags: &[], body };
+        match remote.put(&fill, value.version).await {
+            Some(kept) => {
+                self.meters.bus_sent.inc();
+                self.meters.refused_l2.inc_by(u64::from(!kept));
+            }
+            None => self.tell(Kind::Key, key, value.version, position).await,
         }
     }
 

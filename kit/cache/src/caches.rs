@@ -88,6 +88,14 @@ impl Caches {
 
     /// Ends what runs behind. The caches go on for those who still hold them, each for itself.
     pub async fn close(&self) {
+        if let Some(queued) =
+            self.health().map(|health| health.queued_invalidations).filter(|queued| *queued > 0)
+        {
+            tracing::warn!(
+                queued,
+                "invalidations that redis has not heard of are lost: entries there may be old for their TTL"
+            );
+        }
         self.0.stop();
     }
 
@@ -132,7 +140,7 @@ impl Registry {
     }
 
     fn of(&self, name: &str) -> Option<Arc<Inner>> {
-        self.all().into_iter().find(|cache| cache.name == name)
+        lock(&self.0).iter().filter_map(Weak::upgrade).find(|cache| cache.name == name)
     }
 
     /// For how long anything of any cache stays in Redis: stamps must outlive that.

@@ -67,6 +67,9 @@ impl Cache {
         if let Some(position) = at_least {
             self.observe(position);
         }
+        if call.deadline.is_past() {
+            return Err(Trouble::Deadline);
+        }
         let mut origin = Some(origin);
         loop {
             let stale = match looked {

@@ -303,6 +303,9 @@ impl RedisOptions {
         if self.url.is_some() && !self.addresses.is_empty() {
             return bad("addresses", "given beside url: one of the two");
         }
+        if self.key_prefix.is_empty() || self.key_prefix.contains(['{', '}', ' ']) {
+            return bad("key_prefix", "empty, or with braces or spaces, which have a meaning in keys");
+        }
         if self.mode == RedisMode::Cluster && self.database != 0 {
             return bad("database", "a Cluster has database 0 only");
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use pando_resilience::Call;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -289,7 +290,9 @@ impl Inner {
         let ends_with_l2 = remaining <= usual;
         let freshness = Freshness { now, ttl: usual.min(remaining), cost: stored.cost, ends_with_l2 };
         let tags = stored.tags.into_boxed_slice();
-        let mut entry = self.build(stored.version, stored.body, tags, stored.position, epoch, &freshness);
+        // Copied: as a slice it would keep its header in memory too.
+        let body = stored.body.map(|body| Bytes::copy_from_slice(&body));
+        let mut entry = self.build(stored.version, body, tags, stored.position, epoch, &freshness);
         entry.loaded_at = now - (there - stored.started).max(0);
         if !fresh {
             // It stands in as long as Redis would keep it.

@@ -242,8 +242,9 @@ impl Remote {
         asked.await
     }
 
-    /// Writes what a write has written; answers whether it was kept. On failure it becomes an invalidation.
-    pub(crate) async fn put(&self, fill: &Fill<'_>, version: i64) -> bool {
+    /// Writes what a write has written, and tells the others; answers whether it was kept, or `None` when Redis did not
+    /// do it: then it must become an invalidation.
+    pub(crate) async fn put(&self, fill: &Fill<'_>, version: i64) -> Option<bool> {
         let name = Bytes::copy_from_slice(fill.key);
         let message = self.link.message(self.cache, Kind::Key, name, version, fill.position);
         let (front, back) = self.parts(fill);
@@ -255,13 +256,7 @@ impl Remote {
             call.arg(self.link.channel()).arg(message);
             call.invoke_async::<bool>(carrier).await
         });
-        match asked.await {
-            Ok(kept) => kept,
-            Err(Failed) => {
-                self.invalidate(Kind::Key, fill.key, version, fill.position).await;
-                false
-            }
-        }
+        asked.await.ok()
     }
 
     /// Tells Redis and the others; when Redis is down, as soon as it is back. Answers whether it was told now.
