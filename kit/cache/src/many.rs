@@ -12,7 +12,7 @@ use crate::cache::{Boarding, Cache, Look};
 use crate::entry::{Entry, Found, Loaded, Source};
 use crate::fence::Ticket;
 use crate::flight::{Failure, Flight, Landing, Outcome, Trouble, Waiter};
-use crate::l2::Remote;
+use crate::l2::{Read, Remote};
 use crate::load::{Carried, typed};
 use crate::meters::Turn;
 use crate::options::millis;
@@ -130,9 +130,9 @@ impl Cache {
     }
 
     async fn reach_many(&self, call: Call, led: Vec<Led>, origin: OriginMany) {
-        let (missing, starts) = match &self.0.remote {
+        let missing = match &self.0.remote {
             Some(remote) => self.read_many(remote, led).await,
-            None => led.into_iter().map(|led| (led, Start::default())).unzip(),
+            None => led.into_iter().map(|led| (led, Start::default())).collect(),
         };
         if missing.is_empty() {
             return;
@@ -140,7 +140,7 @@ impl Cache {
         let inner = &*self.0;
         inner.meters.loads.inc();
         let began = Instant::now();
-        let places: Vec<usize> = missing.iter().map(|led| led.index).collect();
+        let places: Vec<usize> = missing.iter().map(|(led, _)| led.index).collect();
         let loaded = call.deadline.bound(origin(call, places)).await;
         let took = began.elapsed();
         inner.meters.load_seconds.observe_duration(took);
@@ -148,9 +148,7 @@ impl Cache {
             Ok(Ok(values)) => {
                 // A load that answers for fewer keys says that there are no such things.
                 let values = values.into_iter().chain(std::iter::repeat(None));
-                for ((Led { ticket, landing, .. }, start), value) in
-                    missing.into_iter().zip(starts).zip(values)
-                {
+                for ((Led { ticket, landing, .. }, start), value) in missing.into_iter().zip(values) {
                     let position = landing.flight.position;
                     let (entry, kept) = self.fill(&landing.key, value.as_ref(), position, ticket, took);
                     if kept && let Some(at) = start.at {
@@ -164,30 +162,42 @@ impl Cache {
             Err(_) => Trouble::LoadTimeout,
         };
         inner.meters.load_errors.inc();
-        for (Led { ticket, landing, .. }, start) in missing.into_iter().zip(starts) {
+        for (Led { ticket, landing, .. }, start) in missing {
             let outcome = self.fall_back(&landing.key, ticket, &start, trouble.clone());
             landing.land(outcome);
         }
     }
 
     /// Lands what Redis has; answers what it has not.
-    async fn read_many(&self, remote: &Remote, led: Vec<Led>) -> (Vec<Led>, Vec<Start<'_>>) {
-        let reads = {
-            let keys: Vec<&[u8]> = led.iter().map(|led| led.landing.key.as_ref()).collect();
-            self.0.read(remote, &keys).await
-        };
-        let (mut missing, mut starts) = (Vec::new(), Vec::new());
+    async fn read_many(&self, remote: &Remote, led: Vec<Led>) -> Vec<(Led, Start<'_>)> {
+        let keys: Vec<&[u8]> = led.iter().map(|led| led.landing.key.as_ref()).collect();
+        let reads = self.0.read(remote, &keys).await;
+        if reads.iter().all(|read| matches!(read, Read::Down)) {
+            return self.without_l2_many(led);
+        }
+        let mut missing = Vec::new();
         for (led, read) in led.into_iter().zip(reads) {
             match self.judge(&led.landing.key, &led.landing.flight, led.ticket, read, false) {
                 Looked::Found(entry) => led.landing.land(Outcome::Done(entry, Source::L2)),
                 Looked::Refused(trouble) => led.landing.land(Outcome::Trouble(trouble)),
-                Looked::Load(start) => {
-                    missing.push(led);
-                    starts.push(start);
-                }
+                Looked::Load(start) => missing.push((led, start)),
             }
         }
-        (missing, starts)
+        missing
+    }
+
+    /// Redis is down: all of them together are one load, or none is.
+    fn without_l2_many(&self, led: Vec<Led>) -> Vec<(Led, Start<'_>)> {
+        match self.0.without_l2() {
+            Ok(first) => led
+                .into_iter()
+                .zip(std::iter::once(first).chain(std::iter::repeat_with(Start::default)))
+                .collect(),
+            Err(trouble) => {
+                led.into_iter().for_each(|led| led.landing.land(Outcome::Trouble(trouble.clone())));
+                Vec::new()
+            }
+        }
     }
 
     async fn take_seat(&self, call: &Call, seat: Seat) -> Result<Option<Found>, Trouble> {

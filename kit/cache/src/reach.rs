@@ -87,7 +87,7 @@ impl Cache {
                 inner.meters.l2.misses.inc();
                 return Looked::Load(Start { at: Some(now), ..Start::default() });
             }
-            Read::Down => return inner.without_l2(),
+            Read::Down => return inner.without_l2().map_or_else(Looked::Refused, Looked::Load),
         };
         let mut start = Start { at: Some(now), ..Start::default() };
         if stored.position >= flight.asked {
@@ -271,13 +271,14 @@ impl Inner {
         answers
     }
 
-    fn without_l2(&self) -> Looked<'_> {
+    /// How to go on while Redis is down.
+    pub(crate) fn without_l2(&self) -> Result<Start<'_>, Trouble> {
         match self.options.when_l2_down {
-            WhenL2Down::Degrade => Looked::Load(Start::default()),
-            WhenL2Down::Fail => Looked::Refused(Trouble::L2Down),
+            WhenL2Down::Degrade => Ok(Start::default()),
+            WhenL2Down::Fail => Err(Trouble::L2Down),
             WhenL2Down::Protect => match self.protected.try_acquire() {
-                Ok(leave) => Looked::Load(Start { _leave: Some(leave), ..Start::default() }),
-                Err(_) => Looked::Refused(Trouble::Protected),
+                Ok(leave) => Ok(Start { _leave: Some(leave), ..Start::default() }),
+                Err(_) => Err(Trouble::Protected),
             },
         }
     }

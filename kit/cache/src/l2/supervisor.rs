@@ -153,29 +153,35 @@ impl Link {
     }
 
     /// Listens until the connection is of no use any more.
-    async fn serve(&self, wire: &Wire, (mut asks, mut messages): Bus) {
+    async fn serve(&self, wire: &Wire, (asks, mut messages): Bus) {
+        let listen = async {
+            while let Some(message) = messages.next().await {
+                self.hear(message.get_payload_bytes());
+            }
+        };
+        // Side by side: a slow answer to a heartbeat does not hold up what the others have to say.
+        tokio::select! {
+            () = listen => {}
+            () = self.beat(wire, asks) => {}
+            () = self.broken.notified() => {}
+        }
+    }
+
+    /// Asks again and again whether both connections live, and sends what could not be sent at first. Ends when too many
+    /// answers are missing.
+    async fn beat(&self, wire: &Wire, mut asks: PubSubSink) {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut missed = 0;
-        loop {
-            tokio::select! {
-                () = self.broken.notified() => return,
-                message = messages.next() => match message {
-                    Some(message) => self.hear(message.get_payload_bytes()),
-                    None => return,
-                },
-                _ = heartbeat.tick() => {
-                    let hears = tokio::time::timeout(self.hard(), asks.ping::<redis::Value>());
-                    let (answers, hears) = tokio::join!(self.ping(wire), hears);
-                    missed = if answers.is_ok() && matches!(hears, Ok(Ok(_))) { 0 } else { missed + 1 };
-                    if missed >= HEARTBEATS_MISSED_MAX {
-                        return;
-                    }
-                    if !lock(&self.pending).is_empty() {
-                        // Kept again if it fails again.
-                        let _ = self.replay(wire).await;
-                    }
-                }
+        while missed < HEARTBEATS_MISSED_MAX {
+            heartbeat.tick().await;
+            let hears = tokio::time::timeout(self.hard(), asks.ping::<redis::Value>());
+            let (answers, hears) = tokio::join!(self.ping(wire), hears);
+            missed = if answers.is_ok() && matches!(hears, Ok(Ok(_))) { 0 } else { missed + 1 };
+            let pending = !lock(&self.pending).is_empty();
+            if pending {
+                // Kept again if it fails again.
+                let _ = self.replay(wire).await;
             }
         }
     }
