@@ -35,6 +35,8 @@ pub(crate) struct Link {
     /// Told when the connection is of no use any more.
     pub(super) broken: Notify,
     pub(super) pending: Mutex<Pending>,
+    /// Told when an invalidation could not be sent.
+    pub(super) unsent: Notify,
     /// What was loaded before this moment of Redis's clock is expired, in all caches.
     pub(super) distrusted: AtomicI64,
     /// It was up at least once.
@@ -62,6 +64,7 @@ impl Link {
             wire: RwLock::new(None),
             broken: Notify::new(),
             pending: Mutex::new(Pending::new(options.queued_invalidations_max)),
+            unsent: Notify::new(),
             distrusted: AtomicI64::new(0),
             was_up: AtomicBool::new(false),
             connections: AtomicU64::new(0),
@@ -179,6 +182,7 @@ impl Link {
                 continue;
             }
             pending.push(invalidation);
+            self.unsent.notify_one();
             return None;
         }
     }

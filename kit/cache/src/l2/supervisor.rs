@@ -163,12 +163,12 @@ impl Link {
         tokio::select! {
             () = listen => {}
             () = self.beat(wire, asks) => {}
+            () = self.send_again(wire) => {}
             () = self.broken.notified() => {}
         }
     }
 
-    /// Asks again and again whether both connections live, and sends what could not be sent at first. Ends when too many
-    /// answers are missing.
+    /// Asks again and again whether both connections live; ends when too many answers are missing.
     async fn beat(&self, wire: &Wire, mut asks: PubSubSink) {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -178,10 +178,15 @@ impl Link {
             let hears = tokio::time::timeout(self.hard(), asks.ping::<redis::Value>());
             let (answers, hears) = tokio::join!(self.ping(wire), hears);
             missed = if answers.is_ok() && matches!(hears, Ok(Ok(_))) { 0 } else { missed + 1 };
-            let pending = !lock(&self.pending).is_empty();
-            if pending {
-                // Kept again if it fails again.
-                let _ = self.replay(wire).await;
+        }
+    }
+
+    /// Sends what could not be sent at first, as soon as it can be: until then the others serve it old.
+    async fn send_again(&self, wire: &Wire) {
+        loop {
+            self.unsent.notified().await;
+            while self.replay(wire).await.is_err() {
+                tokio::time::sleep(PAUSE_LEAST).await;
             }
         }
     }

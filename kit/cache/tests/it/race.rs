@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -16,8 +16,9 @@ use crate::{Process, call, redis_at, until};
 const KEYS: usize = 16;
 const TASKS: usize = 8;
 
-/// Without lost messages, an update is everywhere as soon as the bus has carried it.
-const BOUND: Duration = Duration::from_millis(500);
+/// Without lost messages, an update is everywhere as soon as the bus has carried it. On a machine with too much to do
+/// that is when this process gets its turn, and an invalidation may need a second try.
+const BOUND: Duration = Duration::from_secs(3);
 
 /// The truth: for each key its version, and since when each was current. Its log has one position a write.
 #[derive(Default)]
@@ -54,6 +55,7 @@ struct Found {
     own_writes_read_old: AtomicUsize,
     old_past_the_bound: AtomicUsize,
     oldest_micros: AtomicU64,
+    stop: AtomicBool,
 }
 
 async fn read(cache: &Cache, store: &Arc<Store>, key: usize, at_least: Option<u64>) -> i64 {
@@ -70,9 +72,13 @@ async fn read(cache: &Cache, store: &Arc<Store>, key: usize, at_least: Option<u6
     found.unwrap().unwrap().version()
 }
 
+/// Races for so many steps, or until it is told to stop.
 async fn race(caches: [Cache; 2], store: Arc<Store>, found: Arc<Found>, steps: usize, through: bool) {
     let [cache, other] = caches;
     for step in 0..steps {
+        if found.stop.load(Ordering::Relaxed) {
+            return;
+        }
         let key = fastrand::usize(..KEYS);
         let name = [u8::try_from(key).unwrap()];
         if step % 10 == 0 {
@@ -98,6 +104,8 @@ async fn race(caches: [Cache; 2], store: Arc<Store>, found: Arc<Found>, steps: u
             found.old_past_the_bound.fetch_add(1, Ordering::Relaxed);
         }
         found.reads.fetch_add(1, Ordering::Relaxed);
+        // A hit never waits, and the bus needs its turn.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -110,8 +118,7 @@ fn operations() -> usize {
 async fn two_processes_race_and_nobody_reads_anything_old() {
     let server = Redis::start(&[]);
     let redis = redis_at(&server.url());
-    // Long TTLs: what ends an entry here is the update and nothing else.
-    let options = CacheOptions { l1_ttl_ms: 600_000, ..CacheOptions::default() };
+    let options = lasting();
     let (one, two) = (Process::on(&redis, options.clone()).await, Process::on(&redis, options).await);
     let (store, found) = (Arc::new(Store::default()), Arc::new(Found::default()));
     let steps = operations() / TASKS;
@@ -129,13 +136,70 @@ async fn two_processes_race_and_nobody_reads_anything_old() {
     eprintln!("{} reads, the oldest value was old for {oldest:?}", steps * TASKS);
     assert_eq!(found.own_writes_read_old.load(Ordering::Relaxed), 0, "own writes read old");
     assert_eq!(found.old_past_the_bound.load(Ordering::Relaxed), 0, "old past the bound");
-    // When the bus has fallen silent, both agree with the truth, for good.
-    for process in [&one, &two] {
-        for key in 0..KEYS {
-            until("it agrees", async || read(&process.cache, &store, key, None).await == store.read(key))
-                .await;
-        }
-    }
+    both_agree_with([&one, &two], &store).await;
     let hits = one.count(r#"cache_hits_total{cache="things",tier="l1"}"#);
     assert!(hits > 0, "the race was about a cache");
+}
+
+/// Long TTLs: what ends an entry here is the update and nothing else. And patience: a busy machine is no failure.
+fn lasting() -> CacheOptions {
+    CacheOptions { l1_ttl_ms: 600_000, load_hard_ms: 20_000, wait_ms: 20_000, ..CacheOptions::default() }
+}
+
+fn racers(
+    [one, two]: [&Process; 2],
+    store: &Arc<Store>,
+    found: &Arc<Found>,
+    steps: usize,
+) -> Vec<tokio::task::JoinHandle<()>> {
+    let racers = (0..TASKS).map(|task| {
+        let (near, far) = if task % 2 == 0 { (one, two) } else { (two, one) };
+        let caches = [near.cache.clone(), far.cache.clone()];
+        let work = race(caches, Arc::clone(store), Arc::clone(found), steps, task % 4 < 2);
+        pando_telemetry::spawn("test.racer", work)
+    });
+    racers.collect()
+}
+
+/// When the bus has fallen silent, both agree with the truth, for good.
+async fn both_agree_with(processes: [&Process; 2], store: &Arc<Store>) {
+    for _ in 0..2 {
+        for process in processes {
+            for key in 0..KEYS {
+                until("it agrees", async || read(&process.cache, store, key, None).await == store.read(key))
+                    .await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_comes_and_goes_under_the_race_and_nothing_old_survives() {
+    let server = Redis::start(&[]);
+    let redis = redis_at(&server.url());
+    let options = lasting();
+    let (one, two) = (Process::on(&redis, options.clone()).await, Process::on(&redis, options).await);
+    let (store, found) = (Arc::new(Store::default()), Arc::new(Found::default()));
+    let racers = racers([&one, &two], &store, &found, usize::MAX);
+    for round in 0..if operations() > 20_000 { 40 } else { 4 } {
+        match round % 2 {
+            0 => server.kill(),
+            _ => server.pause(),
+        }
+        one.until_up(false).await;
+        two.until_up(false).await;
+        match round % 2 {
+            0 => server.resurrect(),
+            _ => server.resume(),
+        }
+        one.until_up(true).await;
+        two.until_up(true).await;
+    }
+    found.stop.store(true, Ordering::Relaxed);
+    for racer in join_all(racers).await {
+        racer.unwrap();
+    }
+    eprintln!("{} reads while redis came and went", found.reads.load(Ordering::Relaxed));
+    assert_eq!(found.own_writes_read_old.load(Ordering::Relaxed), 0, "own writes read old");
+    both_agree_with([&one, &two], &store).await;
 }
