@@ -5,6 +5,7 @@ mod known;
 mod layers;
 mod listing;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use pando_cache::RedisOptions;
@@ -34,6 +35,8 @@ pub struct Config {
     pub auth: AuthOptions,
     /// The HTTP server.
     pub http: HttpOptions,
+    /// The pages for operators.
+    pub admin: AdminOptions,
     /// Where rows are kept.
     pub database: DatabaseOptions,
     /// The log.
@@ -52,6 +55,16 @@ pub enum Role {
     All,
     /// User profiles.
     Profiles,
+}
+
+/// The pages for operators: caches, and what else is inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminOptions {
+    /// Whether they are served at all.
+    pub enabled: bool,
+    /// Where. When the port is taken, the program says so and goes on without them.
+    pub listen: SocketAddr,
 }
 
 /// Who may call.
@@ -81,6 +94,12 @@ pub struct ConfigError {
     pub problems: Vec<String>,
 }
 
+impl Default for AdminOptions {
+    fn default() -> Self {
+        Self { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 9090)) }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -89,6 +108,7 @@ impl Default for Config {
             migrate_on_start: true,
             auth: AuthOptions::default(),
             http: HttpOptions::default(),
+            admin: AdminOptions::default(),
             // Below the data directory, wherever that is.
             database: DatabaseOptions {
                 sqlite: SqliteOptions { path: PathBuf::from("pando.db"), ..SqliteOptions::default() },
@@ -143,6 +163,11 @@ impl Config {
         options
     }
 
+    /// The settings of the server for operators: the same, at its own address, and gone as soon as the other is.
+    pub fn admin_options(&self) -> HttpOptions {
+        HttpOptions { listen: self.admin.listen, drain_delay_ms: 0, drain_ms: 1_000, ..self.http_options() }
+    }
+
     /// The settings of profiles; like every file, the schema lies in the data directory unless its path is absolute.
     pub fn profiles_options(&self) -> ProfilesOptions {
         let mut options = self.profiles.clone();
@@ -177,15 +202,16 @@ impl Config {
         if let Err(error) = self.profiles_options().check() {
             found.push(("profiles", error.to_string()));
         }
-        if let Some(reason) = self.open_to_strangers() {
-            found.push(("http.listen", reason));
+        for (setting, listen) in [("http.listen", self.http.listen), ("admin.listen", self.admin.listen)] {
+            if let Some(reason) = self.open_to_strangers(listen) {
+                found.push((setting, reason));
+            }
         }
         found
     }
 
     /// There is no authentication yet: another machine may reach this one only if the operator wrote that down.
-    fn open_to_strangers(&self) -> Option<String> {
-        let listen = self.http.listen;
+    fn open_to_strangers(&self, listen: SocketAddr) -> Option<String> {
         let open = self.auth.mode == AuthMode::Loopback && !listen.ip().to_canonical().is_loopback();
         open.then(|| {
             format!(

@@ -8,13 +8,14 @@ use anyhow::{Context, Result, bail};
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
-use pando_http::{Drained, Server};
+use pando_http::{Drained, HttpError, Server};
 use pando_resilience::Deadline;
 use pando_telemetry::Metrics;
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::{VERSION, wiring};
+use crate::{VERSION, admin, wiring};
 
 /// How long closing the database may take: what is not written by then was never acknowledged.
 pub(crate) const CLOSE_BUDGET: Duration = Duration::from_secs(5);
@@ -23,6 +24,8 @@ pub(crate) const CLOSE_BUDGET: Duration = Duration::from_secs(5);
 pub struct Platform {
     server: Server,
     database: Database,
+    /// None when it is off, or its port was taken.
+    admin: Option<Server>,
     caches: Caches,
     address: SocketAddr,
 }
@@ -35,7 +38,7 @@ impl Platform {
         let database = Database::open(&config.database_options(), &metrics, clock)
             .await
             .with_context(|| format!("cannot open the database {}", config.database_place()))?;
-        let (server, caches) = match Self::bind(config, &database, &metrics, clock).await {
+        let (server, admin, caches) = match Self::bind(config, &database, &metrics, clock).await {
             Ok(bound) => bound,
             Err(error) => {
                 close(&database).await;
@@ -55,7 +58,10 @@ impl Platform {
             took_ms = (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0,
             "pando is listening; try http://{address}/docs"
         );
-        Ok(Self { server, database, caches, address })
+        if let Some(admin) = &admin {
+            info!(admin = %admin.local_addr(), "the pages for operators are at http://{}/docs", admin.local_addr());
+        }
+        Ok(Self { server, database, admin, caches, address })
     }
 
     async fn bind(
@@ -63,11 +69,25 @@ impl Platform {
         database: &Database,
         metrics: &Metrics,
         clock: &Clock,
-    ) -> Result<(Server, Caches)> {
+    ) -> Result<(Server, Option<Server>, Caches)> {
         prepare_schema(config, database).await?;
         let caches = Caches::open(&config.redis, metrics, clock).await?;
-        let app = wiring::app(config, database, &caches, clock).await?;
-        Ok((Server::bind(&config.http_options(), app, metrics, clock)?, caches))
+        let (app, insides) = wiring::app(config, database, &caches, clock).await?;
+        let server = Server::bind(&config.http_options(), app, metrics, clock)?;
+        let admin = match config.admin.enabled {
+            true => Server::bind(&config.admin_options(), admin::app(insides), metrics, clock).map(Some),
+            false => Ok(None),
+        };
+        let admin = match admin {
+            Ok(admin) => admin,
+            // Several may run on one machine, and none of them should stop for this.
+            Err(error @ HttpError::Listen { .. }) => {
+                warn!(%error, "the pages for operators are not served: set admin.listen to another address");
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok((server, admin, caches))
     }
 
     /// Where it listens.
@@ -77,9 +97,21 @@ impl Platform {
 
     /// Answers until `stop` is ready, then finishes what was begun and closes everything.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let Self { server, database, caches, .. } = self;
+        let Self { server, database, admin, caches, .. } = self;
         let began = Instant::now();
-        let drained = server.run(stop).await;
+        // Operators can look until the last request is answered.
+        let (ended, end) = oneshot::channel::<()>();
+        let watched = async {
+            let drained = server.run(stop).await;
+            drop(ended);
+            drained
+        };
+        let looked_at = async {
+            if let Some(admin) = admin {
+                admin.run(async { drop(end.await) }).await;
+            }
+        };
+        let (drained, ()) = tokio::join!(watched, looked_at);
         caches.close().await;
         close(&database).await;
         info!(uptime_seconds = began.elapsed().as_secs(), "pando has stopped");

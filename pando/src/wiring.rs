@@ -11,6 +11,7 @@ use pando_profiles::{Profiles, ProfilesParts};
 use pando_resilience::Call;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::admin::Insides;
 use crate::config::{Config, Role};
 use crate::{VERSION, front_door};
 
@@ -24,15 +25,25 @@ const WARM_BUDGET: Duration = Duration::from_secs(30);
 pub(crate) const MIGRATIONS: &[MigrationSet] = &[pando_profiles::MIGRATIONS];
 
 /// Everything the roles of this process answer to.
-pub(crate) async fn app(config: &Config, database: &Database, caches: &Caches, clock: &Clock) -> Result<App> {
+pub(crate) async fn app(
+    config: &Config,
+    database: &Database,
+    caches: &Caches,
+    clock: &Clock,
+) -> Result<(App, Insides)> {
     let mut app = empty_house().dependency(database_dependency(database));
+    if caches.health().is_some() {
+        app = app.dependency(redis_dependency(caches));
+    }
+    let mut insides = Insides { caches: caches.clone(), profiles: None };
     if config.plays(Role::Profiles) {
         let profiles = profiles(config, database, caches, clock)?;
         warm(&profiles, config.profiles.cache_warm_profiles).await;
         let hot = pando_profiles::hot_read(&profiles);
+        insides.profiles = Some(profiles.clone());
         app = with_profiles(app, pando_profiles::routes(profiles)).hot_read(hot);
     }
-    Ok(app)
+    Ok((app, insides))
 }
 
 /// Every role as it describes itself, with nothing behind it: to be read, not served.
@@ -76,6 +87,16 @@ async fn warm(profiles: &Profiles, profiles_max: usize) {
 
 fn with_profiles(app: App, routes: OpenApiRouter) -> App {
     app.service("profiles", routes, pando_profiles::limits())
+}
+
+/// Without Redis each process keeps what it needs for itself: slower, and as right.
+fn redis_dependency(caches: &Caches) -> Dependency {
+    let caches = caches.clone();
+    let probe = move || {
+        let up = caches.health().is_some_and(|health| health.up);
+        std::future::ready(if up { Ok(()) } else { Err("redis does not answer") })
+    };
+    Dependency::new("redis", PING_BUDGET, probe).optional()
 }
 
 fn database_dependency(database: &Database) -> Dependency {

@@ -197,10 +197,7 @@ fn the_names_of_earlier_deployments_set_the_cache() {
 #[test]
 fn names_for_parts_that_are_not_here_are_accepted_and_said_to_do_nothing() {
     let scene = Scene::new().variables(&[("QUEUE_URI", "amqp://mq"), ("CDN_BASE_URL", "https://cdn")]);
-    assert_eq!(
-        scene.load().notes,
-        ["QUEUE_URI, CDN_BASE_URL: accepted, and without effect in this version"]
-    );
+    assert_eq!(scene.load().notes, ["QUEUE_URI, CDN_BASE_URL: accepted, and without effect in this version"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::client::Client;
-use crate::engines::Place;
+use crate::engines::{Place, UNCACHED};
 use crate::harness::Running;
 
 const WRITERS: usize = 4;
@@ -45,7 +45,7 @@ fn prove_that_acknowledged_writes_survive_kill_9_on_postgres() {
 fn survive<'a>(place: &Place, victim: &mut dyn FnMut(u64) -> Victim<'a>) {
     let mut acknowledged: Vec<String> = Vec::new();
     let numbers = AtomicU64::new(0);
-    let mut running = place.start(&[]);
+    let mut running = place.start(UNCACHED);
     for round in 0..rounds() {
         // A different moment each round, the same in every run.
         let load = Duration::from_millis(40 + round * 7919 % 211);
@@ -54,7 +54,7 @@ fn survive<'a>(place: &Place, victim: &mut dyn FnMut(u64) -> Victim<'a>) {
         if let Victim::Database(postgres) = dies {
             postgres.resurrect();
         } else {
-            running = place.start(&[]);
+            running = place.start(UNCACHED);
         }
         missing(&running, &acknowledged, place.name);
     }

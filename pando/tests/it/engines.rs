@@ -6,6 +6,13 @@ use pando_database::testing::TestPostgres;
 
 use crate::harness::Running;
 
+/// Settings under which every read is the database's: what is checked must not come from memory.
+pub(crate) const UNCACHED: &[(&str, &str)] = &[
+    ("PANDO_PROFILES__CACHE__L1", "false"),
+    ("PANDO_PROFILES__CACHE__L2", "false"),
+    ("PANDO_PROFILES__PAGES__L1", "false"),
+];
+
 /// A place where a server keeps its data; two servers on it share them.
 pub(crate) struct Place {
     pub(crate) name: &'static str,

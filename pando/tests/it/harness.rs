@@ -72,7 +72,8 @@ impl Running {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         // Nobody waits for a load balancer here; a test that does says so itself.
-        command.env("PANDO_HTTP__DRAIN_DELAY_MS", "0").envs(variables.iter().copied());
+        command.env("PANDO_HTTP__DRAIN_DELAY_MS", "0").env("PANDO_ADMIN__LISTEN", "127.0.0.1:0");
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -103,6 +104,15 @@ impl Running {
                 return last.clone();
             }
         }
+    }
+
+    /// Where operators ask it.
+    pub(crate) fn admin(&mut self) -> SocketAddr {
+        let line = match self.log.iter().find(|line| line["admin"].is_string()) {
+            Some(line) => line.clone(),
+            None => self.until(|line| line["admin"].is_string()),
+        };
+        line["admin"].as_str().unwrap().parse().unwrap()
     }
 
     /// Tells it to stop.

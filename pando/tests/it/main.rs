@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, an unexpected error is a failure")]
 
 mod bad_input;
+mod cache;
 mod client;
 mod commands;
 mod configuration;
@@ -10,6 +11,8 @@ mod engines;
 mod exhaustion;
 mod harness;
 mod platform;
+mod races;
+mod redis_outages;
 mod same_answers;
 mod shutdown;
 mod starting;

@@ -105,7 +105,7 @@ fn described_routes() -> OpenApiRouter<Profiles> {
 pub fn hot_read(profiles: &Profiles) -> HotRead {
     let profiles = profiles.clone();
     let find = move |asked: &HotRequest<'_>| {
-        let found = profiles.recall(ProfileId::parse(asked.name)?, asked.consistency)?;
+        let found = profiles.recall(asked.name, asked.consistency)?;
         let (version, cache) = (found.version(), x_cache(found.source, found.age));
         Some(HotAnswer { body: found.bytes().clone(), version, tag: etag(version), cache })
     };

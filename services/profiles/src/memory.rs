@@ -198,15 +198,17 @@ impl Profiles {
     }
 }
 
-/// The key of a profile.
-pub(crate) fn key(id: ProfileId) -> [u8; 16] {
-    uuid::Uuid::from(id).into_bytes()
+/// The key of a profile: its id, as paths have it, so that an operator can read it.
+pub(crate) fn key(id: ProfileId) -> [u8; 36] {
+    let mut key = [0; 36];
+    uuid::Uuid::from(id).hyphenated().encode_lower(&mut key);
+    key
 }
 
 /// The key of a profile with its parts.
-pub(crate) fn full_key(id: ProfileId) -> [u8; 17] {
-    let mut full = [b'f'; 17];
-    full[..16].copy_from_slice(&key(id));
+pub(crate) fn full_key(id: ProfileId) -> [u8; 41] {
+    let mut full = *b"                                    /full";
+    full[..36].copy_from_slice(&key(id));
     full
 }
 

@@ -8,6 +8,9 @@ use crate::memory::{full_key, key};
 use crate::profile::ProfileId;
 use crate::{FetchMode, ProfileError, Profiles, store};
 
+/// How many fills of a warm-up are under way at once.
+const WARM_AT_ONCE: usize = 16;
+
 impl Profiles {
     /// The living profile of this id.
     pub async fn read_profile(&self, call: &Call, id: ProfileId) -> Result<Known, ProfileError> {
@@ -34,7 +37,7 @@ impl Profiles {
         };
         let at_least = self.at_least(call).await?;
         let profiles = self.clone();
-        let keys: Vec<[u8; 16]> = ids.iter().copied().map(key).collect();
+        let keys: Vec<[u8; 36]> = ids.iter().copied().map(key).collect();
         let load = move |call: Call, places: Vec<usize>| async move {
             let missing: Vec<ProfileId> = places.into_iter().map(|place| ids[place]).collect();
             let found = profiles.find_profiles(&call, &missing).await?;
@@ -62,14 +65,15 @@ impl Profiles {
         found?.map(Known::from).ok_or(ProfileError::NotFound)
     }
 
-    /// A profile that this process holds, if it is as new as the token asks for.
-    pub(crate) fn recall(&self, id: ProfileId, token: Option<&str>) -> Option<Found> {
+    /// A profile that this process holds, if it is as new as the token asks for. An id that is not written as we write
+    /// it is no key: it goes the ordinary way.
+    pub(crate) fn recall(&self, id: &str, token: Option<&str>) -> Option<Found> {
         let cache = self.0.memory.profiles()?;
         let at_least = match token {
             Some(token) => Some(self.at_least_known(cache, token)?),
             None => None,
         };
-        cache.peek(&key(id), at_least)
+        cache.peek(id.as_bytes(), at_least)
     }
 }
 
@@ -79,10 +83,11 @@ impl Profiles {
         let Some(cache) = self.0.memory.profiles() else { return Ok(0) };
         let filter = crate::ProfileFilter { limit: profiles_max, ..crate::ProfileFilter::default() };
         let newest = self.list_profiles(call, &filter).await?.profiles;
-        let values = newest.iter().map(|profile| {
-            Known::remembered(profile).map(|loaded: Loaded| (key(profile.id).to_vec(), loaded))
-        });
-        let warmed = cache.warm(futures_util::stream::iter(values), 16).await;
+        let values: Vec<Result<(Vec<u8>, Loaded), ProfileError>> = newest
+            .iter()
+            .map(|profile| Ok((key(profile.id).to_vec(), Known::remembered(profile)?)))
+            .collect();
+        let warmed = cache.warm(futures_util::stream::iter(values), WARM_AT_ONCE).await;
         Ok(warmed.filled)
     }
 }

@@ -1,0 +1,139 @@
+//! What operators ask and do, on a port of its own that only this machine reaches unless the settings say otherwise.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use pando_cache::{Cache, CacheReport, Caches, L2Health};
+use pando_http::{App, Caller, JsonAnswer, Problem, QueryString};
+use pando_profiles::Profiles;
+use serde::Serialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::VERSION;
+
+/// Most profiles that one command reads into the cache.
+const WARM_PROFILES_MAX: usize = 100_000;
+const WARM_PROFILES_DEFAULT: usize = 1_000;
+
+/// What the pages look at.
+#[derive(Clone)]
+pub(crate) struct Insides {
+    pub(crate) caches: Caches,
+    /// None where this process does not play the role.
+    pub(crate) profiles: Option<Profiles>,
+}
+
+/// Every cache, and the Redis they share.
+#[derive(Serialize)]
+struct Overview {
+    redis: Option<L2Health>,
+    caches: Vec<CacheReport>,
+}
+
+/// The routes of operators.
+pub(crate) fn app(insides: Insides) -> App {
+    let routes = OpenApiRouter::new()
+        .routes(routes!(caches))
+        .routes(routes!(cache))
+        .routes(routes!(key))
+        .routes(routes!(clear))
+        .routes(routes!(expire))
+        .routes(routes!(warm))
+        .with_state(insides);
+    App::new("Pando, for operators", VERSION).service("admin", routes, Vec::new())
+}
+
+impl Insides {
+    fn cache(&self, name: &str) -> Result<Cache, Problem> {
+        self.caches.find(name).ok_or_else(|| Problem::not_found("cache"))
+    }
+}
+
+/// Every cache of this process
+#[utoipa::path(get, path = "/admin/cache", tag = "cache", responses(
+    (status = 200, description = "How each cache does, and whether Redis is there", body = Object),
+))]
+async fn caches(State(insides): State<Insides>) -> Response {
+    let caches = insides.caches.all().iter().map(Cache::report).collect();
+    JsonAnswer(Overview { redis: insides.caches.health(), caches }).into_response()
+}
+
+/// One cache
+#[utoipa::path(get, path = "/admin/cache/{name}", tag = "cache",
+    params(("name" = String, Path, description = "Its name")),
+    responses(
+        (status = 200, description = "Its size, its hits, its hottest keys", body = Object),
+        (status = 404, description = "No cache has this name"),
+    ))]
+async fn cache(State(insides): State<Insides>, Path(name): Path<String>) -> Result<Response, Problem> {
+    Ok(JsonAnswer(insides.cache(&name)?.report()).into_response())
+}
+
+/// One key of a cache
+#[utoipa::path(get, path = "/admin/cache/{name}/keys/{*key}", tag = "cache",
+    params(("name" = String, Path, description = "The cache"), ("key" = String, Path, description = "The key")),
+    responses(
+        (status = 200, description = "What this process holds under it", body = Object),
+        (status = 404, description = "This process holds nothing under it"),
+    ))]
+async fn key(
+    State(insides): State<Insides>,
+    Path((name, key)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let report = insides.cache(&name)?.report_key(key.as_bytes());
+    Ok(JsonAnswer(report.ok_or_else(|| Problem::not_found("key"))?).into_response())
+}
+
+/// Forget everything
+#[utoipa::path(post, path = "/admin/cache/{name}/clear", tag = "cache",
+    params(("name" = String, Path, description = "The cache")),
+    responses(
+        (status = 204, description = "It is empty, in every process"),
+        (status = 404, description = "No cache has this name"),
+    ))]
+async fn clear(State(insides): State<Insides>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    insides.cache(&name)?.clear().await;
+    tracing::info!(cache.name = name, "an operator cleared the cache");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Expire everything
+///
+/// What is there may still stand in while the database does not answer.
+#[utoipa::path(post, path = "/admin/cache/{name}/expire", tag = "cache",
+    params(("name" = String, Path, description = "The cache")),
+    responses(
+        (status = 204, description = "Every entry is loaded again before it is used, in every process"),
+        (status = 404, description = "No cache has this name"),
+    ))]
+async fn expire(State(insides): State<Insides>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    insides.cache(&name)?.expire_all().await;
+    tracing::info!(cache.name = name, "an operator expired the cache");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Fill the cache of profiles
+#[utoipa::path(post, path = "/admin/warm/profiles", tag = "cache",
+    params(("count" = Option<usize>, Query, minimum = 1, maximum = 100_000,
+        description = "How many of the newest; 1000 unless told")),
+    responses(
+        (status = 200, description = "How many were read into it", body = Object),
+        (status = 404, description = "This process does not serve profiles"),
+    ))]
+async fn warm(
+    State(insides): State<Insides>,
+    Caller(call): Caller,
+    mut query: QueryString,
+) -> Result<Response, Problem> {
+    let count = query.text("count").map(|text| text.parse::<usize>());
+    let count = count.unwrap_or(Ok(WARM_PROFILES_DEFAULT)).ok();
+    let count = count.filter(|count| (1..=WARM_PROFILES_MAX).contains(count));
+    if count.is_none() {
+        query.error("count", "value", format!("must be a whole number from 1 to {WARM_PROFILES_MAX}"));
+    }
+    query.finish()?;
+    let profiles = insides.profiles.ok_or_else(|| Problem::not_found("profiles"))?;
+    let filled = profiles.warm_cache(&call, count.unwrap_or(WARM_PROFILES_DEFAULT)).await?;
+    Ok(JsonAnswer(serde_json::json!({ "filled": filled })).into_response())
+}

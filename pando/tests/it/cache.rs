@@ -1,0 +1,133 @@
+//! Reading through the cache, as a caller and as an operator sees it.
+
+use std::thread;
+
+use serde_json::json;
+
+use crate::client::Client;
+use crate::engines::Place;
+use crate::harness::{Running, ask};
+
+const API: &str = "/api/v1/profiles";
+
+fn create(client: &mut Client, name: &str) -> String {
+    let body = json!({"name": name, "email": format!("{}@example.org", name.to_lowercase())});
+    let made = client.json("POST", API, &body).unwrap();
+    assert_eq!(made.status, 201, "{made:?}");
+    made.value()["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_second_read_is_from_memory_and_a_write_ends_that() {
+    for place in Place::both() {
+        let running = place.start(&[("CACHE_WRITE_POLICY", "around")]);
+        let mut client = Client::connect(running.address).unwrap();
+        let path = format!("{API}/{}", create(&mut client, "Ada"));
+        let first = client.get(&path).unwrap();
+        let second = client.get(&path).unwrap();
+        assert_eq!(first.header("x-cache"), Some("origin; age=0"), "{}", place.name);
+        assert_eq!(second.header("x-cache"), Some("l1; age=0"), "{}", place.name);
+        assert_eq!(
+            (&first.value()["source"], &second.value()["source"]),
+            (&json!("database"), &json!("cache"))
+        );
+        assert_eq!(first.value()["profile"], second.value()["profile"]);
+        for name in ["content-type", "etag", "vary", "cache-control", "x-content-type-options"] {
+            assert_eq!(first.header(name), second.header(name), "{name}");
+        }
+        let known = client.send("GET", &path, &[("if-none-match", "\"1\"")], b"").unwrap();
+        assert_eq!((known.status, known.header("x-cache")), (304, Some("l1; age=0")));
+        let sparse = client.get(&format!("{path}?fields=name")).unwrap().value();
+        assert_eq!(sparse, json!({"profile": {"name": "Ada"}, "source": "cache"}));
+        let shouted = client.get(&path.to_uppercase().replace("/API/V1/PROFILES", API)).unwrap();
+        assert_eq!(shouted.value()["source"], "cache");
+        client.json("PUT", &path, &json!({"bio": "changed"})).unwrap();
+        let changed = client.get(&path).unwrap().value();
+        assert_eq!((&changed["source"], &changed["profile"]["bio"]), (&json!("database"), &json!("changed")));
+        let old = client.send("GET", &path, &[("pando-consistency", "never written")], b"").unwrap();
+        assert_eq!(old.status, 400, "{old:?}");
+    }
+}
+
+#[test]
+fn ten_entries_first_in_first_out_are_never_eleven() {
+    let place = Place::sqlite();
+    let running = place.start(&[("CACHE_POLICY", "fifo"), ("CACHE_MAX_SIZE", "10")]);
+    let size = || {
+        let text = ask(running.address, "GET", "/metrics", "").body;
+        let series = "cache_size{cache=\"profiles\",tier=\"l1\"} ";
+        text.lines().find_map(|line| line.strip_prefix(series)).unwrap().parse::<u64>().unwrap()
+    };
+    let ids: Vec<String> = thread::scope(|scope| {
+        let address = running.address;
+        let writers: Vec<_> = (0..20)
+            .map(|writer| {
+                scope.spawn(move || {
+                    let mut client = Client::connect(address).unwrap();
+                    (0..5)
+                        .map(|number| create(&mut client, &format!("P{writer}x{number}")))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        while !writers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            assert!(size() <= 10, "{}", size());
+        }
+        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+    });
+    assert_eq!((ids.len(), size()), (100, 10));
+    let mut client = Client::connect(running.address).unwrap();
+    let last: Vec<String> = (0..10).map(|number| create(&mut client, &format!("Last{number}"))).collect();
+    let mut source = |id: &str| client.get(&format!("{API}/{id}")).unwrap().value()["source"].clone();
+    assert!(last.iter().all(|id| source(id) == "cache"));
+    // The first one that comes in pushes the first one out, however often that was read.
+    assert_eq!(source(&ids[0]), "database");
+    assert_eq!(source(&last[1]), "cache");
+    assert_eq!(source(&last[0]), "database");
+}
+
+#[test]
+fn operators_see_the_cache_and_can_empty_and_fill_it() {
+    let place = Place::sqlite();
+    let mut running = place.start(&[]);
+    let admin = running.admin();
+    let mut client = Client::connect(running.address).unwrap();
+    let id = create(&mut client, "Ada");
+    assert_eq!(client.get(&format!("{API}/{id}")).unwrap().value()["source"], "cache");
+    let overview = ask(admin, "GET", "/admin/cache", "").json();
+    assert_eq!(overview["redis"], json!(null));
+    let report = ask(admin, "GET", "/admin/cache/profiles", "").json();
+    assert_eq!((&report["entries"], &report["hits_l1"]), (&json!(1), &json!(1)));
+    let key = ask(admin, "GET", &format!("/admin/cache/profiles/keys/{id}"), "").json();
+    assert_eq!((&key["version"], &key["invalidated"]), (&json!(1), &json!(false)));
+    assert_eq!(ask(admin, "POST", "/admin/cache/profiles/clear", "").status, 204);
+    assert_eq!(client.get(&format!("{API}/{id}")).unwrap().value()["source"], "database");
+    assert_eq!(ask(admin, "POST", "/admin/cache/profiles/clear", "").status, 204);
+    assert_eq!(ask(admin, "POST", "/admin/warm/profiles?count=5", "").json()["filled"], 1);
+    assert_eq!(client.get(&format!("{API}/{id}")).unwrap().value()["source"], "cache");
+    for (method, path, status) in [
+        ("GET", "/admin/cache/nothing", 404),
+        ("GET", "/admin/cache/profiles/keys/nothing", 404),
+        ("POST", "/admin/warm/profiles?count=none", 400),
+        ("GET", "/health", 200),
+    ] {
+        assert_eq!(ask(admin, method, path, "").status, status, "{path}");
+    }
+    // The caller's port knows nothing of all this.
+    assert_eq!(ask(running.address, "GET", "/admin/cache", "").status, 404);
+}
+
+#[test]
+fn a_taken_port_for_operators_stops_nobody() {
+    let (one, two) = (Place::sqlite(), Place::sqlite());
+    let mut first = one.start(&[]);
+    let taken = first.admin().to_string();
+    let second: Running = two.start(&[("PANDO_ADMIN__LISTEN", &taken)]);
+    // The warning comes before the line that says where it listens.
+    let told =
+        second.log.iter().any(|line| line["message"].as_str().is_some_and(|it| it.contains("admin.listen")));
+    assert!(told, "{:#?}", second.log);
+    assert_eq!(second.ask("GET", "/health", "").status, 200);
+    second.tell(rustix::process::Signal::TERM);
+    assert_eq!(second.ended().0.code(), Some(0));
+}

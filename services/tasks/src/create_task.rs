@@ -1,0 +1,78 @@
+//! Stores a task, to be run as soon as possible or at its moment.
+
+use pando_clock::Timestamp;
+use pando_database::{Token, Transaction};
+use pando_queue::Job;
+use pando_resilience::Call;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::task::TaskStatus;
+use crate::{TaskError, TaskRequest, Tasks};
+
+/// What was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Created {
+    /// The id of the task; of the one that was there, when its unique key was taken.
+    pub id: Uuid,
+    /// The same, as older clients read it.
+    #[serde(rename = "taskID")]
+    pub task_id: Uuid,
+    /// `pending` or `scheduled`.
+    pub status: TaskStatus,
+    /// When it was stored.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it is due.
+    #[schema(value_type = String, format = DateTime)]
+    pub run_at: Timestamp,
+}
+
+impl Tasks {
+    /// Stores a task in a transaction of its own; what is returned is stored.
+    pub async fn create_task(
+        &self,
+        call: &Call,
+        request: TaskRequest,
+    ) -> Result<(Created, Token), TaskError> {
+        let mut tx = self.0.queue.database().transaction(call).await?;
+        let created = self.create_task_in(&mut tx, request).await?;
+        Ok((created, tx.commit().await?))
+    }
+
+    /// Adds a task to a transaction.
+    pub(crate) async fn create_task_in(
+        &self,
+        tx: &mut Transaction,
+        request: TaskRequest,
+    ) -> Result<Created, TaskError> {
+        let now = self.0.queue.clock().now();
+        let TaskRequest { job, delay, callback } = request;
+        let due = now.plus_micros(i64::try_from(delay.as_micros()).unwrap_or(i64::MAX));
+        let run_at = job.run_at.unwrap_or(due).max(now);
+        let job = Job { run_at: Some(run_at), ..job };
+        let id = match callback {
+            // Called when the task has ended, however it did.
+            Some(callback) => self.create_with_callback(tx, job, callback).await?,
+            None => self.0.queue.enqueue(tx, job).await?.id,
+        };
+        let status = if run_at > now { TaskStatus::Scheduled } else { TaskStatus::Pending };
+        Ok(Created { id, task_id: id, status, created_at: now, run_at })
+    }
+
+    async fn create_with_callback(
+        &self,
+        tx: &mut Transaction,
+        job: Job,
+        mut callback: Job,
+    ) -> Result<Uuid, TaskError> {
+        let id = self.0.queue.clock().fresh_id();
+        if let Some(payload) = callback.payload.as_object_mut() {
+            payload.insert("body".to_owned(), serde_json::json!({"task_id": id}));
+        }
+        let job = Job { id: Some(id), ..job };
+        let batch = self.0.queue.enqueue_batch(tx, vec![job], Some(callback)).await?;
+        Ok(batch.jobs.first().copied().unwrap_or(id))
+    }
+}

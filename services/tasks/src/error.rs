@@ -1,0 +1,85 @@
+//! What can go wrong here, and how it is told to a caller.
+
+use pando_database::DatabaseError;
+use pando_http::{Code, FieldError, Problem};
+use pando_queue::QueueError;
+
+/// Why an operation on tasks was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// No task has this id.
+    #[error("there is no such task")]
+    NotFound,
+    /// The task ended before.
+    #[error("the task is {state} already")]
+    Finished {
+        /// How it ended.
+        state: &'static str,
+    },
+    /// The input is not valid; each bad field is named.
+    #[error("{} values are invalid", .0.len())]
+    Invalid(Vec<FieldError>),
+    /// The queue did not do it.
+    #[error(transparent)]
+    Queue(QueueError),
+}
+
+impl From<QueueError> for TaskError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::NotFound => Self::NotFound,
+            QueueError::Ended { state } => {
+                Self::Finished { state: crate::task::TaskStatus::of(state).as_str() }
+            }
+            QueueError::BadJob { field, reason } => Self::Invalid(vec![fault(field, "value", reason)]),
+            error => Self::Queue(error),
+        }
+    }
+}
+
+impl From<DatabaseError> for TaskError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Queue(error.into())
+    }
+}
+
+impl From<TaskError> for Problem {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::NotFound => Self::not_found("task"),
+            TaskError::Finished { .. } => Self::new(Code::Conflict, error.to_string()),
+            TaskError::Invalid(faults) => Self::invalid(faults),
+            TaskError::Queue(error) => queue_problem(error),
+        }
+    }
+}
+
+/// Whatever keeps a task from being stored, the answer is never that it was.
+fn queue_problem(error: QueueError) -> Problem {
+    match &error {
+        QueueError::Full { .. } => Problem::new(Code::Unavailable, "too many tasks wait already")
+            .with_retry_after(5)
+            .with_source(error),
+        QueueError::Database(
+            DatabaseError::Unavailable { .. }
+            | DatabaseError::PoolTimeout { .. }
+            | DatabaseError::Contention { .. },
+        ) => Problem::unavailable(error),
+        QueueError::Database(DatabaseError::CommitUnknown { .. }) => {
+            let detail = "the connection broke during the commit: the task may or may not have been stored";
+            Problem::new(Code::Unavailable, detail).with_source(error)
+        }
+        QueueError::Database(DatabaseError::DeadlineExceeded) => {
+            Problem::new(Code::Timeout, "the database did not answer in time").with_source(error)
+        }
+        QueueError::Database(DatabaseError::StorageFull) => {
+            Problem::new(Code::StorageFull, "the database has no room left").with_source(error)
+        }
+        _ => Problem::internal(error),
+    }
+}
+
+/// One bad field.
+pub(crate) fn fault(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> FieldError {
+    FieldError { field: field.into().into(), code: code.into(), message: message.into().into() }
+}

@@ -1,0 +1,48 @@
+//! Reads a task, at once or when it has ended.
+
+use std::time::Duration;
+
+use pando_resilience::{Call, Deadline};
+use tokio::sync::broadcast::error::RecvError;
+use uuid::Uuid;
+
+use crate::{Task, TaskError, Tasks};
+
+/// How often a task is read again that another process may have changed.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// What is kept of a deadline for the answer itself.
+const RESERVE: Duration = Duration::from_millis(200);
+
+impl Tasks {
+    /// The task of this id.
+    pub async fn get_task(&self, call: &Call, id: Uuid) -> Result<Task, TaskError> {
+        self.0.queue.find(call, id).await?.map(Task::from).ok_or(TaskError::NotFound)
+    }
+
+    /// The task when it has ended, or as it stands when the wait is over.
+    pub async fn wait_for_task(&self, call: &Call, id: Uuid, wait: Duration) -> Result<Task, TaskError> {
+        let wait = wait.min(Duration::from_millis(self.0.options.wait_ms_max));
+        let until = Deadline::after(wait.min(call.deadline.remaining().saturating_sub(RESERVE)));
+        // Before the first look: what changes after it is told.
+        let mut changes = self.0.queue.watch();
+        loop {
+            let task = self.get_task(call, id).await?;
+            if task.status.is_end() || until.is_past() {
+                return Ok(task);
+            }
+            let look_at = until.sooner(Deadline::after(LOOK_EVERY));
+            // Another process's change is not told: it is found by the next look.
+            let _ = look_at
+                .bound(async {
+                    loop {
+                        match changes.recv().await {
+                            Ok(changed) if changed != id => {}
+                            Ok(_) | Err(RecvError::Lagged(_)) => return,
+                            Err(RecvError::Closed) => std::future::pending().await,
+                        }
+                    }
+                })
+                .await;
+        }
+    }
+}

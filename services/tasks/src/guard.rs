@@ -1,0 +1,148 @@
+//! Which addresses a server may call for others: never its own network.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use http::Uri;
+
+/// Where a callback goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// `host` or `host:port`, as the address has it.
+    pub(crate) authority: String,
+    /// Path and query.
+    pub(crate) path: String,
+}
+
+impl Target {
+    /// The target that an address names; why it names none.
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
+        let uri: Uri = url.parse().map_err(|_| "must be an absolute address".to_owned())?;
+        let authority = uri.authority().ok_or("must be an absolute address")?;
+        if uri.scheme_str() != Some("http") {
+            return Err("must begin with http://: encrypted callbacks come later".to_owned());
+        }
+        if authority.as_str().contains('@') {
+            return Err("must not hold a user or a password".to_owned());
+        }
+        let path = uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+        Ok(Self {
+            host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port: authority.port_u16().unwrap_or(80),
+            authority: authority.as_str().to_owned(),
+            path,
+        })
+    }
+
+    /// An address of the host that may be called. The connection is made to this very address: a name that is
+    /// looked up again may lead elsewhere.
+    pub(crate) async fn resolve(&self, private_too: bool) -> Result<SocketAddr, ResolveError> {
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
+        let found: Vec<SocketAddr> = found.map_err(|_| ResolveError::Unknown)?.collect();
+        // One that is not public condemns the name: which one is taken must not matter.
+        if !private_too && found.iter().any(|address| !is_public(address.ip())) {
+            return Err(ResolveError::Private);
+        }
+        found.first().copied().ok_or(ResolveError::Unknown)
+    }
+}
+
+/// Why a host cannot be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ResolveError {
+    /// The name leads nowhere, perhaps for the moment only.
+    #[error("the name of the host cannot be resolved")]
+    Unknown,
+    /// It leads into a network that is not everybody's.
+    #[error("the host is in a private network")]
+    Private,
+}
+
+/// Whether everybody can reach this address, so that calling it for a stranger gives nothing away.
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let special = address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_broadcast()
+        || address.is_documentation();
+    // This network; shared by carriers; protocol assignments; benchmarks; reserved.
+    !(special
+        || a == 0
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99)
+        || (a == 198 && (b == 18 || b == 19))
+        || a >= 240)
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    // One of the old world in new clothes is judged as what it is.
+    if let Some(inner) = address.to_ipv4_mapped() {
+        return is_public_v4(inner);
+    }
+    let [a, b, ..] = address.segments();
+    // Only 2000::/3 is in use on the net; of it not the tunnels, whose ends cannot be judged, and the examples.
+    (0x2000..0x4000).contains(&a) && a != 0x2002 && !(a == 0x2001 && (b < 0x200 || b == 0xdb8)) && a != 0x3fff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_everybody_can_reach_is_public() {
+        for (address, public) in [
+            ("93.184.216.34", true),
+            ("8.8.8.8", true),
+            ("2606:4700::1111", true),
+            ("127.0.0.1", false),
+            ("10.1.2.3", false),
+            ("172.16.0.1", false),
+            ("172.32.0.1", true),
+            ("192.168.1.1", false),
+            ("169.254.169.254", false),
+            ("100.64.0.1", false),
+            ("0.0.0.0", false),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("198.18.0.1", false),
+            ("::1", false),
+            ("::", false),
+            ("fe80::1", false),
+            ("fd00::1", false),
+            ("::ffff:10.0.0.1", false),
+            ("::ffff:8.8.8.8", true),
+            ("64:ff9b::a00:1", false),
+            ("2002:a00:1::", false),
+            ("2001::1", false),
+            ("2001:db8::1", false),
+            ("ff02::1", false),
+        ] {
+            assert_eq!(is_public(address.parse().unwrap()), public, "{address}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        let target = Target::parse("http://example.org:8080/a?b=c").unwrap();
+        assert_eq!(
+            (target.host.as_str(), target.port, target.path.as_str()),
+            ("example.org", 8080, "/a?b=c")
+        );
+        let target = Target::parse("http://[2606:4700::1111]").unwrap();
+        assert_eq!((target.host.as_str(), target.port, target.path.as_str()), ("2606:4700::1111", 80, "/"));
+        for bad in ["", "/a", "ftp://a/", "https://a/", "http://u:p@a/", "http://"] {
+            assert!(Target::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

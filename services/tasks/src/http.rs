@@ -1,0 +1,77 @@
+//! The routes: each parses, calls one operation and answers.
+
+mod admin;
+mod tasks;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use pando_http::{Problem, RouteLimits};
+use utoipa::IntoParams;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::Tasks;
+
+/// How long a request that waits for a task may take: the longest wait, and time to answer.
+const WAIT_DEADLINE_MS: u64 = 65_000;
+
+/// Every route of the service, with its description.
+pub fn routes(tasks: Tasks) -> OpenApiRouter {
+    described_routes().with_state(tasks)
+}
+
+/// The routes of operators: for a port, or a role, that not everybody has.
+pub fn admin_routes(tasks: Tasks) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(admin::list_queues))
+        .routes(routes!(admin::pause))
+        .routes(routes!(admin::resume))
+        .routes(routes!(admin::show_job))
+        .routes(routes!(admin::dead_letters))
+        .routes(routes!(admin::redrive))
+        .with_state(tasks)
+}
+
+/// The description alone, for those who only want to read it: no service and no database is behind it.
+pub fn description() -> OpenApi {
+    described_routes().into_openapi()
+}
+
+fn described_routes() -> OpenApiRouter<Tasks> {
+    OpenApiRouter::new()
+        .routes(routes!(tasks::create))
+        .routes(routes!(tasks::list))
+        .routes(routes!(tasks::read, tasks::cancel))
+        .routes(routes!(tasks::events))
+}
+
+/// The routes that take longer than others.
+pub fn limits() -> Vec<RouteLimits> {
+    let path = "/api/v1/tasks/{id}";
+    vec![RouteLimits { path, deadline_ms: Some(WAIT_DEADLINE_MS), ..RouteLimits::default() }]
+}
+
+/// How a request says that it is a repeat.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes the header; `tasks::create` reads it")]
+struct KeyParameter {
+    /// Repeats with the same key get the first answer
+    #[param(rename = "Idempotency-Key", pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    idempotency_key: Option<String>,
+}
+
+/// The `{id}` of a path. What is no id names no task: 404.
+pub(crate) struct Id(Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let id = path.ok().and_then(|Path(text)| text.parse().ok());
+        id.map(Self).ok_or_else(|| Problem::not_found("task"))
+    }
+}

@@ -1,0 +1,147 @@
+//! Routes of operators: queues, jobs, dead letters.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use pando_http::{Caller, JsonAnswer, JsonBody, Problem, QueryString};
+use pando_queue::DeadSelection;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Id;
+use crate::error::fault;
+use crate::{TaskError, Tasks};
+
+/// How many groups of dead letters are listed unless told.
+const GROUPS_DEFAULT: i64 = 100;
+
+/// Which dead letters to bring back.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the body; `redrive` reads it")]
+pub(crate) struct RedriveFields {
+    /// Of this queue.
+    queue: Option<String>,
+    /// Of this type.
+    task_type: Option<String>,
+    /// That died of this.
+    fingerprint: Option<String>,
+    /// This one.
+    id: Option<Uuid>,
+    /// How many of them are due in a second; at once unless told.
+    rate_per_second: Option<f64>,
+    /// Only count them.
+    dry_run: Option<bool>,
+}
+
+/// List queues
+///
+/// How each stands: its jobs by state, whether it is paused, since when the oldest waits.
+#[utoipa::path(
+    get, path = "/api/v1/admin/queues", tag = "queues",
+    responses((status = 200, description = "The queues", body = Vec<Object>))
+)]
+pub(super) async fn list_queues(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+) -> Result<Response, Problem> {
+    let queues = tasks.0.queue.queues(&call).await.map_err(TaskError::from)?;
+    Ok(JsonAnswer(queues).into_response())
+}
+
+/// Pause a queue
+///
+/// Nothing more is begun; what runs goes on.
+#[utoipa::path(
+    post, path = "/api/v1/admin/queues/{queue}/pause", tag = "queues",
+    params(("queue" = String, Path, description = "Its name")),
+    responses((status = 204, description = "It is paused"))
+)]
+pub(super) async fn pause(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    Path(queue): Path<String>,
+) -> Result<Response, Problem> {
+    tasks.0.queue.pause(&call, &queue).await.map_err(TaskError::from)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Resume a queue
+#[utoipa::path(
+    post, path = "/api/v1/admin/queues/{queue}/resume", tag = "queues",
+    params(("queue" = String, Path, description = "Its name")),
+    responses((status = 204, description = "It goes on"))
+)]
+pub(super) async fn resume(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    Path(queue): Path<String>,
+) -> Result<Response, Problem> {
+    tasks.0.queue.resume(&call, &queue).await.map_err(TaskError::from)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Show a job
+///
+/// Everything that is known of it, its payload included.
+#[utoipa::path(
+    get, path = "/api/v1/admin/jobs/{id}", tag = "queues",
+    params(("id" = Uuid, Path, description = "Its id")),
+    responses((status = 200, description = "The job", body = Object), (status = 404, description = "No job has this id"))
+)]
+pub(super) async fn show_job(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let job = tasks.0.queue.find(&call, id).await.map_err(TaskError::from)?;
+    Ok(JsonAnswer(job.ok_or(TaskError::NotFound)?).into_response())
+}
+
+/// List dead letters
+///
+/// By what they died of, the most frequent first.
+#[utoipa::path(
+    get, path = "/api/v1/admin/dead-letters", tag = "queues",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most groups; 100 unless told")),
+    responses((status = 200, description = "The groups", body = Vec<Object>))
+)]
+pub(super) async fn dead_letters(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    mut query: QueryString,
+) -> Result<Response, Problem> {
+    let limit = query.integer("limit", 1..=1_000).unwrap_or(GROUPS_DEFAULT);
+    query.finish()?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let groups = tasks.0.queue.dead_groups(&call, limit).await.map_err(TaskError::from)?;
+    Ok(JsonAnswer(groups).into_response())
+}
+
+/// Bring dead letters back
+///
+/// Their attempts are counted from the start. With `dry_run`, they are only counted.
+#[utoipa::path(
+    post, path = "/api/v1/admin/dead-letters/redrive", tag = "queues", request_body = RedriveFields,
+    responses((status = 200, description = "How many were selected, and brought back", body = Object))
+)]
+pub(super) async fn redrive(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    JsonBody(fields): JsonBody,
+) -> Result<Response, Problem> {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
+    let id = match text("id").map(|id| id.parse::<Uuid>()) {
+        Some(Err(_)) => {
+            return Err(TaskError::Invalid(vec![fault("id", "value", "must be an id")]).into());
+        }
+        Some(Ok(id)) => Some(id),
+        None => None,
+    };
+    let (kind, fingerprint) = (text("task_type").or_else(|| text("kind")), text("fingerprint"));
+    let selection = DeadSelection { queue: text("queue"), kind, fingerprint, id };
+    let rate = fields.get("rate_per_second").and_then(Value::as_f64);
+    let dry_run = fields.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
+    let done = tasks.0.queue.redrive(&call, &selection, rate, dry_run).await.map_err(TaskError::from)?;
+    Ok(JsonAnswer(done).into_response())
+}

@@ -1,0 +1,271 @@
+//! Routes of tasks.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use pando_clock::Timestamp;
+use pando_http::{
+    CONSISTENCY_TOKEN, Caller, Code, JsonAnswer, PageRequest, Problem, QueryString, RawBody, encode_cursor,
+    next_link,
+};
+use pando_idempotency::{Answer, Key, Once, OnceError, REPLAYED_HEADER, Request, Scope, hash_of};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Id, KeyParameter};
+use crate::watch_task::Said;
+use crate::{Created, Task, TaskError, TaskFilter, TaskRequest, TaskStatus, Tasks, delay};
+
+/// What the route is called where keys are kept.
+const CREATE: &str = "POST /api/v1/tasks/delayed";
+const KEY_HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
+
+/// What a caller writes to make a task. Unknown fields are ignored.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the body; TaskRequest::parse reads it, and names every bad field")]
+pub(crate) struct TaskFields {
+    /// What to do; `type` is read too.
+    #[schema(example = "echo")]
+    task_type: String,
+    /// What to do it with; `payload` is read too.
+    #[schema(value_type = Option<Object>)]
+    data: Option<Value>,
+    /// How long to wait: `10s`, `250ms`, `PT10S`, or a number of seconds.
+    #[schema(value_type = Option<String>, example = "250ms")]
+    delay: Option<String>,
+    /// Or when.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    run_at: Option<String>,
+    /// How often to try again.
+    #[schema(minimum = 0)]
+    max_retries: Option<u16>,
+    /// 9 goes first, 5 is usual, 0 can wait.
+    #[schema(minimum = 0, maximum = 9)]
+    priority: Option<u8>,
+    /// While a task of this type and key has not ended, it is returned instead of a new one.
+    #[schema(max_length = 255)]
+    unique_key: Option<String>,
+    /// Called when the task has ended: `{"task_id", "status"}`.
+    #[schema(max_length = 2048, format = "uri")]
+    callback_url: Option<String>,
+}
+
+/// Store a task
+///
+/// It runs as soon as possible, after a delay, or at a moment. What is answered 202 is stored, whatever happens next.
+#[utoipa::path(
+    post, path = "/api/v1/tasks/delayed", tag = "tasks", request_body = TaskFields, params(KeyParameter),
+    responses(
+        (status = 202, description = "It is stored", body = Created),
+        (status = 409, description = "A request with this key is being worked on"),
+        (status = 422, description = "A field is invalid, or the key was used for another request"),
+        (status = 503, description = "It cannot be stored now"),
+    )
+)]
+pub(super) async fn create(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Response, Problem> {
+    pando_http::expect_json(&headers)?;
+    let Value::Object(fields) = pando_http::parse_json(&body)? else {
+        return Err(Problem::malformed("the body must be a JSON object"));
+    };
+    let request = TaskRequest::parse(&fields, &tasks.0.registry, &tasks.0.options)?;
+    let Some(key) = key(&headers)? else {
+        let (created, token) = tasks.create_task(&call, request).await?;
+        return answer_response(answer(&created)?, Some(&token.to_string()), false);
+    };
+    let scope = Scope { tenant: String::new(), actor: call.actor.to_string(), operation: CREATE.to_owned() };
+    let keyed = Request { scope, key, hash: hash_of(&[&body]) };
+    let once = tasks.0.idempotency.once(&call, keyed, async |tx| {
+        let created = tasks.create_task_in(tx, request).await?;
+        answer(&created)
+    });
+    match once.await.map_err(once_problem)? {
+        Once::First(answer, token) => {
+            answer_response(answer, token.map(|token| token.to_string()).as_deref(), false)
+        }
+        Once::Replayed(answer) => answer_response(answer, None, true),
+        Once::InFlight => {
+            Err(Problem::new(Code::Conflict, "a request with this key is being worked on")
+                .with_retry_after(1))
+        }
+        Once::OtherRequest => Err(Problem::new(Code::Invalid, "this key was used for another request")
+            .with_field("Idempotency-Key", "reused", "was used for another request")),
+    }
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<Key>, Problem> {
+    let Some(value) = KEY_HEADERS.iter().find_map(|name| headers.get(*name)) else { return Ok(None) };
+    let key = Key::parse(value.to_str().unwrap_or_default());
+    key.map(Some).map_err(|error| {
+        Problem::malformed(error.to_string()).with_field("Idempotency-Key", "malformed", error.to_string())
+    })
+}
+
+fn once_problem(error: OnceError<Problem>) -> Problem {
+    match error {
+        OnceError::Effect(problem) => problem,
+        OnceError::Idempotency(pando_idempotency::IdempotencyError::Database(error)) => {
+            TaskError::from(error).into()
+        }
+        OnceError::Idempotency(error) => Problem::internal(error),
+    }
+}
+
+fn answer(created: &Created) -> Result<Answer, Problem> {
+    let headers = vec![
+        ("content-type".to_owned(), "application/json".to_owned()),
+        ("location".to_owned(), format!("/api/v1/tasks/{}", created.id)),
+    ];
+    let body = serde_json::to_vec(created).map_err(Problem::internal)?;
+    Ok(Answer { status: StatusCode::ACCEPTED.as_u16(), headers, body })
+}
+
+fn answer_response(answer: Answer, token: Option<&str>, replayed: bool) -> Result<Response, Problem> {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).map_err(Problem::internal)?;
+    for (name, value) in answer.headers {
+        let name = HeaderName::try_from(name).map_err(Problem::internal)?;
+        response.headers_mut().insert(name, HeaderValue::try_from(value).map_err(Problem::internal)?);
+    }
+    if let Some(token) = token.and_then(|token| HeaderValue::try_from(token).ok()) {
+        response.headers_mut().insert(CONSISTENCY_TOKEN, token);
+    }
+    if replayed {
+        let (name, value) = (HeaderName::from_static(REPLAYED_HEADER), HeaderValue::from_static("true"));
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
+}
+
+/// Read a task
+///
+/// With `wait`, the answer comes when the task has ended, or when the wait is over.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}", tag = "tasks",
+    params(
+        ("id" = Uuid, Path, description = "The task's id"),
+        ("wait" = Option<String>, Query, description = "How long to wait for its end: `30s`"),
+    ),
+    responses(
+        (status = 200, description = "The task as it stands", body = Task),
+        (status = 404, description = "No task has this id"),
+    )
+)]
+pub(super) async fn read(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    Id(id): Id,
+    mut query: QueryString,
+) -> Result<Response, Problem> {
+    let wait = query.text("wait").map(|text| delay::parse_text(&text));
+    if wait == Some(None) {
+        query.error("wait", "duration", "must be a time like 30s, or a number of seconds");
+    }
+    query.finish()?;
+    let task = match wait.flatten() {
+        Some(wait) => tasks.wait_for_task(&call, id, wait).await?,
+        None => tasks.get_task(&call, id).await?,
+    };
+    Ok(JsonAnswer(task).into_response())
+}
+
+/// Follow a task
+///
+/// Server-sent events: `task` with the whole task, now and at each change, until it has ended.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}/events", tag = "tasks",
+    params(("id" = Uuid, Path, description = "The task's id")),
+    responses(
+        (status = 200, description = "The changes", content_type = "text/event-stream", body = String),
+        (status = 404, description = "No task has this id"),
+    )
+)]
+pub(super) async fn events(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let said = tasks.watch_task(&call, id).await?;
+    let lines = said.map(|said| {
+        let text = match said {
+            Said::Alive => ":\n\n".to_owned(),
+            Said::Changed(task) => {
+                let json = serde_json::to_string(&*task).map_err(std::io::Error::other)?;
+                format!("event: task\ndata: {json}\n\n")
+            }
+        };
+        Ok::<Bytes, std::io::Error>(Bytes::from(text))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Ok((headers, Body::from_stream(lines)).into_response())
+}
+
+/// Cancel a task
+///
+/// At once while it waits; one that is being worked on is stopped within moments.
+#[utoipa::path(
+    delete, path = "/api/v1/tasks/{id}", tag = "tasks",
+    params(("id" = Uuid, Path, description = "The task's id")),
+    responses(
+        (status = 200, description = "The task as it stands", body = Task),
+        (status = 404, description = "No task has this id"),
+        (status = 409, description = "It has ended"),
+    )
+)]
+pub(super) async fn cancel(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    Ok(JsonAnswer(tasks.cancel_task(&call, id).await?).into_response())
+}
+
+/// List tasks
+///
+/// Newest first, page by page.
+#[utoipa::path(
+    get, path = "/api/v1/tasks", tag = "tasks",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most tasks on the page; 100 unless told"),
+        ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before"),
+        ("status" = inline(Option<TaskStatus>), Query, description = "Only tasks with this status"),
+        ("type" = Option<String>, Query, description = "Only tasks of this type"),
+        ("since" = Option<String>, Query, format = DateTime, description = "Only tasks stored at or after this moment"),
+        ("before" = Option<String>, Query, format = DateTime, description = "Only tasks stored before this moment"),
+    ),
+    responses((status = 200, description = "The tasks", body = Vec<Task>))
+)]
+pub(super) async fn list(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    uri: Uri,
+    mut query: QueryString,
+) -> Result<Response, Problem> {
+    let page = PageRequest::read(&mut query);
+    let filter = TaskFilter {
+        status: query.one_of("status", &TaskStatus::NAMES),
+        task_type: query.text("type"),
+        since: query.parsed::<Timestamp>("since", "a moment like 2026-11-20T18:00:00Z"),
+        before: query.parsed::<Timestamp>("before", "a moment like 2026-11-20T18:00:00Z"),
+        after: None,
+    };
+    query.finish()?;
+    let filter = TaskFilter { after: page.position::<Uuid>()?, ..filter };
+    let found = tasks.list_tasks(&call, filter, page.limit).await?;
+    let mut response = JsonAnswer(found.tasks).into_response();
+    if let Some(next) = found.next {
+        response.headers_mut().insert(header::LINK, next_link(&uri, &encode_cursor(&next)?));
+    }
+    Ok(response)
+}

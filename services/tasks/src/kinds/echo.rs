@@ -1,0 +1,10 @@
+//! Returns what it was given.
+
+use pando_queue::JobKind;
+
+pub(super) fn kind() -> JobKind {
+    JobKind {
+        summary: "Returns its data as its result".to_owned(),
+        ..JobKind::new("echo", async |_, data| Ok(data))
+    }
+}

@@ -1,0 +1,121 @@
+//! Calls an address.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::Full;
+use hyper_util::rt::TokioIo;
+use pando_queue::{JobContext, JobError, JobKind, JobResult, Settings};
+use pando_resilience::Deadline;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::TasksOptions;
+use crate::guard::{ResolveError, Target};
+
+pub(super) fn kind(options: &TasksOptions) -> JobKind {
+    let (timeout_ms, private_too) = (options.callback_timeout_ms, options.callback_private_networks);
+    JobKind {
+        summary: "Sends a request to an address; private networks are refused".to_owned(),
+        schema: Some(json!({
+            "type": "object",
+            "properties": {
+                "url": {"type": "string", "maxLength": 2048, "pattern": "^http://"},
+                "method": {"enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]},
+                "headers": {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": 50},
+                "body": {}
+            },
+            "required": ["url"]
+        })),
+        settings: Settings { timeout_ms: Some(timeout_ms + 5_000), pauses_ms: None },
+        attempts_max: 10,
+        ..JobKind::new("http_callback", move |context, data| call(context, data, timeout_ms, private_too))
+    }
+}
+
+async fn call(context: JobContext, data: Value, timeout_ms: u64, private_too: bool) -> JobResult {
+    let target = Target::parse(data["url"].as_str().unwrap_or_default()).map_err(JobError::give_up)?;
+    let request = request(&context, &data, &target)?;
+    let deadline = Deadline::after(Duration::from_millis(timeout_ms));
+    let status = match deadline.bound(send(&target, request, private_too)).await {
+        Ok(sent) => sent?,
+        Err(_) => return Err(JobError::retry(format!("no answer within {timeout_ms} ms"))),
+    };
+    match status {
+        (status, _) if status.is_success() => Ok(json!({"status": status.as_u16()})),
+        (status, Some(seconds)) if may_pass(status) => {
+            let pause = Duration::from_secs(seconds.min(3_600));
+            Err(JobError::retry_after(pause, format!("answered {}", status.as_u16())))
+        }
+        (status, None) if may_pass(status) => Err(JobError::retry(format!("answered {}", status.as_u16()))),
+        // A redirect is an answer like any other: following it could lead anywhere.
+        (status, _) => Err(JobError::give_up(format!("answered {}", status.as_u16()))),
+    }
+}
+
+fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::REQUEST_TIMEOUT
+}
+
+fn request(context: &JobContext, data: &Value, target: &Target) -> Result<Request<Full<Bytes>>, JobError> {
+    let method = data["method"].as_str().unwrap_or("POST").parse::<Method>().map_err(JobError::give_up)?;
+    let body = match data.get("body") {
+        None | Some(Value::Null) => Vec::new(),
+        // How the task ended stands beside what the caller wants to be told.
+        Some(body) => match (body.clone(), data.get("batch")) {
+            (Value::Object(mut body), Some(batch)) => {
+                let failed = batch["failed"].as_u64().unwrap_or(0) > 0;
+                body.insert("status".to_owned(), json!(if failed { "failed" } else { "completed" }));
+                Value::Object(body).to_string().into_bytes()
+            }
+            (body, _) => body.to_string().into_bytes(),
+        },
+    };
+    let mut request = Request::builder()
+        .method(method)
+        .uri(&target.path)
+        .header(header::HOST, &target.authority)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::USER_AGENT, "pando")
+        // The same in every attempt: who was called twice can tell.
+        .header("pando-delivery-id", context.id().to_string());
+    let headers = data["headers"].as_object().into_iter().flatten();
+    for (name, value) in headers.filter(|(name, _)| !is_ours(name)) {
+        request = request.header(name, value.as_str().unwrap_or_default());
+    }
+    request.body(Full::new(Bytes::from(body))).map_err(JobError::give_up)
+}
+
+/// What decides where a message goes and where it ends is not the caller's to say.
+fn is_ours(name: &str) -> bool {
+    let ours =
+        ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"];
+    ours.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// The status, and after how many seconds to try again if it says so. The body is of no interest.
+async fn send(
+    target: &Target,
+    request: Request<Full<Bytes>>,
+    private_too: bool,
+) -> Result<(StatusCode, Option<u64>), JobError> {
+    let address = target.resolve(private_too).await.map_err(|error| match error {
+        ResolveError::Private => JobError::give_up(error),
+        ResolveError::Unknown => JobError::retry(error),
+    })?;
+    let stream = TcpStream::connect(address).await.map_err(JobError::retry)?;
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(JobError::retry)?;
+    pando_telemetry::spawn("tasks.callback", async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a callback's connection ended");
+        }
+    });
+    let response = sender.send_request(request).await.map_err(JobError::retry)?;
+    let after =
+        response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Ok((response.status(), after))
+}

@@ -1,0 +1,62 @@
+#![doc = include_str!("../README.md")]
+
+mod cancel_task;
+mod create_task;
+mod delay;
+mod error;
+mod get_task;
+mod guard;
+mod http;
+mod kinds;
+mod list_tasks;
+mod options;
+mod task;
+mod task_request;
+mod watch_task;
+
+use std::sync::Arc;
+
+use pando_idempotency::Idempotency;
+use pando_queue::{Queue, QueueError, Registry};
+
+pub use create_task::Created;
+pub use error::TaskError;
+pub use guard::is_public;
+pub use http::{admin_routes, description, limits, routes};
+pub use kinds::add_kinds;
+pub use list_tasks::{TaskFilter, TaskPage};
+pub use options::TasksOptions;
+pub use task::{Task, TaskStatus};
+pub use task_request::TaskRequest;
+
+/// What the service is made of.
+#[derive(Clone, Debug)]
+pub struct TasksParts {
+    /// Where tasks are kept and run.
+    pub queue: Queue,
+    /// Every kind of task there is; workers run the same ones.
+    pub registry: Registry,
+    /// Where answers to repeated requests are kept.
+    pub idempotency: Idempotency,
+}
+
+/// The tasks service: each operation is a method, and a file of that name. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Tasks(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    queue: Queue,
+    registry: Registry,
+    idempotency: Idempotency,
+    options: TasksOptions,
+}
+
+impl Tasks {
+    /// Builds the service.
+    pub fn new(parts: TasksParts, options: TasksOptions) -> Result<Self, QueueError> {
+        options.check()?;
+        let TasksParts { queue, registry, idempotency } = parts;
+        Ok(Self(Arc::new(Inner { queue, registry, idempotency, options })))
+    }
+}

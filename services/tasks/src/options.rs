@@ -1,0 +1,50 @@
+//! What can be set about tasks.
+
+use pando_queue::QueueError;
+use serde::{Deserialize, Serialize};
+
+/// Settings of the tasks service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TasksOptions {
+    /// How far ahead a task may be set.
+    pub delay_days_max: u32,
+    /// How often a task may be retried.
+    pub retries_max: u16,
+    /// How long `?wait=` may wait.
+    pub wait_ms_max: u64,
+    /// How long one attempt to call an address back may take.
+    pub callback_timeout_ms: u64,
+    /// Whether addresses of private networks may be called back: for development.
+    pub callback_private_networks: bool,
+}
+
+impl Default for TasksOptions {
+    fn default() -> Self {
+        Self {
+            delay_days_max: 366,
+            retries_max: 100,
+            wait_ms_max: 60_000,
+            callback_timeout_ms: 10_000,
+            callback_private_networks: false,
+        }
+    }
+}
+
+impl TasksOptions {
+    /// Whether the service can run with these.
+    pub fn check(&self) -> Result<(), QueueError> {
+        for (setting, value, range) in [
+            ("delay_days_max", u64::from(self.delay_days_max), 1..=36_500),
+            ("retries_max", u64::from(self.retries_max), 0..=1_000),
+            ("wait_ms_max", self.wait_ms_max, 0..=600_000),
+            ("callback_timeout_ms", self.callback_timeout_ms, 100..=600_000),
+        ] {
+            if !range.contains(&value) {
+                let reason = format!("{value} is not within {} and {}", range.start(), range.end());
+                return Err(QueueError::BadSetting { setting: format!("tasks.{setting}"), reason });
+            }
+        }
+        Ok(())
+    }
+}

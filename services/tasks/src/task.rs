@@ -1,0 +1,116 @@
+//! A task as callers see it.
+
+use pando_clock::Timestamp;
+use pando_queue::{JobRecord, JobState};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Where a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// It waits for a worker.
+    Pending,
+    /// Its moment has not come, or it waits for its next attempt.
+    Scheduled,
+    /// A worker has it.
+    Processing,
+    /// It was done.
+    Completed,
+    /// It was tried as often as it may be.
+    Failed,
+    /// It was called off.
+    Cancelled,
+}
+
+/// A task as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Task {
+    /// Its id.
+    pub id: Uuid,
+    /// What it does.
+    pub task_type: String,
+    /// Where it is.
+    pub status: TaskStatus,
+    /// How far it says that it has come.
+    #[schema(value_type = Option<Object>)]
+    pub progress: Option<Value>,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// What came of it.
+    #[schema(value_type = Option<Object>)]
+    pub result: Option<Value>,
+    /// Why its last attempt failed.
+    pub error: Option<String>,
+    /// When it is due.
+    #[schema(value_type = String, format = DateTime)]
+    pub run_at: Timestamp,
+    /// When it was stored.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it last changed its status, as far as is known.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub completed_at: Option<Timestamp>,
+}
+
+impl TaskStatus {
+    const ALL: [(Self, JobState); 6] = [
+        (Self::Pending, JobState::Pending),
+        (Self::Scheduled, JobState::Scheduled),
+        (Self::Processing, JobState::Running),
+        (Self::Completed, JobState::Completed),
+        (Self::Failed, JobState::Dead),
+        (Self::Cancelled, JobState::Cancelled),
+    ];
+
+    /// Each by its name.
+    pub(crate) const NAMES: [(&'static str, Self); 6] = [
+        ("pending", Self::Pending),
+        ("scheduled", Self::Scheduled),
+        ("processing", Self::Processing),
+        ("completed", Self::Completed),
+        ("failed", Self::Failed),
+        ("cancelled", Self::Cancelled),
+    ];
+
+    pub(crate) fn of(state: JobState) -> Self {
+        Self::ALL.into_iter().find(|(_, job)| *job == state).map_or(Self::Pending, |(status, _)| status)
+    }
+
+    pub(crate) fn job_state(self) -> JobState {
+        Self::ALL.into_iter().find(|(status, _)| *status == self).map_or(JobState::Pending, |(_, job)| job)
+    }
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.into_iter().find(|(_, status)| *status == self).map_or("pending", |(name, _)| name)
+    }
+
+    /// Whether nothing more happens to it.
+    pub fn is_end(self) -> bool {
+        self.job_state().is_end()
+    }
+}
+
+impl From<JobRecord> for Task {
+    fn from(job: JobRecord) -> Self {
+        Self {
+            id: job.id,
+            status: TaskStatus::of(job.state),
+            progress: job.progress,
+            attempts: job.attempts,
+            result: job.result,
+            error: job.error,
+            run_at: job.run_at,
+            created_at: job.created_at,
+            updated_at: job.ended_at.or(job.started_at).unwrap_or(job.created_at),
+            completed_at: job.ended_at,
+            task_type: job.kind,
+        }
+    }
+}

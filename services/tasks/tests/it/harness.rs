@@ -1,0 +1,127 @@
+//! The service behind a real server, with a worker, on one engine.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use pando_clock::Clock;
+use pando_database::Database;
+use pando_database::testing::each_engine;
+use pando_http::{App, HttpOptions, Server};
+use pando_idempotency::{Idempotency, IdempotencyOptions};
+use pando_queue::{Queue, QueueOptions, QueueParts, Registry, Worker};
+use pando_tasks::{Tasks, TasksOptions, TasksParts, add_kinds, admin_routes, limits, routes};
+use pando_telemetry::Metrics;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+/// A house with one server.
+pub(crate) struct House {
+    pub(crate) database: Database,
+    pub(crate) queue: Queue,
+    pub(crate) registry: Registry,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// Runs a test on every engine.
+pub(crate) async fn each_house(test: impl AsyncFn(&House)) {
+    each_engine(async |database| {
+        let house = House::start(database).await;
+        test(&house).await;
+        let _ = house.stop.send(());
+    })
+    .await;
+}
+
+impl House {
+    async fn start(database: Database) -> Self {
+        database.migrate(&[pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS]).await.unwrap();
+        let (clock, metrics) = (Clock::system(), Metrics::new());
+        let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: metrics.clone() };
+        let queue = Queue::new(parts, QueueOptions::default()).unwrap();
+        let options = TasksOptions { callback_private_networks: true, ..TasksOptions::default() };
+        let mut registry = Registry::default();
+        add_kinds(&mut registry, &options).unwrap();
+        let idempotency =
+            Idempotency::new(&database, &clock, &metrics, IdempotencyOptions::default()).unwrap();
+        let parts = TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency };
+        let tasks = Tasks::new(parts, options).unwrap();
+        let app = App::new("Test", "1").service("tasks", routes(tasks.clone()), limits());
+        let app = app.service("queues", admin_routes(tasks), Vec::new());
+        let mut http = HttpOptions { drain_delay_ms: 0, ..HttpOptions::default() };
+        http.listen.set_port(0);
+        let server = Server::bind(&http, app, &metrics, &clock).unwrap();
+        let address = server.local_addr();
+        let (stop, stopped) = oneshot::channel();
+        pando_telemetry::spawn("test_server", server.run(async { drop(stopped.await) }));
+        Self { database, queue, registry, address, stop }
+    }
+
+    pub(crate) fn worker(&self) -> Worker {
+        Worker::start(&self.queue, self.registry.clone())
+    }
+
+    /// Sends a request on a connection of its own; the body is still to be read.
+    pub(crate) async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> http::Response<Incoming> {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        pando_telemetry::spawn("test_client", async move { drop(connection.await) });
+        let mut request = Request::builder().method(method).uri(path).header("host", "test");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        tokio::time::timeout(Duration::from_secs(30), sender.send_request(request)).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let (parts, body) = self.open(method, path, headers, body).await.into_parts();
+        let body = tokio::time::timeout(Duration::from_secs(30), body.collect()).await.unwrap().unwrap();
+        Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, &[], "").await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.ask(Method::POST, path, &[("content-type", "application/json")], &body.to_string()).await
+    }
+
+    pub(crate) async fn create(&self, body: &Value) -> Answer {
+        self.post("/api/v1/tasks/delayed", body).await
+    }
+}

@@ -1,0 +1,5 @@
+//! The service on real engines, over real HTTP.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod harness;
+mod tasks;
