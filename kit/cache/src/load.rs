@@ -70,33 +70,36 @@ impl Cache {
         if call.deadline.is_past() {
             return Err(Trouble::Deadline);
         }
-        let mut origin = Some(origin);
-        loop {
+        let (outcome, stale) = loop {
             let stale = match looked {
-                Look::Fresh(entry) => return Ok(self.hit(call, key, at_least, entry, origin.take())),
+                Look::Fresh(entry) => return Ok(self.hit(call, key, at_least, entry, Some(origin))),
                 Look::Stale(entry) if self.may_wait_behind(&entry) => {
-                    return Ok(self.serve_behind(call, key, at_least, entry, origin.take()));
+                    return Ok(self.serve_behind(call, key, at_least, entry, origin));
                 }
                 Look::Stale(entry) => Some(entry),
                 Look::Nothing => None,
             };
-            let outcome = match self.board(key, at_least, None) {
+            match self.board(key, at_least, None) {
                 Boarding::Filled(entry) => return Ok(self.hit(call, key, at_least, entry, None)),
-                Boarding::Join(waiter) => {
-                    self.0.meters.l1.misses.inc();
-                    self.wait(call, &waiter, stale.as_ref()).await
-                }
                 Boarding::Lead(flight, ticket) => {
                     self.0.meters.l1.misses.inc();
-                    let Some(origin) = origin.take() else { return Err(Trouble::Panicked) };
-                    self.lead(call, key, flight, ticket, origin, stale.as_ref()).await
+                    break (self.lead(call, key, flight, ticket, origin, stale.as_ref()).await, stale);
                 }
-            };
-            match outcome {
-                Outcome::Done(entry, source) => return Ok(Found::new(entry, source, self.0.now())),
-                Outcome::Trouble(trouble) => return self.stand_in(stale, trouble),
-                Outcome::Abandoned => looked = self.look(key, at_least, self.0.now()),
+                Boarding::Join(waiter) => {
+                    self.0.meters.l1.misses.inc();
+                    match self.wait(call, &waiter, stale.as_ref()).await {
+                        // Its caller left: this one begins anew, with its own load.
+                        Outcome::Abandoned => looked = self.look(key, at_least, self.0.now()),
+                        outcome => break (outcome, stale),
+                    }
+                }
             }
+        };
+        match outcome {
+            Outcome::Done(entry, source) => Ok(Found::new(entry, source, self.0.now())),
+            Outcome::Trouble(trouble) => self.stand_in(stale, trouble),
+            // A load that its own caller carried does not get lost.
+            Outcome::Abandoned => self.stand_in(stale, Trouble::Panicked),
         }
     }
 
@@ -136,13 +139,11 @@ impl Cache {
         key: &[u8],
         at_least: Option<u64>,
         entry: Arc<Entry>,
-        origin: Option<Origin>,
+        origin: Origin,
     ) -> Option<Found> {
         let now = self.0.now();
         self.0.meters.stale_hits.inc();
-        if let Some(origin) = origin
-            && !entry.load_failed_lately(now)
-        {
+        if !entry.load_failed_lately(now) {
             self.refresh_behind(call, key, at_least, &entry, origin);
         }
         Found::new(entry, Source::Stale, now)

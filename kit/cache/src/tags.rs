@@ -86,3 +86,41 @@ impl Tags {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::tests::entry;
+
+    fn tagged(tags: &Tags, tag: &str) -> Entry {
+        Entry { tags: Box::new([tag.into()]), epoch: tags.epoch(), ..entry(1, b"x") }
+    }
+
+    #[test]
+    fn a_tag_reaches_what_was_loaded_before_it_and_nothing_else() {
+        let tags = Tags::default();
+        let (red, blue) = (tagged(&tags, "red"), tagged(&tags, "blue"));
+        tags.invalidate("red");
+        let later = tagged(&tags, "red");
+        let verdicts = [&red, &blue, &later].map(|entry| tags.verdict(entry));
+        assert_eq!(verdicts, [Verdict::Gone, Verdict::Valid, Verdict::Valid]);
+        tags.expire_all();
+        assert_eq!(tags.verdict(&blue), Verdict::Expired);
+        tags.clear();
+        assert_eq!(tags.verdict(&blue), Verdict::Gone);
+        assert_eq!(tags.verdict(&tagged(&tags, "blue")), Verdict::Valid);
+    }
+
+    #[test]
+    fn what_hangs_on_a_forgotten_tag_is_given_up() {
+        let tags = Tags::default();
+        tags.invalidate("red");
+        let (before, untagged) = (tagged(&tags, "blue"), Entry { epoch: 1, ..entry(1, b"x") });
+        for number in 0..TAGS_MAX {
+            tags.invalidate(&number.to_string());
+        }
+        assert_eq!(tags.verdict(&before), Verdict::Gone, "nobody can tell");
+        assert_eq!(tags.verdict(&untagged), Verdict::Valid);
+        assert_eq!(tags.verdict(&tagged(&tags, "blue")), Verdict::Valid);
+    }
+}

@@ -161,3 +161,20 @@ async fn the_loader_may_set_the_ttl() {
     alone.clock.advance(Duration::from_secs(1));
     assert!(alone.cache.peek(b"a", None).is_none());
 }
+
+#[tokio::test]
+async fn a_hot_key_stays_as_many_times_longer_as_it_is_told() {
+    let options = CacheOptions { hot_keys_longer_times: 4, hottest_sample_one_in: 1, ..plain() };
+    let alone = Alone::with(options).await;
+    get(&alone.cache, b"hot", 1).await;
+    for _ in 0..50 {
+        assert!(alone.cache.peek(b"hot", None).is_some());
+    }
+    assert_eq!(alone.cache.report().hottest[0].key, "hot");
+    alone.cache.invalidate(b"hot", 2, 0).await;
+    for key in [b"hot".as_slice(), b"cold"] {
+        get(&alone.cache, key, 2).await;
+    }
+    alone.clock.advance(Duration::from_secs(100));
+    assert!(alone.cache.peek(b"hot", None).is_some() && alone.cache.peek(b"cold", None).is_none());
+}

@@ -160,3 +160,25 @@ async fn a_sample_of_hits_is_compared_with_the_database() {
     assert_eq!(process.count(r#"cache_staleness_seconds_bucket{cache="things",le="2.5"}"#), 0);
     assert_eq!(process.count(r#"cache_staleness_seconds_bucket{cache="things",le="5"}"#), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_whose_caller_left_is_told_all_the_same() {
+    let (one, two) = two(plain()).await;
+    get(&one.cache, b"a", 1).await;
+    until_in_redis(&two, b"a").await;
+    // Polled once, and dropped: as when a client hangs up right after the commit.
+    let told = one.cache.invalidate(b"a", 2, 7);
+    assert!(futures_util::FutureExt::now_or_never(told).is_none());
+    until("the other hears of it", async || two.cache.peek(b"a", None).is_none()).await;
+    assert_eq!(get(&two.cache, b"a", 2).await.unwrap().source, Source::Origin);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_first_tier_a_write_still_fills_the_second() {
+    let (one, two) = two(CacheOptions { l1: false, ..plain() }).await;
+    let ticket = one.cache.ticket(b"a");
+    assert!(one.cache.put(ticket, b"a", Loaded::new(3, "x"), 7).await);
+    assert!(one.cache.peek(b"a", None).is_none());
+    let found = get_at(&two.cache, b"a", 0, Some(7)).await.unwrap();
+    assert_eq!((found.source, found.version()), (Source::L2, 3));
+}
