@@ -51,13 +51,35 @@ impl Queue {
             ),
             None => None,
         };
-        if let (true, Some(callback)) = (jobs.is_empty(), callback) {
+        let jobs: Vec<Job> = jobs.into_iter().map(|job| Job { batch: Some(id), ..job }).collect();
+        let (ids, counted) = if jobs.iter().any(|job| job.unique.is_some() || job.lane.is_some()) {
+            self.enqueue_each(tx, jobs).await?
+        } else {
+            let ids = self.enqueue_many(tx, jobs).await?;
+            let count = ids.len();
+            (ids, count)
+        };
+        if let (0, Some(callback)) = (counted, callback) {
             let status = BatchStatus { total: 0, unfinished: 0, failed: 0 };
             self.insert_job(tx, with_field(callback, "batch", status_of(id, status))).await?;
         }
-        store::insert(tx, id, jobs.len(), document, now).await?;
-        let jobs = jobs.into_iter().map(|job| Job { batch: Some(id), ..job }).collect();
-        Ok(Batch { id, jobs: self.enqueue_many(tx, jobs).await? })
+        store::insert(tx, id, counted, document, now).await?;
+        Ok(Batch { id, jobs: ids })
+    }
+
+    /// One after the other: those whose unique key is taken are not of the batch, and the holder's id stands for them.
+    async fn enqueue_each(
+        &self,
+        tx: &mut Transaction,
+        jobs: Vec<Job>,
+    ) -> Result<(Vec<Uuid>, usize), QueueError> {
+        let (mut ids, mut counted) = (Vec::with_capacity(jobs.len()), 0);
+        for job in jobs {
+            let enqueued = self.enqueue(tx, job).await?;
+            counted += usize::from(enqueued.fresh);
+            ids.push(enqueued.id);
+        }
+        Ok((ids, counted))
     }
 
     /// How a batch stands.

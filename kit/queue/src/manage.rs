@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pando_clock::Timestamp;
+use pando_database::Transaction;
 use pando_resilience::Call;
 use serde::Serialize;
 use uuid::Uuid;
@@ -91,6 +92,11 @@ impl Queue {
     /// The job of this id, if there is one.
     pub async fn find(&self, call: &Call, id: Uuid) -> Result<Option<JobRecord>, QueueError> {
         Ok(store::find(&self.database().read_primary(call), id, self.clock().now()).await?)
+    }
+
+    /// The job of this id, as the transaction sees it.
+    pub async fn find_in(&self, tx: &mut Transaction, id: Uuid) -> Result<Option<JobRecord>, QueueError> {
+        Ok(store::find_in(tx, id, self.clock().now()).await?)
     }
 
     /// Jobs, newest first.

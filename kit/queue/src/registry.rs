@@ -14,7 +14,8 @@ use crate::{Job, JobContext, JobError, QueueError};
 /// What a handler returns: the job's result, or why there is none and what shall become of the job.
 pub type JobResult = Result<Value, JobError>;
 
-type Handler = Arc<dyn Fn(JobContext, Value) -> BoxFuture<'static, JobResult> + Send + Sync>;
+/// What runs a kind of job; [`JobKind::new`] makes it of an async function.
+pub type Handler = Arc<dyn Fn(JobContext, Value) -> BoxFuture<'static, JobResult> + Send + Sync>;
 
 /// A kind of job: its name, how it is run, and what its jobs are unless they say otherwise.
 #[derive(Clone)]
@@ -31,7 +32,8 @@ pub struct JobKind {
     pub settings: Settings,
     /// What its payloads must look like: a JSON Schema.
     pub schema: Option<Value>,
-    handler: Handler,
+    /// What runs them.
+    pub handler: Handler,
 }
 
 impl JobKind {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::task::TaskStatus;
-use crate::{TaskError, TaskRequest, Tasks};
+use crate::{Task, TaskError, TaskRequest, Tasks};
 
 /// What was stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -50,15 +50,16 @@ impl Tasks {
         let now = self.0.queue.clock().now();
         let TaskRequest { job, delay, callback } = request;
         let due = now.plus_micros(i64::try_from(delay.as_micros()).unwrap_or(i64::MAX));
-        let run_at = job.run_at.unwrap_or(due).max(now);
-        let job = Job { run_at: Some(run_at), ..job };
+        let job = Job { run_at: Some(job.run_at.unwrap_or(due)), ..job };
         let id = match callback {
             // Called when the task has ended, however it did.
             Some(callback) => self.create_with_callback(tx, job, callback).await?,
             None => self.0.queue.enqueue(tx, job).await?.id,
         };
-        let status = if run_at > now { TaskStatus::Scheduled } else { TaskStatus::Pending };
-        Ok(Created { id, task_id: id, status, created_at: now, run_at })
+        // As it was stored, or as the one stands that was there before: what a later read says too.
+        let task = self.0.queue.find_in(tx, id).await?.map(Task::from).ok_or(TaskError::NotFound)?;
+        let Task { status, created_at, run_at, .. } = task;
+        Ok(Created { id, task_id: id, status, created_at, run_at })
     }
 
     async fn create_with_callback(

@@ -95,6 +95,15 @@ pub(crate) async fn find(
     read.row(&FIND, params![id]).await?.map(|row| record_from(&row, now)).transpose()
 }
 
+/// A job, as the transaction sees it.
+pub(crate) async fn find_in(
+    tx: &mut Transaction,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<Option<JobRecord>, DatabaseError> {
+    tx.row(&FIND, params![id]).await?.map(|row| record_from(&row, now)).transpose()
+}
+
 /// Jobs, newest first.
 pub(crate) async fn list(
     read: &Read<'_>,
