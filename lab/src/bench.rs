@@ -190,7 +190,7 @@ impl Stage {
         let pgbench_create = script("create.sql", sample::pgbench_create_script())?;
 
         // In turn first and second: whoever follows the other finds the machine warmer.
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             rates.bare.push(load::wrk(&self.bare_url, Some(&read), pressure).await?);
             rates.read_memory.push(load::wrk(&self.remembering.url, Some(&read), pressure).await?);
         } else {
