@@ -404,7 +404,7 @@ impl Inner {
     }
 
     fn remove_older(&self, key: &[u8], version: i64) {
-        let older = self.local.get(key).is_some_and(|entry| entry.body.is_none() || entry.version < version);
+        let older = self.local.peek(key).is_some_and(|entry| entry.body.is_none() || entry.version < version);
         if older && self.local.remove(key) {
             self.meters.evicted_invalidated.inc();
         }
@@ -413,7 +413,7 @@ impl Inner {
     /// Whether this process holds something newer than `entry`. Only what is fresh counts: a database that was put
     /// back to an earlier state is believed after one TTL.
     fn has_newer(&self, key: &[u8], entry: &Entry, now: i64) -> bool {
-        let Some(held) = self.local.get(key).filter(|held| held.is_fresh(now)) else { return false };
+        let Some(held) = self.local.peek(key).filter(|held| held.is_fresh(now)) else { return false };
         if self.tags.verdict(&held) != Verdict::Valid {
             return false;
         }

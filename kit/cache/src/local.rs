@@ -63,6 +63,14 @@ impl Local {
         }
     }
 
+    /// The same, without counting as a use: for the cache's own bookkeeping.
+    pub(crate) fn peek(&self, key: &[u8]) -> Option<Arc<Entry>> {
+        match self {
+            Self::Parallel(map) => map.peek(key),
+            Self::Strict(map, _) => lock(map).peek(key),
+        }
+    }
+
     pub(crate) fn insert(&self, key: &[u8], entry: Arc<Entry>) {
         match self {
             Self::Parallel(map) => map.insert(key.into(), entry),

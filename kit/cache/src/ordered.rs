@@ -57,6 +57,10 @@ impl Ordered {
         self.slot(place).map(|slot| Arc::clone(&slot.entry))
     }
 
+    pub(crate) fn peek(&self, key: &[u8]) -> Option<Arc<Entry>> {
+        self.slot(*self.index.get(key)?).map(|slot| Arc::clone(&slot.entry))
+    }
+
     /// Puts an entry in; as many leave before as have to. An entry that is there already keeps its turn in a
     /// first-in-first-out order. Answers how many left.
     pub(crate) fn insert(&mut self, key: &[u8], entry: Arc<Entry>) -> usize {

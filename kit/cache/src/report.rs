@@ -83,7 +83,7 @@ impl Cache {
     /// What this process holds under this key.
     pub fn report_key(&self, key: &[u8]) -> Option<KeyReport> {
         let inner = &*self.0;
-        let entry = inner.local.get(key)?;
+        let entry = inner.local.peek(key)?;
         let now = inner.now();
         Some(KeyReport {
             version: entry.body.is_some().then_some(entry.version),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use pando_resilience::Deadline;
 use redis::{Pipeline, Value};
 use tokio::sync::Semaphore;
 
@@ -87,14 +88,16 @@ impl Remote {
 
     /// The same for many keys, in one round trip.
     pub(crate) async fn read_all(&self, keys: &[&[u8]], patience: Duration) -> Vec<Read> {
+        // One patience for all questions together.
+        let until = Deadline::after(patience);
         let answer = async {
-            self.learn(patience).await?;
-            let written = self.written(keys, patience).await?;
+            self.learn(until.remaining()).await?;
+            let written = self.written(keys, until.remaining()).await?;
             let stored: Vec<_> = written
                 .into_iter()
                 .map(|(bytes, now)| (bytes.as_ref().and_then(Stored::read), now))
                 .collect();
-            self.learn_tags(&stored, patience).await?;
+            self.learn_tags(&stored, until.remaining()).await?;
             Ok::<_, Failed>(stored.into_iter().map(|(stored, now)| self.judge(stored, now)).collect())
         };
         answer.await.unwrap_or_else(|_| keys.iter().map(|_| Read::Down).collect())
