@@ -1,11 +1,16 @@
 //! Reading through the cache, as a caller and as an operator sees it.
 
 use std::thread;
+use std::time::Duration;
 
+use pando_database::testing::TestPostgres;
+use pando_resilience::Call;
+use pando_servers::until;
 use serde_json::json;
 
 use crate::client::Client;
 use crate::engines::Place;
+use crate::exhaustion::hold;
 use crate::harness::{Running, ask};
 
 const API: &str = "/api/v1/profiles";
@@ -47,6 +52,44 @@ fn a_second_read_is_from_memory_and_a_write_ends_that() {
         let old = client.send("GET", &path, &[("pando-consistency", "never written")], b"").unwrap();
         assert_eq!(old.status, 400, "{old:?}");
     }
+}
+
+#[test]
+fn a_thousand_cold_reads_of_one_profile_are_one_read_of_the_database() {
+    const READERS: u64 = 1_000;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let place = Place::postgres(TestPostgres::shared());
+    let patient = [("CACHE_WRITE_POLICY", "around"), ("PANDO_PROFILES__CACHE__LOAD_HARD_MS", "20000")];
+    let patient =
+        [&patient[..], &[("PANDO_PROFILES__CACHE__WAIT_MS", "20000"), ("PANDO_HTTP__DEADLINE_MS", "30000")]];
+    let patient =
+        [&patient.concat()[..], &[("PANDO_DATABASE__READS__STATEMENT_TIMEOUT_MS", "30000")]].concat();
+    let running = place.start(&patient);
+    let address = running.address;
+    let path = format!("{API}/{}", create(&mut Client::connect(address).unwrap(), "Ada"));
+    let metric = |start: &str| -> u64 {
+        let text = ask(address, "GET", "/metrics", "").body;
+        let lines = text.lines().filter_map(|line| line.strip_prefix(start));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    };
+    let statements = || metric("db_operations_total{operation=\"profiles.find\"");
+    let before = statements();
+    // Nobody gets at the table until all thousand have asked.
+    let holder = runtime.block_on(hold(&place, &Call::internal("test", Duration::from_secs(60))));
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS)
+            .map(|_| scope.spawn(|| Client::connect(address).unwrap().get(&path).unwrap()))
+            .collect();
+        // The one who asks is a request as well.
+        until("all have asked", Duration::from_secs(20), || metric("http_active_requests") > READERS);
+        runtime.block_on(holder.rollback()).unwrap();
+        for reader in readers {
+            let reply = reader.join().unwrap();
+            assert_eq!((reply.status, &reply.value()["profile"]["name"]), (200, &json!("Ada")));
+        }
+    });
+    assert_eq!(statements() - before, 1);
+    assert_eq!(metric("cache_loads_total{cache=\"profiles\""), 1);
 }
 
 #[test]

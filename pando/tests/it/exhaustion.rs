@@ -63,7 +63,8 @@ fn with_a_pool_of_one_and_a_blocked_statement_waiters_get_503_and_nothing_hangs(
     }
 }
 
-async fn hold(place: &Place, call: &Call) -> pando_database::Transaction {
+/// Takes the table, or on SQLite the file, away from everybody else.
+pub(crate) async fn hold(place: &Place, call: &Call) -> pando_database::Transaction {
     let mut options = DatabaseOptions::default();
     options.sqlite.path = place.folder().join("pando.db");
     options.url = place.url().map(Secret::new);
