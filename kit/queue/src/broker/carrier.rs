@@ -10,9 +10,10 @@ use futures_util::StreamExt;
 use futures_util::stream::SelectAll;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Consumer};
+use lapin::{BasicProperties, Channel, Connection, Consumer};
 use pando_clock::Clock;
 use pando_database::Secret;
 use tokio::sync::{Notify, mpsc, watch};
@@ -29,13 +30,19 @@ const WAITING_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct Carrier {
     outgoing: mpsc::Sender<String>,
-    /// The line is open: what is given to it is carried.
+    line: Arc<Line>,
+    /// Closed with the last handle of the queue: the task ends.
+    _stop: watch::Sender<()>,
+}
+
+/// What the line and its keeper tell each other.
+#[derive(Debug, Default)]
+struct Line {
+    /// What is given to it is carried.
     open: AtomicBool,
     /// The queues whose wake-ups this process takes.
     served: Mutex<HashSet<String>>,
     more_served: Notify,
-    /// Closed with the last handle of the queue: the task ends.
-    _stop: watch::Sender<()>,
 }
 
 impl Carrier {
@@ -48,40 +55,29 @@ impl Carrier {
     ) -> Arc<Self> {
         let (outgoing, to_send) = mpsc::channel(WAITING_MAX);
         let (stop, stopping) = watch::channel(());
-        let carrier = Arc::new(Self {
-            outgoing,
-            open: AtomicBool::new(false),
-            served: Mutex::default(),
-            more_served: Notify::new(),
-            _stop: stop,
-        });
-        let keeper = Keeper {
-            options: options.clone(),
-            url: url.clone(),
-            carrier: Arc::downgrade(&carrier),
-            wakes,
-            clock,
-        };
+        let line = Arc::<Line>::default();
+        let keeper =
+            Keeper { options: options.clone(), url: url.clone(), line: Arc::clone(&line), wakes, clock };
         pando_telemetry::spawn("queue.carrier", keeper.keep(to_send, stopping));
-        carrier
+        Arc::new(Self { outgoing, line, _stop: stop })
     }
 
     /// Takes the wake-ups of these queues from now on.
     pub(crate) fn serve(&self, names: &[String]) {
-        self.served.lock().unwrap_or_else(PoisonError::into_inner).extend(names.iter().cloned());
-        self.more_served.notify_one();
+        self.line.served.lock().unwrap_or_else(PoisonError::into_inner).extend(names.iter().cloned());
+        self.line.more_served.notify_one();
     }
 
     /// Carries a wake-up; false when somebody else must.
     pub(crate) fn carry(&self, queue: &str) -> bool {
-        self.open.load(Ordering::Acquire) && self.outgoing.try_send(queue.to_owned()).is_ok()
+        self.line.open.load(Ordering::Acquire) && self.outgoing.try_send(queue.to_owned()).is_ok()
     }
 }
 
 struct Keeper {
     options: BrokerOptions,
     url: Secret,
-    carrier: Weak<Carrier>,
+    line: Arc<Line>,
     wakes: Weak<Wakes>,
     clock: Clock,
 }
@@ -94,9 +90,7 @@ impl Keeper {
                 ended = self.session(&mut to_send, &mut pause) => ended,
                 _ = stopping.changed() => return,
             };
-            let Some(carrier) = self.carrier.upgrade() else { return };
-            carrier.open.store(false, Ordering::Release);
-            drop(carrier);
+            self.line.open.store(false, Ordering::Release);
             if let Err(error) = ended {
                 tracing::warn!(%error, "the broker is away: wake-ups go over the database");
             }
@@ -124,27 +118,33 @@ impl Keeper {
         to_send: &mut mpsc::Receiver<String>,
         pause: &mut Duration,
     ) -> Result<(), BrokerError> {
-        let (_connection, channel) = connect(&self.url).await?;
+        let (connection, channel) = connect(&self.url).await?;
         step(channel.basic_qos(self.options.prefetch, BasicQosOptions::default())).await?;
         let (mut declared, mut consumed) = (HashSet::new(), HashSet::new());
         let mut deliveries: SelectAll<Consumer> = SelectAll::new();
         *pause = PAUSES.0;
         loop {
-            let Some(carrier) = self.carrier.upgrade() else { return Ok(()) };
-            let served = carrier.served.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let served = self.line.served.lock().unwrap_or_else(PoisonError::into_inner).clone();
             for queue in served.difference(&consumed.clone()) {
                 self.declare(&channel, queue, &mut declared).await?;
-                deliveries.push(self.consume(&channel, queue).await?);
+                match self.consume(&channel, queue).await {
+                    Ok(consumer) => deliveries.push(consumer),
+                    Err(error) => {
+                        self.bury(&connection, queue, &error).await;
+                        return Err(error);
+                    }
+                }
                 consumed.insert(queue.clone());
                 // Whatever was said while the line was down.
                 self.ring(queue);
             }
-            carrier.open.store(true, Ordering::Release);
+            self.line.open.store(true, Ordering::Release);
             tokio::select! {
-                () = carrier.more_served.notified() => {}
+                () = self.line.more_served.notified() => {}
                 Some(queue) = to_send.recv() => {
                     if let Err(error) = self.send(&channel, &queue, &mut declared).await {
                         self.over_the_database(&queue);
+                        self.bury(&connection, &queue, &error).await;
                         return Err(error);
                     }
                 }
@@ -198,6 +198,22 @@ impl Keeper {
         let consuming =
             channel.basic_consume(self.name(queue).into(), "".into(), options, FieldTable::default());
         step(consuming).await
+    }
+
+    /// Deletes a queue that is there and does not answer: after a crash of the broker it may be left without a leader
+    /// for good. What is in it are hints.
+    async fn bury(&self, connection: &Connection, queue: &str, error: &BrokerError) {
+        if !matches!(error, BrokerError::Late) {
+            return;
+        }
+        let deleting = async {
+            let channel = step(connection.create_channel()).await?;
+            step(channel.queue_delete(self.name(queue).into(), QueueDeleteOptions::default())).await
+        };
+        match deleting.await {
+            Ok(_) => tracing::warn!(queue, "a queue of wake-ups did not answer, and is made anew"),
+            Err(error) => tracing::debug!(queue, %error, "a queue of wake-ups does not answer"),
+        }
     }
 
     async fn send(

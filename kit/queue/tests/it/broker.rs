@@ -20,6 +20,9 @@ use pando_servers::RabbitMq;
 use pando_telemetry::Metrics;
 use serde_json::{Value, json};
 
+/// How many events before the broker crashes, and how many after.
+const HALF: i64 = 30;
+
 fn call() -> Call {
     Call::internal("test", Duration::from_secs(30))
 }
@@ -52,18 +55,17 @@ async fn completes(queue: &Queue, id: uuid::Uuid) {
     tokio::time::timeout(Duration::from_secs(30), arriving).await.expect("the job is completed");
 }
 
-/// Adds jobs until one of them wakes the worker: before the line is open, wake-ups are lost.
+/// Adds jobs until some in a row are run at once: while a line is being opened, wake-ups may be lost.
 async fn woken(queue: &Queue) {
     let waking = async {
-        loop {
+        let mut in_a_row = 0;
+        while in_a_row < 5 {
             let id = add(queue).await;
-            let soon = tokio::time::timeout(Duration::from_millis(500), completes(queue, id));
-            if soon.await.is_ok() {
-                return;
-            }
+            let soon = tokio::time::timeout(Duration::from_secs(1), completes(queue, id));
+            in_a_row = if soon.await.is_ok() { in_a_row + 1 } else { 0 };
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waking).await.expect("the broker carries a wake-up");
+    tokio::time::timeout(Duration::from_secs(60), waking).await.expect("the broker carries wake-ups");
 }
 
 fn notes() -> Registry {
@@ -72,85 +74,110 @@ fn notes() -> Registry {
     registry
 }
 
+/// One server for all of it: starting one is what takes time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgresql_with_rabbitmq_keeps_every_promise() {
-    let fresh = async || TestDatabase::postgres().await.open().await;
-    exercise_carried(fresh, broker(RabbitMq::shared())).await;
-}
-
-/// One server for both: starting it is what takes time.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_crashes_and_comes_back_loses_nothing() {
+async fn with_rabbitmq_every_promise_is_kept_also_while_it_is_away() {
     let server = RabbitMq::start();
-    a_worker_elsewhere_is_woken_over_the_broker_and_jobs_flow_without_it(&server).await;
-    events_reach_the_exchange_in_order_also_past_a_crash_of_the_broker(&server).await;
+    let fresh = async || TestDatabase::postgres().await.open().await;
+    exercise_carried(fresh, broker(&server)).await;
+    let (wakes, events) = (Wakes::begin(&server).await, Events::begin(&server).await);
+    wakes.are_carried().await;
+    events.publish(1..=HALF).await;
+    server.kill();
+    wakes.are_not_needed().await;
+    events.publish(HALF + 1..=HALF * 2).await;
+    server.resurrect();
+    wakes.are_carried().await;
+    events.arrive_in_order(&server).await;
+    wakes.patient.stop(Duration::from_secs(5)).await;
+    events.relay.stop().await;
 }
 
 /// On a file, with a worker that would look once a minute: only the broker can have woken it.
-async fn a_worker_elsewhere_is_woken_over_the_broker_and_jobs_flow_without_it(server: &RabbitMq) {
-    let test = TestDatabase::sqlite();
-    let (database, options) = (test.open().await, broker(server));
-    database.migrate(&[MIGRATIONS]).await.unwrap();
-    let (here, elsewhere) = (open(&database, &options, 60_000), open(&database, &options, 60_000));
-    let patient = Worker::start(&elsewhere, notes());
-    woken(&here).await;
-    for _ in 0..5 {
-        completes(&here, add(&here).await).await;
-    }
-    server.kill();
-    // Slower, and nothing is lost: here is one that looks more often.
-    let looking = open(&database, &BrokerOptions::default(), 100);
-    let worker = Worker::start(&looking, notes());
-    for _ in 0..5 {
-        completes(&here, add(&here).await).await;
-    }
-    worker.stop(Duration::from_secs(5)).await;
-    server.resurrect();
-    woken(&here).await;
-    patient.stop(Duration::from_secs(5)).await;
+struct Wakes {
+    database: Database,
+    here: Queue,
+    patient: Worker,
+    _test: TestDatabase,
 }
 
-async fn events_reach_the_exchange_in_order_also_past_a_crash_of_the_broker(server: &RabbitMq) {
-    const EVENTS: i64 = 60;
-    let test = TestDatabase::sqlite();
-    let (database, options) = (test.open().await, broker(server));
-    database.migrate(&[MIGRATIONS]).await.unwrap();
-    let queue = open(&database, &BrokerOptions::default(), 100);
-    let outbox = Outbox::new(&queue, "trees");
-    let inbox = format!("{}.inbox", options.namespace);
-    let publish = async |version: i64| {
-        let mut tx = database.transaction(&call()).await.unwrap();
-        let event = outbox.event("grown", "oak", version, json!({"height": version}));
-        outbox.publish(&mut tx, &event).await.unwrap();
-        tx.commit().await.unwrap();
-    };
-    let relay = Relay::start(&outbox, vec![Subscriber::rabbitmq(&options).unwrap()]).await.unwrap();
-    publish(0).await;
-    delivered(&outbox).await;
-    // The exchange is there since the first event: whoever binds a queue gets what follows.
-    let connection = Connection::connect(&server.amqp_url(), ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    channel.queue_declare(inbox.as_str().into(), durable, FieldTable::default()).await.unwrap();
-    let (exchange, bind) = (format!("{}.events", options.namespace), QueueBindOptions::default());
-    channel
-        .queue_bind(inbox.as_str().into(), exchange.into(), "trees.*".into(), bind, FieldTable::default())
-        .await
-        .unwrap();
-    for version in 1..=EVENTS {
-        if version == EVENTS / 2 {
-            server.kill();
-        }
-        publish(version).await;
+impl Wakes {
+    async fn begin(server: &RabbitMq) -> Self {
+        let test = TestDatabase::sqlite();
+        let (database, options) = (test.open().await, broker(server));
+        database.migrate(&[MIGRATIONS]).await.unwrap();
+        let (here, elsewhere) = (open(&database, &options, 60_000), open(&database, &options, 60_000));
+        Self { database, here, patient: Worker::start(&elsewhere, notes()), _test: test }
     }
-    server.resurrect();
-    delivered(&outbox).await;
-    let versions = read_all(server, &inbox, EVENTS).await;
-    let mut seen = BTreeSet::new();
-    // Repeats are allowed; what is new comes in order.
-    let fresh: Vec<i64> = versions.into_iter().filter(|version| seen.insert(*version)).collect();
-    assert_eq!(fresh, (1..=EVENTS).collect::<Vec<_>>());
-    relay.stop().await;
+
+    async fn are_carried(&self) {
+        woken(&self.here).await;
+    }
+
+    /// Slower, and nothing is lost: here is a worker that looks more often.
+    async fn are_not_needed(&self) {
+        let looking = open(&self.database, &BrokerOptions::default(), 100);
+        let worker = Worker::start(&looking, notes());
+        for _ in 0..5 {
+            completes(&self.here, add(&self.here).await).await;
+        }
+        worker.stop(Duration::from_secs(5)).await;
+    }
+}
+
+/// Events of one subject, and a queue that is bound for them.
+struct Events {
+    outbox: Outbox,
+    relay: Relay,
+    inbox: String,
+    database: Database,
+    _test: TestDatabase,
+}
+
+impl Events {
+    async fn begin(server: &RabbitMq) -> Self {
+        let test = TestDatabase::sqlite();
+        let (database, options) = (test.open().await, broker(server));
+        database.migrate(&[MIGRATIONS]).await.unwrap();
+        let queue = open(&database, &BrokerOptions::default(), 100);
+        let outbox = Outbox::new(&queue, "trees");
+        let inbox = format!("{}.inbox", options.namespace);
+        let relay = Relay::start(&outbox, vec![Subscriber::rabbitmq(&options).unwrap()]).await.unwrap();
+        let events = Self { outbox, relay, inbox, database, _test: test };
+        // The exchange is there since the first event: whoever binds a queue gets what follows.
+        events.publish(0..=0).await;
+        delivered(&events.outbox).await;
+        let connection =
+            Connection::connect(&server.amqp_url(), ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let inbox = events.inbox.as_str();
+        channel.queue_declare(inbox.into(), durable, FieldTable::default()).await.unwrap();
+        let (exchange, bind) = (format!("{}.events", options.namespace), QueueBindOptions::default());
+        channel
+            .queue_bind(inbox.into(), exchange.into(), "trees.*".into(), bind, FieldTable::default())
+            .await
+            .unwrap();
+        events
+    }
+
+    async fn publish(&self, versions: std::ops::RangeInclusive<i64>) {
+        for version in versions {
+            let mut tx = self.database.transaction(&call()).await.unwrap();
+            let event = self.outbox.event("grown", "oak", version, json!({"height": version}));
+            self.outbox.publish(&mut tx, &event).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+
+    async fn arrive_in_order(&self, server: &RabbitMq) {
+        delivered(&self.outbox).await;
+        let mut seen = BTreeSet::new();
+        // Repeats are allowed; what is new comes in order.
+        let versions = read_all(server, &self.inbox, HALF * 2).await;
+        let fresh: Vec<i64> = versions.into_iter().filter(|version| seen.insert(*version)).collect();
+        assert_eq!(fresh, (1..=HALF * 2).collect::<Vec<_>>());
+    }
 }
 
 /// Waits until the broker has everything.
