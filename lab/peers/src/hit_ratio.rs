@@ -1,6 +1,6 @@
 //! How much of a trace each policy answers, beside the best that a fixed set of keys could.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use foyer_memory::{EvictionConfig, LfuConfig, LruConfig, S3FifoConfig};
 use pando_cache::{Policy, Source};
@@ -11,14 +11,16 @@ use crate::report::Report;
 use crate::trace::{Zipf, with_scans};
 
 const KEYS: u32 = 1_000_000;
-/// So many requests fill the caches and are not counted; as many again are.
-const WARM_UP: usize = 2_000_000;
+/// So many requests are counted.
+const COUNTED: usize = 2_000_000;
 const OPTIMUM: &str = "static optimum";
 
 /// A demand, and how many entries there is room for.
 struct Contest {
     name: &'static str,
     entries: u32,
+    /// So many requests come before, fill the caches, and are not counted.
+    warm_up: usize,
     /// Walk through so many unseen keys after so many requests.
     scan: Option<(usize, usize)>,
     /// Whether the best of a fixed set of keys is what we promised to come near.
@@ -26,11 +28,25 @@ struct Contest {
 }
 
 const CONTESTS: [Contest; 3] = [
-    Contest { name: "Zipf 0.99, room for 1 %", entries: KEYS / 100, scan: None, judged: true },
-    Contest { name: "Zipf 0.99, room for 10 %", entries: KEYS / 10, scan: None, judged: true },
+    Contest {
+        name: "Zipf 0.99, room for 1 %",
+        entries: KEYS / 100,
+        warm_up: 2_000_000,
+        scan: None,
+        judged: true,
+    },
+    // The least wanted key that the optimum holds comes once in 1.3 million requests: that takes long to learn.
+    Contest {
+        name: "Zipf 0.99, room for 10 %",
+        entries: KEYS / 10,
+        warm_up: 10_000_000,
+        scan: None,
+        judged: true,
+    },
     Contest {
         name: "with scans, room for 1 %",
         entries: KEYS / 100,
+        warm_up: 2_000_000,
         scan: Some((20_000, 10_000)),
         judged: false,
     },
@@ -41,14 +57,16 @@ type Percents = Vec<(&'static str, Vec<f64>)>;
 
 pub(crate) fn run(rounds: usize, report: &mut Report) -> Result<()> {
     let runtime = Runtime::new()?;
+    // Other traces change little: three say how much.
+    let rounds = rounds.min(3);
     for contest in &CONTESTS {
         let mut percents = Percents::new();
         for round in 0..rounds {
             eprintln!("  {}, trace {} of {rounds}", contest.name, round + 1);
             let mut zipf = Zipf::new(KEYS, round as u64);
             let trace = match contest.scan {
-                None => zipf.take(2 * WARM_UP)?,
-                Some((between, scan)) => with_scans(&mut zipf, 2 * WARM_UP, between, scan)?,
+                None => zipf.take(contest.warm_up + COUNTED)?,
+                Some((between, scan)) => with_scans(&mut zipf, contest.warm_up + COUNTED, between, scan)?,
             };
             for (name, percent) in contest.play(&runtime, &trace)? {
                 match percents.iter_mut().find(|(known, _)| *known == name) {
@@ -129,16 +147,18 @@ async fn ours(policy: Policy, entries: usize, trace: &[u32]) -> Result<f64> {
     let mut hits = 0_usize;
     for (place, number) in trace.iter().enumerate() {
         let found = ours.read(&call, &key(*number), &value).await?;
-        hits += usize::from(place >= WARM_UP && found.source == Source::L1);
+        hits += usize::from(trace.len() - place <= COUNTED && found.source == Source::L1);
     }
-    Ok(100.0 * crate::count(hits) / crate::count(trace.len() - WARM_UP))
+    let held = ours.cache.report().entries;
+    ensure!(held <= entries, "{held} entries are held, and {entries} were allowed");
+    Ok(100.0 * crate::count(hits) / crate::count(COUNTED))
 }
 
 fn percent(trace: &[u32], mut is_hit: impl FnMut(u32) -> Result<bool>) -> Result<f64> {
     let mut hits = 0_usize;
     for (place, number) in trace.iter().enumerate() {
         let hit = is_hit(*number)?;
-        hits += usize::from(place >= WARM_UP && hit);
+        hits += usize::from(trace.len() - place <= COUNTED && hit);
     }
-    Ok(100.0 * crate::count(hits) / crate::count(trace.len() - WARM_UP))
+    Ok(100.0 * crate::count(hits) / crate::count(COUNTED))
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use dashmap::DashMap;
-use foyer_memory::{EvictionConfig, LfuConfig, LruConfig, S3FifoConfig};
+use foyer_memory::{EvictionConfig, LruConfig, S3FifoConfig};
 use pando_cache::{Loaded, Policy};
 use pando_resilience::Call;
 use tokio::runtime::{Handle, Runtime};
@@ -201,7 +201,6 @@ fn foyers(handle: &Handle, order: &Order) -> Vec<Contestant> {
     vec![
         get("foyer get", filled(S3FifoConfig::default().into())),
         get("foyer get, lru", filled(LruConfig::default().into())),
-        get("foyer get, lfu", filled(LfuConfig::default().into())),
         contestant("foyer get_or_fetch", move |threads| {
             at.async_rate(threads, &handle, &async |_: &Call, key: &[u8]| {
                 let found = through.get_or_fetch(key, || async { Ok::<_, Infallible>(Bytes::new()) }).await;
