@@ -23,6 +23,8 @@ struct Depth {
     count: u64,
     /// Counted anew from here on.
     stale_at: Instant,
+    /// And from here on before anything is refused.
+    recount_at: Instant,
 }
 
 impl Queue {
@@ -108,7 +110,7 @@ impl Queue {
     /// Refuses jobs for a queue that is full.
     async fn admit(&self, tx: &mut Transaction, queue: &str, more: u64) -> Result<(), QueueError> {
         let depth_max = self.options().depth_max_of(queue);
-        let depth = match self.depths().add(queue, more) {
+        let depth = match self.depths().add(queue, more, depth_max) {
             Some(depth) => depth,
             None => {
                 let started = Instant::now();
@@ -127,19 +129,30 @@ impl Queue {
 }
 
 impl Depths {
-    /// Adds to what was counted last; nothing when that is too old.
-    fn add(&self, queue: &str, more: u64) -> Option<u64> {
+    /// Adds to what was counted last; nothing when that is too old. What would be refused is counted anew sooner:
+    /// since the last count jobs may have ended.
+    fn add(&self, queue: &str, more: u64, depth_max: u64) -> Option<u64> {
         let mut depths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let depth = depths.get_mut(queue).filter(|depth| Instant::now() < depth.stale_at)?;
-        depth.count = depth.count.saturating_add(more);
-        Some(depth.count)
+        let now = Instant::now();
+        let depth = depths.get_mut(queue).filter(|depth| now < depth.stale_at)?;
+        let count = depth.count.saturating_add(more);
+        if count > depth_max && now >= depth.recount_at {
+            return None;
+        }
+        // What is refused is not there.
+        if count <= depth_max {
+            depth.count = count;
+        }
+        Some(count)
     }
 
     /// Keeps a count: for a second, and longer when counting was slow.
     fn set(&self, queue: &str, count: u64, took: Duration) -> u64 {
-        let stale_at = Instant::now() + (took * 50).max(Duration::from_secs(1));
+        let now = Instant::now();
+        let stale_at = now + (took * 50).max(Duration::from_secs(1));
+        let recount_at = now + (took * 10).max(Duration::from_millis(20));
         let mut depths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        depths.insert(queue.to_owned(), Depth { count, stale_at });
+        depths.insert(queue.to_owned(), Depth { count, stale_at, recount_at });
         count
     }
 }

@@ -43,7 +43,8 @@ pub(crate) struct Runner {
     phase: watch::Receiver<Phase>,
     /// Claimed and not started yet, with when it was claimed.
     waiting: VecDeque<(Claimed, Arc<Signals>, Instant)>,
-    running: HashMap<Uuid, Arc<Signals>>,
+    /// By job and lease: of one job an attempt that was lost may still be ending here when the next begins.
+    running: HashMap<(Uuid, Uuid), Arc<Signals>>,
     done: (mpsc::UnboundedSender<Done>, mpsc::UnboundedReceiver<Done>),
     claiming: Option<Claiming>,
     tenant: String,
@@ -62,7 +63,7 @@ pub(crate) struct Runner {
 type Claiming = JoinHandle<(Result<Turn, QueueError>, String)>;
 
 /// An attempt that is over, and whether it came to an end.
-type Done = (Uuid, bool);
+type Done = ((Uuid, Uuid), bool);
 
 /// How fast jobs are finished.
 struct Pace {
@@ -118,8 +119,8 @@ impl Runner {
                     self.take(result);
                 }
                 _ = self.done.1.recv_many(&mut finished, 1_000) => {
-                    for (id, _) in finished.drain(..) {
-                        self.running.remove(&id);
+                    for (attempt, _) in finished.drain(..) {
+                        self.running.remove(&attempt);
                         self.pace.finished += 1;
                     }
                 }
@@ -175,8 +176,8 @@ impl Runner {
                 return self.stopped;
             }
             tokio::select! {
-                Some((id, finished)) = self.done.1.recv() => {
-                    self.running.remove(&id);
+                Some((attempt, finished)) = self.done.1.recv() => {
+                    self.running.remove(&attempt);
                     if finished { self.stopped.finished += 1 } else { self.stopped.handed_back += 1 }
                 }
                 _ = self.phase.changed() => {}
@@ -259,16 +260,17 @@ impl Runner {
     }
 
     fn start(&mut self, claimed: Claimed, signals: Arc<Signals>) {
-        self.running.insert(claimed.id, Arc::clone(&signals));
+        let attempt = (claimed.id, claimed.lease);
+        self.running.insert(attempt, Arc::clone(&signals));
         let (queue, registry, settle) = (self.queue.clone(), Arc::clone(&self.registry), self.settle.clone());
-        let (done, id) = (self.done.0.clone(), claimed.id);
+        let done = self.done.0.clone();
         let mut settlement = self.settlement(&claimed);
         pando_telemetry::spawn("queue.job", async move {
             settlement.verdict = execute(&queue, &registry, claimed, signals).await;
             let finished = !matches!(settlement.verdict, Verdict::HandedBack);
             // Only a worker that is gone does not take it: then the lease runs out.
             let _ = settle.send(settlement).await;
-            let _ = done.send((id, finished));
+            let _ = done.send((attempt, finished));
         });
     }
 

@@ -120,8 +120,8 @@ async fn survive(database: &Database, place: &str) {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // A random moment of its life, from before its first claim to after its last.
         let moment = u64::from(Clock::system().fresh_id().as_bytes()[15]);
+        // A random moment of its life, from before its first claim to after its last.
         tokio::time::sleep(Duration::from_millis(20 + moment)).await;
         doomed.kill().unwrap();
         doomed.wait().unwrap();
