@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::load::{self, Pressure};
 use crate::report::Report;
 use crate::server::Server;
-use crate::{limits, sample};
+use crate::{limits, outage, sample};
 
 /// Profiles of one read by many ids.
 const ROWS: usize = 100;
@@ -173,6 +173,20 @@ impl Stage {
         #[expect(clippy::cast_precision_loss, reason = "a file size is far below 2^52")]
         let size = std::fs::metadata(&self.plan.binary)?.len() as f64 / 1e6;
         report.figure("binary size", size, "MB", None);
+        let script = self.folder.path().join("outage.lua");
+        std::fs::write(&script, sample::wrk_read_script(self.plan.profiles))?;
+        let pressure = Pressure { clients: self.plan.clients, seconds: self.plan.seconds };
+        let (binary, profiles) = (&self.plan.binary, self.plan.profiles);
+        // On the data of the server that runs already: SQLite takes several.
+        let data = self.folder.path().join("remembering");
+        let (with, without) = outage::slowest_reads(binary, &data, profiles, &script, pressure).await?;
+        report.figure("slowest 1 % of reads with Redis, nothing kept in the process", with, "ms", None);
+        report.figure(
+            "added to them once Redis is known to be dead",
+            (without - with).max(0.0),
+            "ms",
+            Some(5.0),
+        );
         Ok(())
     }
 

@@ -27,6 +27,29 @@ pub(crate) async fn wrk(url: &str, script: Option<&Path>, pressure: Pressure) ->
     number_after(&output, "Requests/sec:").with_context(|| format!("wrk printed no rate:\n{output}"))
 }
 
+/// How long the slowest one of a hundred requests took, in milliseconds.
+pub(crate) async fn wrk_slowest(url: &str, script: &Path, pressure: Pressure) -> Result<f64> {
+    let mut command = Command::new("wrk");
+    command.args(["-t", "1", "-c", &pressure.clients.to_string(), "-d", &format!("{}s", pressure.seconds)]);
+    let output = output(command.arg("--latency").arg("-s").arg(script).arg(url)).await?;
+    ensure!(!output.contains("Non-2xx"), "the server refused some requests:\n{output}");
+    let slowest = output.lines().find_map(|line| line.trim().strip_prefix("99%"));
+    let slowest = slowest.with_context(|| format!("wrk printed no latencies:\n{output}"))?.trim();
+    let digits = slowest.trim_end_matches(char::is_alphabetic);
+    let factor = match &slowest[digits.len()..] {
+        "us" => 0.001,
+        "ms" => 1.0,
+        "s" => 1_000.0,
+        unit => bail!("wrk measures in {unit:?}"),
+    };
+    Ok(digits.parse::<f64>()? * factor)
+}
+
+/// An answer, its head first.
+pub(crate) async fn curl(url: &str) -> Result<String> {
+    output(Command::new("curl").args(["-s", "-i", url])).await
+}
+
 /// Transactions per second of a pgbench script, prepared, with as many clients.
 pub(crate) async fn pgbench(url: &str, script: &Path, pressure: Pressure) -> Result<f64> {
     let mut command = Command::new(TestPostgres::program("pgbench"));

@@ -3,6 +3,7 @@
 mod bench;
 mod limits;
 mod load;
+mod outage;
 mod report;
 mod sample;
 mod server;

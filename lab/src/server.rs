@@ -26,7 +26,7 @@ impl Server {
         let mut command = Command::new(binary);
         command.env_clear().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         command.arg("--port-file").arg(&port_file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        command.envs(variables.iter().copied());
+        command.env("PANDO_ADMIN__ENABLED", "false").envs(variables.iter().copied());
         let begun = Instant::now();
         let mut child = command
             .kill_on_drop(true)

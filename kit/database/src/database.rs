@@ -164,6 +164,24 @@ impl Database {
         self.read_primary(call).row(&PING, []).await.map(|_| ())
     }
 
+    /// The row with this key, where that needs no waiting: in a file of this process. For callers who cannot wait.
+    pub fn by_key_at_once(
+        &self,
+        query: &KeyedQuery,
+        key: impl Into<Value>,
+        deadline: Deadline,
+    ) -> Option<Result<Option<Row>, DatabaseError>> {
+        let Backend::Sqlite(sqlite) = &self.0.backend else { return None };
+        let statement = self.0.book.keyed(query);
+        let key = key.into();
+        let started = Instant::now();
+        let found = check_key(query.name, &key)
+            .and_then(|()| sqlite.point(&statement, &[key], deadline, started))
+            .map(|rows| rows.into_iter().next());
+        statement.record(started, found.as_ref().err());
+        Some(found)
+    }
+
     /// Where the log stands: every write that was answered before has a token up to here.
     pub async fn position(&self, call: &Call) -> Result<Token, DatabaseError> {
         let read = self.read_primary(call);

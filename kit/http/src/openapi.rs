@@ -96,7 +96,7 @@ pub(crate) fn assemble(
         let (part, part_document) = routes.split_for_parts();
         // The table first: it reports a path that two services claim, where the router would panic.
         table.add(name, &part_document, &limits, options)?;
-        for hot in hot {
+        for hot in hot.into_iter().filter(|_| options.hot_reads) {
             table.heat(hot)?;
         }
         router = router.merge(part);

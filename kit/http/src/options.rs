@@ -23,6 +23,8 @@ pub struct HttpOptions {
     /// Answer only requests whose host is this machine by name or loopback address: a page in a browser on this
     /// machine can have any name resolve here.
     pub local_hosts_only: bool,
+    /// Whether services may answer from memory before the router is asked.
+    pub hot_reads: bool,
     /// A connection without requests is closed after this time.
     pub keep_alive_idle_ms: u64,
     /// An answer of which the client takes nothing for this time is given up, with its connection.
@@ -75,6 +77,7 @@ impl Default for HttpOptions {
             headers_max: 100,
             uri_bytes_max: 8 * 1024,
             local_hosts_only: false,
+            hot_reads: true,
             keep_alive_idle_ms: 75_000,
             write_stall_ms: 30_000,
             body_bytes_max: 1024 * 1024,

@@ -9,7 +9,7 @@ use pando_servers::until;
 use serde_json::json;
 
 use crate::client::Client;
-use crate::engines::Place;
+use crate::engines::{Place, UNCACHED};
 use crate::exhaustion::hold;
 use crate::harness::{Running, ask};
 
@@ -51,6 +51,26 @@ fn a_second_read_is_from_memory_and_a_write_ends_that() {
         assert_eq!((&changed["source"], &changed["profile"]["bio"]), (&json!("database"), &json!("changed")));
         let old = client.send("GET", &path, &[("pando-consistency", "never written")], b"").unwrap();
         assert_eq!(old.status, 400, "{old:?}");
+    }
+}
+
+#[test]
+fn without_a_cache_every_read_is_the_databases() {
+    for place in Place::both() {
+        let running = place.start(UNCACHED);
+        let mut client = Client::connect(running.address).unwrap();
+        let path = format!("{API}/{}", create(&mut client, "Ada"));
+        for _ in 0..2 {
+            let read = client.get(&path).unwrap();
+            assert_eq!(read.header("x-cache"), Some("origin; age=0"), "{}", place.name);
+            assert_eq!((&read.value()["source"], read.header("etag")), (&json!("database"), Some("\"1\"")));
+        }
+        client.json("PUT", &path, &json!({"bio": "changed"})).unwrap();
+        assert_eq!(client.get(&path).unwrap().value()["profile"]["bio"], "changed");
+        let bad = client.send("GET", &path, &[("pando-consistency", "never written")], b"").unwrap();
+        assert_eq!(bad.status, 400, "{bad:?}");
+        client.send("DELETE", &path, &[], b"").unwrap();
+        assert_eq!(client.get(&path).unwrap().status, 404);
     }
 }
 

@@ -106,8 +106,8 @@ pub fn hot_read(profiles: &Profiles) -> HotRead {
     let profiles = profiles.clone();
     let find = move |asked: &HotRequest<'_>| {
         let found = profiles.recall(asked.name, asked.consistency)?;
-        let (version, cache) = (found.version(), x_cache(found.source, found.age));
-        Some(HotAnswer { body: found.bytes().clone(), version, tag: etag(version), cache })
+        let (version, cache) = (found.version(), x_cache(found.source(), found.age()));
+        Some(HotAnswer { body: found.answer(), version, tag: etag(version), cache })
     };
     HotRead { path: "/api/v1/profiles/{id}", find: Arc::new(find) }
 }
@@ -115,6 +115,9 @@ pub fn hot_read(profiles: &Profiles) -> HotRead {
 /// Where an answer was read, and how old that is.
 fn x_cache(source: Source, age: Duration) -> HeaderValue {
     let seconds = age.as_secs();
+    if source == Source::Origin && seconds == 0 {
+        return HeaderValue::from_static("origin; age=0");
+    }
     match usize::try_from(seconds).ok().and_then(|seconds| L1_AGES.get(seconds)) {
         Some(text) if source == Source::L1 => HeaderValue::from_static(text),
         _ => HeaderValue::try_from(format!("{}; age={seconds}", source.name())).expect("letters and digits"),

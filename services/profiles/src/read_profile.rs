@@ -1,23 +1,27 @@
 //! Reads profiles as they are answered: from memory where it can.
 
+use std::time::Duration;
+
 use pando_cache::{Found, Loaded};
-use pando_resilience::Call;
+use pando_resilience::{Call, Deadline};
 
 use crate::known::Known;
 use crate::memory::{full_key, key};
 use crate::profile::ProfileId;
 use crate::{FetchMode, ProfileError, Profiles, store};
 
+/// How long a read may take that nobody waits for.
+const AT_ONCE: Duration = Duration::from_millis(500);
 /// How many fills of a warm-up are under way at once.
 const WARM_AT_ONCE: usize = 16;
 
 impl Profiles {
     /// The living profile of this id.
     pub async fn read_profile(&self, call: &Call, id: ProfileId) -> Result<Known, ProfileError> {
+        let at_least = self.at_least(call).await?;
         let Some(cache) = self.0.memory.profiles() else {
             return Ok(Known::fresh(Known::remembered(&self.get_profile(call, id).await?)?));
         };
-        let at_least = self.at_least(call).await?;
         let database = self.0.database.clone();
         let load = move |call: Call| async move {
             let profile = store::find(&database.read(&call), id).await?;
@@ -67,13 +71,23 @@ impl Profiles {
 
     /// A profile that this process holds, if it is as new as the token asks for. An id that is not written as we write
     /// it is no key: it goes the ordinary way.
-    pub(crate) fn recall(&self, id: &str, token: Option<&str>) -> Option<Found> {
-        let cache = self.0.memory.profiles()?;
+    pub(crate) fn recall(&self, id: &str, token: Option<&str>) -> Option<Known> {
+        let Some(cache) = self.0.memory.profiles() else {
+            return if token.is_none() { self.read_at_once(ProfileId::parse(id)?) } else { None };
+        };
         let at_least = match token {
             Some(token) => Some(self.at_least_known(cache, token)?),
             None => None,
         };
-        cache.peek(id.as_bytes(), at_least)
+        cache.peek(id.as_bytes(), at_least).map(Known::from)
+    }
+
+    /// Where nothing is cached and the database is a file of this process, reading it takes less than finding a
+    /// handler. What goes wrong here goes wrong there too, and is told there.
+    fn read_at_once(&self, id: ProfileId) -> Option<Known> {
+        let deadline = Deadline::after(AT_ONCE);
+        let profile = store::find_at_once(&self.0.database, id, deadline)?.ok()??;
+        Known::remembered(&profile).ok().map(Known::fresh)
     }
 }
 

@@ -7,9 +7,10 @@ pub(crate) mod parts;
 
 use pando_clock::Timestamp;
 use pando_database::{
-    BulkInsert, ColumnType, DatabaseError, Json, KeyedQuery, OnConflict, Query, Read, Row, Transaction,
-    Value, params,
+    BulkInsert, ColumnType, Database, DatabaseError, Json, KeyedQuery, OnConflict, Query, Read, Row,
+    Transaction, Value, params,
 };
+use pando_resilience::Deadline;
 use uuid::Uuid;
 
 use crate::profile::{Email, Name, Profile, ProfileId};
@@ -105,6 +106,16 @@ static INSERT_MANY: BulkInsert = BulkInsert {
 /// A living profile.
 pub(crate) async fn find(read: &Read<'_>, id: ProfileId) -> Result<Option<Profile>, DatabaseError> {
     read.by_key(&FIND, Uuid::from(id)).await?.as_ref().map(profile_from).transpose()
+}
+
+/// A living profile, where reading it needs no waiting.
+pub(crate) fn find_at_once(
+    database: &Database,
+    id: ProfileId,
+    deadline: Deadline,
+) -> Option<Result<Option<Profile>, DatabaseError>> {
+    let found = database.by_key_at_once(&FIND, Uuid::from(id), deadline)?;
+    Some(found.and_then(|row| row.as_ref().map(profile_from).transpose()))
 }
 
 /// A profile, deleted or not.

@@ -64,10 +64,21 @@ impl Sqlite {
             Cost::Point => {
                 // A point read never waits, so a task that only reads would never let another run.
                 tokio::task::coop::consume_budget().await;
-                self.readers.run(statement, values, deadline, now)
+                self.point(statement, values, deadline, now)
             }
             Cost::Scan => self.scanners.run(statement, values, deadline).await,
         }
+    }
+
+    /// A point read on the calling thread.
+    pub(crate) fn point(
+        &self,
+        statement: &Statement,
+        values: &[Value],
+        deadline: Deadline,
+        now: Instant,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        self.readers.run(statement, values, deadline, now)
     }
 
     /// Whether it still takes writes: reads alone would go on answering.
