@@ -49,9 +49,11 @@ bench: ## Measure against the limits in one interleaved run, and keep the result
 	cargo build --release --locked --manifest-path lab/peers/Cargo.toml --target-dir target/peers
 	target/peers/release/pando-peers
 
-prove: ## The long proofs: kill -9 fifty times on each engine, and more
+prove: ## The long proofs: kill -9 under load again and again, a million raced reads and writes
 	@scripts/setup test
 	PANDO_PROVE=1 cargo test --locked -p pando --test it -- prove
+	PANDO_PROVE=1 cargo test --locked -p pando-cache --test it -- race
+	PANDO_PROVE=1 cargo test --locked -p pando-queue --test it -- crashes
 
 clean-data: ## Throw the data of `make run` away
 	rm -rf -- $(DATA)
