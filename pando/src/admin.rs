@@ -6,6 +6,7 @@ use http::StatusCode;
 use pando_cache::{Cache, CacheReport, Caches, L2Health};
 use pando_http::{App, Caller, JsonAnswer, Problem, QueryString};
 use pando_profiles::Profiles;
+use pando_tasks::Tasks;
 use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +23,8 @@ pub(crate) struct Insides {
     pub(crate) caches: Caches,
     /// None where this process does not play the role.
     pub(crate) profiles: Option<Profiles>,
+    /// None where this process has to do with no jobs.
+    pub(crate) tasks: Option<Tasks>,
 }
 
 /// Every cache, and the Redis they share.
@@ -33,6 +36,7 @@ struct Overview {
 
 /// The routes of operators.
 pub(crate) fn app(insides: Insides) -> App {
+    let tasks = insides.tasks.clone();
     let routes = OpenApiRouter::new()
         .routes(routes!(caches))
         .routes(routes!(cache))
@@ -41,7 +45,11 @@ pub(crate) fn app(insides: Insides) -> App {
         .routes(routes!(expire))
         .routes(routes!(warm))
         .with_state(insides);
-    App::new("Pando, for operators", VERSION).service("admin", routes, Vec::new())
+    let app = App::new("Pando, for operators", VERSION).service("admin", routes, Vec::new());
+    match tasks {
+        Some(tasks) => app.service("queues", pando_tasks::admin_routes(tasks), Vec::new()),
+        None => app,
+    }
 }
 
 impl Insides {

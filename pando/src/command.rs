@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand};
 use pando_clock::Clock;
 
 use crate::config::{Flags, Loaded, Sources};
-use crate::{VERSION, doctor, migrate, openapi, seed, serve};
+use crate::queue::QueueCommand;
+use crate::{VERSION, doctor, migrate, openapi, queue, seed, serve};
 
 /// How long threads that are still busy may hold up the end of the program.
 const LAST_THREADS: Duration = Duration::from_secs(1);
@@ -43,7 +44,7 @@ enum Command {
         /// Address and port to listen on; port 0 takes a free one
         #[arg(long, value_name = "ADDR")]
         listen: Option<String>,
-        /// What this process does: all, or a list of profiles
+        /// What this process does: all, or a list of profiles, tasks and worker
         #[arg(long, value_name = "ROLES")]
         roles: Option<String>,
         /// Write the port to this file once it is open, for whoever started this process
@@ -74,6 +75,9 @@ enum Command {
         #[arg(long, value_name = "NUMBER", default_value_t = 1)]
         seed: u64,
     },
+    /// Look at jobs, bring dead ones back, pause queues
+    #[command(subcommand)]
+    Queue(QueueCommand),
     /// Print the OpenAPI document
     Openapi,
     /// Print the version
@@ -111,6 +115,9 @@ impl CommandLine {
             }
             Command::Migrate { dry_run } => {
                 block_on(migrate::run(&sources.load()?.config, dry_run, &clock, out))?
+            }
+            Command::Queue(command) => {
+                block_on(queue::run(&sources.load()?.config, command, &clock, out))?;
             }
             Command::Seed { profiles, seed } => {
                 block_on(seed::run(&sources.load()?.config, profiles, seed, &clock, out))?;

@@ -11,7 +11,10 @@ use std::path::PathBuf;
 use pando_cache::RedisOptions;
 use pando_database::{DatabaseOptions, SqliteOptions};
 use pando_http::HttpOptions;
+use pando_idempotency::IdempotencyOptions;
 use pando_profiles::ProfilesOptions;
+use pando_queue::QueueOptions;
+use pando_tasks::TasksOptions;
 use pando_telemetry::{LogOptions, redact};
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +48,14 @@ pub struct Config {
     pub redis: RedisOptions,
     /// The profiles service.
     pub profiles: ProfilesOptions,
+    /// The tasks service.
+    pub tasks: TasksOptions,
+    /// Durable jobs.
+    pub queue: QueueOptions,
+    /// Running them.
+    pub worker: WorkerOptions,
+    /// Answers to repeated requests.
+    pub idempotency: IdempotencyOptions,
 }
 
 /// What a process can do.
@@ -55,6 +66,10 @@ pub enum Role {
     All,
     /// User profiles.
     Profiles,
+    /// Tasks over HTTP.
+    Tasks,
+    /// Running jobs.
+    Worker,
 }
 
 /// The pages for operators: caches, and what else is inside.
@@ -65,6 +80,14 @@ pub struct AdminOptions {
     pub enabled: bool,
     /// Where. When the port is taken, the program says so and goes on without them.
     pub listen: SocketAddr,
+}
+
+/// Running jobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkerOptions {
+    /// At shutdown: how long jobs under way may take before they are handed back.
+    pub stop_ms: u64,
 }
 
 /// Who may call.
@@ -100,6 +123,12 @@ impl Default for AdminOptions {
     }
 }
 
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self { stop_ms: 5_000 }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -117,6 +146,10 @@ impl Default for Config {
             log: LogOptions::default(),
             redis: RedisOptions::default(),
             profiles: ProfilesOptions::default(),
+            tasks: TasksOptions::default(),
+            queue: QueueOptions::default(),
+            worker: WorkerOptions::default(),
+            idempotency: IdempotencyOptions::default(),
         }
     }
 }
@@ -201,6 +234,15 @@ impl Config {
         }
         if let Err(error) = self.profiles_options().check() {
             found.push(("profiles", error.to_string()));
+        }
+        if let Err(error) = self.tasks.check() {
+            found.push(("tasks", error.to_string()));
+        }
+        if let Err(error) = self.queue.check() {
+            found.push(("queue", error.to_string()));
+        }
+        if let Err((setting, reason)) = self.idempotency.check() {
+            found.push(("idempotency", format!("{setting}: {reason}")));
         }
         for (setting, listen) in [("http.listen", self.http.listen), ("admin.listen", self.admin.listen)] {
             if let Some(reason) = self.open_to_strangers(listen) {

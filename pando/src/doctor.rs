@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use pando_clock::Clock;
 
-use crate::config::{Config, Sources};
+use crate::config::{Config, Role, Sources};
 
 /// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +120,8 @@ fn stopping(config: &Config) -> Finding {
             format!("set http.drain_ms = {} or more", http.deadline_ms),
         );
     }
-    let longest = http.drain_delay_ms.saturating_add(http.drain_ms).div_ceil(1_000)
+    let jobs = if config.plays(Role::Worker) { config.worker.stop_ms } else { 0 };
+    let longest = http.drain_delay_ms.saturating_add(http.drain_ms).saturating_add(jobs).div_ceil(1_000)
         + crate::platform::CLOSE_BUDGET.as_secs();
     let detail = format!(
         "takes at most {longest} s: whoever stops this process must wait that long before killing it \

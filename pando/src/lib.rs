@@ -5,9 +5,11 @@ mod command;
 mod config;
 mod doctor;
 mod front_door;
+mod jobs;
 mod migrate;
 mod openapi;
 mod platform;
+mod queue;
 mod seed;
 mod serve;
 mod signals;
@@ -16,6 +18,7 @@ mod wiring;
 pub use command::CommandLine;
 pub use config::{
     AuthMode, AuthOptions, Config, ConfigError, DEFAULTS, Effective, Flags, Loaded, Role, Sources,
+    WorkerOptions,
 };
 pub use platform::Platform;
 pub use seed::{Seeded, seed_profiles};

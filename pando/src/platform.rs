@@ -9,12 +9,15 @@ use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
 use pando_http::{Drained, HttpError, Server};
+use pando_queue::Worker;
 use pando_resilience::Deadline;
 use pando_telemetry::Metrics;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use crate::config::Config;
+use crate::config::{Config, Role};
+use crate::jobs::Jobs;
+use crate::wiring::Wired;
 use crate::{VERSION, admin, wiring};
 
 /// How long closing the database may take: what is not written by then was never acknowledged.
@@ -27,6 +30,9 @@ pub struct Platform {
     /// None when it is off, or its port was taken.
     admin: Option<Server>,
     caches: Caches,
+    /// None where this process does not run jobs.
+    worker: Option<Worker>,
+    worker_grace: Duration,
     address: SocketAddr,
 }
 
@@ -38,7 +44,7 @@ impl Platform {
         let database = Database::open(&config.database_options(), &metrics, clock)
             .await
             .with_context(|| format!("cannot open the database {}", config.database_place()))?;
-        let (server, admin, caches) = match Self::bind(config, &database, &metrics, clock).await {
+        let (server, admin, caches, worker) = match Self::bind(config, &database, &metrics, clock).await {
             Ok(bound) => bound,
             Err(error) => {
                 close(&database).await;
@@ -61,7 +67,8 @@ impl Platform {
         if let Some(admin) = &admin {
             info!(admin = %admin.local_addr(), "the pages for operators are at http://{}/docs", admin.local_addr());
         }
-        Ok(Self { server, database, admin, caches, address })
+        let worker_grace = Duration::from_millis(config.worker.stop_ms);
+        Ok(Self { server, database, admin, caches, worker, worker_grace, address })
     }
 
     async fn bind(
@@ -69,10 +76,10 @@ impl Platform {
         database: &Database,
         metrics: &Metrics,
         clock: &Clock,
-    ) -> Result<(Server, Option<Server>, Caches)> {
+    ) -> Result<(Server, Option<Server>, Caches, Option<Worker>)> {
         prepare_schema(config, database).await?;
         let caches = Caches::open(&config.redis, metrics, clock).await?;
-        let (app, insides) = wiring::app(config, database, &caches, clock).await?;
+        let Wired { app, insides, jobs } = wiring::wire(config, database, &caches, metrics, clock).await?;
         let server = Server::bind(&config.http_options(), app, metrics, clock)?;
         let admin = match config.admin.enabled {
             true => Server::bind(&config.admin_options(), admin::app(insides), metrics, clock).map(Some),
@@ -87,7 +94,9 @@ impl Platform {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok((server, admin, caches))
+        // Last: nothing is begun by a start that fails.
+        let worker = jobs.filter(|_| config.plays(Role::Worker)).map(Jobs::work);
+        Ok((server, admin, caches, worker))
     }
 
     /// Where it listens.
@@ -97,7 +106,7 @@ impl Platform {
 
     /// Answers until `stop` is ready, then finishes what was begun and closes everything.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let Self { server, database, admin, caches, .. } = self;
+        let Self { server, database, admin, caches, worker, worker_grace, .. } = self;
         let began = Instant::now();
         // Operators can look until the last request is answered.
         let (ended, end) = oneshot::channel::<()>();
@@ -112,6 +121,9 @@ impl Platform {
             }
         };
         let (drained, ()) = tokio::join!(watched, looked_at);
+        if let Some(worker) = worker {
+            worker.stop(worker_grace).await;
+        }
         caches.close().await;
         close(&database).await;
         info!(uptime_seconds = began.elapsed().as_secs(), "pando has stopped");

@@ -9,10 +9,12 @@ use pando_database::{Database, MigrationSet};
 use pando_http::{App, Dependency};
 use pando_profiles::{Profiles, ProfilesParts};
 use pando_resilience::Call;
+use pando_telemetry::Metrics;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::admin::Insides;
 use crate::config::{Config, Role};
+use crate::jobs::Jobs;
 use crate::{VERSION, front_door};
 
 /// How long `/health` waits for the database.
@@ -22,20 +24,32 @@ const PING_BUDGET: Duration = Duration::from_secs(1);
 const WARM_BUDGET: Duration = Duration::from_secs(30);
 
 /// The schema of every role: all processes on one database agree on it, whatever each of them does.
-pub(crate) const MIGRATIONS: &[MigrationSet] = &[pando_profiles::MIGRATIONS];
+pub(crate) const MIGRATIONS: &[MigrationSet] =
+    &[pando_profiles::MIGRATIONS, pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS];
 
-/// Everything the roles of this process answer to.
-pub(crate) async fn app(
+/// What the roles of this process are made of.
+pub(crate) struct Wired {
+    /// Everything they answer to.
+    pub(crate) app: App,
+    /// What operators see.
+    pub(crate) insides: Insides,
+    /// None where this process has to do with no jobs.
+    pub(crate) jobs: Option<Jobs>,
+}
+
+/// Puts the roles of this process together.
+pub(crate) async fn wire(
     config: &Config,
     database: &Database,
     caches: &Caches,
+    metrics: &Metrics,
     clock: &Clock,
-) -> Result<(App, Insides)> {
+) -> Result<Wired> {
     let mut app = empty_house().dependency(database_dependency(database));
     if caches.health().is_some() {
         app = app.dependency(redis_dependency(caches));
     }
-    let mut insides = Insides { caches: caches.clone(), profiles: None };
+    let mut insides = Insides { caches: caches.clone(), profiles: None, tasks: None };
     if config.plays(Role::Profiles) {
         let profiles = profiles(config, database, caches, clock)?;
         warm(&profiles, config.profiles.cache_warm_profiles).await;
@@ -43,12 +57,23 @@ pub(crate) async fn app(
         insides.profiles = Some(profiles.clone());
         app = with_profiles(app, pando_profiles::routes(profiles)).hot_read(hot);
     }
-    Ok((app, insides))
+    let mut jobs = None;
+    if config.plays(Role::Tasks) || config.plays(Role::Worker) {
+        let opened = Jobs::open(config, database, metrics, clock)?;
+        insides.tasks = Some(opened.tasks().clone());
+        if config.plays(Role::Tasks) {
+            opened.keep_swept();
+            app = with_tasks(app, pando_tasks::routes(opened.tasks().clone()));
+        }
+        jobs = Some(opened);
+    }
+    Ok(Wired { app, insides, jobs })
 }
 
 /// Every role as it describes itself, with nothing behind it: to be read, not served.
 pub(crate) fn described() -> App {
-    with_profiles(empty_house(), OpenApiRouter::with_openapi(pando_profiles::description()))
+    let app = with_profiles(empty_house(), OpenApiRouter::with_openapi(pando_profiles::description()));
+    with_tasks(app, OpenApiRouter::with_openapi(pando_tasks::description()))
 }
 
 /// What every process answers to, whatever its roles.
@@ -58,7 +83,7 @@ fn empty_house() -> App {
 
 /// The names of the roles this process plays.
 pub(crate) fn roles(config: &Config) -> Vec<&'static str> {
-    [(Role::Profiles, "profiles")]
+    [(Role::Profiles, "profiles"), (Role::Tasks, "tasks"), (Role::Worker, "worker")]
         .into_iter()
         .filter(|(role, _)| config.plays(*role))
         .map(|(_, name)| name)
@@ -87,6 +112,10 @@ async fn warm(profiles: &Profiles, profiles_max: usize) {
 
 fn with_profiles(app: App, routes: OpenApiRouter) -> App {
     app.service("profiles", routes, pando_profiles::limits())
+}
+
+fn with_tasks(app: App, routes: OpenApiRouter) -> App {
+    app.service("tasks", routes, pando_tasks::limits())
 }
 
 /// Without Redis each process keeps what it needs for itself: slower, and as right.

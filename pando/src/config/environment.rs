@@ -9,7 +9,7 @@ use super::known::Known;
 use super::layers::{Layer, stranger};
 
 /// Names for one setting each; where two mean the same, the first one set wins.
-const ALIASES: [(&str, &str); 8] = [
+const ALIASES: [(&str, &str); 10] = [
     ("DATABASE_URL", "database.url"),
     ("DB_URI", "database.url"),
     ("LOG_LEVEL", "log.level"),
@@ -18,6 +18,8 @@ const ALIASES: [(&str, &str); 8] = [
     ("REDIS_DB", "redis.database"),
     ("CACHE_MAX_SIZE", "profiles.cache.entries_max"),
     ("CACHE_POLICY", "profiles.cache.policy"),
+    ("RABBITMQ_URI", "queue.broker.url"),
+    ("QUEUE_URI", "queue.broker.url"),
 ];
 
 /// The parts of a PostgreSQL address, with what each is when only others are set.
@@ -30,8 +32,7 @@ const DATABASE: [(&str, &str, Option<&str>); 5] = [
 ];
 
 /// Names for parts this version does not have.
-const NOT_YET: [&str; 5] =
-    ["QUEUE_URI", "RABBITMQ_URI", "CDN_BASE_URL", "RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW_MINUTES"];
+const NOT_YET: [&str; 3] = ["CDN_BASE_URL", "RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW_MINUTES"];
 
 /// What the environment says.
 pub(super) struct Environment {

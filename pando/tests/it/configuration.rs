@@ -195,9 +195,32 @@ fn the_names_of_earlier_deployments_set_the_cache() {
 }
 
 #[test]
+fn the_names_of_earlier_deployments_set_the_broker() {
+    for name in ["RABBITMQ_URI", "QUEUE_URI"] {
+        let loaded = Scene::new().variables(&[(name, "amqp://pando:opensesame@mq:5672/%2f")]).load();
+        let url = effective(&loaded, "queue.broker.url");
+        assert_eq!(url.value.as_deref(), Some("\"amqp://pando:***@mq:5672/%2f\""));
+        assert_eq!(url.origin, name);
+    }
+    let refused = Scene::new().variables(&[("QUEUE_URI", "redis://mq")]).refused();
+    assert!(refused.contains("queue: queue setting broker.url: "), "{refused}");
+}
+
+#[test]
+fn single_queues_can_differ() {
+    let scene = Scene::new().file("pando.toml", "[queue.queues.mail]\nconcurrency = 2\n");
+    assert_eq!(scene.load().config.queue.queues["mail"].concurrency, Some(2));
+    let refused = Scene::new().file("pando.toml", "[queue.queues.mail]\nconcurency = 2\n").refused();
+    assert!(refused.contains("concurency"), "{refused}");
+}
+
+#[test]
 fn names_for_parts_that_are_not_here_are_accepted_and_said_to_do_nothing() {
-    let scene = Scene::new().variables(&[("QUEUE_URI", "amqp://mq"), ("CDN_BASE_URL", "https://cdn")]);
-    assert_eq!(scene.load().notes, ["QUEUE_URI, CDN_BASE_URL: accepted, and without effect in this version"]);
+    let scene = Scene::new().variables(&[("RATE_LIMIT_REQUESTS", "5"), ("CDN_BASE_URL", "https://cdn")]);
+    assert_eq!(
+        scene.load().notes,
+        ["CDN_BASE_URL, RATE_LIMIT_REQUESTS: accepted, and without effect in this version"]
+    );
 }
 
 #[test]
@@ -231,7 +254,7 @@ fn a_value_of_the_wrong_kind_is_named_with_its_place_and_what_was_expected() {
         ("PANDO_HTTP__DEADLINE_MS", "soon", ["http.deadline_ms", "u64"]),
         ("PANDO_HTTP__COMPRESS", "maybe", ["http.compress", "bool"]),
         ("PANDO_LOG__FORMAT", "xml", ["log.format", "auto, json, pretty"]),
-        ("PANDO_ROLES", "profiles,billing", ["roles", "`billing` is none of all, profiles"]),
+        ("PANDO_ROLES", "profiles,billing", ["roles", "`billing` is none of all, profiles, tasks, worker"]),
         ("PANDO_DATABASE__POOL__MAX", "-1", ["database.pool.max", "usize"]),
         ("LOG_LEVEL", "loud", ["log.level", "trace"]),
         ("PANDO_HTTP__LISTEN", "8080", ["http.listen", "such as 127.0.0.1:8080"]),

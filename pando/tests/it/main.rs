@@ -17,3 +17,4 @@ mod same_answers;
 mod shutdown;
 mod starting;
 mod stopping;
+mod tasks;

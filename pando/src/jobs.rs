@@ -1,0 +1,59 @@
+//! Jobs in this process: the queue, what can be run, and the worker that runs it.
+
+use anyhow::Result;
+use pando_clock::Clock;
+use pando_database::Database;
+use pando_idempotency::Idempotency;
+use pando_queue::{Queue, QueueParts, Registry, Worker};
+use pando_tasks::{Tasks, TasksParts};
+use pando_telemetry::Metrics;
+
+use crate::config::Config;
+
+/// The queue, and who is around it.
+pub(crate) struct Jobs {
+    queue: Queue,
+    registry: Registry,
+    idempotency: Idempotency,
+    tasks: Tasks,
+}
+
+impl Jobs {
+    /// On a database whose schema is up to date. Nothing is run yet.
+    pub(crate) fn open(
+        config: &Config,
+        database: &Database,
+        metrics: &Metrics,
+        clock: &Clock,
+    ) -> Result<Self> {
+        let queue = queue(config, database, metrics, clock)?;
+        let mut registry = Registry::default();
+        pando_tasks::add_kinds(&mut registry, &config.tasks)?;
+        let idempotency = Idempotency::new(database, clock, metrics, config.idempotency.clone())?;
+        let parts =
+            TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency: idempotency.clone() };
+        let tasks = Tasks::new(parts, config.tasks.clone())?;
+        Ok(Self { queue, registry, idempotency, tasks })
+    }
+
+    /// The service.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Has expired answers deleted.
+    pub(crate) fn keep_swept(&self) {
+        self.idempotency.keep_swept();
+    }
+
+    /// Starts to run jobs.
+    pub(crate) fn work(self) -> Worker {
+        Worker::start(&self.queue, self.registry)
+    }
+}
+
+/// The queue alone: enough to look at jobs, and to lead operators to them.
+pub(crate) fn queue(config: &Config, database: &Database, metrics: &Metrics, clock: &Clock) -> Result<Queue> {
+    let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: metrics.clone() };
+    Ok(Queue::new(parts, config.queue.clone())?)
+}

@@ -1,0 +1,157 @@
+//! `pando queue`: what operators ask and do about jobs, directly on the database.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use pando_clock::Clock;
+use pando_database::Database;
+use pando_queue::{DeadSelection, Queue};
+use pando_resilience::Call;
+use pando_telemetry::Metrics;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::{jobs, wiring};
+
+/// How long one question or command may take; a redrive may be about many.
+const BUDGET: Duration = Duration::from_secs(60);
+
+/// Most groups of dead letters that are listed.
+const GROUPS_MAX: usize = 100;
+
+/// What can be asked about jobs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueueCommand {
+    /// How each queue stands
+    List,
+    /// Everything that is known of a job
+    Show {
+        /// Its id
+        id: Uuid,
+    },
+    /// Dead letters by what they died of, the most frequent first
+    Dead,
+    /// Bring dead letters back, their attempts counted from the start
+    Redrive(Redrive),
+    /// Begin nothing more of a queue; what runs goes on
+    Pause {
+        /// Its name
+        queue: String,
+    },
+    /// Go on with a queue
+    Resume {
+        /// Its name
+        queue: String,
+    },
+}
+
+/// Which dead letters to bring back, and how.
+#[derive(Args, Debug)]
+pub(crate) struct Redrive {
+    /// Only those of this queue
+    #[arg(long)]
+    queue: Option<String>,
+    /// Only those of this kind
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only those that died of this
+    #[arg(long)]
+    fingerprint: Option<String>,
+    /// Only this one
+    #[arg(long)]
+    id: Option<Uuid>,
+    /// How many of them are due in a second; all at once unless told
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
+    /// Only count them
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Asks or does it, and prints the answer.
+pub(crate) async fn run(
+    config: &Config,
+    command: QueueCommand,
+    clock: &Clock,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let place = config.database_place();
+    if config.database_file().is_some_and(|file| !file.exists()) {
+        // Opening it would make it, and there is nothing in what was just made.
+        bail!("there is no database {place} yet");
+    }
+    let metrics = Metrics::new();
+    let database = Database::open(&config.database_options(), &metrics, clock)
+        .await
+        .with_context(|| format!("cannot open the database {place}"))?;
+    let done = async {
+        if !database.pending_migrations(wiring::MIGRATIONS).await?.is_empty() {
+            bail!("the schema is outdated: run `pando migrate`");
+        }
+        let queue = jobs::queue(config, &database, &metrics, clock)?;
+        obey(&queue, command, out).await
+    };
+    let done = done.await;
+    database.close().await;
+    done
+}
+
+async fn obey(queue: &Queue, command: QueueCommand, out: &mut dyn Write) -> Result<()> {
+    let call = Call::internal("pando queue", BUDGET);
+    match command {
+        QueueCommand::List => list(queue, &call, out).await?,
+        QueueCommand::Show { id } => {
+            let job = queue.find(&call, id).await?.with_context(|| format!("there is no job {id}"))?;
+            writeln!(out, "{}", serde_json::to_string_pretty(&job)?)?;
+        }
+        QueueCommand::Dead => dead(queue, &call, out).await?,
+        QueueCommand::Redrive(Redrive { queue: of, kind, fingerprint, id, rate, dry_run }) => {
+            let selection = DeadSelection { queue: of, kind, fingerprint, id };
+            let done = queue.redrive(&call, &selection, rate, dry_run).await?;
+            writeln!(out, "{} dead letters, {} brought back", done.selected, done.redriven)?;
+        }
+        QueueCommand::Pause { queue: name } => {
+            queue.pause(&call, &name).await?;
+            writeln!(out, "{name} is paused")?;
+        }
+        QueueCommand::Resume { queue: name } => {
+            queue.resume(&call, &name).await?;
+            writeln!(out, "{name} goes on")?;
+        }
+    }
+    Ok(())
+}
+
+async fn list(queue: &Queue, call: &Call, out: &mut dyn Write) -> Result<()> {
+    let queues = queue.queues(call).await?;
+    if queues.is_empty() {
+        writeln!(out, "no queue has ever held a job")?;
+    }
+    for status in queues {
+        let counts: Vec<String> =
+            status.counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let counts = if counts.is_empty() { "empty".to_owned() } else { counts.join(", ") };
+        let paused = if status.paused { ", paused" } else { "" };
+        let oldest = status.oldest.map(|since| format!(", the oldest due since {since}")).unwrap_or_default();
+        writeln!(out, "{}: {counts}{oldest}{paused}", status.queue)?;
+    }
+    Ok(())
+}
+
+async fn dead(queue: &Queue, call: &Call, out: &mut dyn Write) -> Result<()> {
+    let groups = queue.dead_groups(call, GROUPS_MAX).await?;
+    if groups.is_empty() {
+        writeln!(out, "no job is dead")?;
+    }
+    for group in groups {
+        let (count, kind, name) = (group.count, group.kind, group.queue);
+        writeln!(
+            out,
+            "{count} {kind} in {name}, last {}, {}: {}",
+            group.last, group.fingerprint, group.error
+        )?;
+    }
+    Ok(())
+}

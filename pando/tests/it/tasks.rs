@@ -1,0 +1,254 @@
+//! Tasks through the real binary: stored, run, handed from process to process, and looked after by operators.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use pando_clock::{Clock, Timestamp};
+use pando_servers::until;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::client::{Client, Reply};
+use crate::engines::Place;
+use crate::harness::{Running, ask, pando, to_its_end};
+
+const API: &str = "/api/v1/tasks";
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The jobs of a dead worker are taken back soon: nobody here waits for half a minute.
+const SHORT_LEASES: &[(&str, &str)] = &[
+    ("PANDO_QUEUE__HEARTBEAT_MS", "300"),
+    ("PANDO_QUEUE__LEASE_MS", "1500"),
+    ("PANDO_QUEUE__RESCUE_MS", "200"),
+];
+
+fn create(client: &mut Client, task: &Value) -> Reply {
+    client.json("POST", &format!("{API}/delayed"), task).unwrap()
+}
+
+fn id(created: &Reply) -> String {
+    assert_eq!(created.status, 202, "{created:?}");
+    created.value()["id"].as_str().unwrap().to_owned()
+}
+
+/// A task when it has ended.
+fn ended(client: &mut Client, id: &str) -> Value {
+    let reply = client.get(&format!("{API}/{id}?wait=20s")).unwrap();
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.value()
+}
+
+fn status(client: &mut Client, id: &str) -> String {
+    client.get(&format!("{API}/{id}")).unwrap().value()["status"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_delayed_task_runs_and_its_status_is_right_whenever_it_is_asked() {
+    let clock = Clock::system();
+    for place in Place::both() {
+        let running = place.start(&[]);
+        let mut client = Client::connect(running.address).unwrap();
+        let created = create(&mut client, &json!({"type": "sleep", "data": {"ms": 300}, "delay": "700ms"}));
+        let (id, due) = (id(&created), created.value()["run_at"].as_str().unwrap().to_owned());
+        let due: Timestamp = due.parse().unwrap();
+        assert_eq!(created.value()["status"], "scheduled");
+        let mut seen: Vec<String> = Vec::new();
+        let began = clock.now();
+        while seen.last().is_none_or(|status| status != "completed") {
+            let before = clock.now();
+            let now = status(&mut client, &id);
+            // Both sides of the question, because the moment may lie between them.
+            if clock.now() < due {
+                assert_eq!(now, "scheduled", "{}", place.name);
+            } else if before > due {
+                assert_ne!(now, "scheduled", "{}", place.name);
+            }
+            if seen.last() != Some(&now) {
+                seen.push(now);
+            }
+            assert!(clock.now() < began.plus_micros(20_000_000), "{}: {seen:?}", place.name);
+        }
+        seen.retain(|status| status != "pending");
+        assert_eq!(seen, ["scheduled", "processing", "completed"], "{}", place.name);
+        let done = ended(&mut client, &id);
+        assert_eq!((&done["result"], &done["attempts"]), (&json!({"slept_ms": 300}), &json!(1)));
+    }
+}
+
+#[test]
+fn an_unknown_type_is_answered_with_the_known_ones() {
+    for place in Place::both() {
+        let running = place.start(&[]);
+        let mut client = Client::connect(running.address).unwrap();
+        let refused = create(&mut client, &json!({"type": "dance"}));
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert_eq!(refused.value()["errors"][0]["message"], "must be one of echo, http_callback, sleep");
+        assert_eq!(client.get(API).unwrap().body, "[]");
+    }
+}
+
+#[test]
+fn a_key_sent_from_twenty_connections_makes_one_task() {
+    const CALLERS: usize = 20;
+    for place in Place::both() {
+        let running = place.start(&[]);
+        let address = running.address;
+        let barrier = Barrier::new(CALLERS);
+        let mut ids: Vec<String> = thread::scope(|scope| {
+            let call = || {
+                let mut client = Client::connect(address).unwrap();
+                barrier.wait();
+                keyed(&mut client)
+            };
+            let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(call)).collect();
+            callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+        });
+        ids.dedup();
+        assert_eq!(ids.len(), 1, "{}: {ids:?}", place.name);
+        let mut client = Client::connect(address).unwrap();
+        assert_eq!(client.get(API).unwrap().value().as_array().unwrap().len(), 1, "{}", place.name);
+    }
+}
+
+/// Sends a request with a key until it is answered; the id of the task.
+fn keyed(client: &mut Client) -> String {
+    let headers = [("content-type", "application/json"), ("idempotency-key", "once-and-only-once")];
+    let body = br#"{"type": "echo", "data": 1}"#;
+    for _ in 0..2_000 {
+        let reply = client.send("POST", &format!("{API}/delayed"), &headers, body).unwrap();
+        if reply.status == 409 {
+            // The first one is being worked on.
+            assert!(reply.header("retry-after").is_some(), "{reply:?}");
+            thread::park_timeout(Duration::from_millis(5));
+            continue;
+        }
+        return id(&reply);
+    }
+    panic!("the first request was never answered")
+}
+
+#[test]
+fn kill_9_in_a_stream_of_tasks_loses_none() {
+    for place in Place::both() {
+        let mut running = place.start(SHORT_LEASES);
+        let mut accepted = Vec::new();
+        for load_ms in [60, 170] {
+            accepted.extend(stream_until_killed(&running, Duration::from_millis(load_ms)));
+            running = place.start(SHORT_LEASES);
+        }
+        assert!(accepted.len() > 10, "{}: only {} were accepted", place.name, accepted.len());
+        let mut client = Client::connect(running.address).unwrap();
+        for (id, data) in &accepted {
+            let done = ended(&mut client, id);
+            assert_eq!(
+                (&done["status"], &done["result"]),
+                (&json!("completed"), data),
+                "{}: {done}",
+                place.name
+            );
+        }
+    }
+}
+
+/// Stores tasks from some connections and kills the server meanwhile; what was answered 202.
+fn stream_until_killed(running: &Running, load: Duration) -> Vec<(String, Value)> {
+    let address = running.address;
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                scope.spawn(move || {
+                    let mut accepted = Vec::new();
+                    let mut client = Client::connect(address).unwrap();
+                    for number in 0.. {
+                        let data = json!({"writer": writer, "number": number});
+                        let task = json!({"type": "echo", "data": data});
+                        match client.json("POST", &format!("{API}/delayed"), &task) {
+                            Ok(reply) => accepted.push((id(&reply), data)),
+                            // Killed: this one was never accepted.
+                            Err(_) => break,
+                        }
+                    }
+                    accepted
+                })
+            })
+            .collect();
+        thread::park_timeout(load);
+        running.tell(Signal::KILL);
+        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn a_task_that_sleeps_is_handed_back_and_another_process_finishes_it() {
+    for place in Place::both() {
+        let first = place.start(&[("PANDO_WORKER__STOP_MS", "100")]);
+        let mut client = Client::connect(first.address).unwrap();
+        let id = id(&create(&mut client, &json!({"type": "sleep", "data": {"ms": 2000}})));
+        until("the task is begun", PATIENCE, || {
+            let mut client = Client::connect(first.address).unwrap();
+            status(&mut client, &id) == "processing"
+        });
+        drop(client);
+        first.tell(Signal::TERM);
+        let (code, log) = first.ended();
+        assert_eq!(code.code(), Some(0), "{}: {log:#?}", place.name);
+        let stopped = log.iter().find(|line| line["message"] == "the worker stopped").unwrap();
+        assert_eq!((&stopped["finished"], &stopped["handed_back"]), (&json!(0), &json!(1)), "{}", place.name);
+        let second = place.start(&[]);
+        let done = ended(&mut Client::connect(second.address).unwrap(), &id);
+        // The attempt that was handed back does not count.
+        assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(1)), "{}", place.name);
+    }
+}
+
+#[test]
+fn who_takes_tasks_in_and_who_runs_them_can_be_two_processes() {
+    for place in Place::both() {
+        let api = place.start(&[("PANDO_ROLES", "tasks")]);
+        let mut client = Client::connect(api.address).unwrap();
+        let id = id(&create(&mut client, &json!({"type": "echo", "data": "across"})));
+        assert_eq!(client.get("/api/v1/profiles").unwrap().status, 404);
+        assert_eq!(status(&mut client, &id), "pending", "nobody runs it yet");
+        let mut worker = place.start(&[("PANDO_ROLES", "worker")]);
+        assert_eq!(worker.ask("GET", API, "").status, 404);
+        let admin = worker.admin();
+        assert_eq!(ask(admin, "GET", "/health", "").status, 200);
+        assert_eq!(ended(&mut client, &id)["result"], "across", "{}", place.name);
+        until("its work is counted", PATIENCE, || {
+            ask(admin, "GET", "/metrics", "").body.contains(r#"job_attempts_total{outcome="completed"} 1"#)
+        });
+    }
+}
+
+#[test]
+fn operators_pause_a_queue_and_see_what_waits() {
+    for place in Place::both() {
+        let mut running = place.start(&[]);
+        let queue = |arguments: &[&str]| {
+            let mut command = pando(place.folder());
+            command.arg("queue").args(arguments);
+            if let Some(url) = place.url() {
+                command.env("DATABASE_URL", url);
+            }
+            let output = to_its_end(&mut command);
+            assert!(output.status.success(), "{arguments:?}: {output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!(queue(&["pause", "default"]), "default is paused\n");
+        let mut client = Client::connect(running.address).unwrap();
+        let id = id(&create(&mut client, &json!({"type": "echo", "data": 1})));
+        let listed = queue(&["list"]);
+        assert!(listed.starts_with("default: 1 pending") && listed.ends_with("paused\n"), "{listed}");
+        let shown: Value = serde_json::from_str(&queue(&["show", &id])).unwrap();
+        assert_eq!((&shown["kind"], &shown["state"]), (&json!("echo"), &json!("pending")));
+        let admin = running.admin();
+        let seen = ask(admin, "GET", "/api/v1/admin/queues", "").json();
+        assert_eq!((&seen[0]["queue"], &seen[0]["paused"]), (&json!("default"), &json!(true)), "{seen}");
+        assert_eq!(running.ask("GET", "/api/v1/admin/queues", "").status, 404, "not for everybody");
+        assert_eq!(queue(&["dead"]), "no job is dead\n");
+        assert_eq!(queue(&["redrive", "--dry-run"]), "0 dead letters, 0 brought back\n");
+        assert_eq!(ask(admin, "POST", "/api/v1/admin/queues/default/resume", "").status, 204);
+        assert_eq!(ended(&mut client, &id)["status"], "completed", "{}", place.name);
+        assert_eq!(queue(&["resume", "default"]), "default goes on\n");
+    }
+}
