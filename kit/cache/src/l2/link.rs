@@ -192,7 +192,6 @@ impl Link {
         let Invalidation { cache, kind, name, version, position } = invalidation;
         let message = self.message(cache, *kind, name.clone(), *version, *position);
         let (channel, tombstone_ms) = (self.channel(), self.options.tombstone_ms);
-        let stamped_ms = self.registry.longest_life_ms();
         let what = match kind {
             Kind::Key => {
                 let (entry, tombstone) = (self.key(cache, 'v', name), self.key(cache, 'd', name));
@@ -209,6 +208,7 @@ impl Link {
             Kind::Expire => 'e',
         };
         let key = self.key(cache, what, name);
+        let stamped_ms = self.stamp_life_ms(what);
         let stamped = self.ask_on(wire, self.hard(), async |carrier| {
             let script = &self.scripts.stamp;
             let mut call = script.prepare_invoke();
@@ -216,6 +216,11 @@ impl Link {
             call.invoke_async::<i64>(carrier).await
         });
         stamped.await
+    }
+
+    /// The stamp of a tag outlives every entry; those of everything are few, and stay.
+    pub(super) fn stamp_life_ms(&self, what: char) -> u64 {
+        if what == 't' { self.registry.longest_life_ms() } else { 0 }
     }
 
     pub(crate) fn message(

@@ -97,7 +97,9 @@ impl Remote {
                 .into_iter()
                 .map(|(bytes, now)| (bytes.as_ref().and_then(Stored::read), now))
                 .collect();
-            self.learn_tags(&stored, until.remaining()).await?;
+            let tags =
+                stored.iter().filter_map(|(stored, _)| stored.as_ref()).flat_map(|stored| &stored.tags);
+            self.learn_tags(tags, 0, until.remaining()).await?;
             Ok::<_, Failed>(stored.into_iter().map(|(stored, now)| self.judge(stored, now)).collect())
         };
         answer.await.unwrap_or_else(|_| keys.iter().map(|_| Read::Down).collect())
@@ -160,7 +162,7 @@ impl Remote {
             return Ok(());
         }
         let stamps = [('c', &self.cleared), ('e', &self.expired)];
-        let asked = stamps.map(|(what, _)| self.stamp_at(self.link.key(self.cache, what, b""), patience));
+        let asked = stamps.map(|(what, _)| self.stamp_at(what, b"", 0, patience));
         for ((_, known), stamp) in stamps.iter().zip(join_all(asked).await) {
             known.fetch_max(stamp?, Ordering::AcqRel);
         }
@@ -168,14 +170,19 @@ impl Remote {
         Ok(())
     }
 
-    async fn learn_tags(&self, stored: &[(Option<Stored>, i64)], patience: Duration) -> Result<(), Failed> {
+    /// Learns when these tags were invalidated, those that are not known yet; one without a stamp gets `absent`.
+    async fn learn_tags<'t>(
+        &self,
+        tags: impl Iterator<Item = &'t Box<str>>,
+        absent: i64,
+        patience: Duration,
+    ) -> Result<(), Failed> {
         let connection = self.link.connection();
         let mut unknown: Vec<Box<str>> = Vec::new();
         {
             let known = read(&self.tags);
             let current = known.connection == connection;
-            for tag in stored.iter().filter_map(|(stored, _)| stored.as_ref()).flat_map(|stored| &stored.tags)
-            {
+            for tag in tags {
                 let is_known = current && known.stamps.contains_key(tag);
                 if !is_known && !unknown.contains(tag) {
                     unknown.push(tag.clone());
@@ -185,20 +192,30 @@ impl Remote {
         if unknown.is_empty() {
             return Ok(());
         }
-        let keys = unknown.iter().map(|tag| self.link.key(self.cache, 't', tag.as_bytes()));
-        let stamps = join_all(keys.map(|key| self.stamp_at(key, patience))).await;
+        let asked = unknown.iter().map(|tag| self.stamp_at('t', tag.as_bytes(), absent, patience));
+        let stamps = join_all(asked).await;
         for (tag, stamp) in unknown.into_iter().zip(stamps) {
             self.know_tag(connection, tag, stamp?);
         }
         Ok(())
     }
 
-    async fn stamp_at(&self, key: Vec<u8>, patience: Duration) -> Result<i64, Failed> {
+    /// When something was stamped. Where there is no stamp, one is put: `absent`, or now if that is 0, because what an
+    /// evicted stamp had put out must not come back.
+    async fn stamp_at(
+        &self,
+        what: char,
+        name: &[u8],
+        absent: i64,
+        patience: Duration,
+    ) -> Result<i64, Failed> {
+        let key = self.key(what, name);
+        let life = self.link.stamp_life_ms(what);
         let asked = self.link.ask(patience, async |carrier| {
-            let answer: Value = redis::cmd("GET").arg(&key).query_async(carrier).await?;
-            value::<Option<i64>>(answer)
+            let mut call = self.link.scripts.learn.prepare_invoke();
+            call.key(&key).arg(life).arg(absent).invoke_async::<i64>(carrier).await
         });
-        Ok(asked.await?.unwrap_or(0))
+        asked.await
     }
 
     fn know_tag(&self, connection: u64, tag: Box<str>, stamp: i64) {
@@ -231,6 +248,9 @@ impl Remote {
 
     /// Writes what a load that began at `started` found; answers whether it was kept.
     pub(crate) async fn fill(&self, fill: &Fill<'_>, started: i64) -> Result<bool, Failed> {
+        // A tag that was never invalidated gets its stamp with its first entry, so that readers need not doubt that one.
+        let before = started.saturating_sub(self.link.skew()).saturating_sub(1);
+        self.learn_tags(fill.tags.iter(), before, self.link.hard()).await?;
         let (front, back) = self.parts(fill);
         let (entry, tombstone) = (self.key('v', fill.key), self.key('d', fill.key));
         let known = self.cleared.load(Ordering::Acquire).max(self.expired.load(Ordering::Acquire));
@@ -248,6 +268,8 @@ impl Remote {
     /// Writes what a write has written, and tells the others; answers whether it was kept, or `None` when Redis did not
     /// do it: then it must become an invalidation.
     pub(crate) async fn put(&self, fill: &Fill<'_>, version: i64) -> Option<bool> {
+        // What is written before the stamps are there would count as older than they are.
+        self.learn(self.link.hard()).await.ok()?;
         let name = Bytes::copy_from_slice(fill.key);
         let message = self.link.message(self.cache, Kind::Key, name, version, fill.position);
         let (front, back) = self.parts(fill);

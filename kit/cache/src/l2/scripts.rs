@@ -7,6 +7,7 @@ pub(crate) struct Scripts {
     pub(crate) put: Script,
     pub(crate) invalidate: Script,
     pub(crate) stamp: Script,
+    pub(crate) learn: Script,
     pub(crate) trust: Script,
     pub(crate) unlock: Script,
 }
@@ -81,25 +82,35 @@ redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1
 ";
 
-/// KEYS: what is stamped. ARGV: lifetime in ms, channel, message. Everything loaded before the stamp is out.
+/// KEYS: what is stamped. ARGV: lifetime in ms or 0 for ever, channel, message. Everything loaded before the stamp is out.
 const STAMP: &str = "
 local before = tonumber(redis.call('GET', KEYS[1]) or '0')
 redis.call('DEL', KEYS[1])
 if before > now then now = before end
-redis.call('SET', KEYS[1], text(now), 'PX', ARGV[1])
+if ARGV[1] == '0' then redis.call('SET', KEYS[1], text(now)) else redis.call('SET', KEYS[1], text(now), 'PX', ARGV[1]) end
 redis.call('PUBLISH', ARGV[2], ARGV[3] .. text(now))
 return text(now)
 ";
 
-/// KEYS: whose data this is, the stamp of everything. ARGV: the id of the server's run, lifetime in ms. Data that another
-/// run of the server wrote may lack its last deletions: it is stamped.
+/// KEYS: what was stamped. ARGV: lifetime in ms or 0 for ever, the stamp if there is none (0: now). A stamp that is not
+/// there may have been evicted: nobody can tell what it put out. A Redis without memory to keep it is told again.
+const LEARN: &str = "
+local stamp = redis.call('GET', KEYS[1])
+if stamp then return stamp end
+if ARGV[2] ~= '0' then now = ARGV[2] end
+if ARGV[1] == '0' then redis.pcall('SET', KEYS[1], text(now)) else redis.pcall('SET', KEYS[1], text(now), 'PX', ARGV[1]) end
+return text(now)
+";
+
+/// KEYS: whose data this is, the stamp of everything. ARGV: the id of the server's run. Data that another run of the
+/// server wrote may lack its last deletions: it is stamped; and so it is if the stamp was evicted.
 const TRUST: &str = "
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('DEL', KEYS[1])
-  redis.call('SET', KEYS[2], text(now), 'PX', ARGV[2])
+  redis.call('SET', KEYS[2], text(now))
   redis.call('SET', KEYS[1], ARGV[1])
 end
-return redis.call('GET', KEYS[2]) or '0'
+return redis.call('GET', KEYS[2])
 ";
 
 /// KEYS: the lock. ARGV: who holds it.
@@ -116,6 +127,7 @@ impl Scripts {
             put: script(PUT),
             invalidate: script(INVALIDATE),
             stamp: script(STAMP),
+            learn: script(LEARN),
             trust: script(TRUST),
             unlock: script(UNLOCK),
         }

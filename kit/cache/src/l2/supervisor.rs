@@ -92,7 +92,6 @@ impl Link {
     /// Makes sure that what Redis holds was not written by an earlier run of it, whose last deletions may be missing.
     /// That is a write: a replica refuses it, and is not used.
     async fn trust(&self, wire: &Wire, was_up: bool) -> Result<(), Failed> {
-        let life = self.registry.longest_life_ms();
         let run = match wire.is_cluster() {
             // Nodes come and go one by one: after any outage, what is there is read again.
             true if was_up => fastrand::u64(..).to_string(),
@@ -103,7 +102,7 @@ impl Link {
         let keys = [format!("{{{prefix}}}:run"), format!("{{{prefix}}}:distrusted")];
         let stamp = self.ask_on(wire, self.hard(), async |carrier| {
             let mut call = self.scripts.trust.prepare_invoke();
-            call.key(&keys[0]).key(&keys[1]).arg(run).arg(life).invoke_async::<i64>(carrier).await
+            call.key(&keys[0]).key(&keys[1]).arg(run).invoke_async::<i64>(carrier).await
         });
         self.distrusted.fetch_max(stamp.await?, Ordering::AcqRel);
         Ok(())

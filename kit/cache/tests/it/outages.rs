@@ -254,3 +254,35 @@ async fn a_slow_redis_costs_its_soft_timeout_until_the_breaker_opens() {
     }
     assert!(refused > 20, "the breaker opened: {refused} of 100 did not wait");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_stamp_put_out_stays_out_though_redis_evicts_the_stamp() {
+    let server = Redis::start(&[]);
+    let redis = redis_at(&server.url());
+    let one = Process::on(&redis, l2_only()).await;
+    for (key, tag) in [(b"a", Some("red")), (b"b", None)] {
+        let value = Loaded { tags: tag.into_iter().map(Into::into).collect(), ..Loaded::new(1, "old") };
+        let load = async move |_: Call| Ok::<_, Infallible>(Some(value));
+        one.cache.get_or_load(&call(), key, None, load).await.unwrap();
+        until_in_redis(&one, key).await;
+    }
+    one.cache.invalidate_tag("red").await;
+    let evict = |what: &str| {
+        let key = format!("{}:1:things:{what}", redis.key_prefix);
+        assert_eq!(server.ask(&format!("DEL {key}")).unwrap(), ":1\r\n", "{key}");
+    };
+    evict("t:{:red}");
+    let two = Process::on(&redis, l2_only()).await;
+    assert_eq!(get(&two.cache, b"a", 2).await.unwrap().source, Source::Origin);
+    until_in_redis(&two, b"a").await;
+    assert_eq!(get(&two.cache, b"b", 1).await.unwrap().source, Source::L2);
+    one.cache.clear().await;
+    evict("c:{:}");
+    let three = Process::on(&redis, l2_only()).await;
+    assert_eq!(get(&three.cache, b"b", 2).await.unwrap().source, Source::Origin);
+    until_in_redis(&three, b"b").await;
+    let distrusted = format!("DEL {{{}}}:distrusted", redis.key_prefix);
+    assert!(server.ask(&distrusted).unwrap().starts_with(":1"));
+    let four = Process::on(&redis, l2_only()).await;
+    assert_eq!(get(&four.cache, b"b", 3).await.unwrap().source, Source::Origin);
+}
