@@ -33,6 +33,8 @@ pub struct QueueOptions {
     pub dead_days: u64,
     /// How many dead jobs of a queue are kept; the oldest go first.
     pub dead_max: u64,
+    /// How long events are kept that every subscriber was given.
+    pub events_days: u64,
     /// How many rows the sweeper deletes in one transaction.
     pub sweep_batch_max: usize,
     /// RabbitMQ, to carry wake-ups and events.
@@ -71,6 +73,7 @@ impl Default for QueueOptions {
             done_hours: 24,
             dead_days: 30,
             dead_max: 100_000,
+            events_days: 7,
             sweep_batch_max: 1_000,
             broker: BrokerOptions::default(),
             queues: BTreeMap::new(),
@@ -96,6 +99,7 @@ impl QueueOptions {
             ("notify_ms", self.notify_ms, 1..=10_000),
             ("done_hours", self.done_hours, 0..=87_600),
             ("dead_days", self.dead_days, 0..=3_650),
+            ("events_days", self.events_days, 0..=3_650),
             ("dead_max", self.dead_max, 0..=1_000_000_000),
             ("sweep_batch_max", number(self.sweep_batch_max), 1..=100_000),
         ] {

@@ -127,6 +127,16 @@ impl Outbox {
         self.replay_after(call, subscriber, number).await
     }
 
+    /// Gives up the place of a durable subscriber that will not come back: events are kept for it until then.
+    pub async fn forget(&self, call: &Call, subscriber: &str) -> Result<(), QueueError> {
+        let mut tx = self.queue.database().transaction(call).await?;
+        if !store::forget(&mut tx, subscriber).await? {
+            return Err(QueueError::NotFound);
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// How far behind each durable subscriber is.
     pub async fn lag(&self, call: &Call) -> Result<Vec<SubscriberLag>, QueueError> {
         let lags = store::lag(&self.queue.database().read_primary(call)).await?;

@@ -25,8 +25,10 @@ const BATCH: usize = 500;
 const HOLD: Duration = Duration::from_secs(20);
 /// The pauses after a failed delivery.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How often lag is measured, and old events are swept.
+/// How often lag is measured, in rounds that found nothing more to do.
 const LAG_EVERY: u32 = 5;
+/// How often old events are swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 type Deliver = Arc<dyn Fn(Vec<Event>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
@@ -127,7 +129,7 @@ async fn run(outbox: Outbox, mut posts: Vec<Post>, mut stopping: watch::Receiver
     let queue = &outbox.queue;
     let (bell, holder) = (queue.wakes().bell(BELL), queue.clock().fresh_id());
     let poll = Duration::from_millis(queue.options().poll_ms);
-    let mut rounds = 0_u32;
+    let (mut rounds, mut sweep_at) = (0_u32, tokio::time::Instant::now() + SWEEP_EVERY);
     while !*stopping.borrow() && stopping.has_changed().is_ok() {
         let more = queue.relay_once(&mut posts, holder).await;
         rounds = rounds.wrapping_add(1);
@@ -136,6 +138,10 @@ async fn run(outbox: Outbox, mut posts: Vec<Post>, mut stopping: watch::Receiver
         }
         if more {
             continue;
+        }
+        if tokio::time::Instant::now() >= sweep_at {
+            sweep_at += SWEEP_EVERY;
+            outbox.sweep_old().await;
         }
         tokio::select! {
             () = bell.rung() => { bell.take_due(); }
@@ -249,6 +255,14 @@ impl Queue {
 }
 
 impl Outbox {
+    async fn sweep_old(&self) {
+        let kept = self.queue.options().events_days.saturating_mul(86_400_000_000);
+        let before = self.queue.clock().now().plus_micros(-i64::try_from(kept).unwrap_or(i64::MAX));
+        if let Err(error) = self.sweep(before).await {
+            tracing::warn!(%error, "old events could not be swept");
+        }
+    }
+
     async fn measure_lag(&self) {
         let call = Call::internal("outbox.lag", BUDGET);
         match self.lag(&call).await {

@@ -131,4 +131,6 @@ async fn a_subscriber_goes_on_where_it_stopped(house: &House) {
     assert_eq!(outbox.sweep(house.clock.now()).await.unwrap(), u64::try_from(VERSIONS).unwrap());
     let gone = outbox.read_after(&call(), 0, 10).await.unwrap();
     assert!(gone.is_empty());
+    outbox.forget(&call(), "steady").await.unwrap();
+    assert!(outbox.forget(&call(), "steady").await.is_err(), "it is forgotten");
 }

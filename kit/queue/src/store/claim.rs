@@ -41,11 +41,12 @@ pub(crate) struct Ask<'a> {
     pub(crate) lease_until: Timestamp,
 }
 
-/// What every claim writes, and what it reads back.
+/// What every claim writes, and what it reads back. A job that came in after the claim looked at the clock has not
+/// begun before it was due.
 macro_rules! claim {
     ($chosen:literal, $candidates:literal, $lock:literal, $end:literal) => {
         concat!(
-            "update queue_jobs set state = 'running', lease = $2, lease_until = $3, started_at = $4, \
+            "update queue_jobs set state = 'running', lease = $2, lease_until = $3, started_at = case when run_at > $4 then run_at else $4 end, \
              attempts = attempts + 1, error = null, \
              unique_key = case when unique_scope = 'waiting' then null else unique_key end where id ",
             $chosen,

@@ -62,6 +62,8 @@ static REPLAY: Query = Query::write(
     "update outbox_cursors set log_number = $2, holder = null, updated_at = $3 where subscriber = $1",
 );
 
+static FORGET: Query = Query::write("outbox.forget", "delete from outbox_cursors where subscriber = $1");
+
 static NUMBER_BEFORE: Query = Query::scan(
     "outbox.number_before",
     "select coalesce(max(log_number), 0) from outbox_events where created_at < $1",
@@ -175,6 +177,11 @@ pub(crate) async fn replay(
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     Ok(tx.execute(&REPLAY, params![subscriber, number, now]).await? > 0)
+}
+
+/// Removes a subscriber; false when there is none of this name.
+pub(crate) async fn forget(tx: &mut Transaction, subscriber: &str) -> Result<bool, DatabaseError> {
+    Ok(tx.execute(&FORGET, params![subscriber]).await? > 0)
 }
 
 /// The number of the last event before a moment.
