@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::compression::accepts_compression;
 use crate::connection::Connection;
+use crate::proxies::is_local_origin;
 
 /// The headers the edge looks at, found in one pass: each look-up by name would hash it again.
 #[derive(Default)]
@@ -15,6 +16,8 @@ pub(crate) struct Asked<'r> {
     pub(crate) hosts: usize,
     pub(crate) bad_host: bool,
     pub(crate) foreign_host: bool,
+    /// A page from elsewhere sends it: a browser lets any page write here, though not read what comes back.
+    pub(crate) foreign_origin: bool,
     pub(crate) transfers: usize,
     pub(crate) bad_transfer: bool,
     pub(crate) has_length: bool,
@@ -35,6 +38,7 @@ impl<'r> Asked<'r> {
                     asked.bad_host |= !host.readable;
                     asked.foreign_host |= !host.local;
                 }
+                "origin" => asked.foreign_origin |= !is_local_origin(value.as_bytes()),
                 "content-length" => asked.has_length = true,
                 "transfer-encoding" => {
                     asked.transfers += 1;

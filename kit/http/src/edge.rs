@@ -264,6 +264,10 @@ fn admit(
         let detail = "this server answers requests to localhost only (setting http.local_hosts_only)";
         return refuse(Problem::malformed(detail));
     }
+    if edge.local_hosts_only && asked.foreign_origin {
+        let detail = "this server answers pages of localhost only (setting http.local_hosts_only)";
+        return refuse(Problem::malformed(detail));
+    }
     // Two readers could find two ends of the body.
     if asked.transfers > 0 && (asked.transfers > 1 || asked.bad_transfer || asked.has_length) {
         let problem = Problem::malformed("a body is either `chunked` or has a length");

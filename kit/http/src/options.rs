@@ -20,8 +20,8 @@ pub struct HttpOptions {
     pub headers_max: usize,
     /// Length of path and query; more is 414.
     pub uri_bytes_max: usize,
-    /// Answer only requests whose host is this machine by name or loopback address: a page in a browser on this
-    /// machine can have any name resolve here.
+    /// Answer only requests whose host is this machine by name or loopback address, and not for pages from elsewhere:
+    /// a page in a browser on this machine can have any name resolve here, and can send to any address.
     pub local_hosts_only: bool,
     /// Whether services may answer from memory before the router is asked.
     pub hot_reads: bool,

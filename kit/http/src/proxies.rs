@@ -76,6 +76,12 @@ pub(crate) fn is_local_host(host: &[u8]) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether an `Origin` is a page of this machine.
+pub(crate) fn is_local_origin(origin: &[u8]) -> bool {
+    let host = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+    host.is_some_and(|host| is_host(host) && is_local_host(host))
+}
+
 impl Network {
     fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
@@ -147,6 +153,18 @@ mod tests {
             ["evil.example", "localhost.evil.example:8080", "10.0.0.1", "[::2]", "", "127.0.0.1.evil.example"]
         {
             assert!(!is_local_host(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn pages_of_this_machine_are_told_from_others() {
+        for origin in ["http://localhost:8080", "https://127.0.0.1", "http://[::1]:5173"] {
+            assert!(is_local_origin(origin.as_bytes()), "{origin}");
+        }
+        for origin in
+            ["null", "", "localhost", "http://evil.example", "http://[::1].evil.example", "file://localhost"]
+        {
+            assert!(!is_local_origin(origin.as_bytes()), "{origin}");
         }
     }
 

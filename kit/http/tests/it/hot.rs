@@ -102,6 +102,10 @@ async fn the_guards_stand_before_the_memory() {
     });
     let foreign = server.ask("GET /warm/known HTTP/1.1\r\nhost: evil.example\r\n\r\n").await;
     foreign.is_problem(Code::Malformed);
+    for (origin, status) in [("http://evil.example", 400), ("null", 400), ("http://localhost:5173", 200)] {
+        let asked = format!("GET /warm/known HTTP/1.1\r\nhost: localhost\r\norigin: {origin}\r\n\r\n");
+        assert_eq!(server.ask(&asked).await.status, status, "{origin}");
+    }
     let two = server.ask("GET /warm/known HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n").await;
     two.is_problem(Code::Malformed);
     let mut wire = server.connect().await;
