@@ -15,6 +15,9 @@ pub struct BreakerOptions {
     pub calls_min: usize,
     /// The share of failures that opens it.
     pub failure_percent: u32,
+    /// How long the share must be that high before it opens. One pause of this machine fails all calls that are under
+    /// way at once; a dependency that is away fails those after them too.
+    pub patience: Duration,
     /// How long it stays open at first; twice as long each time it opens again without having closed.
     pub open: Duration,
     /// How long it stays open at most.
@@ -29,6 +32,7 @@ impl Default for BreakerOptions {
             window: 100,
             calls_min: 20,
             failure_percent: 50,
+            patience: Duration::ZERO,
             open: Duration::from_secs(5),
             open_max: Duration::from_secs(60),
             probes: 10,
@@ -73,7 +77,7 @@ struct Inner {
 
 #[derive(Debug)]
 enum Phase {
-    Closed { failed: VecDeque<bool>, failures: usize },
+    Closed { failed: VecDeque<bool>, failures: usize, failing_since: Option<Instant> },
     Open { until: Instant },
     HalfOpen { under_way: u32, succeeded: u32 },
 }
@@ -138,7 +142,7 @@ impl Breaker {
         }
         let probes = self.options.probes.max(1);
         match (&mut inner.phase, went) {
-            (Phase::Closed { failed, failures }, Some(well)) => {
+            (Phase::Closed { failed, failures, failing_since }, Some(well)) => {
                 if failed.len() >= self.options.window.max(1) && failed.pop_front() == Some(true) {
                     *failures -= 1;
                 }
@@ -146,8 +150,13 @@ impl Breaker {
                 *failures += usize::from(!well);
                 let enough = failed.len() >= self.options.calls_min;
                 let share = *failures * 100 >= failed.len() * self.options.failure_percent as usize;
-                if enough && share && !well {
-                    inner.open(&self.options);
+                if !(enough && share) {
+                    *failing_since = None;
+                } else if !well {
+                    let since = *failing_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= self.options.patience {
+                        inner.open(&self.options);
+                    }
                 }
             }
             (Phase::HalfOpen { under_way, succeeded }, Some(true)) => {
@@ -180,7 +189,7 @@ impl Inner {
 
 impl Phase {
     fn closed() -> Self {
-        Self::Closed { failed: VecDeque::new(), failures: 0 }
+        Self::Closed { failed: VecDeque::new(), failures: 0, failing_since: None }
     }
 }
 
@@ -235,6 +244,20 @@ mod tests {
         assert_eq!(breaker.state(), BreakerState::Closed, "the window moves: 49 of the last 100");
         fail(&breaker, 1);
         assert_eq!(breaker.state(), BreakerState::Open);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_bad_moment_does_not_open_it_where_it_is_patient() {
+        let options = BreakerOptions { patience: Duration::from_millis(250), ..BreakerOptions::default() };
+        let breaker = Breaker::new(options);
+        fail(&breaker, 64);
+        succeed(&breaker, 100);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        fail(&breaker, 64);
+        assert_eq!(breaker.state(), BreakerState::Closed, "the moment before is forgotten");
+        tokio::time::advance(Duration::from_millis(250)).await;
+        fail(&breaker, 1);
+        assert_eq!(breaker.state(), BreakerState::Open, "it has gone on for too long");
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,6 +53,8 @@ impl Link {
             failure_percent: options.breaker_failure_percent,
             open: millis(options.breaker_open_ms),
             open_max: millis(options.breaker_open_max_ms),
+            // A pause of this machine fails everything under way, and is over; a Redis that is away is not.
+            patience: millis(options.hard_timeout_ms),
             ..BreakerOptions::default()
         };
         Ok(Arc::new(Self {
