@@ -11,6 +11,7 @@ use anyhow::Result;
 use pando_clock::Clock;
 
 use crate::config::{Config, Role, Sources};
+use crate::platform::{CLOSE_BUDGET, HAND_BACK_BUDGET};
 
 /// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,9 +121,12 @@ fn stopping(config: &Config) -> Finding {
             format!("set http.drain_ms = {} or more", http.deadline_ms),
         );
     }
-    let jobs = if config.plays(Role::Worker) { config.worker.stop_ms } else { 0 };
-    let longest = http.drain_delay_ms.saturating_add(http.drain_ms).saturating_add(jobs).div_ceil(1_000)
-        + crate::platform::CLOSE_BUDGET.as_secs();
+    let jobs = match config.plays(Role::Worker) {
+        true => config.worker.stop_ms.div_ceil(1_000).saturating_add(HAND_BACK_BUDGET.as_secs()),
+        false => 0,
+    };
+    let longest = http.drain_delay_ms.saturating_add(http.drain_ms).div_ceil(1_000).saturating_add(jobs)
+        + CLOSE_BUDGET.as_secs();
     let detail = format!(
         "takes at most {longest} s: whoever stops this process must wait that long before killing it \
          (Kubernetes: terminationGracePeriodSeconds, 30 by default)"

@@ -23,6 +23,9 @@ use crate::{VERSION, admin, wiring};
 /// How long closing the database may take: what is not written by then was never acknowledged.
 pub(crate) const CLOSE_BUDGET: Duration = Duration::from_secs(5);
 
+/// How long handing back jobs may take after their grace.
+pub(crate) const HAND_BACK_BUDGET: Duration = Duration::from_secs(10);
+
 /// A platform that listens; [`Platform::run`] answers and ends it.
 pub struct Platform {
     server: Server,
@@ -122,7 +125,7 @@ impl Platform {
         };
         let (drained, ()) = tokio::join!(watched, looked_at);
         if let Some(worker) = worker {
-            worker.stop(worker_grace).await;
+            hand_back(worker, worker_grace).await;
         }
         caches.close().await;
         close(&database).await;
@@ -146,6 +149,13 @@ pub(crate) async fn prepare_schema(config: &Config, database: &Database) -> Resu
         );
     }
     Ok(())
+}
+
+/// Lets jobs finish within `grace` and gives the rest back; how many of each is a line of the log.
+async fn hand_back(worker: Worker, grace: Duration) {
+    if Deadline::after(grace.saturating_add(HAND_BACK_BUDGET)).bound(worker.stop(grace)).await.is_err() {
+        warn!("jobs could not be handed back in time: other workers take them when their leases run out");
+    }
 }
 
 async fn close(database: &Database) {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use pando_clock::{Clock, Timestamp};
-use pando_servers::until;
+use pando_servers::{RabbitMq, free_port, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -250,5 +250,27 @@ fn operators_pause_a_queue_and_see_what_waits() {
         assert_eq!(ask(admin, "POST", "/api/v1/admin/queues/default/resume", "").status, 204);
         assert_eq!(ended(&mut client, &id)["status"], "completed", "{}", place.name);
         assert_eq!(queue(&["resume", "default"]), "default goes on\n");
+    }
+}
+
+#[test]
+fn tasks_run_with_a_broker_and_while_it_is_away() {
+    let away = format!("amqp://guest:guest@127.0.0.1:{}/%2f", free_port());
+    for broker in [RabbitMq::shared().amqp_url(), away] {
+        for place in Place::both() {
+            let variable = ("RABBITMQ_URI", broker.as_str());
+            let api = place.start(&[variable, ("PANDO_ROLES", "tasks")]);
+            let worker = place.start(&[variable, ("PANDO_ROLES", "worker")]);
+            let mut client = Client::connect(api.address).unwrap();
+            for number in 0..3 {
+                let id = id(&create(&mut client, &json!({"type": "echo", "data": number})));
+                assert_eq!(ended(&mut client, &id)["result"], number, "{}", place.name);
+            }
+            for running in [api, worker] {
+                running.tell(Signal::TERM);
+                let (code, log) = running.ended();
+                assert_eq!(code.code(), Some(0), "{}: {log:#?}", place.name);
+            }
+        }
     }
 }
