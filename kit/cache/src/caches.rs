@@ -93,8 +93,11 @@ impl Caches {
         {
             tracing::warn!(
                 queued,
-                "invalidations that redis has not heard of are lost: entries there may be old for their TTL"
+                "invalidations that redis has not heard of are lost: seconds later the others trust nothing there"
             );
+        }
+        if let Some(link) = &self.0.link {
+            link.farewell().await;
         }
         self.0.stop();
     }

@@ -121,6 +121,11 @@ impl Link {
         key
     }
 
+    /// The key of something that concerns all caches; a Cluster keeps all of these together.
+    pub(super) fn common_key(&self, what: &str) -> String {
+        format!("{{{}}}:{what}", self.options.key_prefix)
+    }
+
     pub(crate) fn channel(&self) -> String {
         format!("{}:{FORMAT}:bus", self.options.key_prefix)
     }

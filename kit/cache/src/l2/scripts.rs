@@ -9,6 +9,7 @@ pub(crate) struct Scripts {
     pub(crate) stamp: Script,
     pub(crate) learn: Script,
     pub(crate) trust: Script,
+    pub(crate) beat: Script,
     pub(crate) unlock: Script,
 }
 
@@ -113,6 +114,27 @@ end
 return redis.call('GET', KEYS[2])
 ";
 
+/// KEYS: when each process was last here, the stamp of everything. ARGV: who beats, after how many µs a process counts as
+/// dead. One that died without a farewell may have written what Redis never heard of: everything is stamped. Who finds
+/// that its own last beat is that old cannot tell who is dead from who was cut off with it: all get time to come back.
+const BEAT: &str = "
+local own = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or now)
+local members, oldest, died = redis.call('HGETALL', KEYS[1]), now - ARGV[2], false
+for place = 1, #members, 2 do
+  if tonumber(members[place + 1]) < oldest then
+    if own < oldest then
+      redis.pcall('HSET', KEYS[1], members[place], text(now))
+    else
+      redis.call('HDEL', KEYS[1], members[place])
+      died = true
+    end
+  end
+end
+if died then redis.call('SET', KEYS[2], text(now)) end
+redis.pcall('HSET', KEYS[1], ARGV[1], text(now))
+return redis.call('GET', KEYS[2]) or '0'
+";
+
 /// KEYS: the lock. ARGV: who holds it.
 const UNLOCK: &str = "
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
@@ -129,6 +151,7 @@ impl Scripts {
             stamp: script(STAMP),
             learn: script(LEARN),
             trust: script(TRUST),
+            beat: script(BEAT),
             unlock: script(UNLOCK),
         }
     }

@@ -17,6 +17,8 @@ use crate::options::millis;
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const HEARTBEATS_MISSED_MAX: u32 = 3;
+/// After so many microseconds without a heartbeat a process counts as dead.
+const LEASE: i64 = 10_000_000;
 const PAUSE_LEAST: Duration = Duration::from_millis(50);
 
 /// How a platform listens: the stream of messages, and the end that can be asked whether it still lives.
@@ -68,6 +70,10 @@ impl Link {
         self.connections.fetch_add(1, Ordering::AcqRel);
         self.registry.missed_messages(was_up);
         self.trust(&wire, was_up).await?;
+        if was_up {
+            self.distrust_until_now(&wire).await?;
+        }
+        self.announce(&wire).await?;
         while self.breaker.state() != BreakerState::Closed {
             self.ping(&wire).await?;
         }
@@ -98,14 +104,51 @@ impl Link {
             true => self.options.key_prefix.clone(),
             false => self.run_id(wire).await?,
         };
-        let prefix = &self.options.key_prefix;
-        let keys = [format!("{{{prefix}}}:run"), format!("{{{prefix}}}:distrusted")];
+        let keys = ["run", "distrusted"].map(|what| self.common_key(what));
         let stamp = self.ask_on(wire, self.hard(), async |carrier| {
             let mut call = self.scripts.trust.prepare_invoke();
             call.key(&keys[0]).key(&keys[1]).arg(run).invoke_async::<i64>(carrier).await
         });
         self.distrusted.fetch_max(stamp.await?, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Nobody may have been able to tell Redis anything while it was away from here: what was written there before is
+    /// read again by this process. The others may have heard all along, and keep what they have.
+    async fn distrust_until_now(&self, wire: &Wire) -> Result<(), Failed> {
+        let now = self.ask_on(wire, self.hard(), async |carrier| {
+            redis::cmd("TIME").query_async::<(i64, i64)>(carrier).await
+        });
+        let (seconds, micros) = now.await?;
+        self.distrusted.fetch_max(seconds * 1_000_000 + micros, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Says that this process lives, and learns whether another one died with something to say.
+    async fn announce(&self, wire: &Wire) -> Result<(), Failed> {
+        let keys = ["processes", "distrusted"].map(|what| self.common_key(what));
+        let stamp = self.ask_on(wire, self.hard(), async |carrier| {
+            let mut call = self.scripts.beat.prepare_invoke();
+            call.key(&keys[0]).key(&keys[1]).arg(self.id).arg(LEASE).invoke_async::<i64>(carrier).await
+        });
+        let stamp = stamp.await?;
+        if self.distrusted.fetch_max(stamp, Ordering::AcqRel) < stamp {
+            self.registry.missed_messages(false);
+        }
+        Ok(())
+    }
+
+    /// Says that this process ends, and owes nothing.
+    pub(crate) async fn farewell(&self) {
+        if lock(&self.pending).is_empty() {
+            let key = self.common_key("processes");
+            // Who is not heard counts as dead, which is safe.
+            let _ = self
+                .ask(self.hard(), async |carrier| {
+                    redis::cmd("HDEL").arg(&key).arg(self.id).exec_async(carrier).await
+                })
+                .await;
+        }
     }
 
     async fn run_id(&self, wire: &Wire) -> Result<String, Failed> {
@@ -175,7 +218,7 @@ impl Link {
         while missed < HEARTBEATS_MISSED_MAX {
             heartbeat.tick().await;
             let hears = tokio::time::timeout(self.hard(), asks.ping::<redis::Value>());
-            let (answers, hears) = tokio::join!(self.ping(wire), hears);
+            let (answers, hears) = tokio::join!(self.announce(wire), hears);
             missed = if answers.is_ok() && matches!(hears, Ok(Ok(_))) { 0 } else { missed + 1 };
         }
     }
