@@ -177,6 +177,16 @@ pub(super) async fn read(
     Ok(JsonAnswer(task).into_response())
 }
 
+/// One event of the stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the stream; `events` writes it")]
+pub(crate) struct TaskEvent {
+    /// `task`.
+    event: String,
+    /// The whole task, in JSON.
+    data: String,
+}
+
 /// Follow a task
 ///
 /// Server-sent events: `task` with the whole task, now and at each change, until it has ended.
@@ -184,7 +194,7 @@ pub(super) async fn read(
     get, path = "/api/v1/tasks/{id}/events", tag = "tasks",
     params(("id" = Uuid, Path, description = "The task's id")),
     responses(
-        (status = 200, description = "The changes", content_type = "text/event-stream", body = String),
+        (status = 200, description = "The changes", content_type = "text/event-stream", body = TaskEvent),
         (status = 404, description = "No task has this id"),
     )
 )]
