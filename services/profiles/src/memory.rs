@@ -186,8 +186,12 @@ impl Profiles {
         }
         // A caller's word alone must not raise what is known: entries loaded after it count as that new.
         let stands = self.0.database.position(call).await?.position();
-        caches.into_iter().flatten().for_each(|cache| cache.observe(stands));
-        Ok(Some(token.position().min(stands)))
+        // What ends exactly there may be a commit that nobody sees yet, and its token will say the same: only a token
+        // that was answered vouches for it.
+        let seen = stands.saturating_sub(1);
+        let asked = if token.position() <= stands { token.position() } else { seen };
+        caches.into_iter().flatten().for_each(|cache| cache.observe(seen.max(asked)));
+        Ok(Some(asked))
     }
 
     /// What a token asks for, if that can be told without asking the database.
