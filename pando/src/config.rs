@@ -198,7 +198,15 @@ impl Config {
 
     /// The settings of the server for operators: the same, at its own address, and gone as soon as the other is.
     pub fn admin_options(&self) -> HttpOptions {
-        HttpOptions { listen: self.admin.listen, drain_delay_ms: 0, drain_ms: 1_000, ..self.http_options() }
+        let mut options = HttpOptions {
+            listen: self.admin.listen,
+            drain_delay_ms: 0,
+            drain_ms: 1_000,
+            ..self.http_options()
+        };
+        // A page in a browser on this machine must not reach it under another name, whoever may reach the other port.
+        options.local_hosts_only |= self.admin.listen.ip().to_canonical().is_loopback();
+        options
     }
 
     /// The settings of profiles; like every file, the schema lies in the data directory unless its path is absolute.

@@ -47,9 +47,18 @@ impl Platform {
         let database = Database::open(&config.database_options(), &metrics, clock)
             .await
             .with_context(|| format!("cannot open the database {}", config.database_place()))?;
-        let (server, admin, caches, worker) = match Self::bind(config, &database, &metrics, clock).await {
+        let caches = match Caches::open(&config.redis, &metrics, clock).await {
+            Ok(caches) => caches,
+            Err(error) => {
+                close(&database).await;
+                return Err(error.into());
+            }
+        };
+        let (server, admin, worker) = match Self::bind(config, &database, &caches, &metrics, clock).await {
             Ok(bound) => bound,
             Err(error) => {
+                // Who does not say farewell counts as dead, and the others read everything again.
+                caches.close().await;
                 close(&database).await;
                 return Err(error);
             }
@@ -77,12 +86,12 @@ impl Platform {
     async fn bind(
         config: &Config,
         database: &Database,
+        caches: &Caches,
         metrics: &Metrics,
         clock: &Clock,
-    ) -> Result<(Server, Option<Server>, Caches, Option<Worker>)> {
+    ) -> Result<(Server, Option<Server>, Option<Worker>)> {
         prepare_schema(config, database).await?;
-        let caches = Caches::open(&config.redis, metrics, clock).await?;
-        let Wired { app, insides, jobs } = wiring::wire(config, database, &caches, metrics, clock).await?;
+        let Wired { app, insides, jobs } = wiring::wire(config, database, caches, metrics, clock).await?;
         let server = Server::bind(&config.http_options(), app, metrics, clock)?;
         let admin = match config.admin.enabled {
             true => Server::bind(&config.admin_options(), admin::app(insides), metrics, clock).map(Some),
@@ -99,7 +108,7 @@ impl Platform {
         };
         // Last: nothing is begun by a start that fails.
         let worker = jobs.filter(|_| config.plays(Role::Worker)).map(Jobs::work);
-        Ok((server, admin, caches, worker))
+        Ok((server, admin, worker))
     }
 
     /// Where it listens.

@@ -44,9 +44,6 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// A consistency token longer than this is not one of ours.
-const CONSISTENCY_BYTES_MAX: usize = 256;
-
 /// What every request needs; one per server.
 pub(crate) struct Edge {
     pub(crate) routes: RouteTable,
@@ -231,8 +228,8 @@ fn identify(
     let client = edge.proxies.client(connection.peer.ip(), headers);
     let timeout = asked.timeout.and_then(|value| request_timeout(value.to_str().ok()?));
     let budget = timeout.map_or(route.deadline, |asked| asked.min(route.deadline));
-    let consistency = asked.consistency.and_then(|value| value.to_str().ok());
-    let consistency = consistency.filter(|token| token.len() <= CONSISTENCY_BYTES_MAX).map(Arc::from);
+    // Whatever it is: who reads by it refuses what no write answered.
+    let consistency = asked.consistency.map(|value| String::from_utf8_lossy(value.as_bytes()).into());
     Admitted { request_id, client, began, budget, consistency, compress: asked.accepts_compression }
 }
 

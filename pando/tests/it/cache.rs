@@ -181,6 +181,18 @@ fn operators_see_the_cache_and_can_empty_and_fill_it() {
 }
 
 #[test]
+fn pages_from_elsewhere_do_not_reach_the_port_of_operators() {
+    let place = Place::sqlite();
+    let mut running = place.start(&[("PANDO_AUTH__MODE", "off")]);
+    let mut admin = Client::connect(running.admin()).unwrap();
+    let clear = "/admin/cache/profiles/clear";
+    let foreign = admin.send("POST", clear, &[("origin", "http://evil.example")], b"").unwrap();
+    assert_eq!(foreign.status, 400, "{foreign:?}");
+    let mut admin = Client::connect(running.admin()).unwrap();
+    assert_eq!(admin.send("POST", clear, &[], b"").unwrap().status, 204);
+}
+
+#[test]
 fn a_taken_port_for_operators_stops_nobody() {
     let (one, two) = (Place::sqlite(), Place::sqlite());
     let mut first = one.start(&[]);
