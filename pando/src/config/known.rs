@@ -113,7 +113,7 @@ mod tests {
     fn the_setting_that_was_meant_is_named() {
         let known = Known::settings();
         for (given, meant) in
-            [("http.listn", "http.listen"), ("listen", "http.listen"), ("datadir", "data_dir")]
+            [("http.listn", "http.listen"), ("deadline_m", "http.deadline_ms"), ("datadir", "data_dir")]
         {
             assert_eq!(known.nearest(given), meant);
         }
