@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// the pipe closes then. Arguments: the folder, then the server's command.
 const WATCHDOG: &str = r#"
 folder=$1; shift; pid=
-launch() { setsid "$@" </dev/null >>"$folder/log" 2>&1 & pid=$!; }
+launch() { setsid "$@" </dev/null >>"$folder/log" 2>&1 & pid=$!; echo "$pid" >"$folder/pid"; }
 while read -r line; do
   case $line in
     start) [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null || launch "$@" ;;
@@ -106,13 +106,28 @@ impl PrivateServer {
     }
 
     /// Stops it with SIGSTOP: its connections stay, and nothing moves.
+    ///
+    /// # Panics
+    /// When it does not stop.
     pub fn pause(&self) {
         self.tell("pause");
+        until("the server is stopped", PATIENCE, || self.is_paused());
     }
 
     /// Lets it go on.
+    ///
+    /// # Panics
+    /// When it does not.
     pub fn resume(&self) {
         self.tell("resume");
+        until("the server goes on", PATIENCE, || !self.is_paused());
+    }
+
+    /// As the kernel sees it.
+    fn is_paused(&self) -> bool {
+        let pid = std::fs::read_to_string(self.folder.join("pid")).unwrap_or_default();
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        state.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
     }
 
     /// What it printed.
