@@ -53,5 +53,10 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
     migrations: &[
         Migration { version: 1, name: "queue", sql: include_str!("../migrations/0001_queue.sql") },
         Migration { version: 2, name: "outbox", sql: include_str!("../migrations/0002_outbox.sql") },
+        Migration {
+            version: 3,
+            name: "outbox_packs",
+            sql: include_str!("../migrations/0003_outbox_packs.sql"),
+        },
     ],
 };

@@ -35,6 +35,10 @@ pub struct QueueOptions {
     pub dead_max: u64,
     /// How long events are kept that every subscriber was given.
     pub events_days: u64,
+    /// Whether this process delivers events to its subscribers.
+    pub relay: bool,
+    /// At most one round of deliveries in this time: what is committed meanwhile shares it.
+    pub relay_ms: u64,
     /// How many rows the sweeper deletes in one transaction.
     pub sweep_batch_max: usize,
     /// RabbitMQ, to carry wake-ups and events.
@@ -74,6 +78,8 @@ impl Default for QueueOptions {
             dead_days: 30,
             dead_max: 100_000,
             events_days: 7,
+            relay: true,
+            relay_ms: 20,
             sweep_batch_max: 1_000,
             broker: BrokerOptions::default(),
             queues: BTreeMap::new(),
@@ -100,6 +106,7 @@ impl QueueOptions {
             ("done_hours", self.done_hours, 0..=87_600),
             ("dead_days", self.dead_days, 0..=3_650),
             ("events_days", self.events_days, 0..=3_650),
+            ("relay_ms", self.relay_ms, 1..=10_000),
             ("dead_max", self.dead_max, 0..=1_000_000_000),
             ("sweep_batch_max", number(self.sweep_batch_max), 1..=100_000),
         ] {

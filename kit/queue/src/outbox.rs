@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pando_clock::Timestamp;
 use pando_database::Transaction;
@@ -16,6 +17,11 @@ use crate::{Queue, QueueError};
 
 /// The bell of the relay: no queue can have this name.
 pub(crate) const BELL: &str = "/outbox";
+
+/// How many events share a row at most.
+const PACK_MAX: usize = 500;
+/// How often old events are swept.
+pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Something that happened. Consumers tell repeats by `id`, and old news by `version`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -38,6 +44,9 @@ pub struct Event {
     pub trace: Option<String>,
     /// When it was published.
     pub timestamp: Timestamp,
+    /// Which process published it.
+    #[serde(skip)]
+    pub(crate) origin: Option<Uuid>,
 }
 
 /// How far behind a subscriber is.
@@ -75,7 +84,13 @@ impl Outbox {
             data,
             trace: None,
             timestamp: self.queue.clock().now(),
+            origin: Some(self.queue.origin()),
         }
+    }
+
+    /// Whether this process published it: then what it keeps in memory is up to it already.
+    pub fn is_own(&self, event: &Event) -> bool {
+        event.origin == Some(self.queue.origin())
     }
 
     /// Adds an event to the transaction: it is delivered if and only if the transaction is committed.
@@ -85,16 +100,34 @@ impl Outbox {
     /// the positions of a subject's events follow their commits, and whoever sees the second event sees the first.
     /// Between subjects there is no order to keep, and none is promised.
     pub async fn publish(&self, tx: &mut Transaction, event: &Event) -> Result<(), QueueError> {
-        if !is_name(&event.kind) {
+        self.publish_all(tx, std::slice::from_ref(event)).await
+    }
+
+    /// Adds many events, in their order, as [`publish`](Self::publish) does one. Hundreds share a row, so that they
+    /// cost little beside what caused them; such neighbours have the timestamp of the first one.
+    pub async fn publish_all(&self, tx: &mut Transaction, events: &[Event]) -> Result<(), QueueError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        if !events.iter().all(|event| is_name(&event.kind)) {
             return Err(QueueError::bad_job("type", "1 to 100 letters, digits, `_`, `-`, `.` or `:`"));
         }
-        store::insert(tx, event, event.timestamp).await?;
+        // What a row says once must be the same for all that share it.
+        let alike = |one: &Event, other: &Event| {
+            one.service == other.service && one.trace == other.trace && one.origin == other.origin
+        };
+        for alike in events.chunk_by(alike) {
+            for pack in alike.chunks(PACK_MAX) {
+                store::insert(tx, pack).await?;
+            }
+        }
         let queue = self.queue.clone();
         tx.after_commit(move || queue.wakes().enqueued(BELL, 0, 0));
         Ok(())
     }
 
-    /// The events after a number of the log, in order, each with its number.
+    /// The events after a number of the log, in order, each with its number. Those that share a row share its number,
+    /// and come together, also where they are more than `count`.
     pub async fn read_after(
         &self,
         call: &Call,
@@ -148,7 +181,8 @@ impl Outbox {
         Ok(lags.into_iter().map(lag).collect())
     }
 
-    /// Deletes events older than `before` that every durable subscriber was given; how many.
+    /// Deletes events older than `before` that every durable subscriber was given, and what nobody ever numbered where
+    /// there is no such subscriber; how many rows.
     pub async fn sweep(&self, before: Timestamp) -> Result<u64, QueueError> {
         let batch = self.queue.options().sweep_batch_max;
         let mut swept = 0;
@@ -156,12 +190,25 @@ impl Outbox {
             let call = Call::internal("outbox.sweep", crate::settle::BUDGET);
             let mut tx = self.queue.database().transaction(&call).await?;
             let count = store::sweep(&mut tx, before, batch).await?;
+            let unread = store::sweep_unread(&mut tx, before, batch).await?;
             tx.commit().await?;
-            swept += count;
-            if count < u64::try_from(batch).unwrap_or(u64::MAX) {
+            swept += count + unread;
+            if count.max(unread) < u64::try_from(batch).unwrap_or(u64::MAX) {
                 return Ok(swept);
             }
         }
+    }
+
+    /// Sweeps now and then, until the queue is dropped: for where no relay runs, which does so too.
+    pub fn keep_swept(&self) {
+        let (weak, service) = (self.queue.downgrade(), Arc::clone(&self.service));
+        pando_telemetry::spawn("outbox.sweeper", async move {
+            loop {
+                tokio::time::sleep(SWEEP_EVERY).await;
+                let Some(queue) = weak.upgrade() else { return };
+                Self { queue, service: Arc::clone(&service) }.sweep_old().await;
+            }
+        });
     }
 }
 

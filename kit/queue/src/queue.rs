@@ -1,7 +1,7 @@
 //! The queue: the handle that everybody holds.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use pando_clock::Clock;
@@ -34,10 +34,16 @@ pub struct QueueParts {
 #[derive(Clone)]
 pub struct Queue(Arc<Inner>);
 
+/// A handle that keeps nothing open.
+#[derive(Clone)]
+pub(crate) struct WeakQueue(Weak<Inner>);
+
 struct Inner {
     database: Database,
     clock: Clock,
     options: QueueOptions,
+    /// Tells what was written by this process from what others wrote.
+    origin: Uuid,
     wakes: Arc<Wakes>,
     gauges: Gauges,
     depths: Depths,
@@ -57,7 +63,8 @@ impl Queue {
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let gauges = Gauges::new(&metrics);
         let depths = Depths::default();
-        Ok(Self(Arc::new(Inner { database, clock, options, wakes, gauges, depths, changes })))
+        let origin = clock.fresh_id();
+        Ok(Self(Arc::new(Inner { database, clock, options, origin, wakes, gauges, depths, changes })))
     }
 
     /// Where jobs are kept.
@@ -88,6 +95,14 @@ impl Queue {
         }
     }
 
+    pub(crate) fn origin(&self) -> Uuid {
+        self.0.origin
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakQueue {
+        WeakQueue(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn wakes(&self) -> &Arc<Wakes> {
         &self.0.wakes
     }
@@ -98,6 +113,13 @@ impl Queue {
 
     pub(crate) fn depths(&self) -> &Depths {
         &self.0.depths
+    }
+}
+
+impl WeakQueue {
+    /// The queue, if somebody still holds it.
+    pub(crate) fn upgrade(&self) -> Option<Queue> {
+        self.0.upgrade().map(Queue)
     }
 }
 

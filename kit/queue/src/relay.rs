@@ -3,18 +3,21 @@
 //! Numbers of the log are given after the commit, by one process at a time, to everything that is visible and has
 //! none. So a reader that stands at a number has seen everything before it: nothing can turn up behind its back.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use pando_resilience::Call;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::outbox::BELL;
+use crate::outbox::{BELL, SWEEP_EVERY};
 use crate::settle::BUDGET;
 use crate::store::outbox as store;
 use crate::{Event, Outbox, Queue, QueueError};
@@ -25,10 +28,8 @@ const BATCH: usize = 500;
 const HOLD: Duration = Duration::from_secs(20);
 /// The pauses after a failed delivery.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How often lag is measured, in rounds that found nothing more to do.
-const LAG_EVERY: u32 = 5;
-/// How often old events are swept.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often lag is measured.
+const LAG_EVERY: Duration = Duration::from_secs(5);
 
 type Deliver = Arc<dyn Fn(Vec<Event>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
@@ -87,10 +88,10 @@ pub struct Relay {
 /// A subscriber at work.
 struct Post {
     subscriber: Subscriber,
-    /// Where one without a place in the table stands.
+    /// Where it stands.
     number: i64,
     failures: u32,
-    resume_at: tokio::time::Instant,
+    resume_at: Instant,
 }
 
 impl Relay {
@@ -106,9 +107,9 @@ impl Relay {
             }
         }
         tx.commit().await?;
-        let end = store::log_end(&queue.database().read_primary(&call)).await?;
+        let (end, _) = store::state(&queue.database().read_primary(&call)).await?;
         for subscriber in subscribers {
-            let resume_at = tokio::time::Instant::now();
+            let resume_at = Instant::now();
             posts.push(Post { subscriber, number: end, failures: 0, resume_at });
         }
         let (stop, stopping) = watch::channel(false);
@@ -129,68 +130,118 @@ async fn run(outbox: Outbox, mut posts: Vec<Post>, mut stopping: watch::Receiver
     let queue = &outbox.queue;
     let (bell, holder) = (queue.wakes().bell(BELL), queue.clock().fresh_id());
     let poll = Duration::from_millis(queue.options().poll_ms);
-    let (mut rounds, mut sweep_at) = (0_u32, tokio::time::Instant::now() + SWEEP_EVERY);
+    let pause = Duration::from_millis(queue.options().relay_ms);
+    // Other processes are told when events have numbers: until then there is nothing for them to read.
+    bell.free.store(true, Ordering::Release);
+    let (mut lag_at, mut sweep_at) = (Instant::now(), Instant::now() + SWEEP_EVERY);
     while !*stopping.borrow() && stopping.has_changed().is_ok() {
-        let more = queue.relay_once(&mut posts, holder).await;
-        rounds = rounds.wrapping_add(1);
-        if rounds.is_multiple_of(LAG_EVERY) && !more {
-            outbox.measure_lag().await;
+        let began = Instant::now();
+        let round = queue.relay_once(&mut posts, holder).await;
+        if Instant::now() >= lag_at {
+            lag_at = Instant::now() + LAG_EVERY;
+            if posts.iter().any(|post| post.subscriber.durable) {
+                outbox.measure_lag().await;
+            }
         }
-        if more {
+        if round == Round::More {
             continue;
         }
-        if tokio::time::Instant::now() >= sweep_at {
-            sweep_at += SWEEP_EVERY;
+        if Instant::now() >= sweep_at {
+            sweep_at = Instant::now() + SWEEP_EVERY;
             outbox.sweep_old().await;
         }
+        let wait = if round == Round::Soon { Duration::ZERO } else { poll };
         tokio::select! {
             () = bell.rung() => { bell.take_due(); }
-            () = tokio::time::sleep(poll) => {}
+            () = tokio::time::sleep(wait) => {}
+            _ = stopping.changed() => {}
+        }
+        tokio::select! {
+            () = tokio::time::sleep_until(began + pause) => {}
             _ = stopping.changed() => {}
         }
     }
+    bell.free.store(false, Ordering::Release);
     queue.let_go(&posts, holder).await;
 }
 
+/// What a round has left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    /// Nothing that is known of.
+    Done,
+    /// What another process was numbering just then may not be all.
+    Soon,
+    /// A whole batch was there: the next one may be too.
+    More,
+}
+
 impl Queue {
-    /// Numbers what was committed and delivers it; whether there may be more at once.
-    async fn relay_once(&self, posts: &mut [Post], holder: Uuid) -> bool {
-        let numbered = match self.number_events().await {
-            Ok(numbered) => numbered,
+    /// Numbers what was committed and delivers it. Where nothing was published since, this is one cheap read.
+    async fn relay_once(&self, posts: &mut [Post], holder: Uuid) -> Round {
+        let (end, fresh) = match self.log_state(posts).await {
+            Ok(state) => state,
             Err(error) => {
-                tracing::warn!(%error, "events could not be numbered");
-                0
+                tracing::warn!(%error, "the log of events could not be looked at");
+                return Round::Done;
             }
         };
-        if numbered > 0 {
+        let numbered = match fresh {
+            false => Some(0),
+            true => self.number_events().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "events could not be numbered");
+                Some(0)
+            }),
+        };
+        if numbered > Some(0) {
             // The other processes have subscribers of their own.
             self.wakes().tell(BELL);
         }
-        let full = u64::try_from(BATCH).unwrap_or(u64::MAX);
-        let now = tokio::time::Instant::now();
-        let delivering = posts.iter_mut().filter(|post| post.resume_at <= now).map(async |post| {
-            match self.deliver(post, holder).await {
-                Ok(more) => {
-                    post.failures = 0;
-                    more
-                }
-                Err(reason) => {
-                    tracing::warn!(subscriber = post.subscriber.name, %reason, "events could not be delivered");
-                    let pause = PAUSES.0.saturating_mul(1 << post.failures.min(10)).min(PAUSES.1);
-                    post.failures += 1;
-                    post.resume_at = tokio::time::Instant::now() + pause;
-                    false
-                }
+        let end = end.saturating_add(i64::try_from(numbered.unwrap_or(0)).unwrap_or(i64::MAX));
+        let now = Instant::now();
+        let behind = posts.iter_mut().filter(|post| post.number < end && post.resume_at <= now);
+        let delivering = behind.map(async |post| match self.deliver(post, holder).await {
+            Ok(more) => {
+                post.failures = 0;
+                more
+            }
+            Err(reason) => {
+                tracing::warn!(subscriber = post.subscriber.name, %reason, "events could not be delivered");
+                let pause = PAUSES.0.saturating_mul(1 << post.failures.min(10)).min(PAUSES.1);
+                post.failures += 1;
+                post.resume_at = Instant::now() + pause;
+                false
             }
         });
-        let more = join_all(delivering).await;
-        numbered >= full || more.contains(&true)
+        let more = join_all(delivering).await.contains(&true);
+        match numbered {
+            Some(numbered) if more || numbered >= u64::try_from(BATCH).unwrap_or(u64::MAX) => Round::More,
+            None => Round::Soon,
+            Some(_) => Round::Done,
+        }
     }
 
-    async fn number_events(&self) -> Result<u64, QueueError> {
+    /// Where the log ends, and whether it is to go on; the posts learn where they stand, whoever moved them.
+    async fn log_state(&self, posts: &mut [Post]) -> Result<(i64, bool), QueueError> {
+        let call = Call::internal("outbox.state", BUDGET);
+        let read = self.database().read_primary(&call);
+        let durable = posts.iter().filter(|post| post.subscriber.durable);
+        let names: Vec<String> = durable.map(|post| post.subscriber.name.clone()).collect();
+        if !names.is_empty() {
+            let places: HashMap<String, i64> = store::places(&read, names).await?.into_iter().collect();
+            for post in posts.iter_mut().filter(|post| post.subscriber.durable) {
+                // One that was forgotten is given nothing.
+                post.number = places.get(&post.subscriber.name).copied().unwrap_or(i64::MAX);
+            }
+        }
+        Ok(store::state(&read).await?)
+    }
+
+    /// Gives numbers to what was committed; how many, or nothing when another process is at it.
+    async fn number_events(&self) -> Result<Option<u64>, QueueError> {
         let call = Call::internal("outbox.number", BUDGET);
         let mut tx = self.database().transaction(&call).await?;
-        let numbered = store::number(&mut tx, BATCH).await?.unwrap_or(0);
+        let numbered = store::number(&mut tx, BATCH).await?;
         tx.commit().await?;
         Ok(numbered)
     }
@@ -210,7 +261,7 @@ impl Queue {
         let read = self.database().read_primary(&call);
         let events = store::read_after(&read, from, BATCH).await.map_err(|error| error.to_string())?;
         let Some((last, _)) = events.last() else { return Ok(false) };
-        let (last, full) = (*last, events.len() == BATCH);
+        let (last, full) = (*last, events.len() >= BATCH);
         (post.subscriber.deliver)(events.into_iter().map(|(_, event)| event).collect()).await?;
         post.number = last;
         if post.subscriber.durable {
@@ -255,7 +306,7 @@ impl Queue {
 }
 
 impl Outbox {
-    async fn sweep_old(&self) {
+    pub(crate) async fn sweep_old(&self) {
         let kept = self.queue.options().events_days.saturating_mul(86_400_000_000);
         let before = self.queue.clock().now().plus_micros(-i64::try_from(kept).unwrap_or(i64::MAX));
         if let Err(error) = self.sweep(before).await {

@@ -1,6 +1,6 @@
 //! Events: with their transaction or not at all, in order for each subject, from wherever one likes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::future::join_all;
 use pando_clock::Clock;
@@ -20,11 +20,15 @@ const RAISE: Query =
 
 const SUBJECTS: usize = 5;
 const VERSIONS: i64 = 30;
+/// More than fit in three rows: the last one of the fourth was caused by somebody else, and has a fifth.
+const MANY: i64 = 1_502;
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     let real = async || House::new(fresh().await, Clock::system(), defaults()).await;
     every_committed_event_arrives_once_and_in_order(&real().await).await;
     a_subscriber_goes_on_where_it_stopped(&real().await).await;
+    many_events_share_rows_and_are_told_apart(&real().await).await;
+    what_nobody_reads_is_swept(&real().await).await;
 }
 
 /// A subscriber that hands its events on.
@@ -62,12 +66,13 @@ async fn every_committed_event_arrives_once_and_in_order(house: &House) {
     tx.commit().await.unwrap();
     join_all((0..4_usize).map(async |writer| {
         for round in 0..20 * SUBJECTS {
-            raise(house, &outbox, subjects[(writer + round) % SUBJECTS], round % 4 != 3).await;
+            let events = 2 - round % 2;
+            raise(house, &outbox, subjects[(writer + round) % SUBJECTS], events, round % 4 != 3).await;
         }
     }))
     .await;
-    // Fifteen of twenty rounds of each writer were committed.
-    let expected = SUBJECTS * 60;
+    // Of four rounds of a writer, three are committed: with two events, with one, with two.
+    let expected = SUBJECTS * 100;
     let mut versions: HashMap<String, Vec<i64>> = HashMap::new();
     let mut mine: HashMap<String, Vec<i64>> = HashMap::new();
     for _ in 0..expected {
@@ -89,11 +94,14 @@ async fn every_committed_event_arrives_once_and_in_order(house: &House) {
     }
 }
 
-async fn raise(house: &House, outbox: &Outbox, subject: Uuid, commits: bool) {
+async fn raise(house: &House, outbox: &Outbox, subject: Uuid, count: usize, commits: bool) {
     let mut tx = house.queue.database().transaction(&call()).await.unwrap();
-    let row = tx.row(&RAISE, params![subject]).await.unwrap().expect("it is there");
-    let event = outbox.event("raised", subject, row.get(0).unwrap(), Value::Null);
-    outbox.publish(&mut tx, &event).await.unwrap();
+    let mut events = Vec::new();
+    for _ in 0..count {
+        let row = tx.row(&RAISE, params![subject]).await.unwrap().expect("it is there");
+        events.push(outbox.event("raised", subject, row.get(0).unwrap(), Value::Null));
+    }
+    outbox.publish_all(&mut tx, &events).await.unwrap();
     if commits {
         tx.commit().await.unwrap();
     } else {
@@ -133,4 +141,54 @@ async fn a_subscriber_goes_on_where_it_stopped(house: &House) {
     assert!(gone.is_empty());
     outbox.forget(&call(), "steady").await.unwrap();
     assert!(outbox.forget(&call(), "steady").await.is_err(), "it is forgotten");
+}
+
+async fn many_events_share_rows_and_are_told_apart(house: &House) {
+    let outbox = Outbox::new(&house.queue, "effects");
+    let (subscriber, mut events) = collects("patient", true);
+    let relay = Relay::start(&outbox, vec![subscriber]).await.unwrap();
+    let published: Vec<Event> = (0..MANY)
+        .map(|number| {
+            let event = outbox.event("counted", number % 3, number, json!({"n": number}));
+            // The last one was caused by somebody else.
+            Event { trace: (number == MANY - 1).then(|| "another".to_owned()), ..event }
+        })
+        .collect();
+    let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+    outbox.publish_all(&mut tx, &published).await.unwrap();
+    outbox.publish_all(&mut tx, &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    let first = &published[0];
+    for again in [false, true] {
+        for expected in &published {
+            let event = next(&mut events).await;
+            assert!(event.timestamp >= first.timestamp && event.timestamp <= expected.timestamp);
+            assert_eq!(event, Event { timestamp: event.timestamp, ..expected.clone() }, "again: {again}");
+            assert!(outbox.is_own(&event));
+        }
+        outbox.replay_after(&call(), "patient", 0).await.unwrap();
+    }
+    relay.stop().await;
+    let page = outbox.read_after(&call(), 0, 1).await.unwrap();
+    assert!(page.len() > 1 && page.iter().all(|(number, _)| *number == 1), "those of one row come together");
+    let rows = outbox.read_after(&call(), 0, published.len()).await.unwrap();
+    let numbers: HashSet<i64> = rows.iter().map(|(number, _)| *number).collect();
+    assert_eq!((rows.len(), numbers.len()), (published.len(), 5));
+    let other = open(house.queue.database(), &house.clock, defaults());
+    assert!(!Outbox::new(&other, "effects").is_own(&rows[0].1));
+}
+
+async fn what_nobody_reads_is_swept(house: &House) {
+    let outbox = Outbox::new(&house.queue, "effects");
+    let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+    outbox.publish(&mut tx, &outbox.event("counted", "one", 1, Value::Null)).await.unwrap();
+    tx.commit().await.unwrap();
+    let later = house.clock.now().plus_micros(1);
+    assert_eq!(outbox.sweep(house.clock.now().plus_micros(-3_600_000_000)).await.unwrap(), 0, "it is young");
+    // Who subscribed is waited for.
+    let relay = Relay::start(&outbox, vec![Subscriber::durable("slow", async |_| Err("no".to_owned()))]);
+    relay.await.unwrap().stop().await;
+    assert_eq!(outbox.sweep(later).await.unwrap(), 0);
+    outbox.forget(&call(), "slow").await.unwrap();
+    assert_eq!(outbox.sweep(later).await.unwrap(), 1);
 }

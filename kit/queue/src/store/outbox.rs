@@ -1,15 +1,16 @@
 //! Statements of the outbox.
 
 use pando_clock::Timestamp;
-use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, params};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Event;
 
 static INSERT: Query = Query::write(
     "outbox.publish",
-    "insert into outbox_events (id, service, type, subject, version, data, trace, created_at) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    "insert into outbox_events (id, service, type, subject, version, data, trace, created_at, origin, \
+     event_count, followers) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 );
 
 static LOCK_LOG: Query =
@@ -26,12 +27,25 @@ static NUMBER: Query = Query::write(
 static ADVANCE_LOG: Query =
     Query::write("outbox.advance_log", "update outbox_log set last_number = last_number + $1 where id = 1");
 
-static LOG_END: Query = Query::point("outbox.log_end", "select last_number from outbox_log where id = 1");
+static STATE: Query = Query::point(
+    "outbox.state",
+    "select last_number, (select count(*) from (select position from outbox_events where log_number is null \
+     order by position limit 1) as fresh) from outbox_log where id = 1",
+);
 
+static PLACES: Query = Query::point(
+    "outbox.places",
+    "select subscriber, log_number from outbox_cursors where subscriber = any($1)",
+);
+
+/// As many rows as it takes for so many events.
 static READ: Query = Query::scan(
     "outbox.read",
-    "select log_number, id, service, type, subject, version, data, trace, created_at from outbox_events \
-     where log_number > $1 and log_number is not null order by log_number limit $2",
+    "select log_number, id, service, type, subject, version, data, trace, created_at, origin, followers \
+     from outbox_events where log_number > $1 and log_number is not null and log_number <= (select \
+     max(log_number) from (select log_number, event_count, sum(event_count) over (order by log_number) as total \
+     from outbox_events where log_number > $1 and log_number is not null order by log_number limit $2) as page \
+     where total - event_count < $2) order by log_number",
 );
 
 static ENTER: Query = Query::write(
@@ -69,26 +83,44 @@ static NUMBER_BEFORE: Query = Query::scan(
     "select coalesce(max(log_number), 0) from outbox_events where created_at < $1",
 );
 
+/// What stands behind a number is found by one index, what has none by another: together they would be looked for row
+/// by row.
 static LAG: Query = Query::scan(
     "outbox.lag",
-    "select cursor.subscriber, (select count(*) from outbox_events where log_number > cursor.log_number \
-     or log_number is null), (select min(created_at) from outbox_events \
-     where log_number > cursor.log_number or log_number is null) from outbox_cursors as cursor",
+    "select cursor.subscriber, (select coalesce(cast(sum(event_count) as bigint), 0) from outbox_events \
+     where log_number > cursor.log_number and log_number is not null) + (select \
+     coalesce(cast(sum(event_count) as bigint), 0) from outbox_events where log_number is null), \
+     coalesce((select created_at from outbox_events where log_number > cursor.log_number and \
+     log_number is not null order by log_number limit 1), (select created_at from outbox_events \
+     where log_number is null order by position limit 1)) from outbox_cursors as cursor",
 );
 
+/// Only the front of the log is looked at: what is behind a young event is young.
 static SWEEP: Query = Query::write(
     "outbox.sweep",
-    "delete from outbox_events where position in (select position from outbox_events where \
-     log_number is not null and created_at < $1 and log_number <= (select coalesce(min(log_number), \
-     cast($3 as bigint)) from outbox_cursors) order by position limit $2)",
+    "delete from outbox_events where position in (select position from (select position, created_at, \
+     log_number from outbox_events where log_number is not null order by log_number limit $2) as oldest \
+     where created_at < $1 and log_number <= (select coalesce(min(log_number), cast($3 as bigint)) \
+     from outbox_cursors))",
 );
 
-/// Adds an event.
-pub(crate) async fn insert(
-    tx: &mut Transaction,
-    event: &Event,
-    created_at: Timestamp,
-) -> Result<(), DatabaseError> {
+static SWEEP_UNREAD: Query = Query::write(
+    "outbox.sweep_unread",
+    "delete from outbox_events where not exists (select 1 from outbox_cursors) and position in (select \
+     position from (select position, created_at from outbox_events where log_number is null \
+     order by position limit $2) as oldest where created_at < $1)",
+);
+
+/// An event that shares the row of another: id, type, subject, version, data. The rest is as it stands there.
+type Follower = (Uuid, String, String, i64, Value);
+
+/// Adds a row of events: one, or some that have service, trace and origin in common.
+pub(crate) async fn insert(tx: &mut Transaction, events: &[Event]) -> Result<(), DatabaseError> {
+    let Some((event, followers)) = events.split_first() else { return Ok(()) };
+    let packed = match followers {
+        [] => None,
+        _ => Some(pack(followers)),
+    };
     let values = params![
         event.id,
         event.service.as_str(),
@@ -97,9 +129,21 @@ pub(crate) async fn insert(
         event.version,
         event.data.clone(),
         event.trace.as_deref(),
-        created_at,
+        event.timestamp,
+        event.origin,
+        i64::try_from(events.len()).unwrap_or(i64::MAX),
+        packed,
     ];
     tx.execute(&INSERT, values).await.map(drop)
+}
+
+/// As JSON, which every engine keeps as it is.
+fn pack(events: &[Event]) -> String {
+    let followers: Vec<_> = events
+        .iter()
+        .map(|event| (event.id, &event.kind, &event.subject, event.version, &event.data))
+        .collect();
+    serde_json::to_string(&followers).expect("texts, numbers and values of JSON are JSON")
 }
 
 /// Gives numbers to committed events that have none; how many, or nothing when somebody else does it just now.
@@ -114,19 +158,33 @@ pub(crate) async fn number(tx: &mut Transaction, count: usize) -> Result<Option<
     Ok(Some(numbered))
 }
 
-/// The number of the last event that has one.
-pub(crate) async fn log_end(read: &Read<'_>) -> Result<i64, DatabaseError> {
-    read.row(&LOG_END, []).await?.map_or(Ok(0), |row| row.get(0))
+/// The number of the last event that has one, and whether any has none yet.
+pub(crate) async fn state(read: &Read<'_>) -> Result<(i64, bool), DatabaseError> {
+    let Some(row) = read.row(&STATE, []).await? else { return Ok((0, false)) };
+    Ok((row.get(0)?, row.get::<i64>(1)? > 0))
 }
 
-/// The events after a number, in order.
+/// Where these durable subscribers stand.
+pub(crate) async fn places(
+    read: &Read<'_>,
+    subscribers: Vec<String>,
+) -> Result<Vec<(String, i64)>, DatabaseError> {
+    let rows = read.rows(&PLACES, params![subscribers]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// The events after a number, in order: so many, and those that share a row with the last one.
 pub(crate) async fn read_after(
     read: &Read<'_>,
     number: i64,
     count: usize,
 ) -> Result<Vec<(i64, Event)>, DatabaseError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    read.rows(&READ, params![number, count]).await?.iter().map(event_from).collect()
+    let mut events = Vec::new();
+    for row in read.rows(&READ, params![number, count]).await? {
+        unpack(&row, &mut events)?;
+    }
+    Ok(events)
 }
 
 /// Makes a place for a subscriber, at the end of the log, unless it has one.
@@ -205,8 +263,18 @@ pub(crate) async fn sweep(
     tx.execute(&SWEEP, params![before, count, i64::MAX]).await
 }
 
-fn event_from(row: &Row) -> Result<(i64, Event), DatabaseError> {
-    let event = Event {
+/// Deletes old events that nobody numbered, where no durable subscriber waits for them; how many.
+pub(crate) async fn sweep_unread(
+    tx: &mut Transaction,
+    before: Timestamp,
+    count: usize,
+) -> Result<u64, DatabaseError> {
+    tx.execute(&SWEEP_UNREAD, params![before, i64::try_from(count).unwrap_or(i64::MAX)]).await
+}
+
+fn unpack(row: &Row, events: &mut Vec<(i64, Event)>) -> Result<(), DatabaseError> {
+    let number: i64 = row.get(0)?;
+    let first = Event {
         id: row.get(1)?,
         service: row.get(2)?,
         kind: row.get(3)?,
@@ -215,6 +283,16 @@ fn event_from(row: &Row) -> Result<(i64, Event), DatabaseError> {
         data: row.get(6)?,
         trace: row.get(7)?,
         timestamp: row.get(8)?,
+        origin: row.get(9)?,
     };
-    Ok((row.get(0)?, event))
+    let followers = row.get::<Option<Json<Vec<Follower>>>>(10)?.map(|it| it.0).unwrap_or_default();
+    events.reserve(followers.len() + 1);
+    let (service, trace) = (first.service.clone(), first.trace.clone());
+    let (timestamp, origin) = (first.timestamp, first.origin);
+    events.push((number, first));
+    for (id, kind, subject, version, data) in followers {
+        let (service, trace) = (service.clone(), trace.clone());
+        events.push((number, Event { id, service, kind, subject, version, data, trace, timestamp, origin }));
+    }
+    Ok(())
 }
