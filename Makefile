@@ -53,7 +53,7 @@ prove: ## The long proofs: kill -9 under load again and again, a million raced r
 	@scripts/setup test
 	PANDO_PROVE=1 cargo test --locked -p pando --test it -- prove
 	PANDO_PROVE=1 cargo test --locked -p pando-cache --test it -- race
-	PANDO_PROVE=1 cargo test --locked -p pando-queue --test it -- crashes
+	PANDO_PROVE=1 cargo test --locked -p pando-queue --test it -- --nocapture prove
 
 clean-data: ## Throw the data of `make run` away
 	rm -rf -- $(DATA)

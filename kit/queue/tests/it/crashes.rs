@@ -1,150 +1,206 @@
-//! Worker processes that are killed at random moments, over a stream of jobs that write to a table.
+//! kill -9 of workers, servers, the broker and the database at random moments, over a stream of jobs that write to a
+//! table: every committed job's effect is in it once, none is lost, none stays behind.
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+mod processes;
+mod stream;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pando_clock::Clock;
-use pando_database::testing::TestDatabase;
-use pando_database::{Database, DatabaseOptions, Migration, MigrationSet, Query, Secret, params};
-use pando_queue::{
-    Job, JobContext, JobKind, JobResult, MIGRATIONS, Queue, QueueOptions, QueueParts, Registry, Worker,
-};
-use pando_resilience::Call;
-use pando_telemetry::Metrics;
-use serde_json::{Value, json};
-use uuid::Uuid;
+use pando_database::testing::{TestDatabase, TestPostgres};
+use pando_servers::RabbitMq;
+use tokio::task::JoinHandle;
 
-/// Tells a process of this test binary that it is the one to be killed, and on which database it works.
-const DOOMED: &str = "PANDO_QUEUE_TEST_DOOMED";
-/// How many processes are killed: enough to see a mistake that is easily made, and enough to trust it.
-const ROUNDS: (usize, usize) = (8, 1_000);
-/// How many jobs are added before each.
-const JOBS: usize = 40;
+use processes::{Doomed, Place, Role, variable};
+use stream::Stream;
 
-const EFFECTS: MigrationSet = MigrationSet {
-    service: "crashes",
-    migrations: &[Migration {
-        version: 1,
-        name: "effects",
-        sql: "create table crash_effects (id uuid primary key, job_id uuid not null)",
-    }],
-};
-const WRITE: Query = Query::write("crash.write", "insert into crash_effects (id, job_id) values ($1, $2)");
-const COUNT: Query = Query::scan("crash.count", "select count(*), count(distinct job_id) from crash_effects");
-const UNFINISHED: Query =
-    Query::scan("crash.unfinished", "select count(*) from queue_jobs where state <> 'completed'");
-
-fn call() -> Call {
-    Call::internal("crashes", Duration::from_secs(30))
-}
-
-fn queue(database: &Database) -> Queue {
-    let options = QueueOptions {
-        heartbeat_ms: 50,
-        lease_ms: 250,
-        rescue_ms: 50,
-        poll_ms: 50,
-        ..QueueOptions::default()
-    };
-    let parts = QueueParts { database: database.clone(), clock: Clock::system(), metrics: Metrics::new() };
-    Queue::new(parts, options).unwrap()
-}
-
-async fn write(context: JobContext, _: Value) -> JobResult {
-    let mut tx = context.database().transaction(context.call()).await?;
-    tx.execute(&WRITE, params![context.clock().fresh_id(), context.id()]).await?;
-    context.complete(&mut tx, json!("written")).await?;
-    tx.commit().await?;
-    Ok(Value::Null)
-}
-
-fn registry() -> Registry {
-    let mut registry = Registry::default();
-    registry.add(JobKind::new("write", write)).unwrap();
-    registry
-}
-
-fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "how a test run is set up")]
-    std::env::var(name).ok()
-}
-
-/// The process that is killed, when the tests below start it; by itself it has nothing to do.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_works_until_it_is_killed() {
-    let Some(place) = variable(DOOMED) else { return };
-    let mut options = DatabaseOptions::default();
-    match place.split_once('|') {
-        Some((url, database)) => {
-            (options.url, options.database) = (Some(Secret::new(url)), Some(database.to_owned()));
-        }
-        None => options.sqlite.path = PathBuf::from(place),
-    }
-    let database = Database::open(&options, &Metrics::new(), &Clock::system()).await.unwrap();
-    let worker = Worker::start(&queue(&database), registry());
-    // Its parent kills it long before; should that be gone, this one goes too.
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    worker.stop(Duration::ZERO).await;
-}
+/// How many times something is killed: enough to see a mistake that is easily made, and enough to trust it.
+const ROUNDS: (u64, u64) = (12, 1_000);
+/// Nothing happens between two kills for at most this long, in milliseconds.
+const PAUSE_MS_MAX: u64 = 150;
+/// How many rounds the broker is there, and how many it is away.
+const BLOCKS: (u64, u64) = (6, 25);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_effect_happens_once_however_often_workers_are_killed_on_sqlite() {
+async fn prove_every_effect_happens_once_however_often_processes_are_killed_on_sqlite() {
     let test = TestDatabase::sqlite();
-    let place = test.options.sqlite.path.display().to_string();
-    survive(&test.open().await, &place).await;
+    let place = Place::on(&test, None);
+    House::open(place, test, None, Broker::None).await.survive().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_effect_happens_once_however_often_workers_are_killed_on_postgresql() {
-    let test = TestDatabase::postgres().await;
-    let url = test.options.url.as_ref().unwrap().expose();
-    let place = format!("{url}|{}", test.options.database.as_deref().unwrap());
-    survive(&test.open().await, &place).await;
+async fn prove_every_effect_happens_once_whoever_is_killed_on_postgresql_with_rabbitmq() {
+    on_postgres(Broker::Drawn { restarting: None }).await;
 }
 
-async fn survive(database: &Database, place: &str) {
-    database.migrate(&[MIGRATIONS, EFFECTS]).await.unwrap();
-    let queue = queue(database);
-    let rounds = if variable("PANDO_PROVE").is_some() { ROUNDS.1 } else { ROUNDS.0 };
-    let mut ids: Vec<Uuid> = Vec::new();
-    for _ in 0..rounds {
-        let mut tx = database.transaction(&call()).await.unwrap();
-        let jobs = (0..JOBS).map(|_| Job::new("write", Value::Null)).collect();
-        ids.extend(queue.enqueue_many(&mut tx, jobs).await.unwrap());
-        tx.commit().await.unwrap();
-        let mut doomed = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crashes::a_worker_works_until_it_is_killed", "--nocapture"])
-            .env(DOOMED, place)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let moment = u64::from(Clock::system().fresh_id().as_bytes()[15]);
-        // A random moment of its life, from before its first claim to after its last.
-        tokio::time::sleep(Duration::from_millis(20 + moment)).await;
-        doomed.kill().unwrap();
-        doomed.wait().unwrap();
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prove_every_effect_happens_once_with_rabbitmq_stopped_half_the_time() {
+    on_postgres(Broker::AwayHalfTheTime).await;
+}
+
+async fn on_postgres(habit: Broker) {
+    // Flushes of the disk are of no use against kill -9: what was written is with the kernel. Recovery is the real one.
+    let postgres = TestPostgres::start(&["fsync=off"]);
+    let broker = Arc::new(RabbitMq::start());
+    let test = TestDatabase::on(&postgres).await;
+    let place = Place::on(&test, Some(&broker));
+    House::open(place, test, Some((postgres, broker)), habit).await.survive().await;
+}
+
+/// What happens to the broker.
+enum Broker {
+    /// There is none.
+    None,
+    /// It is killed when it is drawn, and started again at once, while other rounds go on.
+    Drawn { restarting: Option<JoinHandle<()>> },
+    /// It is killed at the end of a block of rounds, and comes back after another.
+    AwayHalfTheTime,
+}
+
+/// Who can be killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Victim {
+    Worker,
+    Server,
+    Database,
+    Broker,
+}
+
+/// Everything that is killed, and what it works on.
+struct House {
+    stream: Stream,
+    servers: Option<(TestPostgres, Arc<RabbitMq>)>,
+    habit: Broker,
+    /// The one that enqueues, then those that work.
+    processes: Vec<(Role, Doomed)>,
+    place: Place,
+    chance: Chance,
+    killed: BTreeMap<Victim, u64>,
+}
+
+impl House {
+    async fn open(
+        place: Place,
+        test: TestDatabase,
+        servers: Option<(TestPostgres, Arc<RabbitMq>)>,
+        habit: Broker,
+    ) -> Self {
+        let stream = Stream::open(test, &place).await;
+        let processes = [Role::Server, Role::Worker, Role::Worker];
+        let processes = processes.map(|role| (role, Doomed::start(role, &place))).into();
+        Self { stream, servers, habit, processes, place, chance: Chance::new(), killed: BTreeMap::new() }
     }
-    let worker = Worker::start(&queue, registry());
-    let unfinished = async || -> i64 {
-        let call = call();
-        let row = database.read_primary(&call).row(&UNFINISHED, []).await.unwrap();
-        row.unwrap().get(0).unwrap()
-    };
-    let finishing = async {
-        while unfinished().await > 0 {
-            // Nobody tells when all are done: a look now and then.
-            tokio::time::sleep(Duration::from_millis(50)).await;
+
+    async fn survive(mut self) {
+        let long = variable("PANDO_PROVE").is_some();
+        let (rounds, block) = if long { (ROUNDS.1, BLOCKS.1) } else { (ROUNDS.0, BLOCKS.0) };
+        let began = Instant::now();
+        for round in 0..rounds {
+            // A random moment: what is waited for is nothing but that it comes.
+            tokio::time::sleep(Duration::from_millis(self.chance.below(PAUSE_MS_MAX))).await;
+            if matches!(self.habit, Broker::AwayHalfTheTime) && round % block == 0 {
+                self.turn_the_broker(round / block % 2 == 1);
+            }
+            let victim = self.draw();
+            self.kill(victim).await;
+            *self.killed.entry(victim).or_default() += 1;
+            self.stream.nothing_is_overdue().await;
         }
-    };
-    tokio::time::timeout(Duration::from_secs(60), finishing)
-        .await
-        .expect("no job is lost, and none is stuck");
-    worker.stop(Duration::from_secs(5)).await;
-    let call = call();
-    let row = database.read_primary(&call).row(&COUNT, []).await.unwrap().unwrap();
-    let jobs = i64::try_from(ids.len()).unwrap();
-    let counts: (i64, i64) = (row.get(0).unwrap(), row.get(1).unwrap());
-    assert_eq!(counts, (jobs, jobs), "once for each job");
+        let took = began.elapsed();
+        // No more jobs; whoever works finishes what there is.
+        self.processes.remove(0).1.kill();
+        if let Broker::Drawn { restarting: Some(restarting) } = self.habit {
+            restarting.await.unwrap();
+        }
+        let seen = self.stream.every_effect_happened_once().await;
+        for (_, process) in self.processes {
+            process.kill();
+        }
+        let (seed, killed) = (self.chance.seed, self.killed);
+        eprintln!("seed {seed}: {rounds} rounds in {took:?}, killed {killed:?}; {seen}");
+    }
+
+    fn draw(&mut self) -> Victim {
+        let drawn = match self.chance.below(20) {
+            0..8 => Victim::Worker,
+            8..14 => Victim::Server,
+            14..19 => Victim::Database,
+            _ => Victim::Broker,
+        };
+        match drawn {
+            Victim::Database if self.servers.is_none() => Victim::Worker,
+            Victim::Broker => match &self.habit {
+                Broker::Drawn { restarting } if restarting.as_ref().is_none_or(JoinHandle::is_finished) => {
+                    drawn
+                }
+                _ => Victim::Server,
+            },
+            _ => drawn,
+        }
+    }
+
+    async fn kill(&mut self, victim: Victim) {
+        match victim {
+            Victim::Server => self.replace(0),
+            Victim::Worker => {
+                let place = 1 + usize::try_from(self.chance.below(2)).unwrap();
+                self.replace(place);
+            }
+            Victim::Database => {
+                let (postgres, _) = self.servers.as_ref().unwrap();
+                postgres.kill();
+                postgres.resurrect();
+            }
+            Victim::Broker => {
+                let (_, broker) = self.servers.as_ref().unwrap();
+                broker.kill();
+                let broker = Arc::clone(broker);
+                // It takes some seconds; meanwhile the others die.
+                let restarting = tokio::task::spawn_blocking(move || broker.resurrect());
+                self.habit = Broker::Drawn { restarting: Some(restarting) };
+            }
+        }
+    }
+
+    fn replace(&mut self, place: usize) {
+        let (role, process) = self.processes.remove(place);
+        process.kill();
+        self.processes.insert(place, (role, Doomed::start(role, &self.place)));
+    }
+
+    fn turn_the_broker(&mut self, away: bool) {
+        let (_, broker) = self.servers.as_ref().unwrap();
+        if away {
+            broker.kill();
+            *self.killed.entry(Victim::Broker).or_default() += 1;
+        } else {
+            broker.resurrect();
+        }
+    }
+}
+
+/// Draws that are the same again for the same seed: SplitMix64.
+struct Chance {
+    seed: u64,
+    state: u64,
+}
+
+impl Chance {
+    /// The short form always draws the same, the long one something else each time, unless it is told.
+    fn new() -> Self {
+        let told = variable("PANDO_PROVE_SEED").map(|seed| seed.parse().unwrap());
+        let fresh = || Clock::system().fresh_id().as_u64_pair().1;
+        let seed = told.unwrap_or_else(|| if variable("PANDO_PROVE").is_some() { fresh() } else { 1 });
+        eprintln!("seed {seed}: PANDO_PROVE_SEED draws the same again");
+        Self { seed, state: seed }
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
 }
