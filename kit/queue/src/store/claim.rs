@@ -239,3 +239,85 @@ fn claimed_from(row: &Row, lease: Uuid) -> Result<Claimed, DatabaseError> {
         in_lane: row.get(13)?,
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use std::time::Duration;
+
+    use pando_clock::Clock;
+    use pando_database::Database;
+    use pando_database::testing::TestDatabase;
+    use pando_resilience::Call;
+    use pando_telemetry::Metrics;
+
+    use super::*;
+    use crate::{Job, MIGRATIONS, Queue, QueueOptions, QueueParts};
+
+    static WAITING: Query = Query::scan(
+        "claim.waiting",
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+
+    /// On PostgreSQL, two workers that claim at once with the text that an engine reads: what each is handed. The
+    /// first one commits when the second one waits for it, or is served.
+    async fn two_workers_claim(read_by: Engine, jobs: usize) -> [Vec<Claimed>; 2] {
+        let test = TestDatabase::postgres().await;
+        let (database, clock) = (test.open().await, Clock::system());
+        database.migrate(&[MIGRATIONS]).await.unwrap();
+        let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: Metrics::new() };
+        let queue = Queue::new(parts, QueueOptions::default()).unwrap();
+        let mut tx = database.transaction(&call()).await.unwrap();
+        let some = (0..jobs).map(|_| Job::new("any", Value::Null)).collect();
+        queue.enqueue_many(&mut tx, some).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut first = database.transaction(&call()).await.unwrap();
+        let firsts = claim_one(&mut first, &clock, read_by).await;
+        let (there, other) = (database.clone(), clock.clone());
+        let second = pando_telemetry::spawn("claim.second", async move {
+            let mut second = there.transaction(&call()).await.unwrap();
+            let seconds = claim_one(&mut second, &other, read_by).await;
+            second.commit().await.unwrap();
+            seconds
+        });
+        while !second.is_finished() && waiting(&database).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        first.commit().await.unwrap();
+        [firsts, second.await.unwrap()]
+    }
+
+    async fn claim_one(tx: &mut Transaction, clock: &Clock, read_by: Engine) -> Vec<Claimed> {
+        let (now, kinds) = (clock.now(), ["any".to_owned()]);
+        let (lease, lease_until) = (clock.fresh_id(), now.plus_micros(60_000_000));
+        let ask = Ask { queue: "default", kinds: &kinds, tenant: None, count: 1, lease, now, lease_until };
+        claim(tx, read_by, &ask).await.unwrap()
+    }
+
+    async fn waiting(database: &Database) -> i64 {
+        let call = call();
+        let row = database.read_primary(&call).row(&WAITING, []).await.unwrap();
+        row.unwrap().get(0).unwrap()
+    }
+
+    fn call() -> Call {
+        Call::internal("test", Duration::from_secs(30))
+    }
+
+    /// Why there are two texts: docs/decisions/0010.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_portable_text_hands_one_job_to_two_workers_on_postgresql() {
+        let [first, second] = two_workers_claim(Engine::Sqlite, 2).await;
+        assert_eq!(first[0].id, second[0].id, "although another one waits");
+        assert_ne!(first[0].lease, second[0].lease, "and the fence shuts the first one out");
+        assert_eq!((first[0].attempts, second[0].attempts), (1, 2));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn skipping_what_is_locked_hands_each_job_to_one_worker_at_once() {
+        let [first, second] = two_workers_claim(Engine::Postgres, 2).await;
+        assert_ne!(first[0].id, second[0].id);
+        let [first, second] = two_workers_claim(Engine::Postgres, 1).await;
+        assert_eq!((first.len(), second.len()), (1, 0));
+    }
+}
