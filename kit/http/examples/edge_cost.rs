@@ -1,7 +1,8 @@
 //! What the edge costs: the same small GET as a hot read, through the whole server, through axum on bare hyper, and
 //! through hyper alone.
 //!
-//! `edge_cost MODE PORT` with MODE one of `hot`, `edge`, `axum`, `hyper` (`hot+log` logs too); then for instance, server and client on a core each:
+//! `edge_cost MODE PORT` with MODE one of `hot`, `hot-request` (the same with `hot_wire` off), `edge`, `axum`, `hyper`
+//! (`hot+log` logs too); then for instance, server and client on a core each:
 //! `taskset -c 0 edge_cost edge 9001 & taskset -c 1 wrk -c 32 -t 1 -d 5 http://127.0.0.1:9001/items/7`.
 
 use std::convert::Infallible;
@@ -71,6 +72,7 @@ async fn run(mode: &str, port: u16) -> Result<(), Box<dyn Error>> {
         _ => {
             let mut options = HttpOptions { drain_delay_ms: 0, ..HttpOptions::default() };
             options.listen.set_port(port);
+            options.hot_wire = mode != "hot-request";
             let mut app =
                 App::new("cost", "1").service("cost", OpenApiRouter::new().routes(routes!(item)), Vec::new());
             if mode.starts_with("hot") {

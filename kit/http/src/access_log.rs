@@ -4,13 +4,10 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http::HeaderName;
-use http::response::Parts;
+use http::StatusCode;
 
 use crate::AccessLogOptions;
 use crate::routes::MethodIndex;
-
-const CACHE_STATUS: HeaderName = HeaderName::from_static("x-cache");
 
 /// Decides which requests are logged and writes their lines under the target `access`.
 pub(crate) struct AccessLog {
@@ -27,7 +24,7 @@ pub(crate) struct Line<'a> {
     pub(crate) method: MethodIndex,
     pub(crate) template: &'a str,
     pub(crate) path: &'a str,
-    pub(crate) parts: &'a Parts,
+    pub(crate) status: StatusCode,
     /// When the answer was ready.
     pub(crate) now: Instant,
     pub(crate) took: Duration,
@@ -46,8 +43,9 @@ impl AccessLog {
         }
     }
 
-    pub(crate) fn write(&self, line: &Line<'_>) {
-        let status = line.parts.status.as_u16();
+    /// Writes the line, or not; `cache` tells what the cache had to do with the answer.
+    pub(crate) fn write<'a>(&self, line: &Line<'_>, cache: impl FnOnce() -> Option<&'a str>) {
+        let status = line.status.as_u16();
         let ordinary = line.method.is_read() && status < 400 && line.took < self.slow;
         let second = || line.now.saturating_duration_since(self.started).as_secs();
         // Most reads are not logged: whether the log is on at all is asked after that, it costs more.
@@ -55,7 +53,6 @@ impl AccessLog {
         {
             return;
         }
-        let cache = line.parts.headers.get(CACHE_STATUS).and_then(|value| value.to_str().ok());
         tracing::info!(
             target: "access",
             { request.id = line.request_id,
@@ -66,7 +63,7 @@ impl AccessLog {
             ms = line.took.as_secs_f64() * 1_000.0,
             bytes = line.bytes,
             client = %line.client,
-            cache },
+            cache = cache() },
             "request"
         );
     }

@@ -1,6 +1,6 @@
 //! The headers of a request that the edge looks at.
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 
 use crate::compression::accepts_compression;
 use crate::connection::Connection;
@@ -9,9 +9,9 @@ use crate::proxies::is_local_origin;
 /// The headers the edge looks at, found in one pass: each look-up by name would hash it again.
 #[derive(Default)]
 pub(crate) struct Asked<'r> {
-    pub(crate) request_id: Option<&'r HeaderValue>,
-    pub(crate) timeout: Option<&'r HeaderValue>,
-    pub(crate) consistency: Option<&'r HeaderValue>,
+    pub(crate) request_id: Option<&'r [u8]>,
+    pub(crate) timeout: Option<&'r [u8]>,
+    pub(crate) consistency: Option<&'r [u8]>,
     pub(crate) headers: usize,
     pub(crate) hosts: usize,
     pub(crate) bad_host: bool,
@@ -21,6 +21,8 @@ pub(crate) struct Asked<'r> {
     pub(crate) transfers: usize,
     pub(crate) bad_transfer: bool,
     pub(crate) has_length: bool,
+    /// Something about the connection itself: what hyper does with it is hyper's to know.
+    pub(crate) of_connection: bool,
     pub(crate) encoded: bool,
     pub(crate) accepts_compression: bool,
     /// Whether there is an `If-None-Match`.
@@ -29,36 +31,46 @@ pub(crate) struct Asked<'r> {
 
 impl<'r> Asked<'r> {
     pub(crate) fn read(headers: &'r HeaderMap, connection: &Connection) -> Self {
-        let mut asked = Self { headers: headers.len(), ..Self::default() };
+        let mut asked = Self::default();
         for (name, value) in headers {
-            match name.as_str() {
-                "host" => {
-                    asked.hosts += 1;
-                    let host = connection.host(value.as_bytes());
-                    asked.bad_host |= !host.readable;
-                    asked.foreign_host |= !host.local;
-                }
-                "origin" => asked.foreign_origin |= !is_local_origin(value.as_bytes()),
-                "content-length" => asked.has_length = true,
-                "transfer-encoding" => {
-                    asked.transfers += 1;
-                    asked.bad_transfer |= !value.as_bytes().eq_ignore_ascii_case(b"chunked");
-                }
-                "x-request-id" => asked.request_id = Some(value),
-                "request-timeout" => asked.timeout = Some(value),
-                "pando-consistency" => asked.consistency = Some(value),
-                "content-encoding" => asked.encoded |= !value.as_bytes().eq_ignore_ascii_case(b"identity"),
-                "accept-encoding" => asked.accepts_compression |= accepts_compression(value),
-                "if-none-match" => asked.conditional = true,
-                _ => {}
-            }
+            asked.note(name.as_str().as_bytes(), value.as_bytes(), connection);
         }
         asked
+    }
+
+    /// Takes one header down; `name` in lower case.
+    pub(crate) fn note(&mut self, name: &[u8], value: &'r [u8], connection: &Connection) {
+        self.headers += 1;
+        match name {
+            b"host" => {
+                self.hosts += 1;
+                let host = connection.host(value);
+                self.bad_host |= !host.readable;
+                self.foreign_host |= !host.local;
+            }
+            b"origin" => self.foreign_origin |= !is_local_origin(value),
+            b"content-length" => self.has_length = true,
+            b"transfer-encoding" => {
+                self.transfers += 1;
+                self.bad_transfer |= !value.eq_ignore_ascii_case(b"chunked");
+            }
+            b"connection" => self.of_connection |= !value.eq_ignore_ascii_case(b"keep-alive"),
+            b"upgrade" | b"expect" | b"http2-settings" => self.of_connection = true,
+            b"x-request-id" => self.request_id = Some(value),
+            b"request-timeout" => self.timeout = Some(value),
+            b"pando-consistency" => self.consistency = Some(value),
+            b"content-encoding" => self.encoded |= !value.eq_ignore_ascii_case(b"identity"),
+            b"accept-encoding" => self.accepts_compression |= accepts_compression(value),
+            b"if-none-match" => self.conditional = true,
+            _ => {}
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
     use crate::{CONSISTENCY_TOKEN, REQUEST_ID};
 
@@ -71,8 +83,8 @@ mod tests {
         let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
         let connection = Connection::new(peer, uuid::Uuid::nil(), pando_telemetry::Gauge::default());
         let asked = Asked::read(&headers, &connection);
-        assert_eq!(asked.consistency.unwrap(), "1");
-        assert_eq!(asked.request_id.unwrap(), "2");
+        assert_eq!(asked.consistency.unwrap(), b"1");
+        assert_eq!(asked.request_id.unwrap(), b"2");
         assert!(asked.conditional);
     }
 }

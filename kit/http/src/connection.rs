@@ -113,10 +113,16 @@ impl Connection {
         Busy { connection: self.clone(), number }
     }
 
+    /// A request came and was answered in one go; which one it is.
+    pub(crate) fn answered_at_once(&self) -> u32 {
+        self.reading_head.store(false, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// The id of a request that brought none: the connection's own, which is fresh, counted up. A fresh id for each
     /// request would cost a system call for its random part.
-    pub(crate) fn request_id(&self, request: &Busy) -> Uuid {
-        Uuid::from_u128(self.id.as_u128() ^ u128::from(request.number))
+    pub(crate) fn request_id(&self, number: u32) -> Uuid {
+        Uuid::from_u128(self.id.as_u128() ^ u128::from(number))
     }
 
     /// What a `Host` is.
@@ -268,6 +274,11 @@ pub(crate) struct Busy {
 }
 
 impl Busy {
+    /// Which request of its connection it is.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Has the sweeper time how the client takes the answer.
     pub(crate) fn watch_answer(&self) -> Arc<Progress> {
         let progress = Arc::new(Progress::default());

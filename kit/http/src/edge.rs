@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,25 +15,25 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::{CatchUnwind, Either};
 use http::response::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use pando_clock::Clock;
 use pando_resilience::{Call, Deadline};
 use pando_telemetry::Gauge;
 use tower::Service as _;
-use uuid::Uuid;
 
 use crate::access_log::{AccessLog, Line};
+use crate::admission::{Admitted, Head, admit, identify};
 use crate::answer::{EdgeBody, Origin};
-use crate::asked::Asked;
 use crate::body::{BoundedBody, body_too_slow};
 use crate::caller::{REQUEST_ID, RequestContext};
 use crate::compression::{Compressed, compressed, varies};
 use crate::connection::{Busy, Connection};
-use crate::hot::{hot_answer, hot_template, replace};
-use crate::proxies::{TrustedProxies, is_local_host};
+use crate::hot::{X_CACHE, hot_answer, hot_template, replace};
+use crate::proxies::TrustedProxies;
 use crate::routes::{MethodIndex, RouteEntry, RouteIndex, RouteTable};
+use crate::wire::lasting_head;
 use crate::{Code, HttpOptions, Problem};
 
 const POD_NAME: HeaderName = HeaderName::from_static("x-pod-name");
@@ -42,7 +41,7 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
-const CLOSE: HeaderValue = HeaderValue::from_static("close");
+pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// What every request needs; one per server.
 pub(crate) struct Edge {
@@ -61,6 +60,9 @@ pub(crate) struct Edge {
     pub(crate) headers_max: usize,
     pub(crate) compress_bytes_min: u64,
     pub(crate) hot_headers: HeaderMap,
+    /// The same, as they are written.
+    pub(crate) hot_head: Vec<u8>,
+    pub(crate) hot_wire: bool,
 }
 
 impl Edge {
@@ -92,23 +94,6 @@ impl Edge {
     }
 }
 
-/// What is known of a request before its handler runs.
-struct Admitted {
-    request_id: HeaderValue,
-    client: IpAddr,
-    began: Instant,
-    budget: Duration,
-    consistency: Option<Arc<str>>,
-    /// Whether the caller takes a compressed answer.
-    compress: bool,
-}
-
-impl Admitted {
-    fn request_id(&self) -> &str {
-        show(&self.request_id)
-    }
-}
-
 /// What the end of every answer must know of its request.
 struct Seen<'a> {
     route: &'a RouteEntry,
@@ -134,18 +119,23 @@ pub(crate) fn handle(
     let route = edge.routes.entry(index);
 
     // Request id, client identity, deadline.
-    let asked = Asked::read(request.headers(), connection);
-    let mut admitted = identify(edge, connection, &busy, route, &asked, request.headers());
-    // Load shedding, the rate limit and authentication belong here, in this order.
+    let head = Head::of(&request, connection);
+    let mut admitted = identify(edge, connection, &busy, route, &head.asked, request.headers());
 
-    // Route and body limit.
-    let admission = admit(edge, index.map(|_| route), method, &asked, &request);
+    // The guards, route and body limit.
+    let admission = admit(edge, index.map(|_| route), method, &head);
 
     // The hot read: what is in memory needs no handler.
     if admission.is_ok()
         && let Some(find) = &route.hot
-        && let Some((parts, body)) =
-            hot_answer(find, found, &asked, &request, edge.packs(&admitted), &edge.hot_headers)
+        && let Some((parts, body)) = hot_answer(
+            find,
+            found,
+            &head.asked,
+            &request,
+            edge.packed_from(admitted.compress),
+            &edge.hot_headers,
+        )
     {
         let seen = Seen { route, index, method, version, path: request.uri().path() };
         return Either::Left(ready(Ok(hot_response(edge, &seen, admitted, parts, body, busy))));
@@ -209,96 +199,6 @@ fn hot_response(
     };
     replace(&mut parts.headers, &REQUEST_ID, admitted.request_id);
     Response::from_parts(parts, body)
-}
-
-/// Names the request, its client and its deadline.
-fn identify(
-    edge: &Edge,
-    connection: &Connection,
-    busy: &Busy,
-    route: &RouteEntry,
-    asked: &Asked<'_>,
-    headers: &HeaderMap,
-) -> Admitted {
-    let began = Instant::now();
-    let request_id = match asked.request_id.filter(|value| is_request_id(value)) {
-        Some(value) => value.clone(),
-        None => written_request_id(connection.request_id(busy)),
-    };
-    let client = edge.proxies.client(connection.peer.ip(), headers);
-    let timeout = asked.timeout.and_then(|value| request_timeout(value.to_str().ok()?));
-    let budget = timeout.map_or(route.deadline, |asked| asked.min(route.deadline));
-    // Whatever it is: who reads by it refuses what no write answered.
-    let consistency = asked.consistency.map(|value| String::from_utf8_lossy(value.as_bytes()).into());
-    Admitted { request_id, client, began, budget, consistency, compress: asked.accepts_compression }
-}
-
-/// Whether the request may reach a handler; a refusal carries its whole answer.
-fn admit(
-    edge: &Edge,
-    route: Option<&RouteEntry>,
-    method: MethodIndex,
-    asked: &Asked<'_>,
-    request: &Request<Incoming>,
-) -> Result<(), Box<Response>> {
-    let refuse = |problem: Problem| Err(Box::new(problem.into_response()));
-    if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > edge.uri_bytes_max) {
-        return refuse(Problem::new(
-            Code::UriTooLong,
-            format!("at most {} bytes are taken", edge.uri_bytes_max),
-        ));
-    }
-    // Two readers could take two hosts for two requests (RFC 9112 wants exactly one).
-    if request.version() == Version::HTTP_11 && asked.hosts != 1 {
-        return refuse(Problem::malformed("a request names its host once"));
-    }
-    if asked.bad_host {
-        return refuse(Problem::malformed("the host is no name or address with an optional port"));
-    }
-    // HTTP/2 names the host in the request line.
-    let authority = request.uri().authority().is_some_and(|name| !is_local_host(name.as_str().as_bytes()));
-    if edge.local_hosts_only && (asked.foreign_host || authority) {
-        let detail = "this server answers requests to localhost only (setting http.local_hosts_only)";
-        return refuse(Problem::malformed(detail));
-    }
-    if edge.local_hosts_only && asked.foreign_origin {
-        let detail = "this server answers pages of localhost only (setting http.local_hosts_only)";
-        return refuse(Problem::malformed(detail));
-    }
-    // Two readers could find two ends of the body.
-    if asked.transfers > 0 && (asked.transfers > 1 || asked.bad_transfer || asked.has_length) {
-        let problem = Problem::malformed("a body is either `chunked` or has a length");
-        return refuse(problem.with_header(header::CONNECTION, CLOSE));
-    }
-    // HTTP/1 heads are counted while they are parsed.
-    if asked.headers > edge.headers_max {
-        let detail = format!("at most {} headers are taken", edge.headers_max);
-        return refuse(Problem::new(Code::HeaderTooLarge, detail));
-    }
-    let Some(route) = route else {
-        return refuse(Problem::new(Code::NotFound, "no such route"));
-    };
-    if !route.allows(method) {
-        if request.method() == Method::OPTIONS {
-            let allow = [(header::ALLOW, route.allow.clone())];
-            return Err(Box::new((StatusCode::NO_CONTENT, allow).into_response()));
-        }
-        let problem =
-            Problem::new(Code::MethodNotAllowed, format!("this route takes {}", show(&route.allow)));
-        return refuse(problem.with_header(header::ALLOW, route.allow.clone()));
-    }
-    let body = request.body();
-    if !body.is_end_stream() {
-        if body.size_hint().lower() > route.body_bytes_max {
-            let detail = format!("this route takes bodies of at most {} bytes", route.body_bytes_max);
-            return refuse(Problem::new(Code::TooLarge, detail));
-        }
-        // An encoded body is a few bytes that claim to be many.
-        if asked.encoded {
-            return refuse(Problem::new(Code::UnsupportedMedia, "send the body without a Content-Encoding"));
-        }
-    }
-    Ok(())
 }
 
 type Plain = axum::routing::future::RouteFuture<Infallible>;
@@ -436,8 +336,8 @@ async fn rejection_text(status: StatusCode, body: Body) -> String {
 
 impl Edge {
     /// From which size this caller gets compressed answers.
-    fn packs(&self, admitted: &Admitted) -> Option<u64> {
-        (admitted.compress && self.compressed.is_some()).then_some(self.compress_bytes_min)
+    pub(crate) fn packed_from(&self, accepts_compression: bool) -> Option<u64> {
+        (accepts_compression && self.compressed.is_some()).then_some(self.compress_bytes_min)
     }
 
     /// Metrics and the access log.
@@ -445,17 +345,18 @@ impl Edge {
         let now = Instant::now();
         let took = now.saturating_duration_since(admitted.began);
         seen.route.record(seen.method, parts.status, took);
-        self.access_log.write(&Line {
+        let line = Line {
             request_id: admitted.request_id(),
             method: seen.method,
             template: &seen.route.template,
             path: seen.path,
-            parts,
+            status: parts.status,
             now,
             took,
             bytes,
             client: admitted.client,
-        });
+        };
+        self.access_log.write(&line, || parts.headers.get(X_CACHE)?.to_str().ok());
     }
 
     /// The headers every answer has.
@@ -486,6 +387,7 @@ impl Edge {
         headers.insert(header::ETAG, HeaderValue::from_static(""));
         self.finish_headers(&mut headers, HeaderValue::from_static(""), self.compressed.is_some());
         self.hot_headers = hot_template(headers);
+        self.hot_head = lasting_head(&self.hot_headers);
     }
 
     /// While draining, a connection ends with its answer. HTTP/2 says it with GOAWAY.
@@ -496,35 +398,13 @@ impl Edge {
     }
 }
 
-/// A request id of the caller's: 1 to 128 visible ASCII characters.
-fn is_request_id(value: &HeaderValue) -> bool {
-    (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
-}
-
-fn written_request_id(id: Uuid) -> HeaderValue {
-    let mut buffer = [0; 36];
-    let text: &str = id.hyphenated().encode_lower(&mut buffer);
-    let value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(text.as_bytes()));
-    value.expect("an id is visible ASCII")
-}
-
-/// `Request-Timeout`: seconds (`2`, `0.5`) or milliseconds (`250ms`). What cannot be read is ignored.
-fn request_timeout(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    if let Some(millis) = text.strip_suffix("ms") {
-        return millis.trim_end().parse().ok().map(Duration::from_millis);
-    }
-    let seconds = text.strip_suffix('s').unwrap_or(text).trim_end().parse::<f64>().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
 fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("the handler panicked: {}", text.unwrap_or("no message"))
 }
 
-fn show(value: &HeaderValue) -> &str {
+pub(crate) fn show(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
 }
 
@@ -544,35 +424,5 @@ mod tests {
             handle(&edge, &connection, request)
         });
         assert!(bytes <= 320, "{bytes} bytes");
-    }
-
-    #[test]
-    fn a_callers_timeout_is_read_in_seconds_or_milliseconds() {
-        for (text, millis) in [
-            ("2", Some(2_000)),
-            ("0.5", Some(500)),
-            ("2s", Some(2_000)),
-            ("250ms", Some(250)),
-            (" 250 ms ", Some(250)),
-            ("0", Some(0)),
-            ("-1", None),
-            ("NaN", None),
-            ("soon", None),
-            ("", None),
-        ] {
-            assert_eq!(request_timeout(text), millis.map(Duration::from_millis), "{text}");
-        }
-    }
-
-    #[test]
-    fn only_visible_request_ids_are_taken_over() {
-        let long = "x".repeat(129);
-        for (text, taken) in
-            [("abc-1", true), ("", false), ("a b", false), (&long, false), (&long[1..], true)]
-        {
-            let value = HeaderValue::from_str(text).unwrap();
-            assert_eq!(is_request_id(&value), taken, "{text}");
-        }
-        assert!(!is_request_id(&HeaderValue::from_bytes(b"\xff").unwrap()));
     }
 }

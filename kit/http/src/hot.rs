@@ -12,7 +12,8 @@ use crate::asked::Asked;
 use crate::routes::Found;
 use crate::{Precondition, REQUEST_ID};
 
-const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+const KEPT_PLACES: [HeaderName; 3] = [header::ETAG, X_CACHE, REQUEST_ID];
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A look-up that may answer `GET` of one route. It must be quick and must not wait: it runs on the connection's task.
@@ -70,7 +71,7 @@ pub(crate) fn hot_answer(
         return None;
     }
     let consistency = match asked.consistency {
-        Some(token) => Some(token.to_str().ok()?),
+        Some(token) => Some(std::str::from_utf8(token).ok()?),
         None => None,
     };
     // What cannot be read, the handler refuses.
@@ -98,10 +99,15 @@ pub(crate) fn hot_answer(
 pub(crate) fn hot_template(lasting: HeaderMap) -> HeaderMap {
     let mut template = lasting;
     template.insert(header::CONTENT_TYPE, JSON);
-    for replaced in [header::ETAG, X_CACHE, REQUEST_ID] {
+    for replaced in KEPT_PLACES {
         template.insert(replaced, HeaderValue::from_static(""));
     }
     template
+}
+
+/// Whether the template keeps a place for this header.
+pub(crate) fn is_kept_place(name: &HeaderName) -> bool {
+    KEPT_PLACES.contains(name)
 }
 
 /// Puts a value in the place that the template keeps for it.

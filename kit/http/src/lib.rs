@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access_log;
+mod admission;
 mod answer;
 mod app;
 mod asked;
@@ -25,6 +26,7 @@ mod server;
 mod socket;
 mod static_files;
 mod sweeper;
+mod wire;
 
 pub use app::{App, Dependency, RouteLimits, ServiceRoutes};
 pub use body::{RawBody, StreamedBody, body_problem};

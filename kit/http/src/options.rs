@@ -25,6 +25,8 @@ pub struct HttpOptions {
     pub local_hosts_only: bool,
     /// Whether services may answer from memory before the router is asked.
     pub hot_reads: bool,
+    /// Whether such answers are written over HTTP/1.1 before hyper makes a request of what was read.
+    pub hot_wire: bool,
     /// A connection without requests is closed after this time.
     pub keep_alive_idle_ms: u64,
     /// An answer of which the client takes nothing for this time is given up, with its connection.
@@ -78,6 +80,7 @@ impl Default for HttpOptions {
             uri_bytes_max: 8 * 1024,
             local_hosts_only: false,
             hot_reads: true,
+            hot_wire: true,
             keep_alive_idle_ms: 75_000,
             write_stall_ms: 30_000,
             body_bytes_max: 1024 * 1024,

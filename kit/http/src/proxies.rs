@@ -23,12 +23,18 @@ impl TrustedProxies {
         networks.collect::<Result<_, _>>().map(Self)
     }
 
+    /// The peer, if it speaks for itself alone.
+    pub(crate) fn direct(&self, peer: IpAddr) -> Option<IpAddr> {
+        let peer = peer.to_canonical();
+        (!self.trusts(peer)).then_some(peer)
+    }
+
     /// The client: read from the right, the first address that is not a proxy of ours.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let mut client = peer.to_canonical();
-        if self.0.is_empty() || !self.trusts(client) {
+        if let Some(client) = self.direct(peer) {
             return client;
         }
+        let mut client = peer.to_canonical();
         let lines: Vec<&[u8]> =
             headers.get_all("x-forwarded-for").iter().map(|value| value.as_bytes()).collect();
         for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {

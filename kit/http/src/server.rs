@@ -118,6 +118,8 @@ impl Server {
             headers_max: options.headers_max,
             compress_bytes_min: options.compress_bytes_min,
             hot_headers: HeaderMap::new(),
+            hot_head: Vec::new(),
+            hot_wire: options.hot_reads && options.hot_wire,
         };
         edge.hot_headers();
         let unusable = |source| HttpError::Listen { address: options.listen, source };

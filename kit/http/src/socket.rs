@@ -1,12 +1,14 @@
 //! The socket under hyper: tells what it sees to [`Connection`], gives hyper's own answers a body, closes gently.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf as _, BytesMut};
 use http::StatusCode;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
@@ -14,6 +16,7 @@ use tokio::net::TcpStream;
 
 use crate::connection::Connection;
 use crate::edge::Edge;
+use crate::wire::{Front, Wire};
 
 /// How HTTP/2 with prior knowledge begins; no method of HTTP/1.1 does.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
@@ -24,22 +27,49 @@ const ONE_WRITE: usize = 1024;
 /// How long the answer to a head that did not come may take: it fits what the kernel holds for the client.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
-/// A TCP stream with what was read of it to tell the protocol.
+/// How much is read at once while requests may be answered here: on the stack, so that a quiet connection holds none.
+const READ_BYTES: usize = 8 * 1024;
+
+/// Answers from memory wait for the socket beyond this size.
+const OUT_MAX: usize = 64 * 1024;
+
+/// A longer beginning of a head is hyper's to judge.
+const PART_MAX: usize = 8 * 1024;
+
+/// What is kept of the buffer for answers while nothing is to be written.
+const OUT_KEPT: usize = 4 * 1024;
+
+/// A TCP stream with what was read of it, and what is to be written before anything else.
 pub(crate) struct Socket {
     stream: TokioIo<TcpStream>,
     connection: Arc<Connection>,
     edge: Arc<Edge>,
+    /// Answers from memory; none once hyper reads everything itself.
+    wire: Option<Wire>,
     /// Read already, not yet given to hyper.
-    ahead: Bytes,
+    ahead: BytesMut,
+    /// How many of the bytes that come next belong to a request that hyper answers.
+    owed: usize,
     /// Written already as far as hyper knows.
-    pending: Bytes,
+    out: Vec<u8>,
+    /// How much of that is really written.
+    out_done: usize,
     write_closed: bool,
 }
 
 impl Socket {
     pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>, edge: Arc<Edge>) -> Self {
-        let (ahead, pending) = (Bytes::new(), Bytes::new());
-        Self { stream: TokioIo::new(stream), connection, edge, ahead, pending, write_closed: false }
+        Self {
+            stream: TokioIo::new(stream),
+            wire: edge.hot_wire.then(|| Wire::new(&edge, &connection)),
+            connection,
+            edge,
+            ahead: BytesMut::new(),
+            owed: 0,
+            out: Vec::new(),
+            out_done: 0,
+            write_closed: false,
+        }
     }
 
     /// Reads until it is clear which protocol is spoken: true for HTTP/2.
@@ -51,6 +81,7 @@ impl Socket {
             }
             if known == HTTP2_PREFACE.len() {
                 self.connection.set_http2();
+                self.wire = None;
                 return Poll::Ready(Ok(true));
             }
             let mut buffer = [0; 32];
@@ -60,7 +91,7 @@ impl Socket {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
             self.connection.bytes_came();
-            self.ahead = [&self.ahead[..], read.filled()].concat().into();
+            self.ahead.extend_from_slice(read.filled());
         }
     }
 
@@ -91,17 +122,98 @@ impl Socket {
         }
         let Some(status) = Self::protocol_error(head) else { return false };
         self.connection.linger_at_close();
-        self.pending = self.edge.protocol_answer(status).into();
+        self.out = self.edge.protocol_answer(status);
         true
     }
 
-    fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.pending.is_empty() {
-            let pending = self.pending.clone();
-            let written = ready!(hyper::rt::Write::poll_write(Pin::new(&mut self.stream), cx, &pending))?;
-            self.pending.advance(written);
+    /// Writes what is to be written before anything else.
+    fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.out_done < self.out.len() {
+            let rest = &self.out[self.out_done..];
+            let polled = hyper::rt::Write::poll_write(Pin::new(&mut self.stream), cx, rest);
+            match ready!(self.watch_writing(polled))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.out_done += written,
+            }
         }
+        self.out_done = 0;
+        self.out.clear();
+        self.out.shrink_to(OUT_KEPT);
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether hyper has written all it was asked for: what is answered now is next in turn.
+    fn may_answer(&self) -> bool {
+        self.owed == 0
+            && self.connection.in_flight() == 0
+            && !self.connection.is_answering()
+            && !self.edge.draining.load(Ordering::Relaxed)
+    }
+
+    /// Answers what it can of the requests in `input`; how many bytes that were.
+    fn answer_some(&mut self, input: &[u8]) -> usize {
+        let mut at = 0;
+        while at < input.len() && self.owed == 0 && self.out.len() < OUT_MAX {
+            let may_answer = self.may_answer();
+            let Some(wire) = &mut self.wire else { break };
+            match wire.look(&self.edge, &self.connection, &input[at..], may_answer, &mut self.out) {
+                Front::Answered(bytes) => at += bytes,
+                Front::Request(bytes) => self.owed = bytes,
+                Front::Part if input.len() - at < PART_MAX => break,
+                Front::Part | Front::Unknown => self.wire = None,
+            }
+        }
+        at
+    }
+
+    /// Gives hyper what was read already; false when that is nothing.
+    fn give(&mut self, buf: &mut hyper::rt::ReadBufCursor<'_>) -> bool {
+        if self.ahead.is_empty() {
+            return false;
+        }
+        let all = if self.wire.is_some() { self.owed } else { self.ahead.len() };
+        let length = self.ahead.len().min(all).min(buf.remaining());
+        buf.put_slice(&self.ahead.split_to(length));
+        self.owed -= length.min(self.owed);
+        length > 0
+    }
+
+    /// Reads, answers what can be answered at once, and gives hyper the rest; false when hyper reads itself from now on.
+    fn poll_answering(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<bool>> {
+        loop {
+            // In turn: what came first is answered first.
+            ready!(self.poll_out(cx))?;
+            if self.give(buf) {
+                return Poll::Ready(Ok(true));
+            }
+            if self.wire.is_none() {
+                return Poll::Ready(Ok(false));
+            }
+            if !self.ahead.is_empty() && self.owed == 0 {
+                let input = self.ahead.split();
+                let done = self.answer_some(&input);
+                self.ahead = input;
+                self.ahead.advance(done);
+                if done > 0 || self.owed > 0 || self.wire.is_none() {
+                    continue;
+                }
+            }
+            let mut buffer = [MaybeUninit::uninit(); READ_BYTES];
+            let mut read = ReadBuf::uninit(&mut buffer);
+            ready!(Pin::new(self.stream.inner_mut()).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                // The end: hyper sees what there is of a request, and then the end.
+                self.wire = None;
+                continue;
+            }
+            self.connection.bytes_came();
+            let done = if self.ahead.is_empty() { self.answer_some(read.filled()) } else { 0 };
+            self.ahead.extend_from_slice(&read.filled()[done..]);
+        }
     }
 
     fn watch_writing<T>(&self, polled: Poll<T>) -> Poll<T> {
@@ -119,9 +231,11 @@ impl hyper::rt::Read for Socket {
         cx: &mut Context<'_>,
         mut buf: hyper::rt::ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.ahead.is_empty() {
-            let length = self.ahead.len().min(buf.remaining());
-            buf.put_slice(&self.ahead.split_to(length));
+        let given = match self.wire {
+            Some(_) => ready!(self.poll_answering(cx, &mut buf))?,
+            None => self.give(&mut buf),
+        };
+        if given {
             return Poll::Ready(Ok(()));
         }
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
@@ -132,7 +246,7 @@ impl hyper::rt::Read for Socket {
 
 impl hyper::rt::Write for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_pending(cx))?;
+        ready!(self.poll_out(cx))?;
         if self.replace(buf) {
             return Poll::Ready(Ok(buf.len()));
         }
@@ -141,14 +255,14 @@ impl hyper::rt::Write for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_pending(cx))?;
+        ready!(self.poll_out(cx))?;
         // hyper flushes once its own buffer is empty.
         self.connection.all_written();
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_pending(cx))?;
+        ready!(self.poll_out(cx))?;
         if !self.write_closed {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
             self.write_closed = true;
@@ -176,7 +290,7 @@ impl hyper::rt::Write for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_pending(cx))?;
+        ready!(self.poll_out(cx))?;
         if let [first, ..] = bufs
             && self.replace(first)
         {

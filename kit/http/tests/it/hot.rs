@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use pando_http::{App, Code, HotAnswer, HotRead, HotRequest, HttpOptions, etag};
+use pando_http::{App, Code, HotAnswer, HotRead, HotRequest, HttpOptions, RawBody, etag};
 use tokio::net::TcpStream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,8 +36,13 @@ fn remembered(asked: &HotRequest<'_>) -> Option<HotAnswer> {
     current.then(|| HotAnswer { body, version: 7, tag: etag(7), cache })
 }
 
-fn start(change: impl FnOnce(&mut HttpOptions)) -> Running {
-    let routes = OpenApiRouter::new().routes(routes!(warm));
+#[utoipa::path(post, path = "/count", request_body = String, responses((status = 200, description = "ok", body = String)))]
+async fn count(RawBody(body): RawBody) -> String {
+    body.len().to_string()
+}
+
+pub(crate) fn start(change: impl FnOnce(&mut HttpOptions)) -> Running {
+    let routes = OpenApiRouter::new().routes(routes!(warm)).routes(routes!(count));
     let hot = HotRead { path: "/warm/{id}", find: Arc::new(remembered) };
     Running::start_app(change, App::new("Test", "1").service("warm", routes, Vec::new()).hot_read(hot))
 }

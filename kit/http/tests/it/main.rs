@@ -10,3 +10,4 @@ mod health;
 mod hot;
 mod http2;
 mod shutdown;
+mod wire;

@@ -1,0 +1,204 @@
+//! What a request must be before anything is done for it: every guard of the edge, in one place.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use crate::asked::Asked;
+use crate::connection::{Busy, Connection};
+use crate::edge::{CLOSE, Edge, show};
+use crate::proxies::is_local_host;
+use crate::routes::{MethodIndex, RouteEntry};
+use crate::{Code, Problem};
+
+/// The head of a request, as far as the guards look at it.
+pub(crate) struct Head<'r> {
+    pub(crate) asked: Asked<'r>,
+    pub(crate) method: &'r Method,
+    pub(crate) version: Version,
+    /// The length of path and query.
+    pub(crate) target_bytes: usize,
+    /// Whether the request line names a host, as HTTP/2 does, that is not this machine.
+    pub(crate) foreign_authority: bool,
+    /// The bytes its body has at least; none when there is no body.
+    pub(crate) body: Option<u64>,
+}
+
+impl<'r> Head<'r> {
+    pub(crate) fn of(request: &'r Request<Incoming>, connection: &Connection) -> Self {
+        let (uri, body) = (request.uri(), request.body());
+        Self {
+            asked: Asked::read(request.headers(), connection),
+            method: request.method(),
+            version: request.version(),
+            target_bytes: uri.path_and_query().map_or(0, |target| target.as_str().len()),
+            foreign_authority: uri.authority().is_some_and(|name| !is_local_host(name.as_str().as_bytes())),
+            body: (!body.is_end_stream()).then(|| body.size_hint().lower()),
+        }
+    }
+}
+
+/// What is known of a request before its handler runs.
+pub(crate) struct Admitted {
+    pub(crate) request_id: HeaderValue,
+    pub(crate) client: IpAddr,
+    pub(crate) began: Instant,
+    pub(crate) budget: Duration,
+    pub(crate) consistency: Option<Arc<str>>,
+    /// Whether the caller takes a compressed answer.
+    pub(crate) compress: bool,
+}
+
+impl Admitted {
+    pub(crate) fn request_id(&self) -> &str {
+        show(&self.request_id)
+    }
+}
+
+/// Names the request, its client and its deadline.
+pub(crate) fn identify(
+    edge: &Edge,
+    connection: &Connection,
+    busy: &Busy,
+    route: &RouteEntry,
+    asked: &Asked<'_>,
+    headers: &HeaderMap,
+) -> Admitted {
+    let began = Instant::now();
+    let request_id = match asked.request_id.filter(|value| is_request_id(value)) {
+        Some(value) => written(value),
+        None => {
+            written(connection.request_id(busy.number()).hyphenated().encode_lower(&mut [0; 36]).as_bytes())
+        }
+    };
+    let client = edge.proxies.client(connection.peer.ip(), headers);
+    let timeout = asked.timeout.and_then(|value| request_timeout(std::str::from_utf8(value).ok()?));
+    let budget = timeout.map_or(route.deadline, |asked| asked.min(route.deadline));
+    // Whatever it is: who reads by it refuses what no write answered.
+    let consistency = asked.consistency.map(|value| String::from_utf8_lossy(value).into());
+    Admitted { request_id, client, began, budget, consistency, compress: asked.accepts_compression }
+}
+
+/// Whether the request may be answered; a refusal carries its whole answer.
+pub(crate) fn admit(
+    edge: &Edge,
+    route: Option<&RouteEntry>,
+    method: MethodIndex,
+    head: &Head<'_>,
+) -> Result<(), Box<Response>> {
+    let asked = &head.asked;
+    let refuse = |problem: Problem| Err(Box::new(problem.into_response()));
+    if head.target_bytes > edge.uri_bytes_max {
+        return refuse(Problem::new(
+            Code::UriTooLong,
+            format!("at most {} bytes are taken", edge.uri_bytes_max),
+        ));
+    }
+    // Two readers could take two hosts for two requests (RFC 9112 wants exactly one).
+    if head.version == Version::HTTP_11 && asked.hosts != 1 {
+        return refuse(Problem::malformed("a request names its host once"));
+    }
+    if asked.bad_host {
+        return refuse(Problem::malformed("the host is no name or address with an optional port"));
+    }
+    if edge.local_hosts_only && (asked.foreign_host || head.foreign_authority) {
+        let detail = "this server answers requests to localhost only (setting http.local_hosts_only)";
+        return refuse(Problem::malformed(detail));
+    }
+    if edge.local_hosts_only && asked.foreign_origin {
+        let detail = "this server answers pages of localhost only (setting http.local_hosts_only)";
+        return refuse(Problem::malformed(detail));
+    }
+    // Two readers could find two ends of the body.
+    if asked.transfers > 0 && (asked.transfers > 1 || asked.bad_transfer || asked.has_length) {
+        let problem = Problem::malformed("a body is either `chunked` or has a length");
+        return refuse(problem.with_header(header::CONNECTION, CLOSE));
+    }
+    // HTTP/1 heads are counted while they are parsed.
+    if asked.headers > edge.headers_max {
+        let detail = format!("at most {} headers are taken", edge.headers_max);
+        return refuse(Problem::new(Code::HeaderTooLarge, detail));
+    }
+    let Some(route) = route else {
+        return refuse(Problem::new(Code::NotFound, "no such route"));
+    };
+    if !route.allows(method) {
+        if head.method == Method::OPTIONS {
+            let allow = [(header::ALLOW, route.allow.clone())];
+            return Err(Box::new((StatusCode::NO_CONTENT, allow).into_response()));
+        }
+        let problem =
+            Problem::new(Code::MethodNotAllowed, format!("this route takes {}", show(&route.allow)));
+        return refuse(problem.with_header(header::ALLOW, route.allow.clone()));
+    }
+    if let Some(bytes) = head.body {
+        if bytes > route.body_bytes_max {
+            let detail = format!("this route takes bodies of at most {} bytes", route.body_bytes_max);
+            return refuse(Problem::new(Code::TooLarge, detail));
+        }
+        // An encoded body is a few bytes that claim to be many.
+        if asked.encoded {
+            return refuse(Problem::new(Code::UnsupportedMedia, "send the body without a Content-Encoding"));
+        }
+    }
+    Ok(())
+}
+
+/// A request id of the caller's: 1 to 128 visible ASCII characters.
+pub(crate) fn is_request_id(value: &[u8]) -> bool {
+    (1..=128).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic)
+}
+
+fn written(id: &[u8]) -> HeaderValue {
+    HeaderValue::from_maybe_shared(Bytes::copy_from_slice(id)).expect("an id is visible ASCII")
+}
+
+/// `Request-Timeout`: seconds (`2`, `0.5`) or milliseconds (`250ms`). What cannot be read is ignored.
+fn request_timeout(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let Some(millis) = text.strip_suffix("ms") {
+        return millis.trim_end().parse().ok().map(Duration::from_millis);
+    }
+    let seconds = text.strip_suffix('s').unwrap_or(text).trim_end().parse::<f64>().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_timeout_is_read_in_seconds_or_milliseconds() {
+        for (text, millis) in [
+            ("2", Some(2_000)),
+            ("0.5", Some(500)),
+            ("2s", Some(2_000)),
+            ("250ms", Some(250)),
+            (" 250 ms ", Some(250)),
+            ("0", Some(0)),
+            ("-1", None),
+            ("NaN", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(request_timeout(text), millis.map(Duration::from_millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_visible_request_ids_are_taken_over() {
+        let long = "x".repeat(129);
+        for (text, taken) in
+            [("abc-1", true), ("", false), ("a b", false), (&long, false), (&long[1..], true)]
+        {
+            assert_eq!(is_request_id(text.as_bytes()), taken, "{text}");
+        }
+        assert!(!is_request_id(b"\xff"));
+    }
+}
