@@ -19,21 +19,16 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// On a database whose schema is up to date. Nothing is run yet.
-    pub(crate) fn open(
-        config: &Config,
-        database: &Database,
-        metrics: &Metrics,
-        clock: &Clock,
-    ) -> Result<Self> {
-        let queue = queue(config, database, metrics, clock)?;
+    /// On a queue whose schema is up to date. Nothing is run yet.
+    pub(crate) fn open(config: &Config, queue: &Queue, metrics: &Metrics) -> Result<Self> {
+        let (database, clock) = (queue.database(), queue.clock());
         let mut registry = Registry::default();
         pando_tasks::add_kinds(&mut registry, &config.tasks)?;
         let idempotency = Idempotency::new(database, clock, metrics, config.idempotency.clone())?;
         let parts =
             TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency: idempotency.clone() };
         let tasks = Tasks::new(parts, config.tasks.clone())?;
-        Ok(Self { queue, registry, idempotency, tasks })
+        Ok(Self { queue: queue.clone(), registry, idempotency, tasks })
     }
 
     /// The service.

@@ -9,7 +9,7 @@ use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
 use pando_http::{Drained, HttpError, Server};
-use pando_queue::Worker;
+use pando_queue::{Relay, Worker};
 use pando_resilience::Deadline;
 use pando_telemetry::Metrics;
 use tokio::sync::oneshot;
@@ -35,6 +35,8 @@ pub struct Platform {
     caches: Caches,
     /// None where this process does not run jobs.
     worker: Option<Worker>,
+    /// None where nobody here is told of events.
+    relay: Option<Relay>,
     worker_grace: Duration,
     address: SocketAddr,
 }
@@ -54,7 +56,8 @@ impl Platform {
                 return Err(error.into());
             }
         };
-        let (server, admin, worker) = match Self::bind(config, &database, &caches, &metrics, clock).await {
+        let bound = Self::bind(config, &database, &caches, &metrics, clock).await;
+        let (server, admin, worker, relay) = match bound {
             Ok(bound) => bound,
             Err(error) => {
                 // Who does not say farewell counts as dead, and the others read everything again.
@@ -80,7 +83,7 @@ impl Platform {
             info!(admin = %admin.local_addr(), "the pages for operators are at http://{}/docs", admin.local_addr());
         }
         let worker_grace = Duration::from_millis(config.worker.stop_ms);
-        Ok(Self { server, database, admin, caches, worker, worker_grace, address })
+        Ok(Self { server, database, admin, caches, worker, relay, worker_grace, address })
     }
 
     async fn bind(
@@ -89,9 +92,10 @@ impl Platform {
         caches: &Caches,
         metrics: &Metrics,
         clock: &Clock,
-    ) -> Result<(Server, Option<Server>, Option<Worker>)> {
+    ) -> Result<(Server, Option<Server>, Option<Worker>, Option<Relay>)> {
         prepare_schema(config, database).await?;
-        let Wired { app, insides, jobs } = wiring::wire(config, database, caches, metrics, clock).await?;
+        let Wired { app, insides, jobs, relay } =
+            wiring::wire(config, database, caches, metrics, clock).await?;
         let server = Server::bind(&config.http_options(), app, metrics, clock)?;
         let admin = match config.admin.enabled {
             true => Server::bind(&config.admin_options(), admin::app(insides), metrics, clock).map(Some),
@@ -108,7 +112,7 @@ impl Platform {
         };
         // Last: nothing is begun by a start that fails.
         let worker = jobs.filter(|_| config.plays(Role::Worker)).map(Jobs::work);
-        Ok((server, admin, worker))
+        Ok((server, admin, worker, relay))
     }
 
     /// Where it listens.
@@ -118,7 +122,7 @@ impl Platform {
 
     /// Answers until `stop` is ready, then finishes what was begun and closes everything.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let Self { server, database, admin, caches, worker, worker_grace, .. } = self;
+        let Self { server, database, admin, caches, worker, relay, worker_grace, .. } = self;
         let began = Instant::now();
         // Operators can look until the last request is answered.
         let (ended, end) = oneshot::channel::<()>();
@@ -135,6 +139,9 @@ impl Platform {
         let (drained, ()) = tokio::join!(watched, looked_at);
         if let Some(worker) = worker {
             hand_back(worker, worker_grace).await;
+        }
+        if let Some(relay) = relay {
+            relay.stop().await;
         }
         caches.close().await;
         close(&database).await;

@@ -16,7 +16,7 @@ use pando_telemetry::Metrics;
 use serde_json::{Map, Value};
 
 use crate::config::Config;
-use crate::{platform, wiring};
+use crate::{jobs, platform, wiring};
 
 use people::{Person, person};
 
@@ -50,7 +50,8 @@ pub(crate) async fn run(
         platform::prepare_schema(config, &database).await?;
         // What others remember of the pages is old afterwards.
         let caches = Caches::open(&config.redis, &Metrics::new(), clock).await?;
-        let profiles = wiring::profiles(config, &database, &caches, clock)?;
+        let queue = jobs::queue(config, &database, &Metrics::new(), clock)?;
+        let profiles = wiring::profiles(config, &queue, &caches)?;
         let seeded = seed_profiles(&profiles, count, seed, |done| bar.inc(done)).await;
         caches.close().await;
         seeded

@@ -8,13 +8,14 @@ use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
 use pando_http::{App, Dependency};
 use pando_profiles::{Profiles, ProfilesParts};
+use pando_queue::{Outbox, Queue, Relay, Subscriber};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::admin::Insides;
 use crate::config::{Config, Role};
-use crate::jobs::Jobs;
+use crate::jobs::{self, Jobs};
 use crate::{VERSION, front_door};
 
 /// How long `/health` waits for the database.
@@ -35,6 +36,8 @@ pub(crate) struct Wired {
     pub(crate) insides: Insides,
     /// None where this process has to do with no jobs.
     pub(crate) jobs: Option<Jobs>,
+    /// None where nobody here is told of events.
+    pub(crate) relay: Option<Relay>,
 }
 
 /// Puts the roles of this process together.
@@ -49,9 +52,17 @@ pub(crate) async fn wire(
     if caches.health().is_some() {
         app = app.dependency(redis_dependency(caches));
     }
+    let queue = jobs::queue(config, database, metrics, clock)?;
+    let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
     let mut insides = Insides { caches: caches.clone(), profiles: None, tasks: None };
-    if config.plays(Role::Profiles) {
-        let profiles = profiles(config, database, caches, clock)?;
+    let profiles = match config.plays(Role::Profiles) {
+        true => Some(profiles(config, &queue, caches)?),
+        false => None,
+    };
+    subscribers.extend(profiles.as_ref().map(caught_up));
+    // Before anything is remembered: what is written from then on is told.
+    let relay = relay(config, &queue, subscribers).await?;
+    if let Some(profiles) = profiles {
         warm(&profiles, config.profiles.cache_warm_profiles).await;
         let hot = pando_profiles::hot_read(&profiles);
         insides.profiles = Some(profiles.clone());
@@ -59,7 +70,7 @@ pub(crate) async fn wire(
     }
     let mut jobs = None;
     if config.plays(Role::Tasks) || config.plays(Role::Worker) {
-        let opened = Jobs::open(config, database, metrics, clock)?;
+        let opened = Jobs::open(config, &queue, metrics)?;
         insides.tasks = Some(opened.tasks().clone());
         if config.plays(Role::Tasks) {
             opened.keep_swept();
@@ -67,7 +78,29 @@ pub(crate) async fn wire(
         }
         jobs = Some(opened);
     }
-    Ok(Wired { app, insides, jobs })
+    Ok(Wired { app, insides, jobs, relay })
+}
+
+/// Delivers what is published from now on, and sweeps what is old.
+async fn relay(config: &Config, queue: &Queue, subscribers: Vec<Subscriber>) -> Result<Option<Relay>> {
+    let outbox = Outbox::new(queue, "pando");
+    if config.queue.relay && !subscribers.is_empty() {
+        return Ok(Some(Relay::start(&outbox, subscribers).await?));
+    }
+    outbox.keep_swept();
+    Ok(None)
+}
+
+/// Keeps the cache of this process true when the word of a write did not reach it.
+fn caught_up(profiles: &Profiles) -> Subscriber {
+    let profiles = profiles.clone();
+    Subscriber::every_process("profiles.cache", move |events| {
+        let profiles = profiles.clone();
+        async move {
+            profiles.catch_up(&events).await;
+            Ok(())
+        }
+    })
 }
 
 /// Every role as it describes itself, with nothing behind it: to be read, not served.
@@ -91,13 +124,13 @@ pub(crate) fn roles(config: &Config) -> Vec<&'static str> {
 }
 
 /// The profiles service.
-pub(crate) fn profiles(
-    config: &Config,
-    database: &Database,
-    caches: &Caches,
-    clock: &Clock,
-) -> Result<Profiles> {
-    let parts = ProfilesParts { database: database.clone(), caches: caches.clone(), clock: clock.clone() };
+pub(crate) fn profiles(config: &Config, queue: &Queue, caches: &Caches) -> Result<Profiles> {
+    let parts = ProfilesParts {
+        database: queue.database().clone(),
+        caches: caches.clone(),
+        queue: queue.clone(),
+        clock: queue.clock().clone(),
+    };
     Ok(Profiles::new(parts, config.profiles_options())?)
 }
 

@@ -177,6 +177,23 @@ impl Cache {
         self.tell(Kind::Key, key, version, position).await;
     }
 
+    /// Learns of a write from somewhere else than the bus, such as the write's event in the database. What this process
+    /// has heard of costs nothing more; otherwise this is [`Cache::invalidate`]. Answers whether it was news.
+    pub async fn catch_up(&self, key: &[u8], version: i64) -> bool {
+        let hash = self.0.fence.hash(key);
+        if self.0.fence.stripe(hash).knows(hash, version) {
+            return false;
+        }
+        self.invalidate(key, version, 0).await;
+        true
+    }
+
+    /// Whether this process holds something under this key, or is just loading it.
+    pub fn concerns(&self, key: &[u8]) -> bool {
+        let stripe = self.0.fence.stripe(self.0.fence.hash(key));
+        stripe.flights.contains_key(key) || self.0.local.peek(key).is_some()
+    }
+
     /// Everything with this tag that was loaded until now is gone.
     pub async fn invalidate_tag(&self, tag: &str) {
         self.0.tags.invalidate(tag);

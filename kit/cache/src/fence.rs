@@ -102,6 +102,11 @@ impl Stripe {
         self.marks.push_back(Mark { hash, count: self.count, at, version_min });
     }
 
+    /// Whether versions of this key below `version` are refused already.
+    pub(crate) fn knows(&self, hash: u64, version: i64) -> bool {
+        self.marks.iter().any(|mark| mark.hash == hash && mark.version_min >= version)
+    }
+
     /// Whether what was read under the ticket may be kept. `None` is the version of "there is no such thing": nobody
     /// can tell whether that is older or newer than an invalidation in between.
     pub(crate) fn admits(&self, ticket: Ticket, version: Option<i64>, now: i64) -> bool {
@@ -149,6 +154,15 @@ mod tests {
         assert!(admits(&fence, after, Some(7), REMEMBERED_MICROS + 1), "the key began anew");
         mark(&fence, b"a", 3, 0);
         assert!(!admits(&fence, ticket(&fence, b"a"), Some(7), 0), "an older invalidation that came late");
+    }
+
+    #[test]
+    fn what_was_heard_of_is_known() {
+        let fence = Fence::new();
+        let knows = |key: &[u8], version| fence.stripe(fence.hash(key)).knows(fence.hash(key), version);
+        mark(&fence, b"a", 8, 0);
+        assert!(knows(b"a", 7) && knows(b"a", 8));
+        assert!(!knows(b"a", 9) && !knows(b"b", 1));
     }
 
     #[test]

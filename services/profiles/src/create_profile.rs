@@ -28,7 +28,7 @@ impl Profiles {
         let ticket = self.0.memory.before_creation(profile.id);
         let mut tx = self.0.database.transaction(call).await?;
         store::insert(&mut tx, &profile, &call.actor).await?;
-        let token = self.commit(tx, Changes::creation(&profile, ticket)?).await?;
+        let token = self.commit(call, tx, Changes::creation(&profile, ticket)?).await?;
         Ok(Written { value: profile, token })
     }
 }

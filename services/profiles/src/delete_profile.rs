@@ -3,6 +3,7 @@
 use pando_resilience::Call;
 use serde_json::Map;
 
+use crate::events::Happened;
 use crate::history::Operation;
 use crate::memory::Changes;
 use crate::profile::ProfileId;
@@ -29,6 +30,7 @@ impl Profiles {
             (Map::new(), Map::new()),
         )
         .await?;
-        Ok(Written { value: (), token: self.commit(tx, Changes::one(id, gone.version)).await? })
+        let changes = Changes::one(id, gone.version, Happened::Deleted);
+        Ok(Written { value: (), token: self.commit(call, tx, changes).await? })
     }
 }

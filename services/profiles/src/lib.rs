@@ -3,6 +3,7 @@
 mod create_profile;
 mod delete_profile;
 mod error;
+mod events;
 mod export_profiles;
 mod find_profiles;
 mod get_full_profile;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, Migration, MigrationSet, Token};
+use pando_queue::{Outbox, Queue};
 
 pub use error::ProfileError;
 pub use get_full_profile::FetchMode;
@@ -52,6 +54,7 @@ pub use update_profile::Expected;
 pub use violations::Violations;
 pub use write_batch::{BATCH_ITEMS_MAX, Item, ItemOutcome, ItemStatus};
 
+use events::Teller;
 use memory::Memory;
 
 /// The schema of this service, in the order it came to be.
@@ -71,6 +74,8 @@ pub struct ProfilesParts {
     pub database: Database,
     /// Where they are remembered.
     pub caches: Caches,
+    /// Where their events are published: a queue on the same database.
+    pub queue: Queue,
     /// Where times and ids come from.
     pub clock: Clock,
 }
@@ -82,6 +87,7 @@ pub struct Profiles(Arc<Inner>);
 struct Inner {
     database: Database,
     memory: Memory,
+    teller: Teller,
     clock: Clock,
     rules: AttributeRules,
     options: ProfilesOptions,
@@ -107,10 +113,11 @@ pub struct BadOption {
 impl Profiles {
     /// Builds the service; reads and compiles the schema of attributes when one is configured.
     pub fn new(parts: ProfilesParts, options: ProfilesOptions) -> Result<Self, BadOption> {
-        let ProfilesParts { database, caches, clock } = parts;
+        let ProfilesParts { database, caches, queue, clock } = parts;
         let rules = options.check()?;
-        let memory = Memory::new(&caches, &options);
+        let memory = Memory::new(&caches, &options, &clock);
         let memory = memory.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
-        Ok(Self(Arc::new(Inner { database, memory, clock, rules, options })))
+        let teller = Teller::new(options.events.then(|| Outbox::new(&queue, events::SERVICE)));
+        Ok(Self(Arc::new(Inner { database, memory, teller, clock, rules, options })))
     }
 }

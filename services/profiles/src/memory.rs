@@ -1,13 +1,16 @@
 //! What the cache remembers of profiles, and how every write keeps it true.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::future::join_all;
 use pando_cache::{Cache, CacheError, Caches, Loaded, Ticket};
+use pando_clock::{Clock, Timestamp};
 use pando_database::{DatabaseError, Token, Transaction};
 use pando_resilience::Call;
 use serde::{Deserialize, Serialize};
 
+use crate::events::{Happened, Told};
 use crate::known::Known;
 use crate::profile::{Profile, ProfileId};
 use crate::{ProfileError, Profiles, ProfilesOptions};
@@ -35,6 +38,9 @@ pub(crate) struct Memory {
     profiles: Option<Cache>,
     pages: Option<Cache>,
     writes: CacheWrites,
+    clock: Clock,
+    /// The last moment, in microseconds, at which a write ended without telling the cache what became of it.
+    unsettled_at: Arc<AtomicI64>,
 }
 
 /// What one transaction changes.
@@ -45,6 +51,8 @@ pub(crate) struct Changes {
     /// Whether a profile was made that nobody can have heard of: then only the pages are old.
     made: bool,
     fill: Option<Fill>,
+    /// What is told of them, in the order it happened.
+    told: Vec<Told>,
 }
 
 /// A write whose outcome the cache does not know yet. Dropped in this state, because its caller is gone or the
@@ -55,11 +63,17 @@ struct Unsettled<'a> {
 }
 
 impl Memory {
-    pub(crate) fn new(caches: &Caches, options: &ProfilesOptions) -> Result<Self, CacheError> {
+    pub(crate) fn new(caches: &Caches, options: &ProfilesOptions, clock: &Clock) -> Result<Self, CacheError> {
         let on = |cache: &pando_cache::CacheOptions| cache.l1 || cache.l2;
         let profiles = on(&options.cache).then(|| caches.cache("profiles", options.cache.clone()));
         let pages = on(&options.pages).then(|| caches.cache("profile_pages", options.pages.clone()));
-        Ok(Self { profiles: profiles.transpose()?, pages: pages.transpose()?, writes: options.cache_writes })
+        Ok(Self {
+            profiles: profiles.transpose()?,
+            pages: pages.transpose()?,
+            writes: options.cache_writes,
+            clock: clock.clone(),
+            unsettled_at: Arc::new(AtomicI64::new(i64::MIN)),
+        })
     }
 
     pub(crate) fn profiles(&self) -> Option<&Cache> {
@@ -82,6 +96,13 @@ impl Memory {
 
     fn ticket(&self, id: ProfileId) -> Option<Ticket> {
         self.profiles.as_ref().map(|cache| cache.ticket(&key(id)))
+    }
+
+    /// Whether a write of this moment may be one whose end the cache did not learn: it may have been committed after
+    /// the cache was told, and something older been kept in between.
+    pub(crate) fn is_unsettled(&self, published: Timestamp) -> bool {
+        let unsettled_at = self.unsettled_at.load(Ordering::Acquire);
+        unsettled_at != i64::MIN && published.as_micros() <= unsettled_at
     }
 
     /// Makes sure that nothing older is read of these profiles from now on, here and in the other processes.
@@ -118,6 +139,7 @@ impl Drop for Unsettled<'_> {
         if (written.is_empty() && !made) || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
+        self.memory.unsettled_at.fetch_max(self.memory.clock.now().as_micros(), Ordering::AcqRel);
         let memory = self.memory.clone();
         pando_telemetry::spawn("profiles.forget", async move { memory.forget(&written, 0).await });
     }
@@ -125,26 +147,38 @@ impl Drop for Unsettled<'_> {
 
 impl Changes {
     /// One profile that has this version now.
-    pub(crate) fn one(id: ProfileId, version: i64) -> Self {
-        Self { written: vec![(id, version)], ..Self::default() }
+    pub(crate) fn one(id: ProfileId, version: i64, happened: Happened) -> Self {
+        let mut changes = Self::default();
+        changes.push(id, version, happened);
+        changes
     }
 
     /// A new profile, remembered if its write began with a ticket.
     pub(crate) fn creation(profile: &Profile, ticket: Option<Ticket>) -> Result<Self, ProfileError> {
-        Ok(Self { made: true, fill: fill(profile, ticket)?, ..Self::default() })
+        let mut changes = Self { fill: fill(profile, ticket)?, ..Self::default() };
+        changes.push_unheard(profile.id, profile.version);
+        Ok(changes)
     }
 
     /// A changed profile, remembered if its write began with a ticket.
-    pub(crate) fn change(profile: &Profile, ticket: Option<Ticket>) -> Result<Self, ProfileError> {
-        Ok(Self { fill: fill(profile, ticket)?, ..Self::one(profile.id, profile.version) })
+    pub(crate) fn change(
+        profile: &Profile,
+        ticket: Option<Ticket>,
+        happened: Happened,
+    ) -> Result<Self, ProfileError> {
+        Ok(Self { fill: fill(profile, ticket)?, ..Self::one(profile.id, profile.version, happened) })
     }
 
-    pub(crate) fn push(&mut self, id: ProfileId, version: i64) {
+    /// One that somebody may have asked for before.
+    pub(crate) fn push(&mut self, id: ProfileId, version: i64, happened: Happened) {
         self.written.push((id, version));
+        self.told.push(Told { id, version, happened });
     }
 
-    pub(crate) fn push_unheard(&mut self) {
+    /// A new one that nobody can have heard of.
+    pub(crate) fn push_unheard(&mut self, id: ProfileId, version: i64) {
         self.made = true;
+        self.told.push(Told { id, version, happened: Happened::Created });
     }
 }
 
@@ -155,8 +189,14 @@ fn fill(profile: &Profile, ticket: Option<Ticket>) -> Result<Option<Fill>, Profi
 }
 
 impl Profiles {
-    /// Commits, and tells the cache. Every write of profiles ends here.
-    pub(crate) async fn commit(&self, tx: Transaction, changes: Changes) -> Result<Token, ProfileError> {
+    /// Publishes what happened, commits, and tells the cache. Every write of profiles ends here.
+    pub(crate) async fn commit(
+        &self,
+        call: &Call,
+        mut tx: Transaction,
+        changes: Changes,
+    ) -> Result<Token, ProfileError> {
+        self.0.teller.tell(&mut tx, call, &changes.told).await?;
         let mut unsettled = Unsettled { memory: &self.0.memory, changes };
         match tx.commit().await {
             Ok(token) => {

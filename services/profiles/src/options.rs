@@ -23,6 +23,8 @@ pub struct ProfilesOptions {
     pub import_record_bytes_max: usize,
     /// What a write does to the cache, besides making sure that nobody reads the old version from it.
     pub cache_writes: CacheWrites,
+    /// Whether every change publishes an event.
+    pub events: bool,
     /// How many of the newest profiles are read into the cache at the start.
     pub cache_warm_profiles: usize,
     /// How profiles are cached.
@@ -76,6 +78,7 @@ impl Default for ProfilesOptions {
             import_batch_records_max: 1000,
             import_record_bytes_max: 256 * 1024,
             cache_writes: CacheWrites::default(),
+            events: true,
             cache_warm_profiles: 0,
             // Every version is fenced, and every write invalidates: a day in Redis is safe.
             cache: CacheOptions { l2_ttl_ms: 24 * 60 * 60 * 1000, ..CacheOptions::default() },

@@ -5,6 +5,7 @@ use pando_resilience::Call;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::memory::Changes;
 use crate::parts::{Address, Preferences};
@@ -32,7 +33,7 @@ impl Profiles {
         store::parts::put_address(&mut tx, &next, &address).await?;
         record_part(&mut tx, (&stored, &next), Operation::AddressPut, &call.actor, (&before, &address))
             .await?;
-        let token = self.commit(tx, Changes::one(id, next.version)).await?;
+        let token = self.commit(call, tx, Changes::one(id, next.version, Happened::part("address"))).await?;
         Ok(Written { value: (address, next.version), token })
     }
 
@@ -60,7 +61,8 @@ impl Profiles {
             (&before, &preferences),
         )
         .await?;
-        let token = self.commit(tx, Changes::one(id, next.version)).await?;
+        let token =
+            self.commit(call, tx, Changes::one(id, next.version, Happened::part("preferences"))).await?;
         Ok(Written { value: (preferences, next.version), token })
     }
 }

@@ -3,6 +3,7 @@
 use pando_resilience::Call;
 use serde_json::Map;
 
+use crate::events::Happened;
 use crate::history::Operation;
 use crate::memory::Changes;
 use crate::profile::{Profile, ProfileId};
@@ -31,10 +32,10 @@ impl Profiles {
                 store::mark(&mut tx, &back, None).await?;
                 store::changes::record(&mut tx, &stored, &back, Operation::Restored, &call.actor, nothing)
                     .await?;
-                changes.push(id, back.version);
+                changes.push(id, back.version, Happened::Restored);
                 back
             }
         };
-        Ok(Written { value: profile, token: self.commit(tx, changes).await? })
+        Ok(Written { value: profile, token: self.commit(call, tx, changes).await? })
     }
 }

@@ -4,6 +4,7 @@ use pando_database::Transaction;
 use pando_resilience::Call;
 use serde_json::{Map, Value};
 
+use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::memory::Changes;
 use crate::profile::{AttributeRules, Profile, ProfileDraft, ProfileId};
@@ -75,14 +76,15 @@ impl Profiles {
         let changed = draft != current.draft();
         // A change that changes nothing is no new version: repeating a request is harmless.
         let profile = if changed { current.followed_by(draft, self.0.clock.now()) } else { current.clone() };
+        let mut changes = Changes::default();
         if changed {
             store::update(&mut tx, &profile).await?;
             let fields = difference(&current.draft().document(), &profile.draft().document());
+            changes = Changes::change(&profile, ticket, Happened::changed(&fields))?;
             store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields)
                 .await?;
         }
-        let changes = if changed { Changes::change(&profile, ticket)? } else { Changes::default() };
-        let token = self.commit(tx, changes).await?;
+        let token = self.commit(call, tx, changes).await?;
         Ok(Written { value: profile, token })
     }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::import_profiles::Import;
 use crate::memory::Changes;
@@ -82,7 +83,7 @@ impl Profiles {
     ) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
         let mut tx = self.0.database.transaction(call).await?;
         let (outcomes, changes) = self.run_batch(&mut tx, call, items).await?;
-        Ok(Written { value: outcomes, token: self.commit(tx, changes).await? })
+        Ok(Written { value: outcomes, token: self.commit(call, tx, changes).await? })
     }
 
     /// Writes a batch of an import together with how far the import has come, or only finds out what would happen.
@@ -118,7 +119,7 @@ impl Profiles {
         if !store::imports::advance(&mut tx, &next, import.records_done).await? {
             return Err(ProfileError::ImportBusy);
         }
-        self.commit(tx, changes).await?;
+        self.commit(call, tx, changes).await?;
         Ok(next)
     }
 
@@ -266,10 +267,11 @@ impl<'a> Batch<'a> {
             if draft != current.draft() {
                 let next = current.followed_by(draft, self.profiles.0.clock.now());
                 let fields = difference(&current.draft().document(), &next.draft().document());
+                let happened = Happened::changed(&fields);
                 store::update(tx, &next).await?;
                 store::changes::record(tx, &stored, &next, Operation::Updated, &call.actor, fields).await?;
                 version = next.version;
-                self.changes.push(next.id, version);
+                self.changes.push(next.id, version, happened);
             }
             self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Updated, current.id, version));
         }
@@ -290,8 +292,8 @@ impl<'a> Batch<'a> {
                 self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Created, profile.id, 1));
                 // Whoever named the id may have asked for it before, and been told that there is none.
                 match self.items[index].as_ref().is_ok_and(|fields| fields.contains_key("id")) {
-                    true => self.changes.push(profile.id, profile.version),
-                    false => self.changes.push_unheard(),
+                    true => self.changes.push(profile.id, profile.version, Happened::Created),
+                    false => self.changes.push_unheard(profile.id, profile.version),
                 }
             } else {
                 self.conflict(index, "email", "or the id is taken by another profile");

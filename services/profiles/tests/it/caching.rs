@@ -12,7 +12,7 @@ use pando_resilience::Call;
 use pando_telemetry::Metrics;
 use serde_json::{Value, json};
 
-use crate::{House, call, each_house, each_house_with, fields};
+use crate::{House, call, each_house, each_house_with, fields, queue};
 
 impl House {
     async fn source(&self, id: ProfileId) -> Source {
@@ -178,11 +178,12 @@ async fn a_token_no_write_answered_is_refused_or_reads_afresh() {
 #[tokio::test]
 async fn what_was_read_while_a_commit_was_under_way_is_no_answer_to_its_token() {
     each_engine(async |database: Database| {
-        database.migrate(&[MIGRATIONS]).await.unwrap();
+        database.migrate(&[MIGRATIONS, pando_queue::MIGRATIONS]).await.unwrap();
         let clock = Clock::system();
         let process = async || {
             let caches = Caches::open(&RedisOptions::default(), &Metrics::new(), &clock).await.unwrap();
-            let parts = ProfilesParts { database: database.clone(), caches, clock: clock.clone() };
+            let queue = queue(&database, &clock);
+            let parts = ProfilesParts { database: database.clone(), caches, queue, clock: clock.clone() };
             Profiles::new(parts, ProfilesOptions::default()).unwrap()
         };
         let (one, two) = (process().await, process().await);

@@ -6,6 +6,7 @@ mod change_and_fence;
 mod create_profile;
 mod delete_and_restore;
 mod description;
+mod events;
 mod history;
 mod import_and_export;
 mod list_profiles;
@@ -20,6 +21,7 @@ use pando_clock::{Clock, Timestamp};
 use pando_database::Database;
 use pando_database::testing::each_engine;
 use pando_profiles::{MIGRATIONS, Profile, Profiles, ProfilesOptions, ProfilesParts};
+use pando_queue::{Queue, QueueOptions, QueueParts};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
 use serde_json::{Map, Value, json};
@@ -28,6 +30,7 @@ use serde_json::{Map, Value, json};
 pub(crate) struct House {
     pub(crate) profiles: Profiles,
     pub(crate) clock: Clock,
+    pub(crate) queue: Queue,
     metrics: Metrics,
 }
 
@@ -39,15 +42,22 @@ pub(crate) async fn each_house<F: AsyncFn(House)>(test: F) {
 /// Like [`each_house`], with other options.
 pub(crate) async fn each_house_with<F: AsyncFn(House)>(options: ProfilesOptions, test: F) {
     each_engine(async |database: Database| {
-        database.migrate(&[MIGRATIONS]).await.unwrap();
+        database.migrate(&[MIGRATIONS, pando_queue::MIGRATIONS]).await.unwrap();
         let clock = Clock::scripted("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
         let metrics = Metrics::new();
         let caches = Caches::open(&RedisOptions::default(), &metrics, &clock).await.unwrap();
-        let parts = ProfilesParts { database, caches, clock: clock.clone() };
+        let queue = queue(&database, &clock);
+        let parts = ProfilesParts { database, caches, queue: queue.clone(), clock: clock.clone() };
         let profiles = Profiles::new(parts, options.clone()).unwrap();
-        test(House { profiles, clock, metrics }).await;
+        test(House { profiles, clock, metrics, queue }).await;
     })
     .await;
+}
+
+/// A queue of its own, as every process has one.
+pub(crate) fn queue(database: &Database, clock: &Clock) -> Queue {
+    let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: Metrics::new() };
+    Queue::new(parts, QueueOptions::default()).unwrap()
 }
 
 /// A call with enough time for a busy machine.

@@ -1,0 +1,140 @@
+//! What is told of profiles: an event for every change, in the transaction that makes it.
+//!
+//! Events say what happened to whom, and nothing about the person: what is erased must not live on in a log. Who wants
+//! the profile reads it, and compares versions.
+
+use std::fmt;
+
+use pando_database::Transaction;
+use pando_queue::{Event, Outbox, QueueError};
+use pando_resilience::Call;
+use serde_json::{Map, Value, json};
+
+use crate::memory::{PAGES, full_key, key};
+use crate::profile::ProfileId;
+use crate::{ProfileError, Profiles};
+
+/// What the service is called in events.
+pub(crate) const SERVICE: &str = "profiles";
+
+const CREATED: &str = "profile_created";
+const UPDATED: &str = "profile_updated";
+const DELETED: &str = "profile_deleted";
+
+/// What happened to a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Happened {
+    /// It was made.
+    Created,
+    /// These of its fields, or parts, were changed.
+    Changed(Vec<String>),
+    /// It was brought back.
+    Restored,
+    /// It was deleted, and can be brought back.
+    Deleted,
+}
+
+/// What is told of one profile.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) id: ProfileId,
+    pub(crate) version: i64,
+    pub(crate) happened: Happened,
+}
+
+impl Happened {
+    /// The fields that differ, by the names they had before.
+    pub(crate) fn changed(fields: &(Map<String, Value>, Map<String, Value>)) -> Self {
+        Self::Changed(fields.0.keys().cloned().collect())
+    }
+
+    /// One part was written.
+    pub(crate) fn part(name: &str) -> Self {
+        Self::Changed(vec![name.to_owned()])
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Created => CREATED,
+            Self::Changed(_) | Self::Restored => UPDATED,
+            Self::Deleted => DELETED,
+        }
+    }
+
+    fn data(&self) -> Value {
+        match self {
+            Self::Created | Self::Deleted => Value::Object(Map::new()),
+            Self::Changed(fields) => json!({ "changed": fields }),
+            Self::Restored => json!({"changed": [], "restored": true}),
+        }
+    }
+}
+
+/// Where the events of profiles go; nowhere when they are off.
+#[derive(Clone)]
+pub(crate) struct Teller(Option<Outbox>);
+
+impl Teller {
+    pub(crate) fn new(outbox: Option<Outbox>) -> Self {
+        Self(outbox)
+    }
+
+    /// Adds what happened to the transaction. It holds the rows of these profiles: so their events are in order.
+    pub(crate) async fn tell(
+        &self,
+        tx: &mut Transaction,
+        call: &Call,
+        told: &[Told],
+    ) -> Result<(), ProfileError> {
+        let Some(outbox) = self.0.as_ref().filter(|_| !told.is_empty()) else { return Ok(()) };
+        let events: Vec<Event> = told
+            .iter()
+            .map(|one| {
+                let mut event = outbox.event(one.happened.kind(), one.id, one.version, one.happened.data());
+                event.trace = Some(call.request_id.as_ref().to_owned());
+                event
+            })
+            .collect();
+        outbox.publish_all(tx, &events).await.map_err(|error| match error {
+            QueueError::Database(error) => error.into(),
+            error => ProfileError::Unwritable(error.to_string()),
+        })
+    }
+}
+
+impl Profiles {
+    /// Brings the cache of this process up to events. The writer has told the others over Redis by then; this is for
+    /// who did not hear it, and for processes without Redis. What is known already costs nothing.
+    pub async fn catch_up(&self, events: &[Event]) {
+        let memory = &self.0.memory;
+        let ours = |event: &&Event| event.service == SERVICE && !self.is_settled(event);
+        let mut any = false;
+        for event in events.iter().filter(ours) {
+            any = true;
+            let (Some(cache), Some(id)) = (memory.profiles(), ProfileId::parse(&event.subject)) else {
+                continue;
+            };
+            for key in [&key(id)[..], &full_key(id)[..]] {
+                // Of a new profile, all that can be held is that there is none.
+                if event.kind != CREATED || cache.concerns(key) {
+                    cache.catch_up(key, event.version).await;
+                }
+            }
+        }
+        if let Some(pages) = memory.pages().filter(|_| any) {
+            pages.invalidate_tag(PAGES).await;
+        }
+    }
+
+    /// Whether the cache of this process is up to an event: it was published here, and its write told the cache.
+    fn is_settled(&self, event: &Event) -> bool {
+        let own = self.0.teller.0.as_ref().is_some_and(|outbox| outbox.is_own(event));
+        own && !self.0.memory.is_unsettled(event.timestamp)
+    }
+}
+
+impl fmt::Debug for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Teller").field(&self.0.is_some()).finish()
+    }
+}
