@@ -13,7 +13,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const DRAWERS: [&str; 6] = ["utils", "common", "helpers", "manager", "types", "misc"];
 
 /// Which kit crates a kit crate may stand on. Services stand on any of them, and on no other service.
-const KIT_ARROWS: [(&str, &[&str]); 9] = [
+const KIT_ARROWS: [(&str, &[&str]); 10] = [
     ("clock", &[]),
     // For tests only: the others take it as a development dependency or behind `testing`.
     ("servers", &[]),
@@ -23,6 +23,7 @@ const KIT_ARROWS: [(&str, &[&str]); 9] = [
     ("database", &["resilience", "telemetry", "clock", "servers"]),
     ("queue", &["database", "resilience", "telemetry", "clock", "servers"]),
     ("idempotency", &["database", "resilience", "telemetry", "clock", "servers"]),
+    ("objects", &["resilience", "telemetry", "clock", "servers"]),
     ("http", &["idempotency", "resilience", "telemetry", "clock", "servers"]),
 ];
 

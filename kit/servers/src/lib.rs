@@ -3,7 +3,9 @@
 mod private;
 mod rabbitmq;
 mod redis;
+mod s3;
 
 pub use private::{PrivateServer, free_port, is_root, until};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
+pub use s3::S3;

@@ -1,6 +1,6 @@
 //! Each server starts, can be harmed and comes back.
 
-use pando_servers::{RabbitMq, Redis};
+use pando_servers::{RabbitMq, Redis, S3};
 
 #[test]
 fn redis_can_be_paused_killed_and_brought_back_empty() {
@@ -29,4 +29,13 @@ fn rabbitmq_comes_back_on_its_port_after_a_crash() {
     rabbit.kill();
     rabbit.resurrect();
     assert_eq!(rabbit.port(), port);
+}
+
+#[test]
+fn s3_comes_back_on_its_port_after_a_crash() {
+    let s3 = S3::start();
+    let endpoint = s3.endpoint();
+    s3.kill();
+    s3.resurrect();
+    assert_eq!(s3.endpoint(), endpoint);
 }

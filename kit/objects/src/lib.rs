@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "testing")]
+pub mod conformance;
+mod error;
+mod http_client;
+mod local;
+mod name;
+mod objects;
+mod options;
+mod s3;
+
+pub use error::ObjectsError;
+pub use name::ObjectName;
+pub use objects::{Found, Listed, Object, Objects};
+pub use options::{ObjectsOptions, S3Options, Secret};

@@ -1,0 +1,226 @@
+//! Objects in a folder. Every path begins at a folder that was opened once and follows no link: nothing outside of it is
+//! ever touched.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use pando_clock::{Clock, Timestamp};
+use pando_resilience::Deadline;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::{Found, Listed, Object, ObjectName, ObjectsError};
+
+/// Where objects are while they are written.
+const INCOMING: &str = "incoming";
+/// How much is read at once.
+const PIECE: usize = 64 * 1024;
+/// What was half-written so long ago is nobody's work any more.
+const LEFT_BEHIND_MICROS: i64 = 3_600 * 1_000_000;
+
+/// A folder of objects: below it, a folder for the first two letters of their names.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder {
+    root: Arc<OwnedFd>,
+    clock: Clock,
+}
+
+impl Folder {
+    /// Makes what is missing, and removes what a crash left half-written.
+    pub(crate) fn open(path: &Path, clock: &Clock) -> Result<Self, ObjectsError> {
+        std::fs::create_dir_all(path)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(path, flags, Mode::empty()).map_err(io)?;
+        let folder = Self { root: Arc::new(root), clock: clock.clone() };
+        folder.sweep_incoming()?;
+        Ok(folder)
+    }
+
+    pub(crate) async fn put(&self, name: &ObjectName, content: Bytes) -> Result<(), ObjectsError> {
+        let (folder, name) = (self.clone(), name.clone());
+        blocking(move || folder.write(&name, &content)).await
+    }
+
+    /// The file is whole and on the disk before it has its name, and so is its name before this answers.
+    fn write(&self, name: &ObjectName, content: &[u8]) -> Result<(), ObjectsError> {
+        let incoming = self.subfolder(INCOMING, true)?.ok_or(Errno::NOENT).map_err(io)?;
+        let shelf = self.subfolder(shelf_of(name), true)?.ok_or(Errno::NOENT).map_err(io)?;
+        let temporary = self.clock.fresh_id().to_string();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&incoming, &temporary, flags, Mode::RUSR | Mode::WUSR).map_err(io)?;
+        let mut file = File::from(file);
+        let written = file.write_all(content).and_then(|()| file.sync_all()).map_err(ObjectsError::from);
+        let named = written.and_then(|()| {
+            rustix::fs::renameat(&incoming, &temporary, &shelf, name.as_str()).map_err(io)?;
+            rustix::fs::fsync(&shelf).map_err(io)
+        });
+        if named.is_err() {
+            // It may have its name already: then there is nothing to remove.
+            let _gone = rustix::fs::unlinkat(&incoming, &temporary, AtFlags::empty());
+        }
+        named
+    }
+
+    pub(crate) async fn get(
+        &self,
+        name: &ObjectName,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Object>, ObjectsError> {
+        let (folder, name) = (self.clone(), name.clone());
+        blocking(move || folder.read(&name, range)).await
+    }
+
+    fn read(&self, name: &ObjectName, range: Option<Range<u64>>) -> Result<Option<Object>, ObjectsError> {
+        let Some((mut file, found)) = self.find(name)? else { return Ok(None) };
+        let asked = range.unwrap_or(0..found.bytes);
+        let start = asked.start.min(found.bytes);
+        let range = start..asked.end.clamp(start, found.bytes);
+        file.seek(SeekFrom::Start(range.start))?;
+        let rest = range.end - range.start;
+        let content = stream::try_unfold((file, rest), |(file, rest)| async move {
+            if rest == 0 {
+                return Ok(None);
+            }
+            let (file, piece) = blocking(move || read_piece(file, rest)).await?;
+            let rest = rest - piece.len() as u64;
+            Ok(Some((piece, (file, rest))))
+        });
+        Ok(Some(Object { bytes: found.bytes, range, content: content.boxed() }))
+    }
+
+    pub(crate) async fn head(&self, name: &ObjectName) -> Result<Option<Found>, ObjectsError> {
+        let (folder, name) = (self.clone(), name.clone());
+        blocking(move || Ok(folder.find(&name)?.map(|(_, found)| found))).await
+    }
+
+    /// Deletes, unless its turn comes too late: who asked has given up then, and may have put the object anew.
+    pub(crate) async fn delete(&self, name: &ObjectName, deadline: Deadline) -> Result<(), ObjectsError> {
+        let (folder, name) = (self.clone(), name.clone());
+        blocking(move || {
+            let Some(shelf) = folder.subfolder(shelf_of(&name), false)? else { return Ok(()) };
+            if deadline.is_past() {
+                return Err(ObjectsError::unavailable(pando_resilience::DeadlineExceeded));
+            }
+            match rustix::fs::unlinkat(&shelf, name.as_str(), AtFlags::empty()) {
+                Ok(()) => rustix::fs::fsync(&shelf).map_err(io),
+                Err(Errno::NOENT) => Ok(()),
+                Err(error) => Err(io(error)),
+            }
+        })
+        .await
+    }
+
+    /// Shelf by shelf: what is in memory at once is the two hundred and fifty-sixth part.
+    pub(crate) fn list(&self) -> BoxStream<'static, Result<Listed, ObjectsError>> {
+        let folder = self.clone();
+        let shelves: VecDeque<String> = (0..=u8::MAX).map(|shelf| format!("{shelf:02x}")).collect();
+        let lists = stream::try_unfold((folder, shelves), |(folder, mut shelves)| async move {
+            let Some(shelf) = shelves.pop_front() else { return Ok::<_, ObjectsError>(None) };
+            let reader = folder.clone();
+            let listed = blocking(move || reader.list_shelf(&shelf)).await?;
+            Ok(Some((stream::iter(listed.into_iter().map(Ok)), (folder, shelves))))
+        });
+        lists.try_flatten().boxed()
+    }
+
+    fn list_shelf(&self, shelf: &str) -> Result<Vec<Listed>, ObjectsError> {
+        let Some(folder) = self.subfolder(shelf, false)? else { return Ok(Vec::new()) };
+        let mut listed = Vec::new();
+        for entry in Dir::read_from(&folder).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let name = entry.file_name().to_str().ok().and_then(ObjectName::parse);
+            // Somebody else's file, or one that was deleted a moment ago.
+            let Some(name) = name.filter(|name| shelf_of(name) == shelf) else { continue };
+            let Some((_, found)) = self.find(&name)? else { continue };
+            listed.push(Listed { name, found });
+        }
+        listed.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(listed)
+    }
+
+    /// An object's file. What is no plain file (a link, a folder) is no object.
+    fn find(&self, name: &ObjectName) -> Result<Option<(File, Found)>, ObjectsError> {
+        let Some(shelf) = self.subfolder(shelf_of(name), false)? else { return Ok(None) };
+        // Without NONBLOCK, a pipe of this name would keep us waiting.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&shelf, name.as_str(), flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+            Err(error) => return Err(io(error)),
+        };
+        let stat = rustix::fs::fstat(&file).map_err(io)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Ok(None);
+        }
+        let found = Found { bytes: stat.st_size.unsigned_abs(), modified: modified(&stat) };
+        Ok(Some((File::from(file), found)))
+    }
+
+    /// A folder directly below; none when it is not there and not to be made.
+    fn subfolder(&self, name: &str, make: bool) -> Result<Option<OwnedFd>, ObjectsError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&*self.root, name, flags, Mode::empty()) {
+            Ok(folder) => return Ok(Some(folder)),
+            Err(Errno::NOENT) if make => {}
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(io(error)),
+        }
+        match rustix::fs::mkdirat(&*self.root, name, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(io(error)),
+        }
+        rustix::fs::fsync(&*self.root).map_err(io)?;
+        rustix::fs::openat(&*self.root, name, flags, Mode::empty()).map(Some).map_err(io)
+    }
+
+    fn sweep_incoming(&self) -> Result<(), ObjectsError> {
+        let Some(incoming) = self.subfolder(INCOMING, false)? else { return Ok(()) };
+        let before = self.clock.now().plus_micros(-LEFT_BEHIND_MICROS);
+        for entry in Dir::read_from(&incoming).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let stat = rustix::fs::statat(&incoming, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+            let old = stat.is_ok_and(|stat| {
+                modified(&stat) < before && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+            });
+            if old {
+                rustix::fs::unlinkat(&incoming, entry.file_name(), AtFlags::empty()).map_err(io)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn shelf_of(name: &ObjectName) -> &str {
+    &name.as_str()[..2]
+}
+
+fn modified(stat: &rustix::fs::Stat) -> Timestamp {
+    let nanos = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    Timestamp::from_micros(stat.st_mtime.saturating_mul(1_000_000).saturating_add(nanos / 1_000))
+}
+
+fn read_piece(mut file: File, rest: u64) -> Result<(File, Bytes), ObjectsError> {
+    let length = usize::try_from(rest).map_or(PIECE, |rest| rest.min(PIECE));
+    let mut piece = vec![0; length];
+    // A file that is shorter than it was is damaged: an error, so that the answer breaks off visibly.
+    file.read_exact(&mut piece)?;
+    Ok((file, piece.into()))
+}
+
+fn io(error: Errno) -> ObjectsError {
+    std::io::Error::from(error).into()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ObjectsError> + Send + 'static,
+) -> Result<T, ObjectsError> {
+    tokio::task::spawn_blocking(work).await.map_err(ObjectsError::unavailable)?
+}

@@ -1,0 +1,188 @@
+//! The store as its users see it, whatever is below.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use pando_clock::{Clock, Timestamp};
+use pando_resilience::{Call, DeadlineExceeded};
+use pando_telemetry::{LATENCY_BUCKETS, Metrics};
+
+use crate::local::Folder;
+use crate::s3::Bucket;
+use crate::{ObjectName, ObjectsError, ObjectsOptions};
+
+/// Objects by the hash of their content. Cloning shares the store.
+#[derive(Clone, Debug)]
+pub struct Objects(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    place: Place,
+    metrics: Metrics,
+}
+
+#[derive(Debug)]
+enum Place {
+    Folder(Folder),
+    Bucket(Bucket),
+}
+
+/// What is known of an object without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its size.
+    pub bytes: u64,
+    /// When it was last put.
+    pub modified: Timestamp,
+}
+
+/// One entry of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: ObjectName,
+    /// What is known of it.
+    pub found: Found,
+}
+
+/// An object, or a part of it, on its way out.
+pub struct Object {
+    /// The size of the whole object.
+    pub bytes: u64,
+    /// Which of its bytes come.
+    pub range: Range<u64>,
+    /// The bytes.
+    pub content: BoxStream<'static, Result<Bytes, ObjectsError>>,
+}
+
+impl Objects {
+    /// Opens the store. A folder is made, and what a crash left half-written in it is removed; a bucket must be there
+    /// already, and is asked for with the first object only.
+    pub fn open(options: &ObjectsOptions, metrics: &Metrics, clock: &Clock) -> Result<Self, ObjectsError> {
+        options.check()?;
+        let place = match &options.s3.bucket {
+            Some(_) => Place::Bucket(Bucket::open(&options.s3)?),
+            None => Place::Folder(Folder::open(&options.path, clock)?),
+        };
+        Ok(Self(Arc::new(Inner { place, metrics: metrics.clone() })))
+    }
+
+    /// Keeps an object. When this answers, it survives a power cut. What is there already is written again: its age
+    /// begins anew.
+    pub async fn put(
+        &self,
+        call: &Call,
+        name: &ObjectName,
+        content: Bytes,
+        media_type: &'static str,
+    ) -> Result<(), ObjectsError> {
+        self.measured("put", async {
+            match &self.0.place {
+                Place::Folder(folder) => bounded(call, folder.put(name, content)).await,
+                Place::Bucket(bucket) => bounded(call, bucket.put(name, content, media_type)).await,
+            }
+        })
+        .await
+    }
+
+    /// An object, or those of its bytes that are in the range and there; nothing when there is none.
+    pub async fn get(
+        &self,
+        call: &Call,
+        name: &ObjectName,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Object>, ObjectsError> {
+        self.measured("get", async {
+            match &self.0.place {
+                Place::Folder(folder) => bounded(call, folder.get(name, range)).await,
+                Place::Bucket(bucket) => bounded(call, bucket.get(name, range)).await,
+            }
+        })
+        .await
+    }
+
+    /// What is known of an object; nothing when there is none.
+    pub async fn head(&self, call: &Call, name: &ObjectName) -> Result<Option<Found>, ObjectsError> {
+        self.measured("head", async {
+            match &self.0.place {
+                Place::Folder(folder) => bounded(call, folder.head(name)).await,
+                Place::Bucket(bucket) => bounded(call, bucket.head(name)).await,
+            }
+        })
+        .await
+    }
+
+    /// Deletes an object; one that is not there is deleted.
+    pub async fn delete(&self, call: &Call, name: &ObjectName) -> Result<(), ObjectsError> {
+        self.measured("delete", async {
+            match &self.0.place {
+                Place::Folder(folder) => bounded(call, folder.delete(name, call.deadline)).await,
+                Place::Bucket(bucket) => bounded(call, bucket.delete(name)).await,
+            }
+        })
+        .await
+    }
+
+    /// Every object, in the order of their names. What is put or deleted meanwhile may be among them or not; what is
+    /// none of ours is passed over.
+    pub fn list(&self) -> BoxStream<'static, Result<Listed, ObjectsError>> {
+        match &self.0.place {
+            Place::Folder(folder) => folder.list(),
+            Place::Bucket(bucket) => bucket.list(),
+        }
+    }
+
+    async fn measured<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, ObjectsError>>,
+    ) -> Result<T, ObjectsError> {
+        let began = Instant::now();
+        let done = work.await;
+        let status = done.as_ref().map_or_else(ObjectsError::word, |_| "ok");
+        let metrics = &self.0.metrics;
+        let labels = [("operation", operation), ("status", status)];
+        metrics.counter("object_operations_total", "Operations on stored objects.", &labels).inc();
+        let help = "Time of operations on stored objects.";
+        let labels = [("operation", operation)];
+        metrics
+            .histogram("object_operation_duration_seconds", help, &labels, LATENCY_BUCKETS)
+            .observe_duration(began.elapsed());
+        done
+    }
+}
+
+async fn bounded<T>(
+    call: &Call,
+    work: impl Future<Output = Result<T, ObjectsError>>,
+) -> Result<T, ObjectsError> {
+    match call.deadline.bound(work).await {
+        Ok(done) => done,
+        Err(late @ DeadlineExceeded) => Err(ObjectsError::unavailable(late)),
+    }
+}
+
+impl Object {
+    /// All of it, in memory: for objects whose size is known to be bearable.
+    pub async fn read(mut self) -> Result<Bytes, ObjectsError> {
+        let expected = usize::try_from(self.range.end.saturating_sub(self.range.start)).unwrap_or(0);
+        let mut whole = BytesMut::with_capacity(expected);
+        while let Some(piece) = self.content.next().await {
+            whole.extend_from_slice(&piece?);
+        }
+        Ok(whole.freeze())
+    }
+}
+
+impl std::fmt::Debug for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Object")
+            .field("bytes", &self.bytes)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,170 @@
+//! Objects in a bucket.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::path::Path;
+use object_store::{
+    Attribute, AttributeValue, Attributes, BackoffConfig, Error as Theirs, GetOptions, GetRange, ObjectMeta,
+    ObjectStore as _, ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload, RetryConfig,
+};
+use pando_clock::Timestamp;
+
+use crate::http_client::Connector;
+use crate::{Found, Listed, Object, ObjectName, ObjectsError, S3Options};
+
+/// A bucket, with what every key in it begins with.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    store: AmazonS3,
+    prefix: String,
+    multipart_bytes_min: usize,
+    part_bytes: usize,
+}
+
+impl Bucket {
+    pub(crate) fn open(options: &S3Options) -> Result<Self, ObjectsError> {
+        let connector = Connector {
+            connect: Duration::from_millis(options.connect_ms),
+            request: Duration::from_millis(options.request_ms),
+        };
+        let retry = RetryConfig {
+            max_retries: options.retries,
+            retry_timeout: Duration::from_millis(options.retry_ms),
+            backoff: BackoffConfig {
+                init_backoff: Duration::from_millis(50),
+                max_backoff: Duration::from_secs(2),
+                base: 2.0,
+            },
+        };
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(options.bucket.clone().unwrap_or_default())
+            .with_region(options.region.clone())
+            .with_access_key_id(options.access_key.clone().unwrap_or_default())
+            .with_secret_access_key(options.secret_key.as_ref().map_or("", |secret| secret.expose()))
+            .with_virtual_hosted_style_request(!options.path_style)
+            .with_allow_http(true)
+            .with_disable_tagging(true)
+            // One request for each object: not every server knows how to delete many.
+            .with_disable_bulk_delete(true)
+            .with_retry(retry)
+            .with_http_connector(connector);
+        if let Some(endpoint) = &options.endpoint {
+            builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
+        }
+        Ok(Self {
+            store: builder.build()?,
+            prefix: options.prefix.clone(),
+            multipart_bytes_min: options.multipart_bytes_min,
+            part_bytes: options.part_bytes,
+        })
+    }
+
+    pub(crate) async fn put(
+        &self,
+        name: &ObjectName,
+        content: Bytes,
+        media_type: &'static str,
+    ) -> Result<(), ObjectsError> {
+        let key = self.key(name);
+        let attributes = Attributes::from_iter([(Attribute::ContentType, AttributeValue::from(media_type))]);
+        if content.len() < self.multipart_bytes_min {
+            let options = PutOptions { attributes, ..PutOptions::default() };
+            self.store.put_opts(&key, PutPayload::from(content), options).await?;
+            return Ok(());
+        }
+        let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+        let mut upload = self.store.put_multipart_opts(&key, options).await?;
+        let sent = async {
+            let mut rest = content;
+            while !rest.is_empty() {
+                let part = rest.split_to(rest.len().min(self.part_bytes));
+                upload.put_part(PutPayload::from(part)).await?;
+            }
+            upload.complete().await
+        }
+        .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                // What was sent would be paid for; a failure here changes nothing for the caller.
+                if let Err(error) = upload.abort().await {
+                    tracing::warn!(%error, "a broken upload could not be taken back");
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    pub(crate) async fn get(
+        &self,
+        name: &ObjectName,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Object>, ObjectsError> {
+        // What S3 says to a range depends on the size: it is asked for first, and then for what is there.
+        let mut options = GetOptions::default();
+        if let Some(asked) = range {
+            let Some(found) = self.head(name).await? else { return Ok(None) };
+            let start = asked.start.min(found.bytes);
+            let end = asked.end.clamp(start, found.bytes);
+            if start == end {
+                let content = futures_util::stream::empty().boxed();
+                return Ok(Some(Object { bytes: found.bytes, range: start..end, content }));
+            }
+            if (start, end) != (0, found.bytes) {
+                options.range = Some(GetRange::Bounded(start..end));
+            }
+        }
+        match self.store.get_opts(&self.key(name), options).await {
+            Ok(got) => {
+                let (bytes, range) = (got.meta.size, got.range.clone());
+                Ok(Some(Object {
+                    bytes,
+                    range,
+                    content: got.into_stream().map_err(ObjectsError::from).boxed(),
+                }))
+            }
+            Err(Theirs::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) async fn head(&self, name: &ObjectName) -> Result<Option<Found>, ObjectsError> {
+        match self.store.head(&self.key(name)).await {
+            Ok(meta) => Ok(Some(found(&meta))),
+            Err(Theirs::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) async fn delete(&self, name: &ObjectName) -> Result<(), ObjectsError> {
+        match self.store.delete(&self.key(name)).await {
+            Ok(()) | Err(Theirs::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn list(&self) -> BoxStream<'static, Result<Listed, ObjectsError>> {
+        let folder = self.prefix.rsplit_once('/').map(|(folder, _)| Path::from(folder));
+        let start = self.prefix.clone();
+        let listed = self.store.list(folder.as_ref()).map_err(ObjectsError::from);
+        listed
+            .try_filter_map(move |meta| {
+                let name = meta.location.as_ref().strip_prefix(start.as_str()).and_then(ObjectName::parse);
+                std::future::ready(Ok(name.map(|name| Listed { name, found: found(&meta) })))
+            })
+            .boxed()
+    }
+
+    fn key(&self, name: &ObjectName) -> Path {
+        Path::from(format!("{}{name}", self.prefix))
+    }
+}
+
+fn found(meta: &ObjectMeta) -> Found {
+    Found { bytes: meta.size, modified: Timestamp::from_micros(meta.last_modified.timestamp_micros()) }
+}

@@ -1,0 +1,113 @@
+//! A private S3 server.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::private::{PrivateServer, free_port};
+
+/// Its bucket. It is made before the server starts, which remembers what folders there are.
+const BUCKET: &str = "objects";
+/// Who may call it.
+const ACCESS_KEY: &str = "pando-tests";
+/// Their secret.
+const SECRET_KEY: &str = "only-in-tests";
+
+/// A running S3 server (`rclone serve s3`): its buckets are folders, its objects files.
+#[derive(Debug)]
+pub struct S3 {
+    port: u16,
+    server: PrivateServer,
+}
+
+impl S3 {
+    /// A server with one empty bucket. What it was told to keep it keeps over [`S3::kill`].
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start() -> Self {
+        let folder = PrivateServer::folder("s3");
+        let port = free_port();
+        let buckets = folder.join("buckets");
+        std::fs::create_dir_all(buckets.join(BUCKET)).expect("the folder can be written");
+        let mut command = Command::new(program());
+        command
+            .args(["serve", "s3", "--vfs-cache-mode", "off"])
+            .args(["--addr", &format!("127.0.0.1:{port}")])
+            .args(["--auth-key", &format!("{ACCESS_KEY},{SECRET_KEY}")])
+            .arg("--config")
+            .arg(folder.join("rclone.conf"))
+            .arg("--cache-dir")
+            .arg(folder.join("cache"))
+            .arg(&buckets)
+            .env("HOME", &folder);
+        let s3 = Self { port, server: PrivateServer::new(&folder, &command) };
+        s3.resurrect();
+        s3
+    }
+
+    /// Where it is.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Who may call it.
+    pub fn access_key(&self) -> &'static str {
+        ACCESS_KEY
+    }
+
+    /// Their secret.
+    pub fn secret_key(&self) -> &'static str {
+        SECRET_KEY
+    }
+
+    /// Its bucket.
+    pub fn bucket(&self) -> &'static str {
+        BUCKET
+    }
+
+    /// Ends it with SIGKILL, as a crash would.
+    pub fn kill(&self) {
+        self.server.kill(|| self.answers());
+    }
+
+    /// Starts it again, on the same port, with what it had kept.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn resurrect(&self) {
+        self.server.start(|| self.answers());
+    }
+
+    /// Stops it with SIGSTOP: it takes connections and says nothing.
+    pub fn pause(&self) {
+        self.server.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.server.resume();
+    }
+
+    fn answers(&self) -> bool {
+        let address = (Ipv4Addr::LOCALHOST, self.port).into();
+        let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else {
+            return false;
+        };
+        let mut answer = [0; 5];
+        stream.set_read_timeout(Some(Duration::from_secs(1))).is_ok()
+            && stream.write_all(b"GET / HTTP/1.0\r\n\r\n").is_ok()
+            && stream.read_exact(&mut answer).is_ok()
+            && &answer == b"HTTP/"
+    }
+}
+
+/// Where `scripts/setup` puts it: in the build directory that this test was built into.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let found =
+        test.ancestors().map(|folder| folder.join("tools/bin/rclone")).find(|program| program.exists());
+    found.expect("these tests need rclone: run scripts/setup test")
+}
