@@ -11,6 +11,7 @@ use pando_database::Database;
 use pando_http::{Drained, HttpError, Server};
 use pando_queue::{Relay, Worker};
 use pando_resilience::Deadline;
+use pando_tasks::Tasks;
 use pando_telemetry::Metrics;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -33,12 +34,23 @@ pub struct Platform {
     /// None when it is off, or its port was taken.
     admin: Option<Server>,
     caches: Caches,
+    /// None where nobody can ask for tasks.
+    tasks: Option<Tasks>,
     /// None where this process does not run jobs.
     worker: Option<Worker>,
     /// None where nobody here is told of events.
     relay: Option<Relay>,
     worker_grace: Duration,
     address: SocketAddr,
+}
+
+/// What listens and works.
+struct Bound {
+    server: Server,
+    admin: Option<Server>,
+    tasks: Option<Tasks>,
+    worker: Option<Worker>,
+    relay: Option<Relay>,
 }
 
 impl Platform {
@@ -56,16 +68,16 @@ impl Platform {
                 return Err(error.into());
             }
         };
-        let bound = Self::bind(config, &database, &caches, &metrics, clock).await;
-        let (server, admin, worker, relay) = match bound {
-            Ok(bound) => bound,
-            Err(error) => {
-                // Who does not say farewell counts as dead, and the others read everything again.
-                caches.close().await;
-                close(&database).await;
-                return Err(error);
-            }
-        };
+        let Bound { server, admin, tasks, worker, relay } =
+            match Self::bind(config, &database, &caches, &metrics, clock).await {
+                Ok(bound) => bound,
+                Err(error) => {
+                    // Who does not say farewell counts as dead, and the others read everything again.
+                    caches.close().await;
+                    close(&database).await;
+                    return Err(error);
+                }
+            };
         let address = server.local_addr();
         let roles: Vec<&str> = wiring::roles(config);
         info!(
@@ -83,7 +95,7 @@ impl Platform {
             info!(admin = %admin.local_addr(), "the pages for operators are at http://{}/docs", admin.local_addr());
         }
         let worker_grace = Duration::from_millis(config.worker.stop_ms);
-        Ok(Self { server, database, admin, caches, worker, relay, worker_grace, address })
+        Ok(Self { server, database, admin, caches, tasks, worker, relay, worker_grace, address })
     }
 
     async fn bind(
@@ -92,7 +104,7 @@ impl Platform {
         caches: &Caches,
         metrics: &Metrics,
         clock: &Clock,
-    ) -> Result<(Server, Option<Server>, Option<Worker>, Option<Relay>)> {
+    ) -> Result<Bound> {
         prepare_schema(config, database).await?;
         let Wired { app, insides, jobs, relay } =
             wiring::wire(config, database, caches, metrics, clock).await?;
@@ -110,9 +122,10 @@ impl Platform {
             }
             Err(error) => return Err(error.into()),
         };
+        let tasks = jobs.as_ref().map(|jobs| jobs.tasks().clone());
         // Last: nothing is begun by a start that fails.
         let worker = jobs.filter(|_| config.plays(Role::Worker)).map(Jobs::work);
-        Ok((server, admin, worker, relay))
+        Ok(Bound { server, admin, tasks, worker, relay })
     }
 
     /// Where it listens.
@@ -122,12 +135,12 @@ impl Platform {
 
     /// Answers until `stop` is ready, then finishes what was begun and closes everything.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let Self { server, database, admin, caches, worker, relay, worker_grace, .. } = self;
+        let Self { server, database, admin, caches, tasks, worker, relay, worker_grace, .. } = self;
         let began = Instant::now();
         // Operators can look until the last request is answered.
         let (ended, end) = oneshot::channel::<()>();
         let watched = async {
-            let drained = server.run(stop).await;
+            let drained = server.run(told(stop, tasks)).await;
             drop(ended);
             drained
         };
@@ -147,6 +160,14 @@ impl Platform {
         close(&database).await;
         info!(uptime_seconds = began.elapsed().as_secs(), "pando has stopped");
         drained
+    }
+}
+
+/// When it is time to drain. Whoever waits for a task is let go then: they would hold up the end for no use.
+async fn told(stop: impl Future<Output = ()>, tasks: Option<Tasks>) {
+    stop.await;
+    if let Some(tasks) = tasks {
+        tasks.end_waits();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tasks through the real binary: stored, run, handed from process to process, and looked after by operators.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
@@ -250,6 +252,43 @@ fn operators_pause_a_queue_and_see_what_waits() {
         assert_eq!(ask(admin, "POST", "/api/v1/admin/queues/default/resume", "").status, 204);
         assert_eq!(ended(&mut client, &id)["status"], "completed", "{}", place.name);
         assert_eq!(queue(&["resume", "default"]), "default goes on\n");
+    }
+}
+
+#[test]
+fn those_who_wait_for_a_task_are_let_go_when_the_server_ends() {
+    for place in Place::both() {
+        let mut running = place.start(&[]);
+        let admin = running.admin();
+        let mut client = Client::connect(running.address).unwrap();
+        let id = id(&create(&mut client, &json!({"type": "echo", "delay": "1h"})));
+        let mut stream = TcpStream::connect(running.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {API}/{id}/events HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        let mut said = String::new();
+        while !said.contains("event: task") {
+            let mut some = [0; 4_096];
+            let length = stream.read(&mut some).unwrap();
+            assert!(length > 0, "{}: the stream ended: {said}", place.name);
+            said.push_str(std::str::from_utf8(&some[..length]).unwrap());
+        }
+        let (code, log, waited) = thread::scope(|scope| {
+            // Longer than a drain may take: it is not the end of the wait that is waited for.
+            let waiting = scope.spawn(|| client.get(&format!("{API}/{id}?wait=60s")).unwrap());
+            // The stream, the one who waits, and the one who asks for this.
+            until("it is waited for", PATIENCE, || {
+                ask(admin, "GET", "/metrics", "").body.contains("\nhttp_active_requests 3")
+            });
+            running.tell(Signal::TERM);
+            let (code, log) = running.ended();
+            (code, log, waiting.join().unwrap())
+        });
+        assert_eq!(code.code(), Some(0), "{}: {log:#?}", place.name);
+        let drained = log.iter().find(|line| line["message"] == "drained: every request got its answer");
+        assert!(drained.is_some(), "{}: {log:#?}", place.name);
+        assert_eq!((waited.status, &waited.value()["status"]), (200, &json!("scheduled")), "{}", place.name);
+        stream.read_to_string(&mut said).unwrap();
+        assert!(said.contains(": this server ends") && said.ends_with("0\r\n\r\n"), "{}: {said}", place.name);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pando_resilience::{Call, Deadline};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
@@ -19,30 +20,40 @@ impl Tasks {
         self.0.queue.find(call, id).await?.map(Task::from).ok_or(TaskError::NotFound)
     }
 
-    /// The task when it has ended, or as it stands when the wait is over.
+    /// The task when it has ended, or as it stands when the wait is over, or when waits are ended.
     pub async fn wait_for_task(&self, call: &Call, id: Uuid, wait: Duration) -> Result<Task, TaskError> {
         let wait = wait.min(Duration::from_millis(self.0.options.wait_ms_max));
         let until = Deadline::after(wait.min(call.deadline.remaining().saturating_sub(RESERVE)));
         // Before the first look: what changes after it is told.
         let mut changes = self.0.queue.watch();
+        let mut closing = self.0.closing.subscribe();
         loop {
+            let closed = *closing.borrow();
             let task = self.get_task(call, id).await?;
-            if task.status.is_end() || until.is_past() {
+            if task.status.is_end() || until.is_past() || closed {
                 return Ok(task);
             }
             let look_at = until.sooner(Deadline::after(LOOK_EVERY));
             // Another process's change is not told: it is found by the next look.
             let _ = look_at
                 .bound(async {
-                    loop {
-                        match changes.recv().await {
-                            Ok(changed) if changed != id => {}
-                            Ok(_) | Err(RecvError::Lagged(_)) => return,
-                            Err(RecvError::Closed) => std::future::pending().await,
-                        }
+                    tokio::select! {
+                        () = changed(&mut changes, id) => {}
+                        _ = closing.wait_for(|closing| *closing) => {}
                     }
                 })
                 .await;
+        }
+    }
+}
+
+/// Returns when this process has changed the task, or may have.
+async fn changed(changes: &mut Receiver<Uuid>, id: Uuid) {
+    loop {
+        match changes.recv().await {
+            Ok(changed) if changed != id => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
         }
     }
 }

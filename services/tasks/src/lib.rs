@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use pando_idempotency::Idempotency;
 use pando_queue::{Queue, QueueError, Registry};
+use tokio::sync::watch;
 
 pub use create_task::Created;
 pub use error::TaskError;
@@ -50,6 +51,8 @@ struct Inner {
     registry: Registry,
     idempotency: Idempotency,
     options: TasksOptions,
+    /// Whether those who wait for tasks are told to go.
+    closing: watch::Sender<bool>,
 }
 
 impl Tasks {
@@ -57,6 +60,13 @@ impl Tasks {
     pub fn new(parts: TasksParts, options: TasksOptions) -> Result<Self, QueueError> {
         options.check()?;
         let TasksParts { queue, registry, idempotency } = parts;
-        Ok(Self(Arc::new(Inner { queue, registry, idempotency, options })))
+        let closing = watch::Sender::new(false);
+        Ok(Self(Arc::new(Inner { queue, registry, idempotency, options, closing })))
+    }
+
+    /// Ends what would hold up the end of the process: who waits for a task is answered with how it stands, streams
+    /// end. From now on nobody waits.
+    pub fn end_waits(&self) {
+        self.0.closing.send_replace(true);
     }
 }

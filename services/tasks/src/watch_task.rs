@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use pando_resilience::Call;
+use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use crate::{Task, TaskError, Tasks};
@@ -23,33 +24,39 @@ pub(crate) enum Said {
     Changed(Box<Task>),
     /// Nothing, and that it is still there.
     Alive,
+    /// That this process ends; others know how the task goes on.
+    Closing,
 }
 
 struct Watch {
     tasks: Tasks,
     id: Uuid,
-    changes: tokio::sync::broadcast::Receiver<Uuid>,
+    changes: broadcast::Receiver<Uuid>,
+    closing: watch::Receiver<bool>,
+    /// The last word was said.
+    over: bool,
     said: Option<Task>,
     next: Option<Task>,
 }
 
 impl Tasks {
-    /// How the task stands, each time that changes, until it has ended.
+    /// How the task stands, each time that changes, until it has ended, or waits are ended.
     pub(crate) async fn watch_task(
         &self,
         call: &Call,
         id: Uuid,
     ) -> Result<impl Stream<Item = Said> + Send + use<>, TaskError> {
-        let changes = self.0.queue.watch();
+        let (changes, closing) = (self.0.queue.watch(), self.0.closing.subscribe());
         let task = self.get_task(call, id).await?;
-        let watch = Watch { tasks: self.clone(), id, changes, said: None, next: Some(task) };
+        let watch =
+            Watch { tasks: self.clone(), id, changes, closing, over: false, said: None, next: Some(task) };
         Ok(unfold(watch, Watch::step))
     }
 }
 
 impl Watch {
     async fn step(mut self) -> Option<(Said, Self)> {
-        if self.said.as_ref().is_some_and(|task| task.status.is_end()) {
+        if self.over || self.said.as_ref().is_some_and(|task| task.status.is_end()) {
             return None;
         }
         let quiet_until = tokio::time::Instant::now() + KEEP_ALIVE;
@@ -68,10 +75,17 @@ impl Watch {
                 self.said = Some(task.clone());
                 return Some((Said::Changed(Box::new(task)), self));
             }
+            if *self.closing.borrow() {
+                self.over = true;
+                return Some((Said::Closing, self));
+            }
             if tokio::time::Instant::now() >= quiet_until {
                 return Some((Said::Alive, self));
             }
-            let _ = tokio::time::timeout(LOOK_EVERY, self.changes.recv()).await;
+            tokio::select! {
+                _ = tokio::time::timeout(LOOK_EVERY, self.changes.recv()) => {}
+                _ = self.closing.wait_for(|closing| *closing) => {}
+            }
         }
     }
 

@@ -207,6 +207,7 @@ pub(super) async fn events(
     let lines = said.map(|said| {
         let text = match said {
             Said::Alive => ":\n\n".to_owned(),
+            Said::Closing => ": this server ends, ask again\n\n".to_owned(),
             Said::Changed(task) => {
                 let json = serde_json::to_string(&*task).map_err(std::io::Error::other)?;
                 format!("event: task\ndata: {json}\n\n")
