@@ -59,6 +59,8 @@ struct Stage {
     on_sqlite: Server,
     /// SQLite with the cache as it comes.
     remembering: Server,
+    /// On the same file, with hot reads answered behind hyper.
+    behind_hyper: Server,
     bare_url: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
@@ -77,6 +79,7 @@ struct Rates {
     read_memory: Vec<f64>,
     bare_one: Vec<f64>,
     read_one: Vec<f64>,
+    read_one_behind_hyper: Vec<f64>,
     pgbench_create: Vec<f64>,
     create_postgres: Vec<f64>,
     create_sqlite: Vec<f64>,
@@ -121,6 +124,8 @@ impl Stage {
         let on_postgres = Server::start(&plan.binary, &data("postgres"), &on_postgres).await?;
         let on_sqlite = Server::start(&plan.binary, &data("sqlite"), UNCACHED).await?;
         let remembering = Server::start(&plan.binary, &data("remembering"), &[]).await?;
+        let behind = [("PANDO_HTTP__HOT_WIRE", "false")];
+        let behind_hyper = Server::start(&plan.binary, &data("remembering"), &behind).await?;
         let client = Client::builder(TokioExecutor::new()).build_http();
         let mut stage = Self {
             plan,
@@ -130,6 +135,7 @@ impl Stage {
             on_postgres,
             on_sqlite,
             remembering,
+            behind_hyper,
             bare_url: String::new(),
             client,
         };
@@ -210,9 +216,11 @@ impl Stage {
         if round.is_multiple_of(2) {
             rates.bare_one.push(load::wrk(&one(&self.bare_url), None, pressure).await?);
             rates.read_one.push(load::wrk(&one(&self.remembering.url), None, pressure).await?);
+            rates.read_one_behind_hyper.push(load::wrk(&one(&self.behind_hyper.url), None, pressure).await?);
             rates.bare.push(load::wrk(&self.bare_url, Some(&read), pressure).await?);
             rates.read_memory.push(load::wrk(&self.remembering.url, Some(&read), pressure).await?);
         } else {
+            rates.read_one_behind_hyper.push(load::wrk(&one(&self.behind_hyper.url), None, pressure).await?);
             rates.read_one.push(load::wrk(&one(&self.remembering.url), None, pressure).await?);
             rates.bare_one.push(load::wrk(&one(&self.bare_url), None, pressure).await?);
             rates.read_memory.push(load::wrk(&self.remembering.url, Some(&read), pressure).await?);
@@ -292,6 +300,7 @@ impl Stage {
     async fn strike(self) -> Result<()> {
         self.on_postgres.stop().await?;
         self.remembering.stop().await?;
+        self.behind_hyper.stop().await?;
         self.on_sqlite.stop().await
     }
 }
@@ -311,6 +320,12 @@ impl Rates {
                 &self.read_one,
                 &self.bare_one,
                 Some(0.85),
+            ),
+            (
+                "the same, answered behind hyper (http.hot_wire off)",
+                &self.read_one_behind_hyper,
+                &self.bare_one,
+                None,
             ),
             (
                 "GET any of 10,000 profiles from memory / bare hyper, always the same bytes",
