@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
-
 use crate::HttpError;
 
 /// The networks whose `X-Forwarded-For` is believed.
@@ -23,20 +21,13 @@ impl TrustedProxies {
         networks.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The peer, if it speaks for itself alone.
-    pub(crate) fn direct(&self, peer: IpAddr) -> Option<IpAddr> {
-        let peer = peer.to_canonical();
-        (!self.trusts(peer)).then_some(peer)
-    }
-
     /// The client: read from the right, the first address that is not a proxy of ours.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        if let Some(client) = self.direct(peer) {
+    pub(crate) fn client<'h>(&self, peer: IpAddr, forwarded: impl Iterator<Item = &'h [u8]>) -> IpAddr {
+        let mut client = peer.to_canonical();
+        if self.0.is_empty() || !self.trusts(client) {
             return client;
         }
-        let mut client = peer.to_canonical();
-        let lines: Vec<&[u8]> =
-            headers.get_all("x-forwarded-for").iter().map(|value| value.as_bytes()).collect();
+        let lines: Vec<&[u8]> = forwarded.collect();
         for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
             // What a proxy of ours did not understand, nobody vouches for, nor for what stands before it.
             let hop = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok());
@@ -119,12 +110,8 @@ mod tests {
 
     fn client(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
         let trusted: Vec<String> = trusted.iter().map(|text| (*text).to_owned()).collect();
-        let mut headers = HeaderMap::new();
-        for line in forwarded {
-            headers.append("x-forwarded-for", http::HeaderValue::from_bytes(line.as_bytes()).unwrap());
-        }
         let proxies = TrustedProxies::parse(&trusted).unwrap();
-        proxies.client(peer.parse().unwrap(), &headers).to_string()
+        proxies.client(peer.parse().unwrap(), forwarded.iter().map(|line| line.as_bytes())).to_string()
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Socket {
     pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>, edge: Arc<Edge>) -> Self {
         Self {
             stream: TokioIo::new(stream),
-            wire: edge.hot_wire.then(|| Wire::new(&edge, &connection)),
+            wire: edge.hot_wire.then(Wire::default),
             connection,
             edge,
             ahead: BytesMut::new(),

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode, Version};
 use httparse::Status;
 
 use crate::access_log::Line;
-use crate::admission::{Head, admit, is_request_id};
+use crate::admission::{FORWARDED_FOR, Head, admit, is_request_id};
 use crate::asked::Asked;
 use crate::connection::Connection;
 use crate::edge::{Edge, show};
@@ -39,11 +39,9 @@ pub(crate) enum Front {
     Unknown,
 }
 
-/// What one connection needs to answer: the text of the date, and who asks.
-#[derive(Debug)]
+/// What one connection keeps to answer: the text of the date, as long as it is true enough.
+#[derive(Debug, Default)]
 pub(crate) struct Wire {
-    /// The client, unless a proxy speaks for others here.
-    client: Option<IpAddr>,
     date: Option<(Instant, String)>,
 }
 
@@ -59,10 +57,6 @@ pub(crate) fn lasting_head(template: &HeaderMap) -> Vec<u8> {
 }
 
 impl Wire {
-    pub(crate) fn new(edge: &Edge, connection: &Connection) -> Self {
-        Self { client: edge.proxies.direct(connection.peer.ip()), date: None }
-    }
-
     /// Looks at the front of what was read, and answers it into `out` where that is possible and allowed.
     pub(crate) fn look(
         &mut self,
@@ -88,7 +82,11 @@ impl Wire {
         let Some(whole) = whole.filter(|_| length <= COUNTED_MAX) else { return Front::Unknown };
         let (Some("GET"), Some(path)) = (request.method, request.path) else { return Front::Request(whole) };
         let plain = may_answer && !asked.has_length && !asked.conditional;
-        match plain.then(|| self.answer(edge, connection, path, asked, out)).flatten() {
+        let forwarded = || {
+            let named = |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(FORWARDED_FOR);
+            edge.proxies.client(connection.peer.ip(), request.headers.iter().filter(named).map(|it| it.value))
+        };
+        match plain.then(|| self.answer(edge, connection, path, asked, forwarded, out)).flatten() {
             Some(()) => Front::Answered(bytes),
             None => Front::Request(whole),
         }
@@ -101,9 +99,9 @@ impl Wire {
         connection: &Connection,
         path: &str,
         asked: Asked<'_>,
+        client: impl FnOnce() -> IpAddr,
         out: &mut Vec<u8>,
     ) -> Option<()> {
-        let client = self.client?;
         let began = Instant::now();
         // With a query, a request means more than its path says.
         let found = edge.routes.find(path).filter(|_| path.starts_with('/') && !path.contains('?'))?;
@@ -148,7 +146,7 @@ impl Wire {
             now,
             took,
             bytes: Some(bytes as u64),
-            client,
+            client: client(),
         };
         edge.access_log.write(&line, || Some(show(&answer.cache)));
         Some(())

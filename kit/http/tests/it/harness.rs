@@ -323,7 +323,7 @@ async fn behave(Path(how): Path<String>) -> Response {
         "own" => (StatusCode::CONFLICT, JsonAnswer(json!({"own": true}))).into_response(),
         "slow" => {
             // The time a handler takes is what is asked for.
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
             "slow".into_response()
         }
         other => Problem::not_found(other).into_response(),

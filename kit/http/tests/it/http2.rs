@@ -78,7 +78,7 @@ async fn shutdown_lets_streams_in_flight_finish() {
 
 #[tokio::test]
 async fn streams_that_take_nothing_are_given_up_and_slow_ones_are_not() {
-    let server = Running::start(|options| options.write_stall_ms = 100);
+    let server = Running::start(|options| options.write_stall_ms = 1_500);
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     // SETTINGS_INITIAL_WINDOW_SIZE = 0, then GET /huge: nothing of its body may ever be sent.
     let mut asked = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0".to_vec();
@@ -90,7 +90,7 @@ async fn streams_that_take_nothing_are_given_up_and_slow_ones_are_not() {
 
     let mut client = connect(&server).await;
     let mut body = client.send_request(get("/huge")).await.unwrap().into_body();
-    let mut pause = tokio::time::interval(std::time::Duration::from_millis(1));
+    let mut pause = tokio::time::interval(std::time::Duration::from_millis(3));
     let mut read = 0;
     while let Some(frame) = body.frame().await {
         read += frame.unwrap().into_data().map_or(0, |data| data.len());
