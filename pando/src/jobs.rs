@@ -14,21 +14,17 @@ use crate::config::Config;
 pub(crate) struct Jobs {
     queue: Queue,
     registry: Registry,
-    idempotency: Idempotency,
     tasks: Tasks,
 }
 
 impl Jobs {
     /// On a queue whose schema is up to date. Nothing is run yet.
-    pub(crate) fn open(config: &Config, queue: &Queue, metrics: &Metrics) -> Result<Self> {
-        let (database, clock) = (queue.database(), queue.clock());
+    pub(crate) fn open(config: &Config, queue: &Queue, idempotency: Idempotency) -> Result<Self> {
         let mut registry = Registry::default();
         pando_tasks::add_kinds(&mut registry, &config.tasks)?;
-        let idempotency = Idempotency::new(database, clock, metrics, config.idempotency.clone())?;
-        let parts =
-            TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency: idempotency.clone() };
+        let parts = TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency };
         let tasks = Tasks::new(parts, config.tasks.clone())?;
-        Ok(Self { queue: queue.clone(), registry, idempotency, tasks })
+        Ok(Self { queue: queue.clone(), registry, tasks })
     }
 
     /// The service.
@@ -36,15 +32,15 @@ impl Jobs {
         &self.tasks
     }
 
-    /// Has expired answers deleted.
-    pub(crate) fn keep_swept(&self) {
-        self.idempotency.keep_swept();
-    }
-
     /// Starts to run jobs.
     pub(crate) fn work(self) -> Worker {
         Worker::start(&self.queue, self.registry)
     }
+}
+
+/// Where answers to repeated requests are kept.
+pub(crate) fn idempotency(config: &Config, queue: &Queue, metrics: &Metrics) -> Result<Idempotency> {
+    Ok(Idempotency::new(queue.database(), queue.clock(), metrics, config.idempotency.clone())?)
 }
 
 /// The queue alone: enough to look at jobs, and to lead operators to them.

@@ -51,7 +51,8 @@ pub(crate) async fn run(
         // What others remember of the pages is old afterwards.
         let caches = Caches::open(&config.redis, &Metrics::new(), clock).await?;
         let queue = jobs::queue(config, &database, &Metrics::new(), clock)?;
-        let profiles = wiring::profiles(config, &queue, &caches)?;
+        let idempotency = jobs::idempotency(config, &queue, &Metrics::new())?;
+        let profiles = wiring::profiles(config, &queue, &idempotency, &caches)?;
         let seeded = seed_profiles(&profiles, count, seed, |done| bar.inc(done)).await;
         caches.close().await;
         seeded

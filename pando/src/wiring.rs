@@ -7,6 +7,7 @@ use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
 use pando_http::{App, Dependency};
+use pando_idempotency::Idempotency;
 use pando_profiles::{Profiles, ProfilesParts};
 use pando_queue::{Outbox, Queue, Relay, Subscriber};
 use pando_resilience::Call;
@@ -53,10 +54,14 @@ pub(crate) async fn wire(
         app = app.dependency(redis_dependency(caches));
     }
     let queue = jobs::queue(config, database, metrics, clock)?;
+    let idempotency = jobs::idempotency(config, &queue, metrics)?;
+    if config.plays(Role::Profiles) || config.plays(Role::Tasks) {
+        idempotency.keep_swept();
+    }
     let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
     let mut insides = Insides { caches: caches.clone(), profiles: None, tasks: None };
     let profiles = match config.plays(Role::Profiles) {
-        true => Some(profiles(config, &queue, caches)?),
+        true => Some(profiles(config, &queue, &idempotency, caches)?),
         false => None,
     };
     subscribers.extend(profiles.as_ref().map(caught_up));
@@ -70,10 +75,9 @@ pub(crate) async fn wire(
     }
     let mut jobs = None;
     if config.plays(Role::Tasks) || config.plays(Role::Worker) {
-        let opened = Jobs::open(config, &queue, metrics)?;
+        let opened = Jobs::open(config, &queue, idempotency)?;
         insides.tasks = Some(opened.tasks().clone());
         if config.plays(Role::Tasks) {
-            opened.keep_swept();
             app = with_tasks(app, pando_tasks::routes(opened.tasks().clone()));
         }
         jobs = Some(opened);
@@ -124,11 +128,17 @@ pub(crate) fn roles(config: &Config) -> Vec<&'static str> {
 }
 
 /// The profiles service.
-pub(crate) fn profiles(config: &Config, queue: &Queue, caches: &Caches) -> Result<Profiles> {
+pub(crate) fn profiles(
+    config: &Config,
+    queue: &Queue,
+    idempotency: &Idempotency,
+    caches: &Caches,
+) -> Result<Profiles> {
     let parts = ProfilesParts {
         database: queue.database().clone(),
         caches: caches.clone(),
         queue: queue.clone(),
+        idempotency: idempotency.clone(),
         clock: queue.clock().clone(),
     };
     Ok(Profiles::new(parts, config.profiles_options())?)

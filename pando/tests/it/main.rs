@@ -11,6 +11,7 @@ mod engines;
 mod events;
 mod exhaustion;
 mod harness;
+mod keys;
 mod platform;
 mod races;
 mod redis_outages;

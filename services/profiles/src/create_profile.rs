@@ -5,6 +5,7 @@ use pando_resilience::Call;
 use serde_json::{Map, Value};
 
 use crate::memory::Changes;
+use crate::once::Outcome;
 use crate::profile::{Profile, ProfileDraft, ProfileId};
 use crate::{ProfileError, Profiles, Written, store};
 
@@ -26,8 +27,9 @@ impl Profiles {
     ) -> Result<Written<Profile>, ProfileError> {
         let profile = draft.born(self.0.clock.fresh_id().into(), &self.0.clock);
         let ticket = self.0.memory.before_creation(profile.id);
-        let mut tx = self.0.database.transaction(call).await?;
+        let mut tx = self.begin(call).await?;
         store::insert(&mut tx, &profile, &call.actor).await?;
+        self.keep_answer(&mut tx, Outcome::Made(&profile)).await?;
         let token = self.commit(call, tx, Changes::creation(&profile, ticket)?).await?;
         Ok(Written { value: profile, token })
     }

@@ -6,6 +6,7 @@ use serde_json::Map;
 use crate::events::Happened;
 use crate::history::Operation;
 use crate::memory::Changes;
+use crate::once::Outcome;
 use crate::profile::ProfileId;
 use crate::update_profile::Expected;
 use crate::{ProfileError, Profiles, Written, store};
@@ -30,6 +31,7 @@ impl Profiles {
             (Map::new(), Map::new()),
         )
         .await?;
+        self.keep_answer(&mut tx, Outcome::Gone).await?;
         let changes = Changes::one(id, gone.version, Happened::Deleted);
         Ok(Written { value: (), token: self.commit(call, tx, changes).await? })
     }

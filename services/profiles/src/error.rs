@@ -34,6 +34,9 @@ pub enum ProfileError {
     /// Others kept taking what this batch wanted, attempt after attempt.
     #[error("others write the same profiles at this moment: try again")]
     Contended,
+    /// Another request with the same idempotency key was first.
+    #[error("another request with this key was first")]
+    Repeated,
     /// Another upload is writing the same import.
     #[error("this import is being written by another upload")]
     ImportBusy,

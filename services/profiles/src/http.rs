@@ -1,6 +1,7 @@
 //! The routes: each parses, calls one operation and answers.
 
 mod bulk;
+mod keyed;
 mod parts;
 mod profiles;
 
@@ -158,6 +159,7 @@ impl From<ProfileError> for Problem {
             )
             .with_header(header::ETAG, etag(current)),
             ProfileError::Refused(problem) => problem,
+            ProfileError::Repeated => Self::new(Code::Conflict, error.to_string()).with_retry_after(1),
             ProfileError::ImportBusy => Self::new(Code::Conflict, error.to_string()).with_retry_after(5),
             ProfileError::BadToken => Self::malformed(error.to_string()),
             ProfileError::Database(error) => database_problem(error),

@@ -15,6 +15,7 @@ mod known;
 mod list_changes;
 mod list_profiles;
 mod memory;
+mod once;
 mod options;
 mod parts;
 mod profile;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, Migration, MigrationSet, Token};
+use pando_idempotency::Idempotency;
 use pando_queue::{Outbox, Queue};
 
 pub use error::ProfileError;
@@ -56,6 +58,7 @@ pub use write_batch::{BATCH_ITEMS_MAX, Item, ItemOutcome, ItemStatus};
 
 use events::Teller;
 use memory::Memory;
+use once::Once;
 
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
@@ -76,18 +79,21 @@ pub struct ProfilesParts {
     pub caches: Caches,
     /// Where their events are published: a queue on the same database.
     pub queue: Queue,
+    /// Where answers to repeated requests are kept, on the same database.
+    pub idempotency: Idempotency,
     /// Where times and ids come from.
     pub clock: Clock,
 }
 
 /// The profiles service: each operation is a method, and a file of that name. Cloning shares it.
 #[derive(Clone)]
-pub struct Profiles(Arc<Inner>);
+pub struct Profiles(Arc<Inner>, Option<Arc<Once>>);
 
 struct Inner {
     database: Database,
     memory: Memory,
     teller: Teller,
+    idempotency: Idempotency,
     clock: Clock,
     rules: AttributeRules,
     options: ProfilesOptions,
@@ -113,11 +119,12 @@ pub struct BadOption {
 impl Profiles {
     /// Builds the service; reads and compiles the schema of attributes when one is configured.
     pub fn new(parts: ProfilesParts, options: ProfilesOptions) -> Result<Self, BadOption> {
-        let ProfilesParts { database, caches, queue, clock } = parts;
+        let ProfilesParts { database, caches, queue, idempotency, clock } = parts;
         let rules = options.check()?;
         let memory = Memory::new(&caches, &options, &clock);
         let memory = memory.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
         let teller = Teller::new(options.events.then(|| Outbox::new(&queue, events::SERVICE)));
-        Ok(Self(Arc::new(Inner { database, memory, teller, clock, rules, options })))
+        let inner = Inner { database, memory, teller, idempotency, clock, rules, options };
+        Ok(Self(Arc::new(inner), None))
     }
 }

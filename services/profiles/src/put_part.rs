@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::memory::Changes;
+use crate::once::Outcome;
 use crate::parts::{Address, Preferences};
 use crate::profile::{Profile, ProfileId};
 use crate::store::StoredProfile;
@@ -27,12 +28,15 @@ impl Profiles {
         let (mut tx, stored) = self.lock_living(call, id, expected).await?;
         let before = store::parts::locked_address(&mut tx, &stored.profile).await?;
         if before.as_ref() == Some(&address) {
-            return Ok(Written { value: (address, stored.profile.version), token: tx.commit().await? });
+            let version = stored.profile.version;
+            self.keep_answer(&mut tx, Outcome::Address(&address, version)).await?;
+            return Ok(Written { value: (address, version), token: tx.commit().await? });
         }
         let next = stored.profile.touched(self.0.clock.now());
         store::parts::put_address(&mut tx, &next, &address).await?;
         record_part(&mut tx, (&stored, &next), Operation::AddressPut, &call.actor, (&before, &address))
             .await?;
+        self.keep_answer(&mut tx, Outcome::Address(&address, next.version)).await?;
         let token = self.commit(call, tx, Changes::one(id, next.version, Happened::part("address"))).await?;
         Ok(Written { value: (address, next.version), token })
     }
@@ -49,7 +53,9 @@ impl Profiles {
         let (mut tx, stored) = self.lock_living(call, id, expected).await?;
         let before = store::parts::locked_preferences(&mut tx, &stored.profile).await?;
         if before.as_ref() == Some(&preferences) {
-            return Ok(Written { value: (preferences, stored.profile.version), token: tx.commit().await? });
+            let version = stored.profile.version;
+            self.keep_answer(&mut tx, Outcome::Preferences(&preferences, version)).await?;
+            return Ok(Written { value: (preferences, version), token: tx.commit().await? });
         }
         let next = stored.profile.touched(self.0.clock.now());
         store::parts::put_preferences(&mut tx, &next, &preferences).await?;
@@ -61,6 +67,7 @@ impl Profiles {
             (&before, &preferences),
         )
         .await?;
+        self.keep_answer(&mut tx, Outcome::Preferences(&preferences, next.version)).await?;
         let token =
             self.commit(call, tx, Changes::one(id, next.version, Happened::part("preferences"))).await?;
         Ok(Written { value: (preferences, next.version), token })

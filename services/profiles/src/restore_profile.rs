@@ -6,6 +6,7 @@ use serde_json::Map;
 use crate::events::Happened;
 use crate::history::Operation;
 use crate::memory::Changes;
+use crate::once::Outcome;
 use crate::profile::{Profile, ProfileId};
 use crate::{ProfileError, Profiles, Written, store};
 
@@ -20,7 +21,7 @@ impl Profiles {
     ) -> Result<Written<Profile>, ProfileError> {
         let now = self.0.clock.now();
         let oldest = now.plus_micros(-DAY_MICROS.saturating_mul(i64::from(self.0.options.restore_days)));
-        let mut tx = self.0.database.transaction(call).await?;
+        let mut tx = self.begin(call).await?;
         let stored = store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
         let mut changes = Changes::default();
         let profile = match stored.deleted_at {
@@ -36,6 +37,7 @@ impl Profiles {
                 back
             }
         };
+        self.keep_answer(&mut tx, Outcome::Stands(&profile)).await?;
         Ok(Written { value: profile, token: self.commit(call, tx, changes).await? })
     }
 }

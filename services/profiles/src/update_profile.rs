@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::memory::Changes;
+use crate::once::Outcome;
 use crate::profile::{AttributeRules, Profile, ProfileDraft, ProfileId};
 use crate::store::StoredProfile;
 use crate::{ProfileError, Profiles, Written, store};
@@ -84,6 +85,7 @@ impl Profiles {
             store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields)
                 .await?;
         }
+        self.keep_answer(&mut tx, Outcome::Stands(&profile)).await?;
         let token = self.commit(call, tx, changes).await?;
         Ok(Written { value: profile, token })
     }
@@ -95,7 +97,7 @@ impl Profiles {
         id: ProfileId,
         expected: &Expected,
     ) -> Result<(Transaction, StoredProfile), ProfileError> {
-        let mut tx = self.0.database.transaction(call).await?;
+        let mut tx = self.begin(call).await?;
         match store::lock(&mut tx, id).await? {
             Some(stored) if stored.deleted_at.is_none() => {
                 expected.check(&stored.profile)?;

@@ -14,6 +14,7 @@ use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::import_profiles::Import;
 use crate::memory::Changes;
+use crate::once::Outcome;
 use crate::profile::{Profile, ProfileDraft, ProfileId};
 use crate::store::StoredProfile;
 use crate::violations::Violations;
@@ -81,8 +82,9 @@ impl Profiles {
         call: &Call,
         items: &[Item],
     ) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
-        let mut tx = self.0.database.transaction(call).await?;
+        let mut tx = self.begin(call).await?;
         let (outcomes, changes) = self.run_batch(&mut tx, call, items).await?;
+        self.keep_answer(&mut tx, Outcome::Batch(&outcomes)).await?;
         Ok(Written { value: outcomes, token: self.commit(call, tx, changes).await? })
     }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::keyed::{KeyParameter, Keyed};
 use super::profiles::ProfileFields;
 use super::with_token;
 use crate::write_batch::Item;
@@ -23,7 +24,7 @@ use crate::{
 /// What became of each item, in the order of the request.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BatchAnswer {
-    results: Vec<ItemOutcome>,
+    pub(super) results: Vec<ItemOutcome>,
 }
 
 /// Create and change many profiles
@@ -31,16 +32,18 @@ pub(crate) struct BatchAnswer {
 /// An array of 1 to 1000 items, or an object that holds it as `items`. Each item has the fields of a profile; an `id`
 /// names the profile to change, or the id of a new one; a `version` beside it fences the change, as If-Match does. All items are looked at; each gets its own status.
 #[utoipa::path(
-    post, path = "/api/v1/profiles:batch", tag = "profiles", request_body = Vec<ProfileFields>,
+    post, path = "/api/v1/profiles:batch", tag = "profiles", request_body = Vec<ProfileFields>, params(KeyParameter),
     responses(
         (status = 200, description = "What became of each item", body = BatchAnswer),
-        (status = 422, description = "The batch is empty or too long"),
+        (status = 409, description = "A request with this Idempotency-Key is being worked on"),
+        (status = 422, description = "The batch is empty or too long. Or the Idempotency-Key was used for another request"),
     )
 )]
 pub(super) async fn batch(
     State(profiles): State<Profiles>,
     Caller(call): Caller,
     headers: HeaderMap,
+    keyed: Keyed,
     RawBody(body): RawBody,
 ) -> Result<Response, Problem> {
     pando_http::expect_json(&headers)?;
@@ -61,8 +64,11 @@ pub(super) async fn batch(
         return Err(Violations::one("items", "count", message).into_problem());
     }
     let items: Vec<Item> = items.into_iter().map(item).collect();
-    let done = profiles.write_batch(&call, &items).await?;
-    Ok(with_token(JsonAnswer(BatchAnswer { results: done.value }).into_response(), &done.token))
+    let write = async |profiles: Profiles| {
+        let done = profiles.write_batch(&call, &items).await?;
+        Ok(with_token(JsonAnswer(BatchAnswer { results: done.value }).into_response(), &done.token))
+    };
+    keyed.with_body(&body).once(profiles, &call, "POST /api/v1/profiles:batch", write).await
 }
 
 fn item(value: Value) -> Item {

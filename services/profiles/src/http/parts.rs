@@ -3,11 +3,12 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
-use pando_http::{Caller, IfNoneMatch, JsonAnswer, JsonBody, Problem, QueryString, etag};
+use pando_http::{Caller, IfNoneMatch, JsonAnswer, Problem, QueryString, etag};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::keyed::{KeyParameter, KeyedFields};
 use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, written, x_cache};
 use crate::{Address, FetchMode, FullProfile, Known, Preferences, ProfileError, ProfileId, Profiles};
 
@@ -62,10 +63,11 @@ pub(super) async fn full(
 /// The whole address: absent lines become empty.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}/address", tag = "profiles", request_body = Address,
-    params(IdParameter, IfMatchParameter),
+    params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
         (status = 200, description = "The address; the ETag is the profile's new version", body = Address),
-        (status = 422, description = "Some fields are not valid; each is named"),
+        (status = 409, description = "A request with this Idempotency-Key is being worked on"),
+        (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
         ChangeRefused,
     )
 )]
@@ -74,12 +76,15 @@ pub(super) async fn put_address(
     Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
-    JsonBody(fields): JsonBody,
+    KeyedFields(fields, keyed): KeyedFields,
 ) -> Result<Response, Problem> {
     let expected = expected(&profiles, &headers)?;
-    let done = profiles.put_address(&call, id, &expected, &fields).await?;
-    let (address, version) = done.value;
-    Ok(written(StatusCode::OK, &address, version, &done.token))
+    let write = async |profiles: Profiles| {
+        let done = profiles.put_address(&call, id, &expected, &fields).await?;
+        let (address, version) = done.value;
+        Ok(written(StatusCode::OK, &address, version, &done.token))
+    };
+    keyed.once(profiles, &call, "PUT /api/v1/profiles/{id}/address", write).await
 }
 
 /// Write the preferences of a profile
@@ -87,10 +92,11 @@ pub(super) async fn put_address(
 /// All preferences: absent ones get their defaults.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}/preferences", tag = "profiles", request_body = Preferences,
-    params(IdParameter, IfMatchParameter),
+    params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
         (status = 200, description = "The preferences; the ETag is the profile's new version", body = Preferences),
-        (status = 422, description = "Some fields are not valid; each is named"),
+        (status = 409, description = "A request with this Idempotency-Key is being worked on"),
+        (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
         ChangeRefused,
     )
 )]
@@ -99,12 +105,15 @@ pub(super) async fn put_preferences(
     Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
-    JsonBody(fields): JsonBody,
+    KeyedFields(fields, keyed): KeyedFields,
 ) -> Result<Response, Problem> {
     let expected = expected(&profiles, &headers)?;
-    let done = profiles.put_preferences(&call, id, &expected, &fields).await?;
-    let (preferences, version) = done.value;
-    Ok(written(StatusCode::OK, &preferences, version, &done.token))
+    let write = async |profiles: Profiles| {
+        let done = profiles.put_preferences(&call, id, &expected, &fields).await?;
+        let (preferences, version) = done.value;
+        Ok(written(StatusCode::OK, &preferences, version, &done.token))
+    };
+    keyed.once(profiles, &call, "PUT /api/v1/profiles/{id}/preferences", write).await
 }
 
 /// What `mode` may say.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use pando_cache::Source;
 use pando_http::{
-    Caller, IfNoneMatch, JsonAnswer, JsonBody, PageRequest, Problem, QueryString, RawBody, apply_patch,
-    encode_cursor, etag, next_link,
+    Caller, IfNoneMatch, JsonAnswer, PageRequest, Problem, QueryString, RawBody, apply_patch, encode_cursor,
+    etag, next_link,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
 
+use super::keyed::{KeyParameter, KeyRefused, Keyed, KeyedFields};
 use super::{
     ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, with_token, written, x_cache,
 };
@@ -209,45 +210,55 @@ fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
 
 /// Create a profile
 #[utoipa::path(
-    post, path = "/api/v1/profiles", tag = "profiles", request_body = ProfileFields,
+    post, path = "/api/v1/profiles", tag = "profiles", request_body = ProfileFields, params(KeyParameter),
     responses(
         (status = 201, description = "The profile", body = Profile, headers(
             ("Location" = String, description = "Where it can be read"), ("ETag" = String, description = "Its version"))),
-        (status = 409, description = "Another profile has this e-mail address"),
-        (status = 422, description = "Some fields are not valid; each is named"),
+        (status = 409, description = "Another profile has this e-mail address. Or a request with this Idempotency-Key is being worked on"),
+        (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
     )
 )]
 pub(super) async fn create(
     State(profiles): State<Profiles>,
     Caller(call): Caller,
-    JsonBody(fields): JsonBody,
+    KeyedFields(fields, keyed): KeyedFields,
 ) -> Result<Response, Problem> {
-    let done = profiles.create_profile(&call, &fields).await?;
-    Ok(created(&done.value, &done.token))
+    let write = async |profiles: Profiles| {
+        let done = profiles.create_profile(&call, &fields).await?;
+        Ok(created(&done.value, &done.token))
+    };
+    keyed.once(profiles, &call, "POST /api/v1/profiles", write).await
 }
 
 /// Create a made-up profile
 ///
 /// Whatever is sent with it is ignored. It never collides with another.
 #[utoipa::path(
-    post, path = "/api/v1/profiles/random", tag = "profiles",
-    responses((status = 201, description = "The profile", body = Profile))
+    post, path = "/api/v1/profiles/random", tag = "profiles", params(KeyParameter),
+    responses((status = 201, description = "The profile", body = Profile), KeyRefused)
 )]
 pub(super) async fn create_random(
     State(profiles): State<Profiles>,
     Caller(call): Caller,
+    keyed: Keyed,
 ) -> Result<Response, Problem> {
-    let done = profiles.create_random_profile(&call).await?;
-    Ok(created(&done.value, &done.token))
+    let write = async |profiles: Profiles| {
+        let done = profiles.create_random_profile(&call).await?;
+        Ok(created(&done.value, &done.token))
+    };
+    keyed.once(profiles, &call, "POST /api/v1/profiles/random", write).await
 }
 
 fn created(profile: &Profile, token: &pando_database::Token) -> Response {
     let mut response = written(StatusCode::CREATED, profile, profile.version, token);
-    let location = format!("/api/v1/profiles/{}", profile.id);
+    let location = HeaderValue::try_from(location_of(profile)).expect("a path of ASCII letters");
+    response.headers_mut().insert(header::LOCATION, location);
     response
-        .headers_mut()
-        .insert(header::LOCATION, HeaderValue::try_from(location).expect("a path of ASCII letters"));
-    response
+}
+
+/// Where a profile can be read.
+pub(super) fn location_of(profile: &Profile) -> String {
+    format!("/api/v1/profiles/{}", profile.id)
 }
 
 /// Read a profile
@@ -306,11 +317,11 @@ fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
 /// Absent fields stay, `null` clears, unknown ones are ignored. Repeating it changes nothing more.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}", tag = "profiles", request_body = ProfileChanges,
-    params(IdParameter, IfMatchParameter),
+    params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
         (status = 200, description = "The whole profile", body = Profile),
-        (status = 409, description = "Another profile has this e-mail address"),
-        (status = 422, description = "Some fields are not valid; each is named"),
+        (status = 409, description = "Another profile has this e-mail address. Or a request with this Idempotency-Key is being worked on"),
+        (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
         ChangeRefused,
     )
 )]
@@ -319,11 +330,14 @@ pub(super) async fn update(
     Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
-    JsonBody(fields): JsonBody,
+    KeyedFields(fields, keyed): KeyedFields,
 ) -> Result<Response, Problem> {
     let expected = expected(&profiles, &headers)?;
-    let done = profiles.update_profile(&call, id, &expected, &fields).await?;
-    Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
+    let write = async |profiles: Profiles| {
+        let done = profiles.update_profile(&call, id, &expected, &fields).await?;
+        Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
+    };
+    keyed.once(profiles, &call, "PUT /api/v1/profiles/{id}", write).await
 }
 
 /// Patch a profile
@@ -335,11 +349,11 @@ pub(super) async fn update(
         (ProfileChanges = "application/merge-patch+json"),
         (Vec<PatchOperation> = "application/json-patch+json"),
     )),
-    params(IdParameter, IfMatchParameter),
+    params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
         (status = 200, description = "The whole profile", body = Profile),
-        (status = 409, description = "Another profile has this e-mail address, or a test of the patch failed"),
-                (status = 422, description = "The patch does not fit, or some fields are not valid"),
+        (status = 409, description = "Another profile has this e-mail address, or a test of the patch failed. Or a request with this Idempotency-Key is being worked on"),
+        (status = 422, description = "The patch does not fit, or some fields are not valid. Or the Idempotency-Key was used for another request"),
         ChangeRefused,
     )
 )]
@@ -348,13 +362,17 @@ pub(super) async fn patch(
     Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
+    keyed: Keyed,
     RawBody(body): RawBody,
 ) -> Result<Response, Problem> {
     let expected = expected(&profiles, &headers)?;
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let change = |current: &Profile, rules: &AttributeRules| patched(current, rules, media, &body);
-    let done = profiles.change_profile(&call, id, &expected, change).await?;
-    Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
+    let write = async |profiles: Profiles| {
+        let done = profiles.change_profile(&call, id, &expected, change).await?;
+        Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
+    };
+    keyed.with_body(&body).once(profiles, &call, "PATCH /api/v1/profiles/{id}", write).await
 }
 
 /// What an operation of a JSON Patch does.
@@ -406,10 +424,10 @@ fn patched(
 /// It can be restored for a while; its e-mail address is free at once.
 #[utoipa::path(
     delete, path = "/api/v1/profiles/{id}", tag = "profiles",
-    params(IdParameter, IfMatchParameter),
+    params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
         (status = 204, description = "It is deleted"),
-        ChangeRefused,
+        ChangeRefused, KeyRefused,
     )
 )]
 pub(super) async fn delete(
@@ -417,29 +435,38 @@ pub(super) async fn delete(
     Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
+    keyed: Keyed,
 ) -> Result<Response, Problem> {
     let expected = expected(&profiles, &headers)?;
-    let done = profiles.delete_profile(&call, id, &expected).await?;
-    Ok(with_token(StatusCode::NO_CONTENT.into_response(), &done.token))
+    let write = async |profiles: Profiles| {
+        let done = profiles.delete_profile(&call, id, &expected).await?;
+        Ok(with_token(StatusCode::NO_CONTENT.into_response(), &done.token))
+    };
+    keyed.once(profiles, &call, "DELETE /api/v1/profiles/{id}", write).await
 }
 
 /// Restore a deleted profile
 #[utoipa::path(
     post, path = "/api/v1/profiles/{id}/restore", tag = "profiles",
-    params(IdParameter),
+    params(IdParameter, KeyParameter),
     responses(
         (status = 200, description = "The profile, living again", body = Profile),
         (status = 404, description = "No profile of this id can be restored"),
-        (status = 409, description = "Another profile has taken its e-mail address"),
+        (status = 409, description = "Another profile has taken its e-mail address. Or a request with this Idempotency-Key is being worked on"),
+        (status = 422, description = "The Idempotency-Key was used for another request"),
     )
 )]
 pub(super) async fn restore(
     State(profiles): State<Profiles>,
     Caller(call): Caller,
     Id(id): Id,
+    keyed: Keyed,
 ) -> Result<Response, Problem> {
-    let done = profiles.restore_profile(&call, id).await?;
-    Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
+    let write = async |profiles: Profiles| {
+        let done = profiles.restore_profile(&call, id).await?;
+        Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
+    };
+    keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/restore", write).await
 }
 
 /// Read the history of a profile

@@ -13,7 +13,7 @@ use pando_telemetry::Metrics;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::{House, call, each_house, each_house_with, fields, queue};
+use crate::{House, call, each_house, each_house_with, fields, idempotency, queue};
 
 const COUNT: Query = Query::scan("test.count_events", "select count(*) from outbox_events");
 
@@ -181,7 +181,8 @@ async fn a_process_that_hears_nothing_else_is_brought_up_to_date_by_events() {
         let database = house.queue.database().clone();
         let caches = Caches::open(&RedisOptions::default(), &Metrics::new(), &house.clock).await.unwrap();
         let clock = house.clock.clone();
-        let parts = ProfilesParts { queue: queue(&database, &clock), database, caches, clock };
+        let queue = queue(&database, &clock);
+        let parts = ProfilesParts { idempotency: idempotency(&queue), queue, database, caches, clock };
         let other = Profiles::new(parts, ProfilesOptions::default()).unwrap();
         let read = async |profiles: &Profiles, id| {
             let known = profiles.read_profile(&call(), id).await.unwrap();

@@ -20,6 +20,7 @@ use pando_cache::{Caches, RedisOptions};
 use pando_clock::{Clock, Timestamp};
 use pando_database::Database;
 use pando_database::testing::each_engine;
+use pando_idempotency::{Idempotency, IdempotencyOptions};
 use pando_profiles::{MIGRATIONS, Profile, Profiles, ProfilesOptions, ProfilesParts};
 use pando_queue::{Queue, QueueOptions, QueueParts};
 use pando_resilience::Call;
@@ -47,7 +48,9 @@ pub(crate) async fn each_house_with<F: AsyncFn(House)>(options: ProfilesOptions,
         let metrics = Metrics::new();
         let caches = Caches::open(&RedisOptions::default(), &metrics, &clock).await.unwrap();
         let queue = queue(&database, &clock);
-        let parts = ProfilesParts { database, caches, queue: queue.clone(), clock: clock.clone() };
+        let idempotency = idempotency(&queue);
+        let parts =
+            ProfilesParts { database, caches, queue: queue.clone(), idempotency, clock: clock.clone() };
         let profiles = Profiles::new(parts, options.clone()).unwrap();
         test(House { profiles, clock, metrics, queue }).await;
     })
@@ -58,6 +61,12 @@ pub(crate) async fn each_house_with<F: AsyncFn(House)>(options: ProfilesOptions,
 pub(crate) fn queue(database: &Database, clock: &Clock) -> Queue {
     let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: Metrics::new() };
     Queue::new(parts, QueueOptions::default()).unwrap()
+}
+
+/// Where this process keeps answers to repeated requests.
+pub(crate) fn idempotency(queue: &Queue) -> Idempotency {
+    let (database, clock) = (queue.database(), queue.clock());
+    Idempotency::new(database, clock, &Metrics::new(), IdempotencyOptions::default()).unwrap()
 }
 
 /// A call with enough time for a busy machine.
