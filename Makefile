@@ -49,9 +49,10 @@ bench: ## Measure against the limits in one interleaved run, and keep the result
 	cargo build --release --locked --manifest-path lab/peers/Cargo.toml --target-dir target/peers
 	target/peers/release/pando-peers
 
-prove: ## The long proofs: kill -9 under load again and again, a million raced reads and writes
+prove: ## The long proofs: kill -9 under load again and again, a million raced reads and writes, damaged requests
 	@scripts/setup test
 	PANDO_PROVE=1 cargo test --locked -p pando --test it -- prove
+	PANDO_PROVE=1 cargo test --locked -p pando-http --test it -- prove
 	PANDO_PROVE=1 cargo test --locked -p pando-cache --test it -- race
 	PANDO_PROVE=1 cargo test --locked -p pando-queue --test it -- --nocapture prove
 

@@ -169,3 +169,33 @@ async fn pipelined_mixtures_in_any_pieces_are_answered_in_turn() {
         server.stop().await;
     }
 }
+
+/// Some of the bytes are left out, doubled, or become others.
+fn damaged(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=dice.below(3) {
+        let (at, other) = (dice.below(bytes.len()), dice.below(bytes.len()));
+        match dice.below(4) {
+            0 if bytes.len() > 1 => drop(bytes.remove(at)),
+            1 => bytes.insert(at, bytes[at]),
+            2 => bytes[at] = b"\r\n\0 :/,;0Zz~\x7f\xff"[dice.below(14)],
+            _ => bytes.swap(at, other),
+        }
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn prove_that_damaged_requests_are_answered_alike() {
+    let servers = start();
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let rounds = if std::env::var_os("PANDO_PROVE").is_some() { 100_000 } else { 500 };
+    for _ in 0..rounds {
+        let request = REQUESTS[dice.below(REQUESTS.len())];
+        let request = damaged(&mut dice, request.as_bytes());
+        agree(&servers, &[HOT.as_bytes(), &request, HOT.as_bytes()].concat(), &[]).await;
+    }
+    for server in servers {
+        server.stop().await;
+    }
+}
