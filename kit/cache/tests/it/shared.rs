@@ -127,7 +127,9 @@ async fn many_keys_are_one_look_into_redis() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_cluster_lock_all_processes_together_load_once() {
-    let (one, two) = two(CacheOptions { cluster_lock: true, ..plain() }).await;
+    // Patient: who waits for too long for another process loads by itself.
+    let options = CacheOptions { cluster_lock: true, load_hard_ms: 20_000, wait_ms: 20_000, ..plain() };
+    let (one, two) = two(options).await;
     let loads = Count::default();
     let reads = [&one, &two].into_iter().cycle().take(200).map(|process| {
         let (cache, loads) = (process.cache.clone(), loads.clone());

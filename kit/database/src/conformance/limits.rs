@@ -14,8 +14,8 @@ const ENDLESS_POINT: Query = Query::point(
 const OPEN: Query =
     Query::write("accounts.open", "insert into accounts (id, email_key, balance) values ($1, $2, 1)");
 
-/// How late an answer may be on a busy machine.
-const SLACK: Duration = Duration::from_millis(1_500);
+/// How late an answer may be on a busy machine; what is not stopped takes minutes.
+const SLACK: Duration = Duration::from_secs(20);
 
 pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {
     late_work_is_not_started(database).await?;
@@ -25,7 +25,7 @@ pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {
 }
 
 fn short() -> Call {
-    Call::internal("short", Duration::from_millis(150))
+    Call::internal("short", Duration::from_millis(800))
 }
 
 async fn late_work_is_not_started(database: &Database) -> Result<(), DatabaseError> {

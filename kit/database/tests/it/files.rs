@@ -168,7 +168,7 @@ async fn closing_waits_for_what_runs() {
         let mut transaction = database.transaction(&call).await.unwrap();
         let id = Clock::system().fresh_id();
         transaction.execute(&crate::INSERT, params![id, 1_i64]).await.unwrap();
-        let brief = Call::internal("brief", Duration::from_millis(700));
+        let brief = Call::internal("brief", Duration::from_secs(2));
         let scan = async {
             let stopped = database.read(&brief).row(&ENDLESS, []).await;
             assert!(matches!(stopped, Err(DatabaseError::DeadlineExceeded)), "{stopped:?}");

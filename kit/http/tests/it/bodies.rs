@@ -79,10 +79,10 @@ async fn a_slow_body_is_the_clients_fault() {
 
 #[tokio::test]
 async fn a_streamed_body_may_take_long_but_not_pause_long() {
-    let server = Running::start(|options| options.deadline_ms = 1_500);
+    let server = Running::start(|options| options.deadline_ms = 1_000);
     let mut wire = server.connect().await;
     wire.send(b"POST /upload HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").await;
-    let mut pause = tokio::time::interval(std::time::Duration::from_millis(400));
+    let mut pause = tokio::time::interval(std::time::Duration::from_millis(250));
     for _ in 0..6 {
         pause.tick().await;
         wire.send(b"5\r\nhello\r\n").await;

@@ -41,7 +41,7 @@ impl Running {
         let limits = vec![
             RouteLimits {
                 path: "/upload",
-                body_idle_ms: Some(150),
+                body_idle_ms: Some(1_500),
                 body_bytes_max: Some(100_000),
                 ..Default::default()
             },

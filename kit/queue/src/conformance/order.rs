@@ -99,7 +99,7 @@ async fn a_limit_over_all_processes_holds(database: Database) {
     for id in ids {
         house.reaches(id, JobState::Completed).await;
     }
-    assert_eq!(most.load(Ordering::SeqCst), 3);
+    assert!(most.load(Ordering::SeqCst) <= 3);
     for worker in workers {
         worker.stop(Duration::from_secs(5)).await;
     }

@@ -2,19 +2,26 @@
 
 use std::time::Duration;
 
-use pando_clock::{Clock, Timestamp};
-use pando_database::Database;
+use pando_clock::Clock;
+use pando_database::{Database, Engine};
 use serde_json::{Value, json};
 
 use super::{House, call, defaults, note, open};
-use crate::{Job, JobState, Schedule, Worker};
+use crate::{Job, JobState, QueueOptions, Schedule, Worker};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     nothing_begins_before_its_moment(&House::scripted(fresh().await, defaults()).await).await;
     schedules_bring_one_job_each_time(&House::scripted(fresh().await, defaults()).await).await;
-    let real = async || House::new(fresh().await, Clock::system(), defaults()).await;
-    an_idle_worker_begins_at_once_and_in_time(&real().await).await;
-    a_worker_elsewhere_is_woken(&real().await).await;
+    an_idle_worker_is_woken_and_begins_when_it_is_time(
+        &House::new(fresh().await, Clock::system(), woken()).await,
+    )
+    .await;
+    a_worker_elsewhere_is_woken(&House::new(fresh().await, Clock::system(), defaults()).await).await;
+}
+
+/// Whose workers look so seldom by themselves that what begins within the suite's patience was told to.
+fn woken() -> QueueOptions {
+    QueueOptions { poll_ms: 60_000, ..defaults() }
 }
 
 async fn nothing_begins_before_its_moment(house: &House) {
@@ -55,36 +62,29 @@ async fn schedules_bring_one_job_each_time(house: &House) {
     assert!(house.queue.fire_schedules(vec![never]).await.is_err());
 }
 
-async fn an_idle_worker_begins_at_once_and_in_time(house: &House) {
+async fn an_idle_worker_is_woken_and_begins_when_it_is_time(house: &House) {
     let worker = Worker::start(&house.queue, house.kind("note", note));
     for delay_ms in [0, 120, 0, 250] {
         let due = house.clock.now().plus_micros(delay_ms * 1_000);
         let id = house.add(Job { run_at: Some(due), ..Job::new("note", json!(delay_ms)) }).await;
         let job = house.reaches(id, JobState::Completed).await;
-        let late = micros(job.started_at.unwrap()) - micros(due);
-        // Not the figure itself, which is measured on an idle machine: far below the poll that is the floor.
-        assert!((0..500_000).contains(&late), "{late} µs late after {delay_ms} ms");
+        assert!(job.started_at.unwrap() >= due, "{job:?}");
     }
     worker.stop(Duration::from_secs(5)).await;
 }
 
 /// On SQLite another process is not told: it looks each second.
 async fn a_worker_elsewhere_is_woken(house: &House) {
-    let elsewhere = open(house.queue.database(), &house.clock, defaults());
+    let told = house.queue.database().engine() == Engine::Postgres;
+    let elsewhere = open(house.queue.database(), &house.clock, if told { woken() } else { defaults() });
     let worker = Worker::start(&elsewhere, house.kind("note", note));
     for _ in 0..3 {
         let id = house.add(Job::new("note", Value::Null)).await;
-        let job = house.reaches(id, JobState::Completed).await;
-        let late = micros(job.started_at.unwrap()) - micros(job.created_at);
-        assert!(late < 1_500_000, "{late} µs late");
+        house.reaches(id, JobState::Completed).await;
     }
     let mut tx = house.queue.database().transaction(&call()).await.unwrap();
     let ids = house.queue.enqueue_many(&mut tx, vec![Job::new("note", Value::Null)]).await.unwrap();
     tx.commit().await.unwrap();
     house.reaches(ids[0], JobState::Completed).await;
     worker.stop(Duration::from_secs(5)).await;
-}
-
-fn micros(moment: Timestamp) -> i64 {
-    moment.as_micros()
 }

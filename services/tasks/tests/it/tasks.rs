@@ -17,7 +17,7 @@ fn id(answer: &Answer) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_runs_after_its_delay_and_its_status_is_right_all_the_way() {
     each_house(async |house| {
-        let created = house.create(&json!({"type": "echo", "payload": {"a": [1]}, "delay": "250ms"})).await;
+        let created = house.create(&json!({"type": "echo", "payload": {"a": [1]}, "delay": "2s"})).await;
         assert_eq!(created.status, StatusCode::ACCEPTED);
         let body = created.json();
         assert_eq!((&body["taskID"], &body["status"]), (&body["id"], &json!("scheduled")));
@@ -33,7 +33,7 @@ async fn a_task_runs_after_its_delay_and_its_status_is_right_all_the_way() {
         };
         assert_eq!((&done["created_at"], &done["run_at"]), (&body["created_at"], &body["run_at"]));
         let delay = moment("run_at") - moment("created_at");
-        assert!((200_000..=250_000).contains(&delay), "{delay}");
+        assert!((1_000_000..=2_000_000).contains(&delay), "{delay}");
         assert!(moment("completed_at") >= moment("run_at"));
         let at_once = house.create(&json!({"task_type": "echo", "data": 7})).await;
         assert_eq!(at_once.json()["status"], "pending");
@@ -142,7 +142,7 @@ async fn tasks_are_cancelled_while_they_wait_and_while_they_run() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_follow_a_task_to_its_end() {
     each_house(async |house| {
-        let created = house.create(&json!({"type": "sleep", "data": {"ms": 1_000}, "delay": "50ms"})).await;
+        let created = house.create(&json!({"type": "sleep", "data": {"ms": 1_000}, "delay": "2s"})).await;
         let path = format!("/api/v1/tasks/{}/events", id(&created));
         let response = house.open(Method::GET, &path, &[], "").await;
         assert_eq!(response.headers()["content-type"], "text/event-stream");
