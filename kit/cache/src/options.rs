@@ -1,9 +1,9 @@
 //! The settings, their defaults, and what each is for.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize, Serializer};
+use pando_telemetry::Secret;
+use serde::{Deserialize, Serialize};
 
 use crate::CacheError;
 
@@ -331,35 +331,6 @@ pub(crate) fn micros(ms: u64) -> i64 {
 
 pub(crate) fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)
-}
-
-/// A text that is never shown: neither by `Debug` nor when settings are printed.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps `text` out of sight.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one who must send it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"***\"")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("***")
-    }
 }
 
 #[cfg(test)]

@@ -27,9 +27,8 @@ pub use channel::{Channel, ChannelSender, Signal};
 pub use database::{Database, Engine, Read};
 pub use error::{DatabaseError, Refusal};
 pub use migrate::{AppliedMigration, Migration, MigrationSet, PendingMigration};
-pub use options::{
-    DatabaseOptions, PoolOptions, ReadOptions, Secret, SqliteOptions, StatementOptions, Synchronous,
-};
+pub use options::{DatabaseOptions, PoolOptions, ReadOptions, SqliteOptions, StatementOptions, Synchronous};
+pub use pando_telemetry::Secret;
 pub use query::{KeyedQuery, Query};
 pub use row::{Column, FromColumn, Json, Row};
 pub use statistics::Statistics;

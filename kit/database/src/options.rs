@@ -1,9 +1,9 @@
 //! The settings, their defaults, and what each is for.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize, Serializer};
+use pando_telemetry::Secret;
+use serde::{Deserialize, Serialize};
 
 use crate::postgres::Target;
 use crate::{DatabaseError, Engine};
@@ -201,35 +201,6 @@ impl Default for ReadOptions {
 impl Default for StatementOptions {
     fn default() -> Self {
         Self { prepare: true, slow_ms: 500, migration_seconds: 600 }
-    }
-}
-
-/// A text that is never shown: neither by `Debug` nor when settings are printed.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps `text` out of sight.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one who must send it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"***\"")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("***")
     }
 }
 

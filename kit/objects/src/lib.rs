@@ -13,4 +13,5 @@ mod s3;
 pub use error::ObjectsError;
 pub use name::ObjectName;
 pub use objects::{Found, Listed, Object, Objects};
-pub use options::{ObjectsOptions, S3Options, Secret};
+pub use options::{ObjectsOptions, S3Options};
+pub use pando_telemetry::Secret;

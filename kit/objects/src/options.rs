@@ -1,9 +1,9 @@
 //! What can be set.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize, Serializer};
+use pando_telemetry::Secret;
+use serde::{Deserialize, Serialize};
 
 use crate::ObjectsError;
 
@@ -119,35 +119,6 @@ impl ObjectsOptions {
             None if s3.retries > 100 => bad("s3.retries", "is not within 0 and 100"),
             None => Ok(()),
         }
-    }
-}
-
-/// A text that is shown to nobody.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps `text` out of sight.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one who must send it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"***\"")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("***")
     }
 }
 

@@ -5,6 +5,7 @@ mod metrics;
 mod options;
 mod process;
 mod redact;
+mod secret;
 mod series;
 mod tasks;
 
@@ -12,5 +13,6 @@ pub use log::{LogHandle, TelemetryError, start_logging};
 pub use metrics::{LATENCY_BUCKETS, Metrics, SERIES_MAX};
 pub use options::{LogFormat, LogOptions, TelemetryOptions};
 pub use redact::redact;
+pub use secret::Secret;
 pub use series::{Counter, Gauge, Histogram};
 pub use tasks::{live_tasks, spawn};
