@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use pando_cache::{Cache, CacheError, Caches, Loaded, Ticket};
 use pando_clock::{Clock, Timestamp};
 use pando_database::{DatabaseError, Token, Transaction};
@@ -105,30 +105,38 @@ impl Memory {
         unsettled_at != i64::MIN && published.as_micros() <= unsettled_at
     }
 
-    /// Makes sure that nothing older is read of these profiles from now on, here and in the other processes.
+    /// Makes sure that nothing older is read of these profiles from now on, here and in the other processes. All at
+    /// once: where Redis is silent, its patience is waited for once.
     async fn forget(&self, written: &[(ProfileId, i64)], position: u64) {
-        if let Some(cache) = &self.profiles {
+        let profiles = async {
+            let Some(cache) = &self.profiles else { return };
             let forgotten = written.iter().map(async |(id, version)| {
-                cache.invalidate(&key(*id), *version, position).await;
-                cache.invalidate(&full_key(*id), *version, position).await;
+                let (alone, full) = (key(*id), full_key(*id));
+                let alone = cache.invalidate(&alone, *version, position);
+                join(alone, cache.invalidate(&full, *version, position)).await;
             });
             join_all(forgotten).await;
             cache.observe(position);
-        }
-        if let Some(pages) = &self.pages {
+        };
+        let pages = async {
+            let Some(pages) = &self.pages else { return };
             pages.observe(position);
             pages.invalidate_tag(PAGES).await;
-        }
+        };
+        join(profiles, pages).await;
     }
 }
 
 impl Unsettled<'_> {
     /// Brings the cache up to the write, which is committed.
     async fn settle(mut self, position: u64) {
-        if let (Some(cache), Some((ticket, id, value))) = (&self.memory.profiles, self.changes.fill.take()) {
-            cache.put(ticket, &key(id), value, position).await;
-        }
-        self.memory.forget(&self.changes.written, position).await;
+        let fill = self.changes.fill.take();
+        let filled = async {
+            if let (Some(cache), Some((ticket, id, value))) = (&self.memory.profiles, fill) {
+                cache.put(ticket, &key(id), value, position).await;
+            }
+        };
+        join(filled, self.memory.forget(&self.changes.written, position)).await;
         self.changes = Changes::default();
     }
 }
