@@ -4,6 +4,7 @@ use anyhow::Result;
 use pando_clock::Clock;
 use pando_database::Database;
 use pando_idempotency::Idempotency;
+use pando_profiles::Profiles;
 use pando_queue::{Queue, QueueParts, Registry, Worker};
 use pando_tasks::{Tasks, TasksParts};
 use pando_telemetry::Metrics;
@@ -19,9 +20,15 @@ pub(crate) struct Jobs {
 
 impl Jobs {
     /// On a queue whose schema is up to date. Nothing is run yet.
-    pub(crate) fn open(config: &Config, queue: &Queue, idempotency: Idempotency) -> Result<Self> {
+    pub(crate) fn open(
+        config: &Config,
+        queue: &Queue,
+        idempotency: Idempotency,
+        profiles: &Profiles,
+    ) -> Result<Self> {
         let mut registry = Registry::default();
         pando_tasks::add_kinds(&mut registry, &config.tasks)?;
+        profiles.add_kinds(&mut registry)?;
         let parts = TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency };
         let tasks = Tasks::new(parts, config.tasks.clone())?;
         Ok(Self { queue: queue.clone(), registry, tasks })

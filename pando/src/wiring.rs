@@ -60,22 +60,22 @@ pub(crate) async fn wire(
     }
     let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
     let mut insides = Insides { caches: caches.clone(), profiles: None, tasks: None };
-    let profiles = match config.plays(Role::Profiles) {
-        true => Some(profiles(config, &queue, &idempotency, caches)?),
-        false => None,
-    };
-    subscribers.extend(profiles.as_ref().map(caught_up));
+    // Who only runs jobs runs those of profiles, too.
+    let profiles = profiles(config, &queue, &idempotency, caches)?;
+    if config.plays(Role::Profiles) {
+        subscribers.push(caught_up(&profiles));
+    }
     // Before anything is remembered: what is written from then on is told.
     let relay = relay(config, &queue, subscribers).await?;
-    if let Some(profiles) = profiles {
+    if config.plays(Role::Profiles) {
         warm(&profiles, config.profiles.cache_warm_profiles).await;
         let hot = pando_profiles::hot_read(&profiles);
         insides.profiles = Some(profiles.clone());
-        app = with_profiles(app, pando_profiles::routes(profiles)).hot_read(hot);
+        app = with_profiles(app, pando_profiles::routes(profiles.clone())).hot_read(hot);
     }
     let mut jobs = None;
     if config.plays(Role::Tasks) || config.plays(Role::Worker) {
-        let opened = Jobs::open(config, &queue, idempotency)?;
+        let opened = Jobs::open(config, &queue, idempotency, &profiles)?;
         insides.tasks = Some(opened.tasks().clone());
         if config.plays(Role::Tasks) {
             app = with_tasks(app, pando_tasks::routes(opened.tasks().clone()));

@@ -46,6 +46,7 @@ pub async fn exercise(database: &Database) {
     a_hundred_at_once_have_one_effect(&house).await;
     a_process_does_not_wait_for_itself(&house).await;
     a_step_that_is_the_last_leaves_all_or_nothing(&house).await;
+    what_is_said_of_a_subject_can_be_taken_back(&house).await;
     answers_expire_and_are_swept(&house).await;
 }
 
@@ -206,6 +207,33 @@ async fn a_step_that_is_the_last_leaves_all_or_nothing(house: &House) {
     let mut tx = house.database.transaction(&call()).await.unwrap();
     let refused = ticket.store(&mut tx, &answer(201, "x")).await;
     assert!(matches!(refused, Err(IdempotencyError::NotClaimed)), "{refused:?}");
+}
+
+async fn what_is_said_of_a_subject_can_be_taken_back(house: &House) {
+    let tell = async |key: &str, subject| {
+        let Admission::First(ticket) = house.idempotency.admit(&call(), request(key, "a")).await.unwrap()
+        else {
+            panic!("{key} is new");
+        };
+        let mut tx = house.database.transaction(&call()).await.unwrap();
+        assert!(matches!(ticket.claim(&mut tx).await.unwrap(), Claim::First));
+        ticket.store_about(&mut tx, &answer(201, key), subject).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    for (key, subject) in [("of-zoe", Some("zoe")), ("of-ann", Some("ann")), ("of-nobody", None)] {
+        tell(key, subject).await;
+    }
+    let mut tx = house.database.transaction(&call()).await.unwrap();
+    let gone = answer(404, "gone");
+    assert_eq!(house.idempotency.replace(&mut tx, "zoe", &gone).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    for (key, given) in
+        [("of-zoe", gone.clone()), ("of-ann", answer(201, "of-ann")), ("of-nobody", answer(201, "of-nobody"))]
+    {
+        let again = house.plant(&house.idempotency, request(key, "a"), Ok(answer(201, "x"))).await.unwrap();
+        assert_eq!(again, Once::Replayed(given), "{key}");
+        assert_eq!(house.effects(key).await, 0);
+    }
 }
 
 async fn answers_expire_and_are_swept(house: &House) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pando_clock::{Clock, Timestamp};
-use pando_database::{Database, DatabaseError};
+use pando_database::{Database, DatabaseError, Transaction};
 use pando_resilience::Call;
 use pando_telemetry::{Counter, Metrics};
 
@@ -129,6 +129,17 @@ impl Idempotency {
     pub(crate) fn expiry(&self, now: Timestamp) -> Timestamp {
         let micros = self.0.options.keep_hours.saturating_mul(3_600_000_000);
         now.plus_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+
+    /// Puts `answer` in the place of every kept answer about a subject; how many. Their requests stay known: a repeat
+    /// gets the new answer, and does nothing.
+    pub async fn replace(
+        &self,
+        tx: &mut Transaction,
+        subject: &str,
+        answer: &Answer,
+    ) -> Result<u64, IdempotencyError> {
+        Ok(store::replace(tx, subject, answer).await?)
     }
 
     /// Deletes expired answers, some at a time; how many.

@@ -20,9 +20,12 @@ pub use ticket::{Claim, Ticket};
 /// The table of answers.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "idempotency",
-    migrations: &[Migration {
-        version: 1,
-        name: "idempotency",
-        sql: include_str!("../migrations/0001_idempotency.sql"),
-    }],
+    migrations: &[
+        Migration {
+            version: 1,
+            name: "idempotency",
+            sql: include_str!("../migrations/0001_idempotency.sql"),
+        },
+        Migration { version: 2, name: "subjects", sql: include_str!("../migrations/0002_subjects.sql") },
+    ],
 };

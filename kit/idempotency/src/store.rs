@@ -12,6 +12,7 @@ static CLAIM: Query = Query::write(
     "insert into idempotency_records (tenant, actor, operation, key, request_hash, created_at, expires_at) \
      values ($1, $2, $3, $4, $5, $6, $7) on conflict (tenant, actor, operation, key) do update set \
      request_hash = excluded.request_hash, status = null, headers = null, body = null, \
+     subject = null, \
      created_at = excluded.created_at, expires_at = excluded.expires_at \
      where idempotency_records.expires_at <= excluded.created_at returning 1",
 );
@@ -28,8 +29,13 @@ static FIND_IN: Query = Query::write("idempotency.find_in", find!());
 
 static STORE: Query = Query::write(
     "idempotency.store",
-    "update idempotency_records set status = $6, headers = $7, body = $8 where tenant = $1 and actor = $2 \
+    "update idempotency_records set status = $6, headers = $7, body = $8, subject = $9 where tenant = $1 and actor = $2 \
      and operation = $3 and key = $4 and request_hash = $5",
+);
+
+static REPLACE: Query = Query::write(
+    "idempotency.replace",
+    "update idempotency_records set status = $2, headers = $3, body = $4, subject = null where subject = $1",
 );
 
 static SWEEP: Query = Query::write(
@@ -95,11 +101,28 @@ pub(crate) async fn store(
     tx: &mut Transaction,
     request: &Request,
     answer: &Answer,
+    subject: Option<&str>,
 ) -> Result<bool, DatabaseError> {
     let headers = serde_json::to_value(&answer.headers).unwrap_or_default();
     let mut values = key_values(request);
-    values.extend(params![request.hash.to_vec(), i64::from(answer.status), headers, answer.body.clone()]);
+    values.extend(params![
+        request.hash.to_vec(),
+        i64::from(answer.status),
+        headers,
+        answer.body.clone(),
+        subject
+    ]);
     Ok(tx.execute(&STORE, values).await? > 0)
+}
+
+/// Puts an answer in the place of all that are about a subject; how many.
+pub(crate) async fn replace(
+    tx: &mut Transaction,
+    subject: &str,
+    answer: &Answer,
+) -> Result<u64, DatabaseError> {
+    let headers = serde_json::to_value(&answer.headers).unwrap_or_default();
+    tx.execute(&REPLACE, params![subject, i64::from(answer.status), headers, answer.body.clone()]).await
 }
 
 /// Deletes expired answers; how many.

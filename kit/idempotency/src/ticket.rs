@@ -55,13 +55,24 @@ impl Ticket {
     /// Writes the answer into the transaction of the effect, which has claimed the key: both are there, or neither.
     /// A body that is too long to keep is an error before anything is committed.
     pub async fn store(&self, tx: &mut Transaction, answer: &Answer) -> Result<(), IdempotencyError> {
+        self.store_about(tx, answer, None).await
+    }
+
+    /// Like [`store`](Ticket::store), for an answer that [`Idempotency::replace`] may have to take back: it says
+    /// something about this subject.
+    pub async fn store_about(
+        &self,
+        tx: &mut Transaction,
+        answer: &Answer,
+        subject: Option<&str>,
+    ) -> Result<(), IdempotencyError> {
         if !self.fits(answer) {
             return Err(IdempotencyError::BadSetting {
                 setting: "body_bytes_max",
                 reason: format!("an answer of {} bytes cannot be kept", answer.body.len()),
             });
         }
-        let stored = store::store(tx, &self.request, answer).await?;
+        let stored = store::store(tx, &self.request, answer, subject).await?;
         if stored { Ok(()) } else { Err(IdempotencyError::NotClaimed) }
     }
 

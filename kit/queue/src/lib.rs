@@ -10,6 +10,7 @@ mod context;
 mod cron;
 mod enqueue;
 mod error;
+mod forget;
 mod gauges;
 mod idle;
 mod job;

@@ -8,6 +8,7 @@ mod commands;
 mod configuration;
 mod crashes;
 mod engines;
+mod erasure;
 mod events;
 mod exhaustion;
 mod harness;

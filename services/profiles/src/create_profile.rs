@@ -29,7 +29,7 @@ impl Profiles {
         let ticket = self.0.memory.before_creation(profile.id);
         let mut tx = self.begin(call).await?;
         store::insert(&mut tx, &profile, &call.actor).await?;
-        self.keep_answer(&mut tx, Outcome::Made(&profile)).await?;
+        self.keep_answer(&mut tx, Some(profile.id), Outcome::Made(&profile)).await?;
         let token = self.commit(call, tx, Changes::creation(&profile, ticket)?).await?;
         Ok(Written { value: profile, token })
     }

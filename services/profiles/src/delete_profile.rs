@@ -31,7 +31,7 @@ impl Profiles {
             (Map::new(), Map::new()),
         )
         .await?;
-        self.keep_answer(&mut tx, Outcome::Gone).await?;
+        self.keep_answer(&mut tx, Some(id), Outcome::Gone).await?;
         let changes = Changes::one(id, gone.version, Happened::Deleted);
         Ok(Written { value: (), token: self.commit(call, tx, changes).await? })
     }

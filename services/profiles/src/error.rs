@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pando_database::DatabaseError;
+use pando_queue::QueueError;
 
 use crate::memory::LoadFailure;
 use crate::violations::Violations;
@@ -46,6 +47,9 @@ pub enum ProfileError {
     /// The database did not do it.
     #[error(transparent)]
     Database(DatabaseError),
+    /// The queue did not do it.
+    #[error(transparent)]
+    Queue(QueueError),
     /// It could not be read through the cache; others who asked for it got the same.
     #[error(transparent)]
     Cached(Arc<LoadFailure>),
@@ -58,6 +62,15 @@ impl ProfileError {
     /// Whether somebody else came in between, so that the same batch may well succeed when it is tried again.
     pub(crate) fn is_contention(&self) -> bool {
         matches!(self, Self::EmailTaken | Self::Database(DatabaseError::Contention { .. }))
+    }
+}
+
+impl From<QueueError> for ProfileError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::Database(error) => error.into(),
+            error => Self::Queue(error),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use pando_database::Transaction;
-use pando_queue::{Event, Outbox, QueueError};
+use pando_queue::{Event, Outbox};
 use pando_resilience::Call;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +20,7 @@ pub(crate) const SERVICE: &str = "profiles";
 const CREATED: &str = "profile_created";
 const UPDATED: &str = "profile_updated";
 const DELETED: &str = "profile_deleted";
+const ERASED: &str = "profile_erased";
 
 /// What happened to a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) enum Happened {
     Restored,
     /// It was deleted, and can be brought back.
     Deleted,
+    /// Nothing of it is left.
+    Erased,
 }
 
 /// What is told of one profile.
@@ -58,12 +61,13 @@ impl Happened {
             Self::Created => CREATED,
             Self::Changed(_) | Self::Restored => UPDATED,
             Self::Deleted => DELETED,
+            Self::Erased => ERASED,
         }
     }
 
     fn data(&self) -> Value {
         match self {
-            Self::Created | Self::Deleted => Value::Object(Map::new()),
+            Self::Created | Self::Deleted | Self::Erased => Value::Object(Map::new()),
             Self::Changed(fields) => json!({ "changed": fields }),
             Self::Restored => json!({"changed": [], "restored": true}),
         }
@@ -95,10 +99,7 @@ impl Teller {
                 event
             })
             .collect();
-        outbox.publish_all(tx, &events).await.map_err(|error| match error {
-            QueueError::Database(error) => error.into(),
-            error => ProfileError::Unwritable(error.to_string()),
-        })
+        Ok(outbox.publish_all(tx, &events).await?)
     }
 }
 

@@ -3,6 +3,7 @@
 mod bulk;
 mod keyed;
 mod parts;
+mod person;
 mod profiles;
 
 use std::sync::Arc;
@@ -93,6 +94,8 @@ fn described_routes() -> OpenApiRouter<Profiles> {
         .routes(routes!(profiles::read, profiles::update, profiles::patch, profiles::delete))
         .routes(routes!(profiles::restore))
         .routes(routes!(profiles::history))
+        .routes(routes!(person::erase))
+        .routes(routes!(person::data_export))
         .routes(routes!(parts::full))
         .routes(routes!(parts::put_address))
         .routes(routes!(parts::put_preferences))
@@ -164,6 +167,8 @@ impl From<ProfileError> for Problem {
             ProfileError::BadToken => Self::malformed(error.to_string()),
             ProfileError::Database(error) => database_problem(error),
             ProfileError::Cached(failure) => cached_problem(failure),
+            ProfileError::Queue(error) if error.is_transient() => Self::unavailable(error),
+            ProfileError::Queue(error) => Self::internal(error),
             ProfileError::Unwritable(reason) => Self::internal(reason),
         }
     }

@@ -2,8 +2,10 @@
 
 mod create_profile;
 mod delete_profile;
+mod erase_profile;
 mod error;
 mod events;
+mod export_person;
 mod export_profiles;
 mod find_profiles;
 mod get_full_profile;
@@ -11,6 +13,7 @@ mod get_profile;
 mod history;
 mod http;
 mod import_profiles;
+mod jobs;
 mod known;
 mod list_changes;
 mod list_profiles;
@@ -38,6 +41,7 @@ use pando_database::{Database, Migration, MigrationSet, Token};
 use pando_idempotency::Idempotency;
 use pando_queue::{Outbox, Queue};
 
+pub use erase_profile::Accepted;
 pub use error::ProfileError;
 pub use get_full_profile::FetchMode;
 pub use history::{Change, Operation};
@@ -93,6 +97,7 @@ struct Inner {
     database: Database,
     memory: Memory,
     teller: Teller,
+    queue: Queue,
     idempotency: Idempotency,
     clock: Clock,
     rules: AttributeRules,
@@ -124,7 +129,7 @@ impl Profiles {
         let memory = Memory::new(&caches, &options, &clock);
         let memory = memory.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
         let teller = Teller::new(options.events.then(|| Outbox::new(&queue, events::SERVICE)));
-        let inner = Inner { database, memory, teller, idempotency, clock, rules, options };
+        let inner = Inner { database, memory, teller, queue, idempotency, clock, rules, options };
         Ok(Self(Arc::new(inner), None))
     }
 }

@@ -6,8 +6,9 @@ use pando_database::Transaction;
 use pando_idempotency::{Answer, Claim, IdempotencyError, Ticket};
 use pando_resilience::Call;
 
+use crate::erase_profile::Accepted;
 use crate::parts::{Address, Preferences};
-use crate::profile::Profile;
+use crate::profile::{Profile, ProfileId};
 use crate::write_batch::ItemOutcome;
 use crate::{ProfileError, Profiles};
 
@@ -24,6 +25,8 @@ pub(crate) enum Outcome<'a> {
     Address(&'a Address, i64),
     /// The preferences, at this version of the profile.
     Preferences(&'a Preferences, i64),
+    /// A job was stored that does it.
+    Accepted(&'a Accepted),
     /// What became of each item of a batch.
     Batch(&'a [ItemOutcome]),
 }
@@ -80,14 +83,16 @@ impl Profiles {
         Ok(tx)
     }
 
-    /// Keeps the answer of a request with a key, before the commit.
+    /// Keeps the answer of a request with a key, before the commit; whoever it is `about` may be erased one day.
     pub(crate) async fn keep_answer(
         &self,
         tx: &mut Transaction,
+        about: Option<ProfileId>,
         outcome: Outcome<'_>,
     ) -> Result<(), ProfileError> {
         let Some(once) = &self.1 else { return Ok(()) };
-        Ok(once.ticket.store(tx, &(once.written)(outcome)?).await?)
+        let (answer, about) = ((once.written)(outcome)?, about.map(|id| id.to_string()));
+        Ok(once.ticket.store_about(tx, &answer, about.as_deref()).await?)
     }
 }
 

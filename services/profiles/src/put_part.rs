@@ -29,14 +29,14 @@ impl Profiles {
         let before = store::parts::locked_address(&mut tx, &stored.profile).await?;
         if before.as_ref() == Some(&address) {
             let version = stored.profile.version;
-            self.keep_answer(&mut tx, Outcome::Address(&address, version)).await?;
+            self.keep_answer(&mut tx, Some(id), Outcome::Address(&address, version)).await?;
             return Ok(Written { value: (address, version), token: tx.commit().await? });
         }
         let next = stored.profile.touched(self.0.clock.now());
         store::parts::put_address(&mut tx, &next, &address).await?;
         record_part(&mut tx, (&stored, &next), Operation::AddressPut, &call.actor, (&before, &address))
             .await?;
-        self.keep_answer(&mut tx, Outcome::Address(&address, next.version)).await?;
+        self.keep_answer(&mut tx, Some(id), Outcome::Address(&address, next.version)).await?;
         let token = self.commit(call, tx, Changes::one(id, next.version, Happened::part("address"))).await?;
         Ok(Written { value: (address, next.version), token })
     }
@@ -54,7 +54,7 @@ impl Profiles {
         let before = store::parts::locked_preferences(&mut tx, &stored.profile).await?;
         if before.as_ref() == Some(&preferences) {
             let version = stored.profile.version;
-            self.keep_answer(&mut tx, Outcome::Preferences(&preferences, version)).await?;
+            self.keep_answer(&mut tx, Some(id), Outcome::Preferences(&preferences, version)).await?;
             return Ok(Written { value: (preferences, version), token: tx.commit().await? });
         }
         let next = stored.profile.touched(self.0.clock.now());
@@ -67,7 +67,7 @@ impl Profiles {
             (&before, &preferences),
         )
         .await?;
-        self.keep_answer(&mut tx, Outcome::Preferences(&preferences, next.version)).await?;
+        self.keep_answer(&mut tx, Some(id), Outcome::Preferences(&preferences, next.version)).await?;
         let token =
             self.commit(call, tx, Changes::one(id, next.version, Happened::part("preferences"))).await?;
         Ok(Written { value: (preferences, next.version), token })

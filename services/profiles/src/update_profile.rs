@@ -85,7 +85,7 @@ impl Profiles {
             store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields)
                 .await?;
         }
-        self.keep_answer(&mut tx, Outcome::Stands(&profile)).await?;
+        self.keep_answer(&mut tx, Some(id), Outcome::Stands(&profile)).await?;
         let token = self.commit(call, tx, changes).await?;
         Ok(Written { value: profile, token })
     }

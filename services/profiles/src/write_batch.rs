@@ -84,7 +84,7 @@ impl Profiles {
     ) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
         let mut tx = self.begin(call).await?;
         let (outcomes, changes) = self.run_batch(&mut tx, call, items).await?;
-        self.keep_answer(&mut tx, Outcome::Batch(&outcomes)).await?;
+        self.keep_answer(&mut tx, None, Outcome::Batch(&outcomes)).await?;
         Ok(Written { value: outcomes, token: self.commit(call, tx, changes).await? })
     }
 

@@ -7,7 +7,7 @@ use pando_database::Database;
 use serde_json::{Value, json};
 
 use super::{House, call, defaults, note};
-use crate::{DeadSelection, Job, JobError, JobState, QueueError, Registry, Settings, Worker};
+use crate::{DeadSelection, Job, JobError, JobState, QueueError, Registry, Settings, Unique, Worker};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     let scripted = async || House::scripted(fresh().await, defaults()).await;
@@ -19,6 +19,31 @@ pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
         .await;
     batches_call_back_and_chains_go_on(&scripted().await).await;
     old_jobs_are_swept(&scripted().await).await;
+    what_mentions_somebody_is_emptied(&scripted().await).await;
+}
+
+async fn what_mentions_somebody_is_emptied(house: &House) {
+    let registry = house.kind("note", note);
+    let about = |text: &str| Job::new("note", json!({"to": text}));
+    let done = house.add(about("ZOE_1@example.org")).await;
+    house.queue.run_until_idle(&registry).await.unwrap();
+    let later = house.clock.now().plus_micros(60_000_000);
+    let unique = Some(Unique::WhileLive("mail:zoe_1@example.org".to_owned()));
+    let waiting = house.add(Job { run_at: Some(later), unique, ..Job::new("note", json!(1)) }).await;
+    let spared = house.add(Job { run_at: Some(later), ..about("zoe_1@example.org") }).await;
+    // The sign that stands for any other in a pattern is a letter like any other here.
+    let other = house.add(Job { run_at: Some(later), ..about("zoex1@example.org") }).await;
+    let texts = ["zoe_1@example.org".to_owned(), String::new()];
+    assert_eq!(house.queue.forget_mentions(&call(), &texts, spared).await.unwrap(), 2);
+    for (id, state) in [(done, JobState::Completed), (waiting, JobState::Cancelled)] {
+        let job = house.find(id).await;
+        assert_eq!((job.state, job.payload, job.result), (state, json!({}), None));
+    }
+    for id in [spared, other] {
+        assert_eq!(house.find(id).await.state, JobState::Scheduled);
+        assert_ne!(house.find(id).await.payload, json!({}));
+    }
+    assert_eq!(house.queue.forget_mentions(&call(), &texts, spared).await.unwrap(), 0);
 }
 
 async fn attempts_follow_their_pauses_and_end_in_the_dead_letters(house: &House) {

@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod claim;
 pub(crate) mod enqueue;
+pub(crate) mod forget;
 pub(crate) mod manage;
 pub(crate) mod outbox;
 pub(crate) mod schedule;

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, IntoResponses};
 
 use super::bulk::BatchAnswer;
+use super::person::place_of;
 use super::profiles::location_of;
 use crate::once::{Once, Outcome};
 use crate::{ProfileError, Profiles};
@@ -180,6 +181,11 @@ fn answer(outcome: Outcome<'_>) -> Result<Answer, ProfileError> {
         Outcome::Gone => Ok(Answer { status: 204, headers: Vec::new(), body: Vec::new() }),
         Outcome::Address(address, version) => json(StatusCode::OK, address, Some(version)),
         Outcome::Preferences(preferences, version) => json(StatusCode::OK, preferences, Some(version)),
+        Outcome::Accepted(accepted) => {
+            let mut answer = json(StatusCode::ACCEPTED, accepted, None)?;
+            answer.headers.push(("location".to_owned(), place_of(accepted)));
+            Ok(answer)
+        }
         Outcome::Batch(results) => json(StatusCode::OK, &BatchAnswer { results: results.to_vec() }, None),
     }
 }

@@ -1,0 +1,149 @@
+//! Erases a person: a job removes everything that is known of them, and its result is the receipt.
+
+use pando_clock::Timestamp;
+use pando_idempotency::Answer;
+use pando_queue::{Job, JobContext, JobRecord, JobState, Unique};
+use pando_resilience::Call;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::events::Happened;
+use crate::memory::Changes;
+use crate::once::Outcome;
+use crate::profile::ProfileId;
+use crate::{ProfileError, Profiles, Written, store};
+
+/// What the job is called.
+pub(crate) const KIND: &str = "erase";
+
+/// How many changes are read at once.
+const PAGE: usize = 500;
+
+/// A job that was stored, as tasks are answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Accepted {
+    /// Its id.
+    pub id: Uuid,
+    /// The same, as older clients read it.
+    #[serde(rename = "taskID")]
+    pub task_id: Uuid,
+    /// `pending`, `scheduled` or `processing`.
+    pub status: &'static str,
+    /// When it was stored.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it is due.
+    #[schema(value_type = String, format = DateTime)]
+    pub run_at: Timestamp,
+}
+
+impl Profiles {
+    /// Asks for everything known of a person to be removed. Asked twice, it is one job.
+    pub async fn request_erasure(
+        &self,
+        call: &Call,
+        id: ProfileId,
+    ) -> Result<Written<Accepted>, ProfileError> {
+        let mut tx = self.begin(call).await?;
+        store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
+        let job = Job {
+            unique: Some(Unique::WhileLive(format!("{KIND}:{id}"))),
+            ..Job::new(KIND, json!({"profile_id": id}))
+        };
+        let queue = &self.0.queue;
+        let job = queue.enqueue(&mut tx, job).await?.id;
+        let job = queue.find_in(&mut tx, job).await?.ok_or(ProfileError::NotFound)?;
+        let accepted = Accepted::from(&job);
+        self.keep_answer(&mut tx, None, Outcome::Accepted(&accepted)).await?;
+        Ok(Written { value: accepted, token: tx.commit().await? })
+    }
+
+    /// Does it, once however often it is tried; the receipt.
+    pub(crate) async fn erase_profile(
+        &self,
+        context: &JobContext,
+        id: ProfileId,
+    ) -> Result<(), ProfileError> {
+        let call = context.call();
+        let mentions = self.mentions(call, id).await?;
+        // Before the profile, so that nothing is left half-known when this is tried again.
+        let jobs = self.0.queue.forget_mentions(call, &mentions, context.id()).await?;
+        let mut tx = self.0.database.transaction(call).await?;
+        context.fence(&mut tx).await?;
+        let Some(stored) = store::lock(&mut tx, id).await? else {
+            context.complete(&mut tx, json!({"profile_id": id, "erased": false})).await?;
+            tx.commit().await?;
+            return Ok(());
+        };
+        let removed = store::erasure::erase(&mut tx, id, &mentions).await?;
+        let answers = self.0.idempotency.replace(&mut tx, &id.to_string(), &gone()).await?;
+        let receipt = json!({
+            "profile_id": id,
+            "erased": true,
+            "erased_at": self.0.clock.now(),
+            "removed": {
+                "profiles": 1,
+                "addresses": removed.addresses,
+                "preferences": removed.preferences,
+                "changes": removed.changes,
+                "import_problems": removed.import_problems,
+                "idempotent_answers": answers,
+                "jobs": jobs,
+            },
+            "caches": "invalidated",
+        });
+        context.complete(&mut tx, receipt).await?;
+        let changes = Changes::one(id, stored.profile.version + 1, Happened::Erased);
+        self.commit(call, tx, changes).await.map(drop)
+    }
+
+    /// What else may name the person: the id, and the addresses that nobody else has by now.
+    async fn mentions(&self, call: &Call, id: ProfileId) -> Result<Vec<String>, ProfileError> {
+        let read = self.0.database.read_primary(call);
+        let mut emails = Vec::new();
+        if let Some(stored) = store::find_stored(&read, id).await? {
+            emails.push(stored.profile.email.key());
+        }
+        let mut before = i64::MAX;
+        loop {
+            let changes = store::changes::page(&read, id, before, PAGE).await?;
+            let texts =
+                changes.iter().flat_map(|change| [change.before.get("email"), change.after.get("email")]);
+            emails.extend(texts.flatten().filter_map(Value::as_str).map(str::to_lowercase));
+            match changes.last() {
+                Some(last) if changes.len() == PAGE => before = last.version,
+                _ => break,
+            }
+        }
+        emails.sort_unstable();
+        emails.dedup();
+        let others = store::erasure::emails_of_others(&read, id, emails.clone()).await?;
+        emails.retain(|email| !others.contains(email));
+        emails.push(id.to_string());
+        Ok(emails)
+    }
+}
+
+impl From<&JobRecord> for Accepted {
+    fn from(job: &JobRecord) -> Self {
+        let status = match job.state {
+            JobState::Running => "processing",
+            JobState::Scheduled => "scheduled",
+            _ => "pending",
+        };
+        Self { id: job.id, task_id: job.id, status, created_at: job.created_at, run_at: job.run_at }
+    }
+}
+
+/// What a repeat of a request about an erased person is answered.
+fn gone() -> Answer {
+    let detail = "the profile was erased";
+    let body = json!({
+        "type": "about:blank", "title": "Not found", "status": 404, "detail": detail, "error": detail,
+        "code": "not_found", "errors": [],
+    });
+    let headers = vec![("content-type".to_owned(), "application/problem+json".to_owned())];
+    Answer { status: 404, headers, body: body.to_string().into_bytes() }
+}

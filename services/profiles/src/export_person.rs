@@ -1,0 +1,80 @@
+//! Writes everything that is known of one person as one JSON document.
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use pando_resilience::{Call, Deadline};
+use serde_json::{Value, json};
+
+use crate::jobs::READ_BUDGET;
+use crate::profile::ProfileId;
+use crate::{ProfileError, Profiles, store};
+
+/// How many changes are read at once: the most an export holds in memory.
+const PAGE: usize = 500;
+
+/// How far an export has come.
+enum Position {
+    /// Changes before this version are to come; whether one was written already.
+    Before(Option<i64>, bool),
+    End,
+    Done,
+}
+
+impl Profiles {
+    /// All that the tables hold of a person, deleted or not: the profile, its parts, and every change of them.
+    pub async fn export_person(
+        &self,
+        call: &Call,
+        id: ProfileId,
+    ) -> Result<impl Stream<Item = Result<Bytes, ProfileError>> + Send + 'static + use<>, ProfileError> {
+        let read = self.0.database.read(call);
+        let stored = store::find_stored(&read, id).await?.ok_or(ProfileError::NotFound)?;
+        let mut head = json!({
+            "profile": stored.profile,
+            "created_by": stored.created_by,
+            "deleted_at": stored.deleted_at,
+            "address": store::parts::find_address(&read, id).await?,
+            "preferences": store::parts::find_preferences(&read, id).await?,
+            "exported_at": self.0.clock.now(),
+        })
+        .to_string();
+        // The object goes on.
+        head.pop();
+        head.push_str(",\"history\":[");
+        let start = stream::iter([Ok(Bytes::from(head))]);
+        let (profiles, call) = (self.clone(), call.clone());
+        let rest = stream::try_unfold(Position::Before(None, false), move |position| {
+            let (profiles, call) = (profiles.clone(), call.clone());
+            async move { profiles.export_changes(&call, id, position).await }
+        });
+        Ok(futures_util::StreamExt::chain(start, rest))
+    }
+
+    async fn export_changes(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        position: Position,
+    ) -> Result<Option<(Bytes, Position)>, ProfileError> {
+        let (before, comma) = match position {
+            Position::Before(before, comma) => (before, comma),
+            Position::End => return Ok(Some((Bytes::from_static(b"]}"), Position::Done))),
+            Position::Done => return Ok(None),
+        };
+        let call = Call { deadline: Deadline::after(READ_BUDGET), ..call.clone() };
+        let changes = self.list_changes(&call, id, before, PAGE).await?;
+        let written: Vec<String> = changes
+            .iter()
+            .map(|change| serde_json::to_value(change).unwrap_or(Value::Null).to_string())
+            .collect();
+        let mut text = written.join(",");
+        if comma && !text.is_empty() {
+            text.insert(0, ',');
+        }
+        let next = match changes.last() {
+            Some(last) if changes.len() == PAGE => Position::Before(Some(last.version), true),
+            _ => Position::End,
+        };
+        Ok(Some((text.into(), next)))
+    }
+}
