@@ -12,6 +12,7 @@ use pando_cache::RedisOptions;
 use pando_database::{DatabaseOptions, SqliteOptions};
 use pando_http::HttpOptions;
 use pando_idempotency::IdempotencyOptions;
+use pando_objects::ObjectsOptions;
 use pando_profiles::ProfilesOptions;
 use pando_queue::QueueOptions;
 use pando_tasks::TasksOptions;
@@ -46,6 +47,8 @@ pub struct Config {
     pub log: LogOptions,
     /// The Redis that the caches of all processes share.
     pub redis: RedisOptions,
+    /// Where files are kept.
+    pub objects: ObjectsOptions,
     /// The profiles service.
     pub profiles: ProfilesOptions,
     /// The tasks service.
@@ -145,6 +148,7 @@ impl Default for Config {
             },
             log: LogOptions::default(),
             redis: RedisOptions::default(),
+            objects: ObjectsOptions::default(),
             profiles: ProfilesOptions::default(),
             tasks: TasksOptions::default(),
             queue: QueueOptions::default(),
@@ -209,6 +213,13 @@ impl Config {
         options
     }
 
+    /// Where files are kept; a relative folder lies in the data directory.
+    pub fn objects_options(&self) -> ObjectsOptions {
+        let mut options = self.objects.clone();
+        options.path = self.data_dir.join(&options.path);
+        options
+    }
+
     /// The settings of profiles; like every file, the schema lies in the data directory unless its path is absolute.
     pub fn profiles_options(&self) -> ProfilesOptions {
         let mut options = self.profiles.clone();
@@ -239,6 +250,9 @@ impl Config {
         }
         if let Err(error) = self.redis.check() {
             found.push(("redis", error.to_string()));
+        }
+        if let Err(error) = self.objects.check() {
+            found.push(("objects", error.to_string()));
         }
         if let Err(error) = self.profiles_options().check() {
             found.push(("profiles", error.to_string()));

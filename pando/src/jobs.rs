@@ -1,11 +1,13 @@
 //! Jobs in this process: the queue, what can be run, and the worker that runs it.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use pando_clock::Clock;
 use pando_database::Database;
 use pando_idempotency::Idempotency;
-use pando_profiles::Profiles;
-use pando_queue::{Queue, QueueParts, Registry, Worker};
+use pando_profiles::{Images, Profiles};
+use pando_queue::{Queue, QueueParts, Registry, Schedule, Scheduler, Stopped, Worker};
 use pando_tasks::{Tasks, TasksParts};
 use pando_telemetry::Metrics;
 
@@ -15,7 +17,14 @@ use crate::config::Config;
 pub(crate) struct Jobs {
     queue: Queue,
     registry: Registry,
+    schedules: Vec<Schedule>,
     tasks: Tasks,
+}
+
+/// This process at work: it runs jobs, and enqueues those whose time has come.
+pub(crate) struct Working {
+    worker: Worker,
+    scheduler: Scheduler,
 }
 
 impl Jobs {
@@ -25,13 +34,16 @@ impl Jobs {
         queue: &Queue,
         idempotency: Idempotency,
         profiles: &Profiles,
+        images: &Images,
     ) -> Result<Self> {
         let mut registry = Registry::default();
         pando_tasks::add_kinds(&mut registry, &config.tasks)?;
         profiles.add_kinds(&mut registry)?;
+        images.add_kinds(&mut registry)?;
+        let schedules = images.schedules(&registry)?;
         let parts = TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency };
         let tasks = Tasks::new(parts, config.tasks.clone())?;
-        Ok(Self { queue: queue.clone(), registry, tasks })
+        Ok(Self { queue: queue.clone(), registry, schedules, tasks })
     }
 
     /// The service.
@@ -40,8 +52,17 @@ impl Jobs {
     }
 
     /// Starts to run jobs.
-    pub(crate) fn work(self) -> Worker {
-        Worker::start(&self.queue, self.registry)
+    pub(crate) fn work(self) -> Result<Working> {
+        let scheduler = Scheduler::start(&self.queue, self.schedules)?;
+        Ok(Working { worker: Worker::start(&self.queue, self.registry), scheduler })
+    }
+}
+
+impl Working {
+    /// Enqueues nothing more by itself, lets jobs finish within `grace` and gives the rest back.
+    pub(crate) async fn stop(self, grace: Duration) -> Stopped {
+        self.scheduler.stop().await;
+        self.worker.stop(grace).await
     }
 }
 

@@ -9,7 +9,7 @@ use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
 use pando_http::{Drained, HttpError, Server};
-use pando_queue::{Relay, Worker};
+use pando_queue::Relay;
 use pando_resilience::Deadline;
 use pando_tasks::Tasks;
 use pando_telemetry::Metrics;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::config::{Config, Role};
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, Working};
 use crate::wiring::Wired;
 use crate::{VERSION, admin, wiring};
 
@@ -37,7 +37,7 @@ pub struct Platform {
     /// None where nobody can ask for tasks.
     tasks: Option<Tasks>,
     /// None where this process does not run jobs.
-    worker: Option<Worker>,
+    worker: Option<Working>,
     /// None where nobody here is told of events.
     relay: Option<Relay>,
     worker_grace: Duration,
@@ -49,7 +49,7 @@ struct Bound {
     server: Server,
     admin: Option<Server>,
     tasks: Option<Tasks>,
-    worker: Option<Worker>,
+    worker: Option<Working>,
     relay: Option<Relay>,
 }
 
@@ -124,7 +124,7 @@ impl Platform {
         };
         let tasks = jobs.as_ref().map(|jobs| jobs.tasks().clone());
         // Last: nothing is begun by a start that fails.
-        let worker = jobs.filter(|_| config.plays(Role::Worker)).map(Jobs::work);
+        let worker = jobs.filter(|_| config.plays(Role::Worker)).map(Jobs::work).transpose()?;
         Ok(Bound { server, admin, tasks, worker, relay })
     }
 
@@ -189,7 +189,7 @@ pub(crate) async fn prepare_schema(config: &Config, database: &Database) -> Resu
 }
 
 /// Lets jobs finish within `grace` and gives the rest back; how many of each is a line of the log.
-async fn hand_back(worker: Worker, grace: Duration) {
+async fn hand_back(worker: Working, grace: Duration) {
     if Deadline::after(grace.saturating_add(HAND_BACK_BUDGET)).bound(worker.stop(grace)).await.is_err() {
         warn!("jobs could not be handed back in time: other workers take them when their leases run out");
     }

@@ -8,7 +8,8 @@ use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
 use pando_http::{App, Dependency};
 use pando_idempotency::Idempotency;
-use pando_profiles::{Profiles, ProfilesParts};
+use pando_objects::Objects;
+use pando_profiles::{Images, ImagesParts, Profiles, ProfilesParts};
 use pando_queue::{Outbox, Queue, Relay, Subscriber};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
@@ -58,6 +59,7 @@ pub(crate) async fn wire(
     if config.plays(Role::Profiles) || config.plays(Role::Tasks) {
         idempotency.keep_swept();
     }
+    let images = images(config, &queue, metrics)?;
     let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
     let mut insides = Insides { caches: caches.clone(), profiles: None, tasks: None };
     // Who only runs jobs runs those of profiles, too.
@@ -71,11 +73,12 @@ pub(crate) async fn wire(
         warm(&profiles, config.profiles.cache_warm_profiles).await;
         let hot = pando_profiles::hot_read(&profiles);
         insides.profiles = Some(profiles.clone());
+        app = with_images(app, pando_profiles::image_routes(profiles.clone(), images.clone()));
         app = with_profiles(app, pando_profiles::routes(profiles.clone())).hot_read(hot);
     }
     let mut jobs = None;
     if config.plays(Role::Tasks) || config.plays(Role::Worker) {
-        let opened = Jobs::open(config, &queue, idempotency, &profiles)?;
+        let opened = Jobs::open(config, &queue, idempotency, &profiles, &images)?;
         insides.tasks = Some(opened.tasks().clone());
         if config.plays(Role::Tasks) {
             app = with_tasks(app, pando_tasks::routes(opened.tasks().clone()));
@@ -110,6 +113,7 @@ fn caught_up(profiles: &Profiles) -> Subscriber {
 /// Every role as it describes itself, with nothing behind it: to be read, not served.
 pub(crate) fn described() -> App {
     let app = with_profiles(empty_house(), OpenApiRouter::with_openapi(pando_profiles::description()));
+    let app = with_images(app, OpenApiRouter::with_openapi(pando_profiles::image_description()));
     with_tasks(app, OpenApiRouter::with_openapi(pando_tasks::description()))
 }
 
@@ -144,6 +148,13 @@ pub(crate) fn profiles(
     Ok(Profiles::new(parts, config.profiles_options())?)
 }
 
+/// Images of profiles, and their jobs.
+fn images(config: &Config, queue: &Queue, metrics: &Metrics) -> Result<Images> {
+    let objects = Objects::open(&config.objects_options(), metrics, queue.clock())?;
+    let parts = ImagesParts { objects, queue: queue.clone(), metrics: metrics.clone() };
+    Ok(Images::new(parts, &config.profiles_options())?)
+}
+
 /// A cold cache is no reason not to start.
 async fn warm(profiles: &Profiles, profiles_max: usize) {
     if profiles_max > 0
@@ -155,6 +166,10 @@ async fn warm(profiles: &Profiles, profiles_max: usize) {
 
 fn with_profiles(app: App, routes: OpenApiRouter) -> App {
     app.service("profiles", routes, pando_profiles::limits())
+}
+
+fn with_images(app: App, routes: OpenApiRouter) -> App {
+    app.service("images", routes, pando_profiles::image_limits())
 }
 
 fn with_tasks(app: App, routes: OpenApiRouter) -> App {

@@ -9,7 +9,7 @@ use super::known::Known;
 use super::layers::{Layer, stranger};
 
 /// Names for one setting each; where two mean the same, the first one set wins.
-const ALIASES: [(&str, &str); 10] = [
+const ALIASES: [(&str, &str); 11] = [
     ("DATABASE_URL", "database.url"),
     ("DB_URI", "database.url"),
     ("LOG_LEVEL", "log.level"),
@@ -20,6 +20,7 @@ const ALIASES: [(&str, &str); 10] = [
     ("CACHE_POLICY", "profiles.cache.policy"),
     ("RABBITMQ_URI", "queue.broker.url"),
     ("QUEUE_URI", "queue.broker.url"),
+    ("CDN_BASE_URL", "profiles.images.base_url"),
 ];
 
 /// The parts of a PostgreSQL address, with what each is when only others are set.
@@ -32,7 +33,7 @@ const DATABASE: [(&str, &str, Option<&str>); 5] = [
 ];
 
 /// Names for parts this version does not have.
-const NOT_YET: [&str; 3] = ["CDN_BASE_URL", "RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW_MINUTES"];
+const NOT_YET: [&str; 2] = ["RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW_MINUTES"];
 
 /// What the environment says.
 pub(super) struct Environment {

@@ -216,10 +216,10 @@ fn single_queues_can_differ() {
 
 #[test]
 fn names_for_parts_that_are_not_here_are_accepted_and_said_to_do_nothing() {
-    let scene = Scene::new().variables(&[("RATE_LIMIT_REQUESTS", "5"), ("CDN_BASE_URL", "https://cdn")]);
+    let scene = Scene::new().variables(&[("RATE_LIMIT_REQUESTS", "5"), ("RATE_LIMIT_WINDOW_MINUTES", "1")]);
     assert_eq!(
         scene.load().notes,
-        ["CDN_BASE_URL, RATE_LIMIT_REQUESTS: accepted, and without effect in this version"]
+        ["RATE_LIMIT_REQUESTS, RATE_LIMIT_WINDOW_MINUTES: accepted, and without effect in this version"]
     );
 }
 

@@ -12,6 +12,8 @@ mod erasure;
 mod events;
 mod exhaustion;
 mod harness;
+mod image_crashes;
+mod images;
 mod keys;
 mod platform;
 mod races;

@@ -38,14 +38,14 @@ fn the_first_lines_say_what_runs_where() {
     let data = tempfile::tempdir().unwrap();
     let port_file = data.path().join("port");
     let arguments = ["--port-file", port_file.to_str().unwrap(), "--roles", "profiles"];
-    let mut running = Running::start(data.path(), &arguments, &[("CDN_BASE_URL", "https://cdn")]);
+    let mut running = Running::start(data.path(), &arguments, &[("RATE_LIMIT_REQUESTS", "5")]);
     running.until(|line| line["message"].as_str().unwrap().starts_with("authentication is off"));
     let start = running.log.iter().find(|line| line["address"].is_string()).unwrap();
     assert_eq!(start["version"], pando::VERSION);
     assert_eq!(start["roles"], "profiles");
     assert_eq!(start["database"], data.path().join("pando.db").to_str().unwrap());
     assert!(start["took_ms"].as_f64().unwrap() > 0.0);
-    let idle = "CDN_BASE_URL: accepted, and without effect in this version";
+    let idle = "RATE_LIMIT_REQUESTS: accepted, and without effect in this version";
     assert!(running.log.iter().any(|line| line["level"] == "WARN" && line["message"] == idle));
     // An answer proves that everything before it was done.
     running.ask("GET", "/health/live", "");

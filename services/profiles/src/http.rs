@@ -244,7 +244,7 @@ enum ChangeRefused {
 }
 
 /// The `{id}` of a path. What is no id names no profile: 404.
-pub(crate) struct Id(ProfileId);
+pub(crate) struct Id(pub(crate) ProfileId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
@@ -282,7 +282,7 @@ fn json(bytes: Bytes) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response()
 }
 
-fn with_token(mut response: Response, token: &Token) -> Response {
+pub(crate) fn with_token(mut response: Response, token: &Token) -> Response {
     // A token is printable; were it not, the answer is still right, only less helpful.
     if let Ok(value) = HeaderValue::try_from(token.to_string()) {
         response.headers_mut().insert(CONSISTENCY_TOKEN, value);

@@ -12,6 +12,7 @@ mod get_full_profile;
 mod get_profile;
 mod history;
 mod http;
+mod images;
 mod import_profiles;
 mod jobs;
 mod known;
@@ -46,6 +47,10 @@ pub use error::ProfileError;
 pub use get_full_profile::FetchMode;
 pub use history::{Change, Operation};
 pub use http::{description, hot_read, limits, routes};
+pub use images::{
+    Added, Image, ImageError, Images, ImagesOptions, ImagesParts, Variant, image_description, image_limits,
+    image_routes,
+};
 pub use import_profiles::{Import, ImportRequest, ImportState};
 pub use known::Known;
 pub use list_profiles::{ProfileFilter, ProfilePage};
@@ -67,11 +72,10 @@ use once::Once;
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "profiles",
-    migrations: &[Migration {
-        version: 1,
-        name: "profiles",
-        sql: include_str!("../migrations/0001_profiles.sql"),
-    }],
+    migrations: &[
+        Migration { version: 1, name: "profiles", sql: include_str!("../migrations/0001_profiles.sql") },
+        Migration { version: 2, name: "images", sql: include_str!("../migrations/0002_images.sql") },
+    ],
 };
 
 /// What the service is made of.

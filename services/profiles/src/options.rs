@@ -3,7 +3,7 @@
 use pando_cache::CacheOptions;
 use serde::{Deserialize, Serialize};
 
-use crate::{AttributeRules, BadOption, CacheWrites};
+use crate::{AttributeRules, BadOption, CacheWrites, ImagesOptions};
 
 /// Settings of the profiles service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct ProfilesOptions {
     pub events: bool,
     /// How many of the newest profiles are read into the cache at the start.
     pub cache_warm_profiles: usize,
+    /// Images of profiles.
+    pub images: ImagesOptions,
     /// How profiles are cached.
     pub cache: CacheOptions,
     /// How pages of profiles are cached.
@@ -48,6 +50,7 @@ impl ProfilesOptions {
                 return Err(BadOption { option, reason });
             }
         }
+        self.images.check().map_err(|(option, reason)| BadOption { option, reason })?;
         for (option, cache) in [("cache", &self.cache), ("pages", &self.pages)] {
             cache.check().map_err(|error| BadOption { option, reason: error.to_string() })?;
         }
@@ -80,6 +83,7 @@ impl Default for ProfilesOptions {
             cache_writes: CacheWrites::default(),
             events: true,
             cache_warm_profiles: 0,
+            images: ImagesOptions::default(),
             // Every version is fenced, and every write invalidates: a day in Redis is safe.
             cache: CacheOptions { l2_ttl_ms: 24 * 60 * 60 * 1000, ..CacheOptions::default() },
             // Any write may change any page: they are kept for moments of many reads, in this process only.

@@ -19,7 +19,7 @@ pub(crate) const IMAGE_URLS_MAX: usize = 100;
 /// Longest image address, in characters.
 pub(crate) const IMAGE_URL_CHARS_MAX: usize = 2048;
 /// Most bytes of all image addresses together: a page of a thousand profiles has to fit into memory.
-const IMAGE_URLS_BYTES_MAX: usize = 32 * 1024;
+pub(crate) const IMAGE_URLS_BYTES_MAX: usize = 32 * 1024;
 
 /// Names one profile: a UUIDv7 made by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

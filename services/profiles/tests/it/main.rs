@@ -8,6 +8,7 @@ mod delete_and_restore;
 mod description;
 mod events;
 mod history;
+mod images;
 mod import_and_export;
 mod list_profiles;
 mod parts;

@@ -1,0 +1,129 @@
+//! Images of profiles: taken in, kept as objects, served, made smaller by a job, and deleted when nobody refers to them.
+
+mod add_image;
+mod anatomy;
+mod blobs;
+mod delete_image;
+mod error;
+mod format;
+mod http;
+mod list_images;
+mod make_variants;
+mod media;
+mod options;
+mod pixels;
+mod remove_blobs;
+mod store;
+mod sweep_images;
+mod upload;
+mod workshop;
+
+use std::sync::Arc;
+
+use pando_objects::Objects;
+use pando_queue::{JobKind, Queue, QueueError, Registry, Schedule};
+use pando_telemetry::Metrics;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::BadOption;
+use workshop::Workshop;
+
+pub use add_image::Added;
+pub use error::ImageError;
+pub use http::{image_description, image_limits, image_routes};
+pub use list_images::{Image, Variant};
+pub use options::ImagesOptions;
+
+pub(crate) use delete_image::forget_images;
+
+/// The longest sides of variants.
+pub(crate) const EDGES: [u32; 3] = [64, 256, 1024];
+
+/// What images are made of.
+#[derive(Clone, Debug)]
+pub struct ImagesParts {
+    /// Where their files are.
+    pub objects: Objects,
+    /// Where their jobs wait; its database is that of the profiles.
+    pub queue: Queue,
+    /// Where they are counted.
+    pub metrics: Metrics,
+}
+
+/// Images of profiles. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Images(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    objects: Objects,
+    queue: Queue,
+    metrics: Metrics,
+    workshop: Workshop,
+    uploads: Semaphore,
+    options: ImagesOptions,
+    /// How long a deleted profile can be restored; its images stay as long.
+    restore_days: u32,
+}
+
+impl Images {
+    /// Puts them together.
+    pub fn new(parts: ImagesParts, options: &crate::ProfilesOptions) -> Result<Self, BadOption> {
+        let ImagesParts { objects, queue, metrics } = parts;
+        let images = options.images.clone();
+        images.check().map_err(|(option, reason)| BadOption { option, reason })?;
+        let inner = Inner {
+            objects,
+            queue,
+            metrics,
+            workshop: Workshop::new(images.decoders),
+            uploads: Semaphore::new(images.uploads_max),
+            options: images,
+            restore_days: options.restore_days,
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Adds the jobs of images to what a program can run.
+    pub fn add_kinds(&self, registry: &mut Registry) -> Result<(), QueueError> {
+        registry.add(make_variants::kind(self))?;
+        registry.add(remove_blobs::kind(self))?;
+        registry.add(sweep_images::kind(self))
+    }
+
+    /// When the sweep comes.
+    pub fn schedules(&self, registry: &Registry) -> Result<Vec<Schedule>, QueueError> {
+        let job = registry.job(sweep_images::KIND, json!({}));
+        let reason =
+            |_| QueueError::BadSetting { setting: "images.sweep".into(), reason: "has no job".into() };
+        Ok(vec![Schedule {
+            name: sweep_images::KIND.to_owned(),
+            expression: self.0.options.sweep.clone(),
+            job: job.map_err(reason)?,
+        }])
+    }
+
+    fn grace_micros(&self) -> i64 {
+        i64::try_from(self.0.options.grace_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000)
+    }
+}
+
+/// A kind of job that belongs to images.
+fn kind<F>(
+    images: &Images,
+    name: &str,
+    run: impl Fn(Images, pando_queue::JobContext, serde_json::Value) -> F + Send + Sync + 'static,
+) -> JobKind
+where
+    F: Future<Output = pando_queue::JobResult> + Send + 'static,
+{
+    let images = images.clone();
+    JobKind::new(name, move |context, payload| run(images.clone(), context, payload))
+}
+
+impl From<ImageError> for pando_queue::JobError {
+    fn from(error: ImageError) -> Self {
+        Self::retry(error)
+    }
+}

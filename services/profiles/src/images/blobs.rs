@@ -1,0 +1,176 @@
+//! How objects come and go while others refer to the same content.
+//!
+//! To refer: [`Images::keep`] touches the row of the object, puts the object, and gives a [`Kept`]; the transaction that
+//! refers to it calls [`confirm`]. To delete: [`Images::remove`] marks the row, deletes the object, then the row. A row
+//! that is marked can be neither kept nor confirmed, and one that is referred to or was touched a moment ago cannot be
+//! marked: so no reference ever leads nowhere, whoever dies in between. What nobody came to refer to is swept.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pando_clock::Timestamp;
+use pando_database::{DatabaseError, Query, Read, Transaction, params};
+use pando_objects::ObjectName;
+use pando_resilience::Call;
+use uuid::Uuid;
+
+use super::format::Format;
+use super::{ImageError, Images};
+
+/// How long an upload waits for a deletion of the same content.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// A deletion that was held up for longer between its mark and its end begins again: others may have finished it.
+const FRESH: Duration = Duration::from_secs(10);
+
+static TOUCH: Query = Query::write(
+    "profiles.touch_blob",
+    "insert into profile_blobs (name, generation, touched_at, leaving) values ($1, $2, $3, false) \
+     on conflict (name) do update set touched_at = excluded.touched_at where not profile_blobs.leaving \
+     returning generation",
+);
+
+static CONFIRM: Query = Query::write(
+    "profiles.confirm_blob",
+    "update profile_blobs set touched_at = $3 where name = $1 and generation = $2 and not leaving",
+);
+
+static MARK: Query = Query::write(
+    "profiles.mark_blob",
+    "update profile_blobs set leaving = true where name = $1 and (leaving or touched_at < $2) \
+     and not exists (select 1 from profile_image_files where blob = $1) returning generation",
+);
+
+static MARK_UNKNOWN: Query = Query::write(
+    "profiles.mark_unknown_blob",
+    "insert into profile_blobs (name, generation, touched_at, leaving) values ($1, $2, $3, true) \
+     on conflict (name) do nothing returning generation",
+);
+
+static FORGET: Query = Query::write(
+    "profiles.forget_blob",
+    "delete from profile_blobs where name = $1 and generation = $2 and leaving",
+);
+
+static REFERRED_TO: Query = Query::scan(
+    "profiles.blobs_referred_to",
+    "select distinct blob from profile_image_files where blob = any($1)",
+);
+
+static YOUNG: Query = Query::point(
+    "profiles.young_blob",
+    "select name from profile_blobs where name = $1 and touched_at >= $2 \
+     and not exists (select 1 from profile_image_files where blob = $1)",
+);
+
+static UNWANTED: Query = Query::scan(
+    "profiles.unwanted_blobs",
+    "select name from profile_blobs where touched_at < $1 and name > $2 \
+     and not exists (select 1 from profile_image_files where blob = name) order by name limit 500",
+);
+
+/// An object that is there, for a transaction to refer to.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) name: ObjectName,
+    generation: Uuid,
+}
+
+/// What became of a wish to delete an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// It is gone.
+    Gone,
+    /// Somebody refers to it.
+    Wanted,
+    /// Somebody may be about to refer to it.
+    TooYoung,
+}
+
+impl Images {
+    /// Puts an object that a transaction is going to refer to.
+    pub(crate) async fn keep(&self, call: &Call, content: Bytes, format: Format) -> Result<Kept, ImageError> {
+        let name =
+            ObjectName::of(&content, format.ending()).expect("the endings of formats are endings of names");
+        let began = Instant::now();
+        let generation = loop {
+            let mut tx = self.0.queue.database().transaction(call).await?;
+            let clock = self.0.queue.clock();
+            let row = tx.row(&TOUCH, params![name.as_str(), clock.fresh_id(), clock.now()]).await?;
+            let generation = row.map(|row| row.get::<Uuid>(0)).transpose()?;
+            tx.commit().await?;
+            match generation {
+                Some(generation) => break generation,
+                None if began.elapsed() > PATIENCE => {
+                    return Err(ImageError::Busy("the same image is being deleted at this moment"));
+                }
+                None => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        };
+        self.0.objects.put(call, &name, content, format.media_type()).await?;
+        Ok(Kept { name, generation })
+    }
+
+    /// Deletes an object, unless somebody refers to it or may be about to.
+    pub(crate) async fn remove(
+        &self,
+        call: &Call,
+        name: &ObjectName,
+        unknown: bool,
+    ) -> Result<Removal, ImageError> {
+        let clock = self.0.queue.clock();
+        let now = clock.now();
+        let marked = Instant::now();
+        let mut tx = self.0.queue.database().transaction(call).await?;
+        let old = now.plus_micros(-self.grace_micros());
+        let mut row = tx.row(&MARK, params![name.as_str(), old]).await?;
+        if row.is_none() && unknown {
+            row = tx.row(&MARK_UNKNOWN, params![name.as_str(), clock.fresh_id(), now]).await?;
+        }
+        let Some(row) = row else {
+            let young = tx.row(&YOUNG, params![name.as_str(), old]).await?.is_some();
+            return Ok(if young { Removal::TooYoung } else { Removal::Wanted });
+        };
+        let generation: Uuid = row.get(0)?;
+        tx.commit().await?;
+        if marked.elapsed() > FRESH {
+            return Err(ImageError::Busy("the deletion of an object was held up"));
+        }
+        self.0.objects.delete(call, name).await?;
+        let mut tx = self.0.queue.database().transaction(call).await?;
+        tx.execute(&FORGET, params![name.as_str(), generation]).await?;
+        tx.commit().await?;
+        Ok(Removal::Gone)
+    }
+}
+
+/// Makes sure, in the transaction that refers to an object, that it has not begun to leave since it was kept. Where it has,
+/// the transaction must not be committed.
+pub(crate) async fn confirm(
+    tx: &mut Transaction,
+    kept: &Kept,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    Ok(tx.execute(&CONFIRM, params![kept.name.as_str(), kept.generation, now]).await? == 1)
+}
+
+/// Which of these objects somebody refers to.
+pub(crate) async fn referred_to(
+    read: &Read<'_>,
+    names: Vec<String>,
+) -> Result<HashSet<String>, DatabaseError> {
+    let rows = read.rows(&REFERRED_TO, params![names]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Some objects that were kept before a moment and that nobody refers to, after `last` in the order of names.
+pub(crate) async fn unwanted(
+    read: &Read<'_>,
+    before: Timestamp,
+    last: &str,
+) -> Result<Vec<String>, DatabaseError> {
+    let rows = read.rows(&UNWANTED, params![before, last]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}

@@ -1,0 +1,57 @@
+//! Deletes images; their objects go by a job, when nobody else refers to them.
+
+use pando_database::Transaction;
+use pando_queue::{Job, Queue};
+use pando_resilience::Call;
+
+use super::{ImageError, Images, remove_blobs, store};
+use crate::memory::Changes;
+use crate::profile::ProfileId;
+use crate::{Expected, Profiles, Written};
+
+impl Images {
+    /// Deletes an image, and its address from `image_urls` where it stands there.
+    pub async fn delete_image(
+        &self,
+        profiles: &Profiles,
+        call: &Call,
+        id: ProfileId,
+        number: i64,
+    ) -> Result<Written<()>, ImageError> {
+        let ticket = profiles.0.memory.before_change(id);
+        let (mut tx, stored) = profiles.lock_living(call, id, &Expected::Any).await?;
+        let image = store::find(&mut tx, id, number).await?.ok_or(ImageError::NotFound)?;
+        let blobs = store::delete(&mut tx, id, number).await?;
+        enqueue_removal(&mut tx, &self.0.queue, blobs).await?;
+        let mut draft = stored.profile.draft();
+        draft.image_urls.retain(|url| *url != image.url);
+        let changes = if draft.image_urls == stored.profile.image_urls {
+            Changes::default()
+        } else {
+            profiles.change_urls(&mut tx, call, &stored, draft, ticket).await?
+        };
+        Ok(Written { value: (), token: profiles.commit(call, tx, changes).await? })
+    }
+}
+
+/// Deletes every image of a profile in this transaction; a job deletes their objects once it is committed. The profile's
+/// own row is the caller's.
+pub(crate) async fn forget_images(
+    tx: &mut Transaction,
+    queue: &Queue,
+    id: ProfileId,
+) -> Result<(), ImageError> {
+    let blobs = store::delete_all(tx, id).await?;
+    enqueue_removal(tx, queue, blobs).await
+}
+
+async fn enqueue_removal(tx: &mut Transaction, queue: &Queue, blobs: Vec<String>) -> Result<(), ImageError> {
+    for names in blobs.chunks(remove_blobs::NAMES_MAX) {
+        let job = Job {
+            settings: remove_blobs::settings(),
+            ..Job::new(remove_blobs::KIND, remove_blobs::payload(names))
+        };
+        queue.enqueue(tx, job).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Why an operation on images was not done, and how it is told to a caller.
+
+use pando_database::DatabaseError;
+use pando_http::{Code, Problem};
+use pando_objects::ObjectsError;
+use pando_queue::QueueError;
+
+use crate::{ProfileError, Violations};
+
+/// Why a file is not taken as an image.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("images are JPEG, PNG, WebP or GIF, and this is none of them, whatever it is called")]
+    Unknown,
+    #[error("something follows the end of the image: send the image alone")]
+    Trailing,
+    #[error("the image is damaged: {0}")]
+    Damaged(String),
+    #[error("the image has {width} × {height} pixels; at least one and at most {pixels_max} are taken")]
+    TooManyPixels { width: u32, height: u32, pixels_max: u64 },
+    #[error("decoding the image would take too much memory")]
+    TooLargeToDecode,
+}
+
+/// Why an operation on images was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The profile does not have an image of this number.
+    #[error("there is no such image")]
+    NotFound,
+    /// The upload cannot be taken.
+    #[error("{0}")]
+    Refused(Problem),
+    /// As many uploads as may be are under way, or the same content is being deleted at this moment.
+    #[error("{0}")]
+    Busy(&'static str),
+    /// What every operation on profiles can meet.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The object store did not do it.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    /// The queue did not take the job.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+impl From<DatabaseError> for ImageError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Profile(error.into())
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let told = refusal.to_string();
+        match refusal {
+            Refusal::Unknown | Refusal::Trailing => Self::new(Code::UnsupportedMedia, told),
+            Refusal::Damaged(_) => Violations::one("image", "damaged", told).into_problem(),
+            Refusal::TooManyPixels { .. } | Refusal::TooLargeToDecode => {
+                Violations::one("image", "too_many_pixels", told).into_problem()
+            }
+        }
+    }
+}
+
+impl From<Refusal> for ImageError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
+impl From<ImageError> for Problem {
+    fn from(error: ImageError) -> Self {
+        match error {
+            ImageError::NotFound => Self::not_found("image"),
+            ImageError::Refused(problem) => problem,
+            ImageError::Busy(why) => Self::new(Code::Unavailable, why).with_retry_after(1),
+            ImageError::Profile(error) => error.into(),
+            ImageError::Objects(ObjectsError::Full) => {
+                Self::new(Code::StorageFull, "the object store has no room left")
+            }
+            ImageError::Objects(error) if error.is_transient() => Self::unavailable(error),
+            ImageError::Objects(error) => Self::internal(error),
+            ImageError::Queue(error) if error.is_transient() => Self::unavailable(error),
+            ImageError::Queue(error) => Self::internal(error),
+        }
+    }
+}
+
+impl ImageError {
+    /// The word for it in metrics.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::NotFound | Self::Profile(ProfileError::NotFound) => "not_found",
+            Self::Refused(problem) => problem.code().name(),
+            Self::Busy(_) => "busy",
+            Self::Profile(_) | Self::Objects(_) | Self::Queue(_) => "failed",
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The routes of images.
+
+use axum::extract::{FromRequestParts, Path, State};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use pando_http::{Caller, JsonAnswer, Problem, RouteLimits, StreamedBody};
+use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::options::BODY_BYTES_MAX;
+use super::{Image, ImageError, Images, upload};
+use crate::Profiles;
+use crate::http::{Id, with_token};
+use crate::profile::ProfileId;
+
+/// Longest pause in an upload.
+const UPLOAD_IDLE_MS_MAX: u64 = 10_000;
+/// How long an upload may take, decoding included.
+const UPLOAD_MS_MAX: u64 = 120_000;
+
+/// What the routes need.
+#[derive(Clone)]
+struct Gallery {
+    profiles: Profiles,
+    images: Images,
+}
+
+/// Every route of images, with its description.
+pub fn image_routes(profiles: Profiles, images: Images) -> OpenApiRouter {
+    described_routes().with_state(Gallery { profiles, images })
+}
+
+/// The description alone, for those who only want to read it.
+pub fn image_description() -> OpenApi {
+    described_routes().into_openapi()
+}
+
+fn described_routes() -> OpenApiRouter<Gallery> {
+    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(read, delete)).routes(routes!(media))
+}
+
+/// Uploads are larger than other bodies, and take longer. The exact bound is an option.
+pub fn image_limits() -> Vec<RouteLimits> {
+    vec![RouteLimits {
+        path: "/api/v1/profiles/{id}/images",
+        body_bytes_max: Some(BODY_BYTES_MAX),
+        body_idle_ms: Some(UPLOAD_IDLE_MS_MAX),
+        deadline_ms: Some(UPLOAD_MS_MAX),
+    }]
+}
+
+/// How a profile is named.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it describes the path; Id reads it")]
+struct ProfileParameter {
+    /// The profile's id
+    id: Uuid,
+}
+
+/// How an image is named.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it describes the path; Numbered reads it")]
+struct ImageParameters {
+    /// The profile's id
+    id: Uuid,
+    /// The image's number
+    #[param(minimum = 1)]
+    n: i64,
+}
+
+/// A form with an image.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the body; upload::read reads it")]
+struct ImageForm {
+    /// The image; `file` is another name for it.
+    #[schema(value_type = String, format = Binary)]
+    image: Vec<u8>,
+}
+
+/// List the images of a profile
+///
+/// In the order they came, each with its variants.
+#[utoipa::path(
+    get, path = "/api/v1/profiles/{id}/images", tag = "images", params(ProfileParameter),
+    responses(
+        (status = 200, description = "The images", body = Vec<Image>),
+        (status = 404, description = "No living profile has this id"),
+    )
+)]
+async fn list(State(gallery): State<Gallery>, Caller(call): Caller, Id(id): Id) -> Result<Response, Problem> {
+    let images = gallery.images.list_images(&gallery.profiles, &call, id).await?;
+    Ok(JsonAnswer(&images).into_response())
+}
+
+/// Add an image to a profile
+///
+/// A form with the field `image` or `file`, or the image itself: JPEG, PNG, WebP or GIF (its first frame), told by its
+/// content. It is turned upright and freed of everything beside the picture; its address is appended to `image_urls`.
+/// Smaller variants are made soon after. An image that the profile has already is answered as it is.
+#[utoipa::path(
+    post, path = "/api/v1/profiles/{id}/images", tag = "images", params(ProfileParameter),
+    request_body(content(
+        (ImageForm = "multipart/form-data"),
+        (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"),
+    )),
+    responses(
+        (status = 201, description = "The image", body = Image, headers(("location" = String, description = "Where it can be read"))),
+        (status = 200, description = "The profile has this image already", body = Image),
+        (status = 404, description = "No living profile has this id"),
+        (status = 413, description = "The image has too many bytes"),
+        (status = 415, description = "This is no image that is taken, or more than an image"),
+        (status = 422, description = "The image is damaged or has too many pixels, or the profile too many images"),
+        (status = 507, description = "There is no room left"),
+    )
+)]
+async fn add(
+    State(gallery): State<Gallery>,
+    Caller(call): Caller,
+    Id(id): Id,
+    headers: HeaderMap,
+    body: StreamedBody,
+) -> Result<Response, Problem> {
+    let Gallery { profiles, images } = gallery;
+    let outcome = |outcome: &str| {
+        let help = "Uploads of images, by what became of them.";
+        images.0.metrics.counter("profile_image_uploads_total", help, &[("outcome", outcome)]).inc();
+    };
+    // Before a byte of the body is read: so many uploads are in memory at once, and no more.
+    let Ok(_place) = images.0.uploads.try_acquire() else {
+        outcome("busy");
+        return Err(ImageError::Busy("as many images as may be are being taken in at this moment").into());
+    };
+    let added = async {
+        crate::store::find(&profiles.0.database.read_primary(&call), id)
+            .await?
+            .ok_or(crate::ProfileError::NotFound)?;
+        let content =
+            upload::read(&headers, body, images.0.options.bytes_max).await.map_err(ImageError::Refused)?;
+        images.add_image(&profiles, &call, id, content).await
+    }
+    .await;
+    outcome(
+        added
+            .as_ref()
+            .map_or_else(ImageError::word, |added| if added.value.fresh { "added" } else { "known" }),
+    );
+    let added = added?;
+    let image = added.value.image;
+    if added.value.fresh {
+        let help = "Bytes of images taken in, as they are kept.";
+        images.0.metrics.counter("profile_image_bytes_total", help, &[]).inc_by(image.bytes.unsigned_abs());
+    }
+    let status = if added.value.fresh { StatusCode::CREATED } else { StatusCode::OK };
+    let location = format!("/api/v1/profiles/{id}/images/{}", image.number);
+    let mut response = (status, JsonAnswer(&image)).into_response();
+    response
+        .headers_mut()
+        .insert(header::LOCATION, HeaderValue::try_from(location).expect("an id and a number"));
+    Ok(with_token(response, &added.token))
+}
+
+/// Read one image of a profile
+#[utoipa::path(
+    get, path = "/api/v1/profiles/{id}/images/{n}", tag = "images", params(ImageParameters),
+    responses(
+        (status = 200, description = "The image", body = Image),
+        (status = 404, description = "No living profile has this id, or it has no such image"),
+    )
+)]
+async fn read(
+    State(gallery): State<Gallery>,
+    Caller(call): Caller,
+    Numbered(id, number): Numbered,
+) -> Result<Response, Problem> {
+    let image = gallery.images.get_image(&gallery.profiles, &call, id, number).await?;
+    Ok(JsonAnswer(&image).into_response())
+}
+
+/// Delete one image of a profile
+///
+/// Its address leaves `image_urls`; its files are deleted soon after, unless somebody else has the same image.
+#[utoipa::path(
+    delete, path = "/api/v1/profiles/{id}/images/{n}", tag = "images", params(ImageParameters),
+    responses(
+        (status = 204, description = "It is deleted"),
+        (status = 404, description = "No living profile has this id, or it has no such image"),
+    )
+)]
+async fn delete(
+    State(gallery): State<Gallery>,
+    Caller(call): Caller,
+    Numbered(id, number): Numbered,
+) -> Result<Response, Problem> {
+    let deleted = gallery.images.delete_image(&gallery.profiles, &call, id, number).await?;
+    Ok(with_token(StatusCode::NO_CONTENT.into_response(), &deleted.token))
+}
+
+/// Get the file of an image or a variant
+///
+/// Its name is the hash of its content, so it may be kept for ever. Ranges are honoured.
+#[utoipa::path(
+    get, path = "/media/{name}", tag = "images",
+    params(
+        ("name" = String, Path, description = "64 hexadecimal digits and an ending"),
+        ("Range" = Option<String>, Header, description = "One range of bytes: `bytes=0-99`"),
+    ),
+    responses(
+        (status = 200, description = "The file", content(
+            (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"),
+        )),
+        (status = 206, description = "Some of its bytes", content(
+            (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"),
+        )),
+        (status = 304, description = "The caller has it"),
+        (status = 404, description = "There is no such file"),
+        (status = 416, description = "The range begins after its end"),
+    )
+)]
+async fn media(
+    State(gallery): State<Gallery>,
+    Caller(call): Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Path(name) = path.map_err(|_| Problem::not_found("image"))?;
+    gallery.images.media(&call, &name, &headers).await
+}
+
+/// The `{id}` and `{n}` of a path. What is no id and no number names no image: 404.
+struct Numbered(ProfileId, i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Numbered {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Ok(Path((id, number))) = path else { return Err(Problem::not_found("image")) };
+        let id = ProfileId::parse(&id).ok_or_else(|| Problem::not_found("profile"))?;
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        let number = number.parse().ok().filter(|_| digits).ok_or_else(|| Problem::not_found("image"))?;
+        Ok(Self(id, number))
+    }
+}

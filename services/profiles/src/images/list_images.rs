@@ -1,0 +1,136 @@
+//! The images of a profile, as they are answered.
+
+use std::collections::HashMap;
+
+use pando_clock::Timestamp;
+use pando_objects::ObjectName;
+use pando_resilience::Call;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::format::Format;
+use super::store::{self, FileRow, ImageRow};
+use super::{ImageError, Images};
+use crate::profile::ProfileId;
+use crate::{ProfileError, Profiles};
+
+/// An image of a profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Image {
+    /// Its number among the images of its profile.
+    #[schema(minimum = 1)]
+    pub number: i64,
+    /// Where it is: also in `image_urls` of the profile.
+    pub url: String,
+    /// What it is.
+    #[schema(example = "image/jpeg")]
+    pub media_type: String,
+    /// Its width in pixels.
+    #[schema(minimum = 1)]
+    pub width: i64,
+    /// Its height in pixels.
+    #[schema(minimum = 1)]
+    pub height: i64,
+    /// Its size.
+    #[schema(minimum = 1)]
+    pub bytes: i64,
+    /// When it was taken in.
+    #[schema(value_type = String, format = "date-time")]
+    pub created_at: Timestamp,
+    /// Whether its variants are made; a job makes them soon after the upload.
+    pub ready: bool,
+    /// Smaller ones, each as WebP and in the image's own format.
+    pub variants: Vec<Variant>,
+}
+
+/// A smaller copy of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Variant {
+    /// The longest side it was made for; an image that is smaller is not made larger.
+    #[schema(example = 256)]
+    pub edge: i64,
+    /// Where it is.
+    pub url: String,
+    /// What it is.
+    #[schema(example = "image/webp")]
+    pub media_type: String,
+    /// Its width in pixels.
+    #[schema(minimum = 1)]
+    pub width: i64,
+    /// Its height in pixels.
+    #[schema(minimum = 1)]
+    pub height: i64,
+    /// Its size.
+    #[schema(minimum = 1)]
+    pub bytes: i64,
+}
+
+impl Images {
+    /// The images of a profile, in the order they came.
+    pub async fn list_images(
+        &self,
+        profiles: &Profiles,
+        call: &Call,
+        id: ProfileId,
+    ) -> Result<Vec<Image>, ImageError> {
+        let read = profiles.0.database.read_primary(call);
+        crate::store::find(&read, id).await?.ok_or(ProfileError::NotFound)?;
+        let rows = store::list(&read, id).await?;
+        let mut files: HashMap<i64, Vec<FileRow>> = HashMap::new();
+        for file in store::list_files(&read, id).await? {
+            files.entry(file.number).or_default().push(file);
+        }
+        // One that was deleted between the two reads has no files.
+        let images = rows.into_iter().filter_map(|row| {
+            let files = files.remove(&row.number)?;
+            self.image(row, &files)
+        });
+        Ok(images.collect())
+    }
+
+    /// One of them.
+    pub async fn get_image(
+        &self,
+        profiles: &Profiles,
+        call: &Call,
+        id: ProfileId,
+        number: i64,
+    ) -> Result<Image, ImageError> {
+        let images = self.list_images(profiles, call, id).await?;
+        images.into_iter().find(|image| image.number == number).ok_or(ImageError::NotFound)
+    }
+
+    /// An image out of its rows; none without its original.
+    fn image(&self, row: ImageRow, files: &[FileRow]) -> Option<Image> {
+        let original = files.iter().find(|file| file.edge == 0)?;
+        let variants = files.iter().filter(|file| file.edge > 0).map(|file| Variant {
+            edge: file.edge,
+            url: self.url(&file.blob),
+            media_type: media_type(&file.blob),
+            width: file.width,
+            height: file.height,
+            bytes: file.bytes,
+        });
+        Some(Image {
+            number: row.number,
+            url: row.url,
+            media_type: media_type(&original.blob),
+            width: original.width,
+            height: original.height,
+            bytes: original.bytes,
+            created_at: row.created_at,
+            ready: row.ready,
+            variants: variants.collect(),
+        })
+    }
+
+    /// Where an object is.
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("{}/{name}", self.0.options.base_url.trim_end_matches('/'))
+    }
+}
+
+fn media_type(name: &str) -> String {
+    let format = ObjectName::parse(name).and_then(|name| Format::of_ending(name.ending()));
+    format.map_or("application/octet-stream", Format::media_type).to_owned()
+}

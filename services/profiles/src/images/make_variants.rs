@@ -1,0 +1,125 @@
+//! The job that makes the smaller copies of an image. Run again, it makes the same ones.
+
+use std::time::{Duration, Instant};
+
+use pando_objects::ObjectName;
+use pando_queue::{JobContext, JobError, JobKind, JobResult, Settings};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::add_image::file;
+use super::blobs;
+use super::format::Format;
+use super::pixels::{self, Encoded};
+use super::store::{self, ImageRow};
+use super::{EDGES, ImageError, Images, kind as image_kind};
+use crate::profile::ProfileId;
+
+/// What such jobs are called.
+pub(crate) const KIND: &str = "image_variants";
+
+/// In seconds.
+const BUCKETS: [f64; 8] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+
+pub(crate) fn settings() -> Settings {
+    Settings { timeout_ms: Some(120_000), pauses_ms: None }
+}
+
+pub(crate) fn payload(id: ProfileId, number: i64) -> Value {
+    json!({"profile_id": id, "number": number})
+}
+
+pub(crate) fn kind(images: &Images) -> JobKind {
+    JobKind {
+        summary: "Makes the smaller copies of an image".to_owned(),
+        settings: settings(),
+        schema: Some(json!({
+            "type": "object",
+            "properties": {
+                "profile_id": {"type": "string", "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"},
+                "number": {"type": "integer", "minimum": 1}
+            },
+            "required": ["profile_id", "number"]
+        })),
+        ..image_kind(images, KIND, run)
+    }
+}
+
+async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
+    let id = payload["profile_id"].as_str().and_then(|text| Uuid::try_parse(text).ok());
+    let id = ProfileId::from(id.ok_or_else(|| JobError::give_up("profile_id is no id"))?);
+    let number = payload["number"].as_i64().unwrap_or(0);
+    let began = Instant::now();
+    let rows = store::list(&context.database().read_primary(context.call()), id).await?;
+    let Some(image) = rows.into_iter().find(|row| row.number == number) else {
+        return Ok(json!({"made": 0}));
+    };
+    let variants = images.variants(&context, &image).await?;
+    // Whoever deletes one of them in this moment wins, and it is made again.
+    let mut kept = Vec::with_capacity(variants.len());
+    for (edge, variant) in variants {
+        let object = images.keep(context.call(), variant.content.clone(), variant.format).await?;
+        kept.push((file(number, edge, &variant, &object), object));
+    }
+    let mut tx = context.database().transaction(context.call()).await?;
+    context.fence(&mut tx).await?;
+    // Deleted meanwhile: what was put is swept.
+    if store::find(&mut tx, id, number).await?.is_none_or(|row| row.blob != image.blob) {
+        return Ok(json!({"made": 0}));
+    }
+    // In one order, so that two jobs with the same content never wait for each other.
+    kept.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+    for (file, object) in &kept {
+        if !blobs::confirm(&mut tx, object, context.clock().now()).await? {
+            return Err(JobError::retry_after(Duration::from_millis(200), "a variant began to leave"));
+        }
+        store::insert_file(&mut tx, id, file).await?;
+    }
+    store::set_ready(&mut tx, id, number).await?;
+    context.complete(&mut tx, json!({"made": kept.len()})).await?;
+    tx.commit().await?;
+    images.told_variants(began.elapsed());
+    Ok(json!({"made": kept.len()}))
+}
+
+impl Images {
+    /// Every smaller copy, largest first: each is made of the one before.
+    async fn variants(
+        &self,
+        context: &JobContext,
+        image: &ImageRow,
+    ) -> Result<Vec<(u32, Encoded)>, JobError> {
+        let name = ObjectName::parse(&image.blob);
+        let format = name.as_ref().and_then(|name| Format::of_ending(name.ending()));
+        let (Some(name), Some(format)) = (name, format) else {
+            return Err(JobError::give_up(format!("{} is no image", image.blob)));
+        };
+        let object = self.0.objects.get(context.call(), &name, None).await.map_err(ImageError::from)?;
+        // A reference that leads nowhere is a fault, and not one that an attempt later would find mended.
+        let object = object.ok_or_else(|| JobError::retry(format!("the object {name} is gone")))?;
+        let content = object.read().await.map_err(ImageError::from)?;
+        let pixels_max = self.0.options.pixels_max;
+        let made = self.0.workshop.work(context.call(), move || {
+            let mut picture = pixels::decode(format, &content, pixels_max)?;
+            drop(content);
+            let mut made = Vec::new();
+            for edge in EDGES.into_iter().rev() {
+                picture = picture.within(edge)?;
+                made.push((edge, picture.encode(Format::WebP)?));
+                if format != Format::WebP {
+                    made.push((edge, picture.encode(format)?));
+                }
+            }
+            Ok(made)
+        });
+        Ok(made.await?)
+    }
+
+    fn told_variants(&self, took: Duration) {
+        let help = "Time to make the variants of one image.";
+        self.0
+            .metrics
+            .histogram("profile_image_variants_seconds", help, &[], &BUCKETS)
+            .observe_duration(took);
+    }
+}

@@ -1,0 +1,94 @@
+//! What can be set of images.
+
+use serde::{Deserialize, Serialize};
+
+/// The largest body that the edge lets through to an upload, whatever the options: `bytes_max` and what is around it.
+pub(crate) const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a form may add to an image.
+pub(crate) const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// Images of profiles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ImagesOptions {
+    /// What addresses of images begin with: a path on this server, or a CDN in front of it.
+    pub base_url: String,
+    /// Largest image, in bytes.
+    pub bytes_max: usize,
+    /// Most pixels of an image.
+    pub pixels_max: u64,
+    /// How many images a profile may have.
+    pub per_profile_max: usize,
+    /// How many uploads a process takes at once; more are told to come back.
+    pub uploads_max: usize,
+    /// How many images a process decodes at once.
+    pub decoders: usize,
+    /// An object that nobody refers to is deleted when it is older than this: it may be about to be referred to.
+    pub grace_seconds: u64,
+    /// When objects that nobody refers to are looked for.
+    pub sweep: String,
+}
+
+impl Default for ImagesOptions {
+    fn default() -> Self {
+        Self {
+            base_url: "/media".to_owned(),
+            bytes_max: 10 * 1024 * 1024,
+            pixels_max: 50_000_000,
+            per_profile_max: 50,
+            uploads_max: 16,
+            decoders: 2,
+            grace_seconds: 3_600,
+            sweep: "@hourly".to_owned(),
+        }
+    }
+}
+
+impl ImagesOptions {
+    /// Whether these can work; if not, which one and why.
+    pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
+        let bytes_max = usize::try_from(BODY_BYTES_MAX).unwrap_or(usize::MAX) - FORM_BYTES_MAX;
+        let pixels_max = usize::try_from(self.pixels_max).unwrap_or(usize::MAX);
+        let grace = usize::try_from(self.grace_seconds).unwrap_or(usize::MAX);
+        for (option, value, range) in [
+            ("images.bytes_max", self.bytes_max, 1_024..=bytes_max),
+            ("images.pixels_max", pixels_max, 1..=500_000_000),
+            ("images.per_profile_max", self.per_profile_max, 1..=100),
+            ("images.uploads_max", self.uploads_max, 1..=1_000),
+            ("images.decoders", self.decoders, 1..=64),
+            ("images.grace_seconds", grace, 1..=31_536_000),
+        ] {
+            if !range.contains(&value) {
+                return Err((option, format!("{value} is not within {} and {}", range.start(), range.end())));
+            }
+        }
+        let base = &self.base_url;
+        let begins = base.starts_with('/') && !base.starts_with("//")
+            || ["http://", "https://"]
+                .iter()
+                .any(|scheme| base.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+        if !begins || base.len() > 1_024 || !base.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let reason = format!("{base:?} must begin with /, http:// or https://");
+            return Err(("images.base_url", reason));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_begin_with_a_path_or_a_server() {
+        let check =
+            |base: &str| ImagesOptions { base_url: base.to_owned(), ..ImagesOptions::default() }.check();
+        for good in ["/media", "https://cdn.example.org", "http://cdn.example.org/images/"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for bad in ["", "media", "//cdn", "https://", "ftp://cdn", "/a b"] {
+            assert!(check(bad).is_err_and(|(option, _)| option == "images.base_url"), "{bad}");
+        }
+        assert!(ImagesOptions { decoders: 0, ..ImagesOptions::default() }.check().is_err());
+    }
+}

@@ -1,0 +1,54 @@
+//! The job that deletes objects nobody refers to any more.
+
+use std::time::Duration;
+
+use pando_objects::ObjectName;
+use pando_queue::{JobContext, JobError, JobKind, JobResult, Settings};
+use serde_json::{Value, json};
+
+use super::blobs::Removal;
+use super::{Images, kind as image_kind};
+
+/// What such jobs are called.
+pub(crate) const KIND: &str = "image_blobs_remove";
+
+/// How many objects a job deletes.
+pub(crate) const NAMES_MAX: usize = 100;
+
+pub(crate) fn settings() -> Settings {
+    Settings { timeout_ms: Some(120_000), pauses_ms: None }
+}
+
+pub(crate) fn payload(names: &[String]) -> Value {
+    json!({"names": names})
+}
+
+pub(crate) fn kind(images: &Images) -> JobKind {
+    JobKind {
+        summary: "Deletes files of images that nobody refers to".to_owned(),
+        settings: settings(),
+        schema: Some(json!({
+            "type": "object",
+            "properties": {"names": {"type": "array", "maxItems": NAMES_MAX, "items": {"type": "string"}}},
+            "required": ["names"]
+        })),
+        ..image_kind(images, KIND, run)
+    }
+}
+
+async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
+    let names = payload["names"].as_array().into_iter().flatten();
+    let (mut removed, mut young) = (0, 0);
+    for name in names.filter_map(|name| ObjectName::parse(name.as_str().unwrap_or_default())) {
+        match images.remove(context.call(), &name, false).await? {
+            Removal::Gone => removed += 1,
+            Removal::TooYoung => young += 1,
+            Removal::Wanted => {}
+        }
+    }
+    if young > 0 {
+        let pause = Duration::from_secs(images.0.options.grace_seconds.saturating_add(1));
+        return Err(JobError::retry_after(pause, format!("{young} objects may be about to be referred to")));
+    }
+    Ok(json!({"removed": removed}))
+}

@@ -1,0 +1,232 @@
+//! Every statement on images, each beside the row it reads.
+
+use pando_clock::Timestamp;
+use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+use uuid::Uuid;
+
+use crate::profile::ProfileId;
+
+/// An image as its row has it.
+#[derive(Clone, Debug)]
+pub(crate) struct ImageRow {
+    pub(crate) number: i64,
+    pub(crate) blob: String,
+    pub(crate) url: String,
+    pub(crate) ready: bool,
+    pub(crate) created_at: Timestamp,
+}
+
+/// A file of an image.
+#[derive(Clone, Debug)]
+pub(crate) struct FileRow {
+    pub(crate) number: i64,
+    /// 0 for the original.
+    pub(crate) edge: i64,
+    pub(crate) blob: String,
+    pub(crate) width: i64,
+    pub(crate) height: i64,
+    pub(crate) bytes: i64,
+}
+
+static LIST: Query = Query::scan(
+    "profiles.images",
+    "select number, blob, url, ready, created_at from profile_images where profile_id = $1 order by number",
+);
+
+static LIST_FILES: Query = Query::scan(
+    "profiles.image_files",
+    "select number, edge, blob, width, height, bytes from profile_image_files where profile_id = $1 \
+     order by number, edge, ending",
+);
+
+static LAST_NUMBER: Query = Query::point(
+    "profiles.last_image",
+    "select cast(coalesce(max(number), 0) as bigint), count(*) from profile_images where profile_id = $1",
+);
+
+static FIND: Query = Query::point(
+    "profiles.find_image",
+    "select number, blob, url, ready, created_at from profile_images where profile_id = $1 and number = $2 for update",
+);
+
+static FIND_BY_BLOB: Query = Query::point(
+    "profiles.find_image_by_blob",
+    "select number, blob, url, ready, created_at from profile_images where profile_id = $1 and blob = $2",
+);
+
+static INSERT: Query = Query::write(
+    "profiles.insert_image",
+    "insert into profile_images (profile_id, number, blob, url, ready, created_at, created_by) \
+     values ($1, $2, $3, $4, false, $5, $6)",
+);
+
+static INSERT_FILE: Query = Query::write(
+    "profiles.insert_image_file",
+    "insert into profile_image_files (profile_id, number, edge, ending, blob, width, height, bytes) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (profile_id, number, edge, ending) do nothing",
+);
+
+static SET_READY: Query = Query::write(
+    "profiles.image_ready",
+    "update profile_images set ready = true where profile_id = $1 and number = $2",
+);
+
+static BLOBS_OF: Query = Query::point(
+    "profiles.image_blobs",
+    "select distinct blob from profile_image_files where profile_id = $1 and number = $2",
+);
+
+static BLOBS_OF_PROFILE: Query = Query::point(
+    "profiles.profile_image_blobs",
+    "select distinct blob from profile_image_files where profile_id = $1",
+);
+
+static DELETE_FILES: Query = Query::write(
+    "profiles.delete_image_files",
+    "delete from profile_image_files where profile_id = $1 and number = $2",
+);
+
+static DELETE: Query =
+    Query::write("profiles.delete_image", "delete from profile_images where profile_id = $1 and number = $2");
+
+static DELETE_ALL_FILES: Query = Query::write(
+    "profiles.delete_profile_image_files",
+    "delete from profile_image_files where profile_id = $1",
+);
+
+static DELETE_ALL: Query =
+    Query::write("profiles.delete_profile_images", "delete from profile_images where profile_id = $1");
+
+static GONE_WITH_IMAGES: Query = Query::scan(
+    "profiles.gone_with_images",
+    "select id from profiles where deleted_at < $1 and id > $2 \
+     and exists (select 1 from profile_images where profile_id = profiles.id) order by id limit 100",
+);
+
+/// The images of a profile, in the order they came.
+pub(crate) async fn list(read: &Read<'_>, id: ProfileId) -> Result<Vec<ImageRow>, DatabaseError> {
+    read.rows(&LIST, params![Uuid::from(id)]).await?.iter().map(image_from).collect()
+}
+
+/// Their files.
+pub(crate) async fn list_files(read: &Read<'_>, id: ProfileId) -> Result<Vec<FileRow>, DatabaseError> {
+    let rows = read.rows(&LIST_FILES, params![Uuid::from(id)]).await?;
+    let file = |row: &Row| {
+        Ok(FileRow {
+            number: row.get(0)?,
+            edge: row.get(1)?,
+            blob: row.get(2)?,
+            width: row.get(3)?,
+            height: row.get(4)?,
+            bytes: row.get(5)?,
+        })
+    };
+    rows.iter().map(file).collect()
+}
+
+/// The highest number of a profile's images, and how many there are.
+pub(crate) async fn last_number(tx: &mut Transaction, id: ProfileId) -> Result<(i64, i64), DatabaseError> {
+    let row = tx.row(&LAST_NUMBER, params![Uuid::from(id)]).await?;
+    row.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// One image, which nobody else can change until the transaction ends.
+pub(crate) async fn find(
+    tx: &mut Transaction,
+    id: ProfileId,
+    number: i64,
+) -> Result<Option<ImageRow>, DatabaseError> {
+    tx.row(&FIND, params![Uuid::from(id), number]).await?.as_ref().map(image_from).transpose()
+}
+
+/// The image of a profile that has this content.
+pub(crate) async fn find_by_blob(
+    tx: &mut Transaction,
+    id: ProfileId,
+    blob: &str,
+) -> Result<Option<ImageRow>, DatabaseError> {
+    tx.row(&FIND_BY_BLOB, params![Uuid::from(id), blob]).await?.as_ref().map(image_from).transpose()
+}
+
+/// Adds an image.
+pub(crate) async fn insert(
+    tx: &mut Transaction,
+    id: ProfileId,
+    image: &ImageRow,
+    actor: &str,
+) -> Result<(), DatabaseError> {
+    let values = params![
+        Uuid::from(id),
+        image.number,
+        image.blob.as_str(),
+        image.url.as_str(),
+        image.created_at,
+        actor
+    ];
+    tx.execute(&INSERT, values).await.map(drop)
+}
+
+/// Adds a file to an image; one that is there stays.
+pub(crate) async fn insert_file(
+    tx: &mut Transaction,
+    id: ProfileId,
+    file: &FileRow,
+) -> Result<(), DatabaseError> {
+    let ending = file.blob.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let values = params![
+        Uuid::from(id),
+        file.number,
+        file.edge,
+        ending,
+        file.blob.as_str(),
+        file.width,
+        file.height,
+        file.bytes
+    ];
+    tx.execute(&INSERT_FILE, values).await.map(drop)
+}
+
+/// Says that every variant is made.
+pub(crate) async fn set_ready(tx: &mut Transaction, id: ProfileId, number: i64) -> Result<(), DatabaseError> {
+    tx.execute(&SET_READY, params![Uuid::from(id), number]).await.map(drop)
+}
+
+/// Deletes an image with its files; the names of what they referred to.
+pub(crate) async fn delete(
+    tx: &mut Transaction,
+    id: ProfileId,
+    number: i64,
+) -> Result<Vec<String>, DatabaseError> {
+    let rows = tx.rows(&BLOBS_OF, params![Uuid::from(id), number]).await?;
+    tx.execute(&DELETE_FILES, params![Uuid::from(id), number]).await?;
+    tx.execute(&DELETE, params![Uuid::from(id), number]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Deletes every image of a profile; the names of what they referred to.
+pub(crate) async fn delete_all(tx: &mut Transaction, id: ProfileId) -> Result<Vec<String>, DatabaseError> {
+    let rows = tx.rows(&BLOBS_OF_PROFILE, params![Uuid::from(id)]).await?;
+    tx.execute(&DELETE_ALL_FILES, params![Uuid::from(id)]).await?;
+    tx.execute(&DELETE_ALL, params![Uuid::from(id)]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Some profiles that were deleted before a moment and have images still, after `last` in the order of ids.
+pub(crate) async fn gone_with_images(
+    read: &Read<'_>,
+    before: Timestamp,
+    last: ProfileId,
+) -> Result<Vec<ProfileId>, DatabaseError> {
+    let rows = read.rows(&GONE_WITH_IMAGES, params![before, Uuid::from(last)]).await?;
+    rows.iter().map(|row| Ok(row.get::<Uuid>(0)?.into())).collect()
+}
+
+fn image_from(row: &Row) -> Result<ImageRow, DatabaseError> {
+    Ok(ImageRow {
+        number: row.get(0)?,
+        blob: row.get(1)?,
+        url: row.get(2)?,
+        ready: row.get(3)?,
+        created_at: row.get(4)?,
+    })
+}

@@ -1,0 +1,111 @@
+//! The job that looks for what nobody refers to: after crashes, uploads that nobody finished, profiles past restoring.
+
+use futures_util::TryStreamExt as _;
+use pando_clock::Timestamp;
+use pando_objects::ObjectName;
+use pando_queue::{JobContext, JobKind, JobResult, Settings};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::blobs::{self, Removal};
+use super::{ImageError, Images, forget_images, kind as image_kind, store};
+use crate::profile::ProfileId;
+
+/// What such jobs are called.
+pub(crate) const KIND: &str = "image_sweep";
+
+/// How many objects are looked up at once.
+const BATCH: usize = 500;
+const DAY_MICROS: i64 = 86_400 * 1_000_000;
+
+pub(crate) fn kind(images: &Images) -> JobKind {
+    JobKind {
+        summary:
+            "Deletes files of images that nobody refers to, and images of profiles that cannot be restored"
+                .to_owned(),
+        settings: Settings { timeout_ms: Some(3_600_000), pauses_ms: None },
+        attempts_max: 3,
+        schema: Some(json!({"type": "object"})),
+        ..image_kind(images, KIND, run)
+    }
+}
+
+async fn run(images: Images, context: JobContext, _payload: Value) -> JobResult {
+    let forgotten = images.forget_gone(&context).await?;
+    let unwanted = images.remove_unwanted(&context).await?;
+    let unknown = images.remove_unknown(&context).await?;
+    Ok(json!({"profiles": forgotten, "unwanted": unwanted, "unknown": unknown}))
+}
+
+impl Images {
+    /// Images of profiles that were deleted too long ago to be restored.
+    async fn forget_gone(&self, context: &JobContext) -> Result<u64, ImageError> {
+        let days = DAY_MICROS.saturating_mul(i64::from(self.0.restore_days));
+        let before = context.clock().now().plus_micros(-days);
+        let (mut last, mut forgotten) = (ProfileId::from(Uuid::nil()), 0);
+        loop {
+            let gone =
+                store::gone_with_images(&context.database().read_primary(context.call()), before, last)
+                    .await?;
+            let Some(end) = gone.last() else { return Ok(forgotten) };
+            last = *end;
+            for id in gone {
+                let mut tx = context.database().transaction(context.call()).await?;
+                context.fence(&mut tx).await?;
+                // It may have been restored in the last moment.
+                let stored = crate::store::lock(&mut tx, id).await?;
+                if stored.is_some_and(|stored| stored.deleted_at.is_some_and(|at| at < before)) {
+                    forget_images(&mut tx, context.queue(), id).await?;
+                    tx.commit().await?;
+                    forgotten += 1;
+                }
+            }
+        }
+    }
+
+    /// Objects that were kept, and that nobody came to refer to.
+    async fn remove_unwanted(&self, context: &JobContext) -> Result<u64, ImageError> {
+        let before = self.old(context);
+        let (mut last, mut removed) = (String::new(), 0);
+        loop {
+            let read = context.database().read_primary(context.call());
+            let names = blobs::unwanted(&read, before, &last).await?;
+            let Some(end) = names.last() else { return Ok(removed) };
+            last.clone_from(end);
+            removed += self.remove_all(context, &names, false).await?;
+        }
+    }
+
+    /// Objects that no row knows of: a database that was restored knows less than the store.
+    async fn remove_unknown(&self, context: &JobContext) -> Result<u64, ImageError> {
+        let before = self.old(context);
+        let old =
+            self.0.objects.list().try_filter(|listed| std::future::ready(listed.found.modified < before));
+        let mut batches = old.map_ok(|listed| listed.name.to_string()).try_chunks(BATCH);
+        let mut removed = 0;
+        while let Some(mut names) = batches.try_next().await.map_err(|broken| broken.1)? {
+            let read = context.database().read_primary(context.call());
+            let wanted = blobs::referred_to(&read, names.clone()).await?;
+            names.retain(|name| !wanted.contains(name));
+            removed += self.remove_all(context, &names, true).await?;
+        }
+        Ok(removed)
+    }
+
+    fn old(&self, context: &JobContext) -> Timestamp {
+        context.clock().now().plus_micros(-self.grace_micros())
+    }
+
+    async fn remove_all(
+        &self,
+        context: &JobContext,
+        names: &[String],
+        unknown: bool,
+    ) -> Result<u64, ImageError> {
+        let mut removed = 0;
+        for name in names.iter().filter_map(|name| ObjectName::parse(name)) {
+            removed += u64::from(self.remove(context.call(), &name, unknown).await? == Removal::Gone);
+        }
+        Ok(removed)
+    }
+}

@@ -1,0 +1,388 @@
+//! Images of profiles, on both engines: from the upload to the last file.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, Rgb, RgbImage};
+use pando_objects::{Objects, ObjectsOptions};
+use pando_profiles::{
+    Added, Image, ImageError, Images, ImagesOptions, ImagesParts, Profile, ProfilesOptions,
+};
+use pando_queue::Registry;
+use pando_telemetry::Metrics;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::{House, call, each_house_with};
+
+/// Longer than any file is old, by the clock of a test that stands still.
+const AGES: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// A house with images.
+pub(crate) struct Gallery {
+    pub(crate) house: House,
+    pub(crate) images: Images,
+    pub(crate) objects: Objects,
+    pub(crate) registry: Registry,
+    _folder: TempDir,
+}
+
+/// Runs a test in a fresh gallery on every engine.
+async fn each_gallery<F: AsyncFn(Gallery)>(test: F) {
+    each_gallery_with(ImagesOptions::default(), test).await;
+}
+
+async fn each_gallery_with<F: AsyncFn(Gallery)>(images: ImagesOptions, test: F) {
+    let options = ProfilesOptions { images, ..ProfilesOptions::default() };
+    each_house_with(options.clone(), async |house| {
+        let folder = tempfile::tempdir().unwrap();
+        let place = ObjectsOptions { path: folder.path().join("objects"), ..ObjectsOptions::default() };
+        let objects = Objects::open(&place, &Metrics::new(), &house.clock).unwrap();
+        let parts =
+            ImagesParts { objects: objects.clone(), queue: house.queue.clone(), metrics: Metrics::new() };
+        let images = Images::new(parts, &options).unwrap();
+        let mut registry = Registry::default();
+        images.add_kinds(&mut registry).unwrap();
+        test(Gallery { house, images, objects, registry, _folder: folder }).await;
+    })
+    .await;
+}
+
+impl Gallery {
+    async fn add(&self, profile: &Profile, content: &[u8]) -> Result<Added, ImageError> {
+        let content = Bytes::copy_from_slice(content);
+        let added = self.images.add_image(&self.house.profiles, &call(), profile.id, content).await?;
+        Ok(added.value)
+    }
+
+    async fn delete(&self, profile: &Profile, number: i64) -> Result<(), ImageError> {
+        self.images.delete_image(&self.house.profiles, &call(), profile.id, number).await.map(drop)
+    }
+
+    async fn list(&self, profile: &Profile) -> Vec<Image> {
+        self.images.list_images(&self.house.profiles, &call(), profile.id).await.unwrap()
+    }
+
+    async fn urls(&self, profile: &Profile) -> Vec<String> {
+        self.house.profiles.get_profile(&call(), profile.id).await.unwrap().image_urls
+    }
+
+    async fn work(&self) {
+        self.house.queue.run_until_idle(&self.registry).await.unwrap();
+    }
+
+    /// Enqueues the sweep and runs it.
+    async fn sweep(&self) {
+        let mut tx = self.house.queue.database().transaction(&call()).await.unwrap();
+        self.house
+            .queue
+            .enqueue(&mut tx, self.registry.job("image_sweep", json!({})).unwrap())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        self.work().await;
+    }
+
+    /// The names of what lies in the store.
+    async fn stored(&self) -> BTreeSet<String> {
+        self.objects.list().map_ok(|listed| listed.name.to_string()).try_collect().await.unwrap()
+    }
+
+    /// The names of everything that images refer to.
+    fn referred_to(images: &[Image]) -> BTreeSet<String> {
+        let urls = images.iter().flat_map(|image| {
+            image.variants.iter().map(|variant| &variant.url).chain([&image.url]).cloned().collect::<Vec<_>>()
+        });
+        urls.map(|url| url.rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    async fn bytes_of(&self, url: &str) -> Bytes {
+        let name = pando_objects::ObjectName::parse(url.rsplit('/').next().unwrap()).unwrap();
+        self.objects.get(&call(), &name, None).await.unwrap().unwrap().read().await.unwrap()
+    }
+}
+
+/// A picture whose left half is red and whose right half is blue, with a little of a number in it.
+fn two_colors(width: u32, height: u32, number: u8) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, _| {
+        if x < width / 2 { Rgb([200, number, number]) } else { Rgb([number, number, 200]) }
+    })
+}
+
+fn png(width: u32, height: u32, number: u8) -> Vec<u8> {
+    let mut content = std::io::Cursor::new(Vec::new());
+    DynamicImage::from(two_colors(width, height, number))
+        .write_to(&mut content, image::ImageFormat::Png)
+        .unwrap();
+    content.into_inner()
+}
+
+/// A JPEG as a phone makes it: lying on its side, with a place and a name beside the picture.
+fn phone_jpeg(width: u32, height: u32) -> Vec<u8> {
+    let mut plain = Vec::new();
+    JpegEncoder::new_with_quality(&mut plain, 90).encode_image(&two_colors(width, height, 10)).unwrap();
+    // TIFF, big end first; a directory of three entries at 8, ending at 50.
+    let mut tiff = b"MM\0\x2a\0\0\0\x08\0\x03".to_vec();
+    tiff.extend(b"\x01\x0e\0\x02\0\0\0\x0e\0\0\0\x32"); // what it shows: 14 letters at 50
+    tiff.extend(b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0"); // orientation 6
+    tiff.extend(b"\x88\x25\0\x04\0\0\0\x01\0\0\0\x40"); // the place, at 64
+    tiff.extend(b"\0\0\0\0taken at home\0");
+    tiff.extend(b"\0\x02\0\x01\0\x02\0\0\0\x02N\0\0\0"); // north
+    tiff.extend(b"\0\x02\0\x05\0\0\0\x03\0\0\0\x5e\0\0\0\0"); // degrees, minutes, seconds at 94
+    tiff.extend(b"\0\0\0\x34\0\0\0\x01\0\0\0\x1e\0\0\0\x01\0\0\0\x0f\0\0\0\x01");
+    let mut content = plain[..2].to_vec();
+    content.extend([0xff, 0xe1]);
+    content.extend(u16::try_from(tiff.len() + 8).unwrap().to_be_bytes());
+    content.extend(b"Exif\0\0");
+    content.extend(&tiff);
+    content.extend(&plain[2..]);
+    content
+}
+
+fn holds(content: &[u8], text: &[u8]) -> bool {
+    content.windows(text.len()).any(|window| window == text)
+}
+
+#[tokio::test]
+async fn a_picture_of_a_phone_comes_back_upright_without_its_place_and_with_variants() {
+    each_gallery(async |gallery| {
+        let zoe = gallery.house.person("Zoe").await;
+        let sent = phone_jpeg(800, 600);
+        assert!(holds(&sent, b"taken at home"));
+        let added = gallery.add(&zoe, &sent).await.unwrap();
+        let image = added.image;
+        assert!(added.fresh && !image.ready && image.variants.is_empty());
+        assert_eq!(
+            (image.number, &*image.media_type, image.width, image.height),
+            (1, "image/jpeg", 600, 800)
+        );
+        let kept = gallery.bytes_of(&image.url).await;
+        assert!(!holds(&kept, b"Exif") && !holds(&kept, b"taken at home"));
+        let upright = image::load_from_memory(&kept).unwrap().to_rgb8();
+        assert!(upright.get_pixel(300, 50).0[0] > 150, "what lay to the left is on top");
+        assert!(upright.get_pixel(300, 750).0[2] > 150);
+
+        // Its address is in the profile, as any change of it.
+        assert_eq!(gallery.urls(&zoe).await, std::slice::from_ref(&image.url));
+        let history = gallery.house.profiles.list_changes(&call(), zoe.id, None, 10).await.unwrap();
+        assert_eq!(history[0].after["image_urls"], json!([image.url]));
+
+        gallery.work().await;
+        let [image] = &gallery.list(&zoe).await[..] else { panic!("one image") };
+        assert!(image.ready);
+        let made: Vec<_> =
+            image.variants.iter().map(|it| (it.edge, &*it.media_type, it.width, it.height)).collect();
+        let expected = [
+            (64, "image/jpeg", 48, 64),
+            (64, "image/webp", 48, 64),
+            (256, "image/jpeg", 192, 256),
+            (256, "image/webp", 192, 256),
+            (1024, "image/jpeg", 600, 800),
+            (1024, "image/webp", 600, 800),
+        ];
+        assert_eq!(made, expected);
+        for variant in &image.variants {
+            let content = gallery.bytes_of(&variant.url).await;
+            assert_eq!(i64::try_from(content.len()).unwrap(), variant.bytes);
+            let pixels = image::load_from_memory(&content).unwrap();
+            assert_eq!(
+                (i64::from(pixels.width()), i64::from(pixels.height())),
+                (variant.width, variant.height)
+            );
+        }
+        assert_eq!(gallery.stored().await, Gallery::referred_to(std::slice::from_ref(image)));
+
+        // The job may run again, and nothing is different.
+        let mut tx = gallery.house.queue.database().transaction(&call()).await.unwrap();
+        let again = json!({"profile_id": zoe.id, "number": 1});
+        let again = gallery.registry.job("image_variants", again).unwrap();
+        gallery.house.queue.enqueue(&mut tx, again).await.unwrap();
+        tx.commit().await.unwrap();
+        gallery.work().await;
+        assert_eq!(gallery.list(&zoe).await[..], *std::slice::from_ref(image));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_image_sent_again_is_the_one_that_is_there() {
+    each_gallery(async |gallery| {
+        let (zoe, bob) = (gallery.house.person("Zoe").await, gallery.house.person("Bob").await);
+        let content = png(20, 10, 1);
+        let first = gallery.add(&zoe, &content).await.unwrap();
+        let again = gallery.add(&zoe, &content).await.unwrap();
+        assert!(first.fresh && !again.fresh);
+        assert_eq!(first.image, again.image);
+        assert_eq!(gallery.urls(&zoe).await.len(), 1);
+        // Another profile has the same file.
+        let other = gallery.add(&bob, &content).await.unwrap();
+        assert!(other.fresh && other.image.url == first.image.url);
+        let second = gallery.add(&zoe, &png(20, 10, 2)).await.unwrap();
+        assert_eq!(second.image.number, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_image_alone_leaves_nothing_behind() {
+    each_gallery(async |gallery| {
+        let zoe = gallery.house.person("Zoe").await;
+        let whole = png(30, 30, 1);
+        let polyglot = [&whole[..], b"<script>alert(1)</script>"].concat();
+        for (content, status) in [
+            (&b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"[..], 415),
+            (&polyglot, 415),
+            (&[&b"PK"[..], &whole].concat(), 415),
+            (b"", 415),
+            (&whole[..whole.len() / 2], 422),
+            (&phone_jpeg(60, 40)[..900], 422),
+        ] {
+            let refused = gallery.add(&zoe, content).await.unwrap_err();
+            assert_eq!(pando_http::Problem::from(refused).status().as_u16(), status);
+        }
+        assert_eq!(gallery.urls(&zoe).await, [""; 0]);
+        assert_eq!(gallery.stored().await, BTreeSet::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_profile_has_room_for_so_many_images() {
+    let options = ImagesOptions { per_profile_max: 2, ..ImagesOptions::default() };
+    each_gallery_with(options, async |gallery| {
+        let zoe = gallery.house.person("Zoe").await;
+        gallery.add(&zoe, &png(9, 9, 1)).await.unwrap();
+        gallery.add(&zoe, &png(9, 9, 2)).await.unwrap();
+        let refused = gallery.add(&zoe, &png(9, 9, 3)).await.unwrap_err();
+        assert_eq!(pando_http::Problem::from(refused).status().as_u16(), 422);
+        gallery.delete(&zoe, 1).await.unwrap();
+        assert_eq!(gallery.add(&zoe, &png(9, 9, 3)).await.unwrap().image.number, 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_image_takes_the_files_that_nobody_else_has() {
+    each_gallery(async |gallery| {
+        let (zoe, bob) = (gallery.house.person("Zoe").await, gallery.house.person("Bob").await);
+        let shared = png(80, 40, 1);
+        gallery.add(&zoe, &shared).await.unwrap();
+        gallery.add(&bob, &shared).await.unwrap();
+        gallery.add(&zoe, &png(80, 40, 2)).await.unwrap();
+        gallery.work().await;
+        gallery.house.clock.advance(AGES);
+
+        gallery.delete(&zoe, 1).await.unwrap();
+        gallery.delete(&zoe, 2).await.unwrap();
+        assert!(matches!(gallery.delete(&zoe, 2).await, Err(ImageError::NotFound)));
+        assert_eq!(gallery.urls(&zoe).await, [""; 0]);
+        gallery.work().await;
+        assert_eq!(gallery.stored().await, Gallery::referred_to(&gallery.list(&bob).await));
+
+        gallery.delete(&bob, 1).await.unwrap();
+        gallery.work().await;
+        assert_eq!(gallery.stored().await, BTreeSet::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_that_somebody_may_be_about_to_refer_to_stay_for_a_while() {
+    each_gallery(async |gallery| {
+        let zoe = gallery.house.person("Zoe").await;
+        gallery.add(&zoe, &png(9, 9, 1)).await.unwrap();
+        gallery.delete(&zoe, 1).await.unwrap();
+        gallery.work().await;
+        assert_eq!(gallery.stored().await.len(), 1, "it was kept a moment ago");
+        gallery.sweep().await;
+        assert_eq!(gallery.stored().await.len(), 1);
+        // Another upload of the same content is in time.
+        gallery.add(&zoe, &png(9, 9, 1)).await.unwrap();
+        gallery.house.clock.advance(AGES);
+        gallery.work().await;
+        gallery.sweep().await;
+        assert_eq!(gallery.stored().await, Gallery::referred_to(&gallery.list(&zoe).await));
+        assert!(!gallery.stored().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_sweep_takes_what_a_crash_left_and_nothing_else() {
+    each_gallery(async |gallery| {
+        let zoe = gallery.house.person("Zoe").await;
+        gallery.add(&zoe, &png(300, 200, 1)).await.unwrap();
+        gallery.work().await;
+        // A process that died between the file and the row, and a file that no database ever heard of.
+        let missing = gallery.house.person("Gone").await;
+        gallery.house.profiles.delete_profile(&call(), missing.id, &Default::default()).await.unwrap();
+        assert!(gallery.add(&missing, &png(9, 9, 2)).await.is_err());
+        let stray = Bytes::from_static(b"stray");
+        let name = pando_objects::ObjectName::of(&stray, "png").unwrap();
+        gallery.objects.put(&call(), &name, stray, "image/png").await.unwrap();
+        let wanted = Gallery::referred_to(&gallery.list(&zoe).await);
+        assert_eq!(gallery.stored().await.len(), wanted.len() + 2);
+        gallery.house.clock.advance(AGES);
+        gallery.sweep().await;
+        assert_eq!(gallery.stored().await, wanted);
+        gallery.sweep().await;
+        assert_eq!(gallery.stored().await, wanted);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn images_of_a_deleted_profile_stay_as_long_as_it_can_be_restored() {
+    each_gallery(async |gallery| {
+        let zoe = gallery.house.person("Zoe").await;
+        gallery.add(&zoe, &png(9, 9, 1)).await.unwrap();
+        gallery.work().await;
+        let profiles = &gallery.house.profiles;
+        profiles.delete_profile(&call(), zoe.id, &Default::default()).await.unwrap();
+        gallery.house.clock.advance(Duration::from_secs(29 * 86_400));
+        gallery.sweep().await;
+        profiles.restore_profile(&call(), zoe.id).await.unwrap();
+        assert_eq!(gallery.list(&zoe).await.len(), 1);
+        assert_eq!(gallery.stored().await, Gallery::referred_to(&gallery.list(&zoe).await));
+        profiles.delete_profile(&call(), zoe.id, &Default::default()).await.unwrap();
+        gallery.house.clock.advance(Duration::from_secs(31 * 86_400));
+        gallery.sweep().await;
+        assert_eq!(gallery.stored().await, BTreeSet::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn uploads_and_deletions_of_the_same_image_at_once_leave_no_address_that_leads_nowhere() {
+    let options = ImagesOptions { grace_seconds: 1, ..ImagesOptions::default() };
+    each_gallery_with(options, async |gallery| {
+        let mut people = Vec::new();
+        for name in ["Ann", "Bob", "Cat", "Dan"] {
+            people.push(gallery.house.person(name).await);
+        }
+        for round in 0..6 {
+            // Old enough to go at once: the graver case.
+            gallery.house.clock.advance(Duration::from_secs(10));
+            let content = png(9, 9, 7);
+            let uploads = people.iter().map(|person| gallery.add(person, &content));
+            let (uploads, (), ()) =
+                tokio::join!(futures_util::future::join_all(uploads), gallery.work(), gallery.work());
+            for (person, upload) in people.iter().zip(uploads) {
+                // The one that came while the file was leaving may be told to come again.
+                assert!(upload.is_ok() || matches!(upload, Err(ImageError::Busy(_))));
+                for url in gallery.urls(person).await {
+                    assert!(!gallery.bytes_of(&url).await.is_empty());
+                }
+            }
+            for person in people.iter().skip(round % 2) {
+                for image in gallery.list(person).await {
+                    gallery.delete(person, image.number).await.unwrap();
+                }
+            }
+        }
+    })
+    .await;
+}
