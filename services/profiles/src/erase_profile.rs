@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::events::Happened;
+use crate::images::forget_images;
 use crate::memory::Changes;
 use crate::once::Outcome;
 use crate::profile::ProfileId;
@@ -77,6 +78,7 @@ impl Profiles {
             tx.commit().await?;
             return Ok(());
         };
+        let images = forget_images(&mut tx, &self.0.queue, id).await?;
         let removed = store::erasure::erase(&mut tx, id, &mentions).await?;
         let answers = self.0.idempotency.replace(&mut tx, &id.to_string(), &gone()).await?;
         let receipt = json!({
@@ -85,6 +87,7 @@ impl Profiles {
             "erased_at": self.0.clock.now(),
             "removed": {
                 "profiles": 1,
+                "images": images,
                 "addresses": removed.addresses,
                 "preferences": removed.preferences,
                 "changes": removed.changes,

@@ -1,7 +1,7 @@
 //! Deletes images; their objects go by a job, when nobody else refers to them.
 
 use pando_database::Transaction;
-use pando_queue::{Job, Queue};
+use pando_queue::{Job, Queue, QueueError};
 use pando_resilience::Call;
 
 use super::{ImageError, Images, remove_blobs, store};
@@ -35,17 +35,18 @@ impl Images {
 }
 
 /// Deletes every image of a profile in this transaction; a job deletes their objects once it is committed. The profile's
-/// own row is the caller's.
+/// own row is the caller's. How many there were.
 pub(crate) async fn forget_images(
     tx: &mut Transaction,
     queue: &Queue,
     id: ProfileId,
-) -> Result<(), ImageError> {
-    let blobs = store::delete_all(tx, id).await?;
-    enqueue_removal(tx, queue, blobs).await
+) -> Result<u64, QueueError> {
+    let (count, blobs) = store::delete_all(tx, id).await?;
+    enqueue_removal(tx, queue, blobs).await?;
+    Ok(count)
 }
 
-async fn enqueue_removal(tx: &mut Transaction, queue: &Queue, blobs: Vec<String>) -> Result<(), ImageError> {
+async fn enqueue_removal(tx: &mut Transaction, queue: &Queue, blobs: Vec<String>) -> Result<(), QueueError> {
     for names in blobs.chunks(remove_blobs::NAMES_MAX) {
         let job = Job {
             settings: remove_blobs::settings(),

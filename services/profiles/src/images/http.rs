@@ -40,7 +40,10 @@ pub fn image_description() -> OpenApi {
 }
 
 fn described_routes() -> OpenApiRouter<Gallery> {
-    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(read, delete)).routes(routes!(media))
+    OpenApiRouter::new()
+        .routes(routes!(list_images, add_image))
+        .routes(routes!(read_image, delete_image))
+        .routes(routes!(read_media))
 }
 
 /// Uploads are larger than other bodies, and take longer. The exact bound is an option.
@@ -93,7 +96,11 @@ struct ImageForm {
         (status = 404, description = "No living profile has this id"),
     )
 )]
-async fn list(State(gallery): State<Gallery>, Caller(call): Caller, Id(id): Id) -> Result<Response, Problem> {
+async fn list_images(
+    State(gallery): State<Gallery>,
+    Caller(call): Caller,
+    Id(id): Id,
+) -> Result<Response, Problem> {
     let images = gallery.images.list_images(&gallery.profiles, &call, id).await?;
     Ok(JsonAnswer(&images).into_response())
 }
@@ -119,7 +126,7 @@ async fn list(State(gallery): State<Gallery>, Caller(call): Caller, Id(id): Id) 
         (status = 507, description = "There is no room left"),
     )
 )]
-async fn add(
+async fn add_image(
     State(gallery): State<Gallery>,
     Caller(call): Caller,
     Id(id): Id,
@@ -173,7 +180,7 @@ async fn add(
         (status = 404, description = "No living profile has this id, or it has no such image"),
     )
 )]
-async fn read(
+async fn read_image(
     State(gallery): State<Gallery>,
     Caller(call): Caller,
     Numbered(id, number): Numbered,
@@ -192,7 +199,7 @@ async fn read(
         (status = 404, description = "No living profile has this id, or it has no such image"),
     )
 )]
-async fn delete(
+async fn delete_image(
     State(gallery): State<Gallery>,
     Caller(call): Caller,
     Numbered(id, number): Numbered,
@@ -222,7 +229,7 @@ async fn delete(
         (status = 416, description = "The range begins after its end"),
     )
 )]
-async fn media(
+async fn read_media(
     State(gallery): State<Gallery>,
     Caller(call): Caller,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,

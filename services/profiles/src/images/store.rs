@@ -203,12 +203,16 @@ pub(crate) async fn delete(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Deletes every image of a profile; the names of what they referred to.
-pub(crate) async fn delete_all(tx: &mut Transaction, id: ProfileId) -> Result<Vec<String>, DatabaseError> {
+/// Deletes every image of a profile; how many there were, and the names of what they referred to.
+pub(crate) async fn delete_all(
+    tx: &mut Transaction,
+    id: ProfileId,
+) -> Result<(u64, Vec<String>), DatabaseError> {
     let rows = tx.rows(&BLOBS_OF_PROFILE, params![Uuid::from(id)]).await?;
     tx.execute(&DELETE_ALL_FILES, params![Uuid::from(id)]).await?;
-    tx.execute(&DELETE_ALL, params![Uuid::from(id)]).await?;
-    rows.iter().map(|row| row.get(0)).collect()
+    let count = tx.execute(&DELETE_ALL, params![Uuid::from(id)]).await?;
+    let blobs: Result<Vec<String>, DatabaseError> = rows.iter().map(|row| row.get(0)).collect();
+    Ok((count, blobs?))
 }
 
 /// Some profiles that were deleted before a moment and have images still, after `last` in the order of ids.

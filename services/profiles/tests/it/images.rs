@@ -46,6 +46,7 @@ async fn each_gallery_with<F: AsyncFn(Gallery)>(images: ImagesOptions, test: F) 
         let images = Images::new(parts, &options).unwrap();
         let mut registry = Registry::default();
         images.add_kinds(&mut registry).unwrap();
+        house.profiles.add_kinds(&mut registry).unwrap();
         test(Gallery { house, images, objects, registry, _folder: folder }).await;
     })
     .await;
@@ -74,16 +75,17 @@ impl Gallery {
         self.house.queue.run_until_idle(&self.registry).await.unwrap();
     }
 
-    /// Enqueues the sweep and runs it.
-    async fn sweep(&self) {
+    /// Enqueues a job and runs it, with all that follows.
+    async fn run(&self, kind: &str, payload: serde_json::Value) {
         let mut tx = self.house.queue.database().transaction(&call()).await.unwrap();
-        self.house
-            .queue
-            .enqueue(&mut tx, self.registry.job("image_sweep", json!({})).unwrap())
-            .await
-            .unwrap();
+        let job = self.registry.job(kind, payload).unwrap();
+        self.house.queue.enqueue(&mut tx, job).await.unwrap();
         tx.commit().await.unwrap();
         self.work().await;
+    }
+
+    async fn sweep(&self) {
+        self.run("image_sweep", json!({})).await;
     }
 
     /// The names of what lies in the store.
@@ -196,12 +198,7 @@ async fn a_picture_of_a_phone_comes_back_upright_without_its_place_and_with_vari
         assert_eq!(gallery.stored().await, Gallery::referred_to(std::slice::from_ref(image)));
 
         // The job may run again, and nothing is different.
-        let mut tx = gallery.house.queue.database().transaction(&call()).await.unwrap();
-        let again = json!({"profile_id": zoe.id, "number": 1});
-        let again = gallery.registry.job("image_variants", again).unwrap();
-        gallery.house.queue.enqueue(&mut tx, again).await.unwrap();
-        tx.commit().await.unwrap();
-        gallery.work().await;
+        gallery.run("image_variants", json!({"profile_id": zoe.id, "number": 1})).await;
         assert_eq!(gallery.list(&zoe).await[..], *std::slice::from_ref(image));
     })
     .await;
@@ -351,6 +348,23 @@ async fn images_of_a_deleted_profile_stay_as_long_as_it_can_be_restored() {
         gallery.house.clock.advance(Duration::from_secs(31 * 86_400));
         gallery.sweep().await;
         assert_eq!(gallery.stored().await, BTreeSet::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_erased_person_leaves_no_file_behind() {
+    each_gallery(async |gallery| {
+        let (zoe, bob) = (gallery.house.person("Zoe").await, gallery.house.person("Bob").await);
+        for number in 1..=3 {
+            gallery.add(&zoe, &png(80, 40, number)).await.unwrap();
+        }
+        gallery.add(&bob, &png(80, 40, 3)).await.unwrap();
+        gallery.work().await;
+        gallery.house.clock.advance(AGES);
+        gallery.run("erase", json!({"profile_id": zoe.id})).await;
+        assert!(gallery.house.profiles.list_changes(&call(), zoe.id, None, 1).await.is_err());
+        assert_eq!(gallery.stored().await, Gallery::referred_to(&gallery.list(&bob).await));
     })
     .await;
 }

@@ -44,7 +44,10 @@ pub(crate) async fn each_house<F: AsyncFn(House)>(test: F) {
 /// Like [`each_house`], with other options.
 pub(crate) async fn each_house_with<F: AsyncFn(House)>(options: ProfilesOptions, test: F) {
     each_engine(async |database: Database| {
-        database.migrate(&[MIGRATIONS, pando_queue::MIGRATIONS]).await.unwrap();
+        database
+            .migrate(&[MIGRATIONS, pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS])
+            .await
+            .unwrap();
         let clock = Clock::scripted("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
         let metrics = Metrics::new();
         let caches = Caches::open(&RedisOptions::default(), &metrics, &clock).await.unwrap();
