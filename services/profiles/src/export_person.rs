@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::jobs::READ_BUDGET;
 use crate::profile::ProfileId;
-use crate::{ProfileError, Profiles, store};
+use crate::{ProfileError, Profiles, images, store};
 
 /// How many changes are read at once: the most an export holds in memory.
 const PAGE: usize = 500;
@@ -35,6 +35,7 @@ impl Profiles {
             "deleted_at": stored.deleted_at,
             "address": store::parts::find_address(&read, id).await?,
             "preferences": store::parts::find_preferences(&read, id).await?,
+            "images": images::of_person(&read, id).await?,
             "exported_at": self.0.clock.now(),
         })
         .to_string();

@@ -36,6 +36,7 @@ pub use list_images::{Image, Variant};
 pub use options::ImagesOptions;
 
 pub(crate) use delete_image::forget_images;
+pub(crate) use list_images::of_person;
 
 /// The longest sides of variants.
 pub(crate) const EDGES: [u32; 3] = [64, 256, 1024];

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use pando_http::{Caller, JsonAnswer, Problem};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::keyed::{KeyParameter, KeyRefused, Keyed};
@@ -25,6 +26,9 @@ pub(crate) struct PersonExport {
     deleted_at: Option<String>,
     address: Option<Address>,
     preferences: Option<Preferences>,
+    /// The images: their numbers, addresses and moments.
+    #[schema(value_type = Vec<Object>)]
+    images: Vec<Value>,
     /// When this was written.
     #[schema(format = "date-time")]
     exported_at: String,

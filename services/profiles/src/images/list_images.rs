@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use pando_clock::Timestamp;
+use pando_database::{DatabaseError, Read};
 use pando_objects::ObjectName;
 use pando_resilience::Call;
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::format::Format;
@@ -63,6 +65,13 @@ pub struct Variant {
     /// Its size.
     #[schema(minimum = 1)]
     pub bytes: i64,
+}
+
+/// What the tables hold of the images of a person.
+pub(crate) async fn of_person(read: &Read<'_>, id: ProfileId) -> Result<Vec<Value>, DatabaseError> {
+    let rows = store::list(read, id).await?;
+    let told = |row: ImageRow| json!({"number": row.number, "url": row.url, "created_at": row.created_at});
+    Ok(rows.into_iter().map(told).collect())
 }
 
 impl Images {
