@@ -125,6 +125,10 @@ where
 
 impl From<ImageError> for pando_queue::JobError {
     fn from(error: ImageError) -> Self {
-        Self::retry(error)
+        match error {
+            // No attempt will find another image there.
+            ImageError::Refused(problem) => Self::give_up(problem.detail()),
+            error => Self::retry(error),
+        }
     }
 }

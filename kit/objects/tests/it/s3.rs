@@ -56,16 +56,17 @@ async fn a_wrong_secret_is_refused_and_named_nowhere() {
 #[tokio::test]
 async fn a_server_that_died_is_told_of_and_found_again() {
     let server = S3::start();
-    let s3 = S3Options { retries: 1, retry_ms: 200, request_ms: 500, ..options(&server) };
-    let objects = objects(s3);
+    // One waits for it whatever it takes, one gives it up soon.
+    let patient = objects(options(&server));
+    let hasty = objects(S3Options { retries: 1, retry_ms: 200, request_ms: 500, ..options(&server) });
     let (name, content) = (ObjectName::of(b"x", "png").unwrap(), Bytes::from_static(b"x"));
-    objects.put(&call(), &name, content.clone(), "image/png").await.unwrap();
+    patient.put(&call(), &name, content.clone(), "image/png").await.unwrap();
     server.kill();
-    assert!(objects.head(&call(), &name).await.unwrap_err().is_transient());
+    assert!(hasty.head(&call(), &name).await.unwrap_err().is_transient());
     server.resurrect();
-    assert_eq!(objects.get(&call(), &name, None).await.unwrap().unwrap().read().await.unwrap(), content);
+    assert_eq!(patient.get(&call(), &name, None).await.unwrap().unwrap().read().await.unwrap(), content);
     server.pause();
-    assert!(objects.head(&call(), &name).await.unwrap_err().is_transient());
+    assert!(hasty.head(&call(), &name).await.unwrap_err().is_transient());
     server.resume();
-    assert_eq!(objects.head(&call(), &name).await.unwrap().unwrap().bytes, 1);
+    assert_eq!(patient.head(&call(), &name).await.unwrap().unwrap().bytes, 1);
 }

@@ -55,7 +55,7 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
         return Ok(json!({"made": 0}));
     };
     let variants = images.variants(&context, &image).await?;
-    // Whoever deletes one of them in this moment wins, and it is made again.
+    // One that begins to leave in this moment is made again.
     let mut kept = Vec::with_capacity(variants.len());
     for (edge, variant) in variants {
         let object = images.keep(context.call(), variant.content.clone(), variant.format).await?;
@@ -95,7 +95,7 @@ impl Images {
             return Err(JobError::give_up(format!("{} is no image", image.blob)));
         };
         let object = self.0.objects.get(context.call(), &name, None).await.map_err(ImageError::from)?;
-        // A reference that leads nowhere is a fault, and not one that an attempt later would find mended.
+        // It was deleted while this began, or is gone for good: the next attempt can tell.
         let object = object.ok_or_else(|| JobError::retry(format!("the object {name} is gone")))?;
         let content = object.read().await.map_err(ImageError::from)?;
         let pixels_max = self.0.options.pixels_max;
