@@ -85,7 +85,10 @@ fn an_unknown_type_is_answered_with_the_known_ones() {
         let mut client = Client::connect(running.address).unwrap();
         let refused = create(&mut client, &json!({"type": "dance"}));
         assert_eq!(refused.status, 422, "{refused:?}");
-        assert_eq!(refused.value()["errors"][0]["message"], "must be one of echo, http_callback, sleep");
+        assert_eq!(
+            refused.value()["errors"][0]["message"],
+            "must be one of echo, erase, http_callback, image_blobs_remove, image_sweep, image_variants, sleep"
+        );
         assert_eq!(client.get(API).unwrap().body, "[]");
     }
 }
