@@ -141,6 +141,46 @@ impl PrivateServer {
     }
 }
 
+/// What tests do to a server that has a `server` and tells whether it `answers`.
+macro_rules! can_be_harmed {
+    ($kind:ident) => {
+        impl $kind {
+            /// Ends it with SIGKILL, as a crash would.
+            ///
+            /// # Panics
+            /// When it does not end.
+            pub fn kill(&self) {
+                self.server.kill(|| self.answers());
+            }
+
+            /// Starts it again, on the same port, with what it keeps over a crash.
+            ///
+            /// # Panics
+            /// When it does not start.
+            pub fn resurrect(&self) {
+                self.server.start(|| self.answers());
+            }
+
+            /// Stops it with SIGSTOP: it takes connections and says nothing.
+            ///
+            /// # Panics
+            /// When it does not stop.
+            pub fn pause(&self) {
+                self.server.pause();
+            }
+
+            /// Lets it go on.
+            ///
+            /// # Panics
+            /// When it does not.
+            pub fn resume(&self) {
+                self.server.resume();
+            }
+        }
+    };
+}
+pub(crate) use can_be_harmed;
+
 /// Waits until something is so, on the thread that asks.
 ///
 /// # Panics

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::private::{PrivateServer, free_port};
+use crate::private::{PrivateServer, can_be_harmed, free_port};
 
 /// Where Debian puts its programs; the ones on the path change the user first.
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
@@ -21,6 +21,8 @@ pub struct RabbitMq {
     port: u16,
     server: PrivateServer,
 }
+
+can_be_harmed!(RabbitMq);
 
 impl RabbitMq {
     /// The server that the tests of this process share; each takes names of its own.
@@ -73,29 +75,6 @@ impl RabbitMq {
     /// Its port, on the loopback address.
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// Ends it with SIGKILL, as a crash would.
-    pub fn kill(&self) {
-        self.server.kill(|| self.answers());
-    }
-
-    /// Starts it again, on the same port, with what it had kept.
-    ///
-    /// # Panics
-    /// When it does not start.
-    pub fn resurrect(&self) {
-        self.server.start(|| self.answers());
-    }
-
-    /// Stops it with SIGSTOP: it takes connections and says nothing.
-    pub fn pause(&self) {
-        self.server.pause();
-    }
-
-    /// Lets it go on.
-    pub fn resume(&self) {
-        self.server.resume();
     }
 
     /// Whether it speaks AMQP: a node that is still starting closes the connection.

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::private::{PrivateServer, free_port};
+use crate::private::{PrivateServer, can_be_harmed, free_port};
 
 /// A running Redis that keeps nothing on disk.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Redis {
     port: u16,
     server: PrivateServer,
 }
+
+can_be_harmed!(Redis);
 
 impl Redis {
     /// The server that the tests of this process share; each takes keys of its own.
@@ -65,29 +67,6 @@ impl Redis {
     /// Its port, on the loopback address.
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// Ends it with SIGKILL, as a crash would.
-    pub fn kill(&self) {
-        self.server.kill(|| self.answers());
-    }
-
-    /// Starts it again, on the same port, empty.
-    ///
-    /// # Panics
-    /// When it does not start.
-    pub fn resurrect(&self) {
-        self.server.start(|| self.answers());
-    }
-
-    /// Stops it with SIGSTOP: it takes connections and says nothing.
-    pub fn pause(&self) {
-        self.server.pause();
-    }
-
-    /// Lets it go on.
-    pub fn resume(&self) {
-        self.server.resume();
     }
 
     /// Its answer to an inline command, as it comes over the wire; None when there is none within a second.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::private::{PrivateServer, free_port};
+use crate::private::{PrivateServer, can_be_harmed, free_port};
 
 /// Its bucket. It is made before the server starts, which remembers what folders there are.
 const BUCKET: &str = "objects";
@@ -21,6 +21,8 @@ pub struct S3 {
     port: u16,
     server: PrivateServer,
 }
+
+can_be_harmed!(S3);
 
 impl S3 {
     /// A server with one empty bucket. What it was told to keep it keeps over [`S3::kill`].
@@ -66,29 +68,6 @@ impl S3 {
     /// Its bucket.
     pub fn bucket(&self) -> &'static str {
         BUCKET
-    }
-
-    /// Ends it with SIGKILL, as a crash would.
-    pub fn kill(&self) {
-        self.server.kill(|| self.answers());
-    }
-
-    /// Starts it again, on the same port, with what it had kept.
-    ///
-    /// # Panics
-    /// When it does not start.
-    pub fn resurrect(&self) {
-        self.server.start(|| self.answers());
-    }
-
-    /// Stops it with SIGSTOP: it takes connections and says nothing.
-    pub fn pause(&self) {
-        self.server.pause();
-    }
-
-    /// Lets it go on.
-    pub fn resume(&self) {
-        self.server.resume();
     }
 
     fn answers(&self) -> bool {
