@@ -59,7 +59,11 @@ pub(crate) async fn wire(
     if config.plays(Role::Profiles) || config.plays(Role::Tasks) {
         idempotency.keep_swept();
     }
-    let images = images(config, &queue, metrics)?;
+    let objects = Objects::open(&config.objects_options(), metrics, clock)?;
+    if config.objects.s3.bucket.is_some() {
+        app = app.dependency(objects_dependency(&objects));
+    }
+    let images = images(config, objects, &queue, metrics)?;
     let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
     let mut insides = Insides { caches: caches.clone(), profiles: None, tasks: None };
     // Who only runs jobs runs those of profiles, too.
@@ -149,8 +153,7 @@ pub(crate) fn profiles(
 }
 
 /// Images of profiles, and their jobs.
-fn images(config: &Config, queue: &Queue, metrics: &Metrics) -> Result<Images> {
-    let objects = Objects::open(&config.objects_options(), metrics, queue.clock())?;
+fn images(config: &Config, objects: Objects, queue: &Queue, metrics: &Metrics) -> Result<Images> {
     let parts = ImagesParts { objects, queue: queue.clone(), metrics: metrics.clone() };
     Ok(Images::new(parts, &config.profiles_options())?)
 }
@@ -184,6 +187,16 @@ fn redis_dependency(caches: &Caches) -> Dependency {
         std::future::ready(if up { Ok(()) } else { Err("redis does not answer") })
     };
     Dependency::new("redis", PING_BUDGET, probe).optional()
+}
+
+/// Without files everything goes on that is no image.
+fn objects_dependency(objects: &Objects) -> Dependency {
+    let objects = objects.clone();
+    let probe = move || {
+        let objects = objects.clone();
+        async move { objects.ping(&Call::internal("health", PING_BUDGET)).await }
+    };
+    Dependency::new("objects", PING_BUDGET, probe).optional()
 }
 
 fn database_dependency(database: &Database) -> Dependency {

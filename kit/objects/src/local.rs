@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
@@ -28,20 +28,37 @@ const LEFT_BEHIND_MICROS: i64 = 3_600 * 1_000_000;
 
 /// A folder of objects: below it, a folder for the first two letters of their names.
 #[derive(Clone, Debug)]
-pub(crate) struct Folder {
-    root: Arc<OwnedFd>,
+pub(crate) struct Folder(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    /// The folder itself, once it could be opened.
+    root: OnceLock<OwnedFd>,
     clock: Clock,
 }
 
 impl Folder {
-    /// Makes what is missing, and removes what a crash left half-written.
-    pub(crate) fn open(path: &Path, clock: &Clock) -> Result<Self, ObjectsError> {
+    /// Makes what is missing, and removes what a crash left half-written. Where there can be no folder, everything else
+    /// goes on: whoever wants an object finds it refused, until there can be one.
+    pub(crate) fn open(path: &Path, clock: &Clock) -> Self {
+        let inner = Inner { path: path.to_owned(), root: OnceLock::new(), clock: clock.clone() };
+        let folder = Self(Arc::new(inner));
+        if let Err(error) = folder.sweep_incoming() {
+            tracing::warn!(path = %path.display(), %error, "no files can be kept: the folder cannot be used");
+        }
+        folder
+    }
+
+    fn root(&self) -> Result<&OwnedFd, ObjectsError> {
+        let Inner { path, root, .. } = &*self.0;
+        if let Some(root) = root.get() {
+            return Ok(root);
+        }
         std::fs::create_dir_all(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open(path, flags, Mode::empty()).map_err(io)?;
-        let folder = Self { root: Arc::new(root), clock: clock.clone() };
-        folder.sweep_incoming()?;
-        Ok(folder)
+        let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(io)?;
+        Ok(root.get_or_init(|| opened))
     }
 
     pub(crate) async fn put(&self, name: &ObjectName, content: Bytes) -> Result<(), ObjectsError> {
@@ -53,7 +70,7 @@ impl Folder {
     fn write(&self, name: &ObjectName, content: &[u8]) -> Result<(), ObjectsError> {
         let incoming = self.subfolder(INCOMING, true)?.ok_or(Errno::NOENT).map_err(io)?;
         let shelf = self.subfolder(shelf_of(name), true)?.ok_or(Errno::NOENT).map_err(io)?;
-        let temporary = self.clock.fresh_id().to_string();
+        let temporary = self.0.clock.fresh_id().to_string();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&incoming, &temporary, flags, Mode::RUSR | Mode::WUSR).map_err(io)?;
         let mut file = File::from(file);
@@ -167,23 +184,23 @@ impl Folder {
     /// A folder directly below; none when it is not there and not to be made.
     fn subfolder(&self, name: &str, make: bool) -> Result<Option<OwnedFd>, ObjectsError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(&*self.root, name, flags, Mode::empty()) {
+        match rustix::fs::openat(self.root()?, name, flags, Mode::empty()) {
             Ok(folder) => return Ok(Some(folder)),
             Err(Errno::NOENT) if make => {}
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(io(error)),
         }
-        match rustix::fs::mkdirat(&*self.root, name, Mode::RWXU) {
+        match rustix::fs::mkdirat(self.root()?, name, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(io(error)),
         }
-        rustix::fs::fsync(&*self.root).map_err(io)?;
-        rustix::fs::openat(&*self.root, name, flags, Mode::empty()).map(Some).map_err(io)
+        rustix::fs::fsync(self.root()?).map_err(io)?;
+        rustix::fs::openat(self.root()?, name, flags, Mode::empty()).map(Some).map_err(io)
     }
 
     fn sweep_incoming(&self) -> Result<(), ObjectsError> {
         let Some(incoming) = self.subfolder(INCOMING, false)? else { return Ok(()) };
-        let before = self.clock.now().plus_micros(-LEFT_BEHIND_MICROS);
+        let before = self.0.clock.now().plus_micros(-LEFT_BEHIND_MICROS);
         for entry in Dir::read_from(&incoming).map_err(io)? {
             let entry = entry.map_err(io)?;
             let stat = rustix::fs::statat(&incoming, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);

@@ -60,13 +60,13 @@ pub struct Object {
 }
 
 impl Objects {
-    /// Opens the store. A folder is made, and what a crash left half-written in it is removed; a bucket must be there
-    /// already, and is asked for with the first object only.
+    /// Opens the store. A folder is made, and what a crash left half-written in it is removed; where that cannot be, the
+    /// log says so. A bucket must be there already, and is asked for with the first object only.
     pub fn open(options: &ObjectsOptions, metrics: &Metrics, clock: &Clock) -> Result<Self, ObjectsError> {
         options.check()?;
         let place = match &options.s3.bucket {
             Some(_) => Place::Bucket(Bucket::open(&options.s3)?),
-            None => Place::Folder(Folder::open(&options.path, clock)?),
+            None => Place::Folder(Folder::open(&options.path, clock)),
         };
         Ok(Self(Arc::new(Inner { place, metrics: metrics.clone() })))
     }
@@ -125,6 +125,12 @@ impl Objects {
             }
         })
         .await
+    }
+
+    /// Whether the store answers.
+    pub async fn ping(&self, call: &Call) -> Result<(), ObjectsError> {
+        let nothing = ObjectName::of(b"is anybody there?", "ping").expect("ping is an ending");
+        self.head(call, &nothing).await.map(drop)
     }
 
     /// Every object, in the order of their names. What is put or deleted meanwhile may be among them or not; what is

@@ -75,11 +75,15 @@ async fn what_a_crash_left_half_written_is_removed_when_nobody_can_be_writing_it
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_made_is_told_at_the_start() {
+async fn where_there_can_be_no_folder_nothing_is_kept_until_there_can() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("file"), "").unwrap();
-    let options =
-        pando_objects::ObjectsOptions { path: folder.path().join("file/objects"), ..Default::default() };
-    let clock = pando_clock::Clock::system();
-    assert!(pando_objects::Objects::open(&options, &pando_telemetry::Metrics::new(), &clock).is_err());
+    let in_the_way = folder.path().join("file");
+    fs::write(&in_the_way, "").unwrap();
+    let objects = in_folder(&in_the_way.join("objects"));
+    assert!(matches!(objects.ping(&call()).await, Err(ObjectsError::Refused { .. })));
+    fs::remove_file(&in_the_way).unwrap();
+    assert!(objects.ping(&call()).await.is_ok());
+    let name = ObjectName::of(b"x", "png").unwrap();
+    objects.put(&call(), &name, Bytes::from_static(b"x"), "image/png").await.unwrap();
+    assert_eq!(objects.head(&call(), &name).await.unwrap().unwrap().bytes, 1);
 }
