@@ -214,6 +214,7 @@ fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
     responses(
         (status = 201, description = "The profile", body = Profile, headers(
             ("Location" = String, description = "Where it can be read"), ("ETag" = String, description = "Its version"))),
+        (status = 404, description = "What this Idempotency-Key has made was erased since"),
         (status = 409, description = "Another profile has this e-mail address. Or a request with this Idempotency-Key is being worked on"),
         (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
     )
@@ -235,7 +236,11 @@ pub(super) async fn create(
 /// Whatever is sent with it is ignored. It never collides with another.
 #[utoipa::path(
     post, path = "/api/v1/profiles/random", tag = "profiles", params(KeyParameter),
-    responses((status = 201, description = "The profile", body = Profile), KeyRefused)
+    responses(
+        (status = 201, description = "The profile", body = Profile),
+        (status = 404, description = "What this Idempotency-Key has made was erased since"),
+        KeyRefused,
+    )
 )]
 pub(super) async fn create_random(
     State(profiles): State<Profiles>,
