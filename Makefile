@@ -45,7 +45,7 @@ bench: ## Measure against the limits in one interleaved run, and keep the result
 	@scripts/setup bench
 	cargo build --release --locked -p pando -p pando-lab
 	target/release/pando-lab bench
-	npm ci --prefix lab/peers/bento --ignore-scripts --no-audit --no-fund --silent
+	npm ci --prefix lab/peers/node --ignore-scripts --no-audit --no-fund --silent
 	cargo build --release --locked --manifest-path lab/peers/Cargo.toml --target-dir target/peers
 	target/peers/release/pando-peers
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::QueueError;
 
 pub(crate) use carrier::Carrier;
+pub use events::EventExchange;
 
 /// How long any single step with the broker may take.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -33,7 +33,7 @@ mod worker;
 use pando_database::{Migration, MigrationSet};
 
 pub use batch::{Batch, BatchStatus};
-pub use broker::BrokerOptions;
+pub use broker::{BrokerOptions, EventExchange};
 pub use context::JobContext;
 pub use error::QueueError;
 pub use job::{DEFAULT_PRIORITY, DEFAULT_QUEUE, Enqueued, Job, JobState, Settings, Unique};

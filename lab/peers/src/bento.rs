@@ -43,7 +43,7 @@ struct Kept {
 }
 
 pub(crate) fn run(rounds: usize, folder: &Path, redis: &Redis, report: &mut Report) -> Result<()> {
-    let program = folder.join("run.js");
+    let program = folder.join("bento.js");
     ensure!(folder.join("node_modules").exists(), "run `npm ci` in {} first", folder.display());
     let place = tempfile::tempdir()?;
     let file = place.path().join("trace");

@@ -1,10 +1,12 @@
-//! `pando-peers`: the cache beside its peers and its limits, in turn, in one run.
+//! `pando-peers`: the cache and the queue beside their peers and their limits, in turn, in one run.
 
 mod bento;
 mod contestants;
 mod expiry;
 mod hit_ratio;
 mod lookups;
+mod publish;
+mod queue;
 mod second_tier;
 mod stampede;
 mod trace;
@@ -25,7 +27,7 @@ use crate::report::Report;
 
 /// What to run, and how long.
 #[derive(Parser)]
-#[command(name = "pando-peers", about = "The cache beside its peers and its limits")]
+#[command(name = "pando-peers", about = "The cache and the queue beside their peers and their limits")]
 struct Plan {
     /// Which parts to run, in this order; all of them when none is named.
     parts: Vec<Part>,
@@ -35,9 +37,9 @@ struct Plan {
     /// How long each load runs, in seconds.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// The folder of the BentoCache part, its packages installed with `npm ci`.
-    #[arg(long, default_value = "lab/peers/bento")]
-    bento: PathBuf,
+    /// The folder of the peers that run on Node.js, their packages installed with `npm ci`.
+    #[arg(long, default_value = "lab/peers/node")]
+    node: PathBuf,
     /// Where the dated line is appended; `-` keeps nothing.
     #[arg(long, default_value = "docs/lab/results.jsonl")]
     results: PathBuf,
@@ -58,6 +60,10 @@ enum Part {
     SecondTier,
     /// Both tiers, against BentoCache.
     Bento,
+    /// Jobs, against Graphile Worker, pg-boss and BullMQ.
+    Queue,
+    /// Events on their way to RabbitMQ, against its bare client.
+    Publish,
 }
 
 fn main() -> Result<()> {
@@ -86,7 +92,9 @@ impl Part {
                 let redis = Redis::start(&[]);
                 Runtime::new()?.block_on(second_tier::run(plan.rounds, plan.seconds, &redis, report))
             }
-            Self::Bento => bento::run(plan.rounds, &plan.bento, &Redis::start(&[]), report),
+            Self::Bento => bento::run(plan.rounds, &plan.node, &Redis::start(&[]), report),
+            Self::Queue => queue::run(plan.rounds, &plan.node, report),
+            Self::Publish => Runtime::new()?.block_on(publish::run(plan.rounds, plan.seconds, report)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Events to a topic exchange.
 
+use std::fmt;
 use std::sync::Arc;
 
 use lapin::options::{BasicPublishOptions, ExchangeDeclareOptions};
@@ -14,25 +15,52 @@ use crate::{Event, Subscriber};
 /// Stays on the broker's disk.
 const PERSISTENT: u8 = 2;
 
-/// The line that is open, if one is.
-type Line = Arc<Mutex<Option<(Connection, Channel)>>>;
-
 impl Subscriber {
-    /// The topic exchange `<namespace>.events` of a broker, with `<service>.<type>` as the routing key. An event
-    /// counts as delivered when the broker has confirmed it; one that no queue is bound for is dropped there.
+    /// An [`EventExchange`] that is given every event.
     pub fn rabbitmq(options: &BrokerOptions) -> Option<Self> {
-        let url = options.url.clone()?;
-        let exchange = format!("{}.events", options.namespace);
-        let line: Line = Arc::default();
+        let exchange = Arc::new(EventExchange::new(options)?);
         Some(Self::durable("rabbitmq", move |events| {
-            let (url, exchange, line) = (url.clone(), exchange.clone(), Arc::clone(&line));
-            async move { publish(&url, &exchange, &line, &events).await.map_err(|error| error.to_string()) }
+            let exchange = Arc::clone(&exchange);
+            async move { exchange.publish(&events).await }
         }))
     }
 }
 
-/// Publishes all of them in order, and waits until all are confirmed. After an error the line is opened afresh.
-async fn publish(url: &Secret, exchange: &str, line: &Line, events: &[Event]) -> Result<(), BrokerError> {
+/// The topic exchange `<namespace>.events` of a broker, with `<service>.<type>` as the routing key. An event that no
+/// queue is bound for is dropped there.
+pub struct EventExchange {
+    url: Secret,
+    name: String,
+    /// The line that is open, if one is.
+    line: Mutex<Option<(Connection, Channel)>>,
+}
+
+impl EventExchange {
+    /// The exchange of the broker that is set, if one is. Nothing is connected yet.
+    pub fn new(options: &BrokerOptions) -> Option<Self> {
+        let url = options.url.clone()?;
+        Some(Self { url, name: format!("{}.events", options.namespace), line: Mutex::default() })
+    }
+
+    /// Publishes all of them in order, and waits until the broker has confirmed them all. After an error, which says
+    /// why, some of them may have been taken; the line is opened afresh by the next call.
+    pub async fn publish(&self, events: &[Event]) -> Result<(), String> {
+        publish(&self.url, &self.name, &self.line, events).await.map_err(|error| error.to_string())
+    }
+}
+
+impl fmt::Debug for EventExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventExchange").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+async fn publish(
+    url: &Secret,
+    exchange: &str,
+    line: &Mutex<Option<(Connection, Channel)>>,
+    events: &[Event],
+) -> Result<(), BrokerError> {
     let mut line = line.lock().await;
     let (connection, channel) = match line.take() {
         Some(open) if open.0.status().connected() && open.1.status().connected() => open,
