@@ -112,12 +112,10 @@ pub(crate) fn handle(
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<EdgeBody>, Infallible>> + Send + use<> {
     let busy = connection.begin();
-    let version = request.version();
-    let method = MethodIndex::of(request.method());
+    let (method, version) = (MethodIndex::of(request.method()), request.version());
     let found = edge.routes.find(request.uri().path());
     let index = found.map(|found| found.index);
     let route = edge.routes.entry(index);
-
     // Request id, client identity, deadline.
     let head = Head::of(&request, connection);
     let mut admitted = identify(edge, connection, &busy, route, &head.asked, request.headers());
@@ -162,7 +160,6 @@ pub(crate) fn handle(
         let edge = origin.edge.clone();
         let path = target.as_ref().map_or("", |target| target.path());
         let seen = Seen { route: edge.routes.entry(index), index, method, version, path };
-
         // Problem body, headers, access log and metrics.
         let (mut parts, mut body) = response.into_parts();
         if parts.status.as_u16() >= 400 {
