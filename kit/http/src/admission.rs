@@ -89,7 +89,8 @@ pub(crate) fn identify(
     Admitted { request_id, client, began, budget, consistency, compress: asked.accepts_compression }
 }
 
-/// Whether the request may be answered; a refusal carries its whole answer.
+/// Whether the request may be answered; a refusal carries its whole answer. What is to come before every answer, from
+/// memory or not, belongs here: load shedding, the rate limit and authentication, in this order.
 pub(crate) fn admit(
     edge: &Edge,
     route: Option<&RouteEntry>,

@@ -2,7 +2,6 @@
 //! makes a request of them. hyper reads everything else, and never sees what was answered here.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, Method, StatusCode, Version};
@@ -60,7 +59,7 @@ impl Wire {
     /// Looks at the front of what was read, and answers it into `out` where that is possible and allowed.
     pub(crate) fn look(
         &mut self,
-        edge: &Arc<Edge>,
+        edge: &Edge,
         connection: &Connection,
         input: &[u8],
         may_answer: bool,
@@ -95,7 +94,7 @@ impl Wire {
     /// The answer from memory, if there is one and every guard lets the request through.
     fn answer(
         &mut self,
-        edge: &Arc<Edge>,
+        edge: &Edge,
         connection: &Connection,
         path: &str,
         asked: Asked<'_>,

@@ -28,9 +28,7 @@ async fn at_its_expiry_a_hot_key_is_loaded_by_one_and_waited_for_by_nobody() {
             clock.advance(TICK);
         }
     });
-    let (loads, at_once, most) = Default::default();
-    let (loads, at_once, most): (Arc<AtomicUsize>, Arc<AtomicUsize>, Arc<AtomicUsize>) =
-        (loads, at_once, most);
+    let (loads, at_once, most): (Arc<AtomicUsize>, Arc<AtomicUsize>, Arc<AtomicUsize>) = Default::default();
     let readers = (0..8).map(|_| {
         let (cache, loads) = (alone.cache.clone(), loads.clone());
         let (at_once, most) = (at_once.clone(), most.clone());

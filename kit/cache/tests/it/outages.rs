@@ -2,14 +2,13 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pando_cache::{CacheOptions, LoadError, Loaded, Source, WhenL2Down};
 use pando_resilience::Call;
 use pando_servers::Redis;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::{Process, call, get, hasty, plain, redis_at, until};
 
@@ -167,7 +166,7 @@ async fn more_invalidations_than_are_kept_expire_everything() {
 }
 
 /// Passes everything on while `open`, and nothing at all while not: a partition, not a closed door.
-async fn proxy(server: u16, open: Arc<AtomicBool>, delay: Duration) -> u16 {
+async fn proxy(server: u16, open: watch::Receiver<bool>, delay: Duration) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     pando_telemetry::spawn("test.proxy", async move {
@@ -175,11 +174,8 @@ async fn proxy(server: u16, open: Arc<AtomicBool>, delay: Duration) -> u16 {
             let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { continue };
             let ((from_client, to_client), (from_server, to_server)) =
                 (client.into_split(), server.into_split());
-            pando_telemetry::spawn("test.proxy", pass(from_client, to_server, Arc::clone(&open), delay));
-            pando_telemetry::spawn(
-                "test.proxy",
-                pass(from_server, to_client, Arc::clone(&open), Duration::ZERO),
-            );
+            pando_telemetry::spawn("test.proxy", pass(from_client, to_server, open.clone(), delay));
+            pando_telemetry::spawn("test.proxy", pass(from_server, to_client, open.clone(), Duration::ZERO));
         }
     });
     port
@@ -188,7 +184,7 @@ async fn proxy(server: u16, open: Arc<AtomicBool>, delay: Duration) -> u16 {
 async fn pass(
     mut from: impl tokio::io::AsyncRead + Unpin,
     mut to: impl tokio::io::AsyncWrite + Unpin,
-    open: Arc<AtomicBool>,
+    mut open: watch::Receiver<bool>,
     delay: Duration,
 ) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -196,11 +192,9 @@ async fn pass(
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
         // The delay is what this proxy is for.
         tokio::time::sleep(delay).await;
-        while !open.load(Ordering::Relaxed) {
-            // What is sent during a partition arrives after it.
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        if to.write_all(&bytes[..length]).await.is_err() {
+        // What is sent during a partition arrives after it.
+        let healed = open.wait_for(|open| *open).await.is_ok();
+        if !healed || to.write_all(&bytes[..length]).await.is_err() {
             return;
         }
     }
@@ -209,8 +203,8 @@ async fn pass(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_invalidated_during_a_partition_is_not_served_after_it() {
     let server = Redis::start(&[]);
-    let open = Arc::new(AtomicBool::new(true));
-    let port = proxy(server.port(), Arc::clone(&open), Duration::ZERO).await;
+    let (gate, open) = watch::channel(true);
+    let port = proxy(server.port(), open, Duration::ZERO).await;
     let near = redis_at(&server.url());
     let mut far = hasty(near.clone());
     far.url = Some(pando_cache::Secret::new(format!("redis://127.0.0.1:{port}")));
@@ -219,11 +213,11 @@ async fn what_was_invalidated_during_a_partition_is_not_served_after_it() {
     until_in_redis(&far, b"a").await;
     assert_eq!(far.cache.peek(b"a", None).unwrap().version(), 1);
 
-    open.store(false, Ordering::Relaxed);
+    gate.send_replace(false);
     near.cache.invalidate(b"a", 2, 7).await;
     far.until_up(false).await;
     far.cache.invalidate(b"b", 2, 8).await;
-    open.store(true, Ordering::Relaxed);
+    gate.send_replace(true);
     far.until_up(true).await;
     assert_eq!(get(&far.cache, b"a", 2).await.unwrap().version(), 2, "it missed the message, and knows it");
     assert!(far.count(r#"cache_bus_messages_total{cache="things",event="lost"}"#) > 0);
@@ -233,7 +227,7 @@ async fn what_was_invalidated_during_a_partition_is_not_served_after_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_redis_is_asked_until_the_breaker_opens() {
     let server = Redis::start(&[]);
-    let open = Arc::new(AtomicBool::new(true));
+    let (_gate, open) = watch::channel(true);
     let port = proxy(server.port(), open, Duration::from_millis(80)).await;
     let mut redis = redis_at(&format!("redis://127.0.0.1:{port}"));
     // Slower than a read may take, faster than anything else may. The breaker does not try again while we look.
