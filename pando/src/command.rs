@@ -41,15 +41,22 @@ struct Common {
 enum Command {
     /// Run the platform until it is told to stop
     Serve {
-        /// Address and port to listen on; port 0 takes a free one
-        #[arg(long, value_name = "ADDR")]
-        listen: Option<String>,
+        #[command(flatten)]
+        door: Door,
         /// What this process does: all, or a list of profiles, tasks and worker
         #[arg(long, value_name = "ROLES")]
         roles: Option<String>,
-        /// Write the port to this file once it is open, for whoever started this process
-        #[arg(long, value_name = "FILE")]
-        port_file: Option<PathBuf>,
+    },
+    /// Run jobs until told to stop: `serve --roles worker`
+    ///
+    /// Run jobs until told to stop: the same as `pando serve --roles worker`, whatever roles the settings name.
+    ///
+    /// Start as many as there is work for, on the database that the servers use: a PostgreSQL, or from the same
+    /// machine the same file. A worker answers nothing but /health, /metrics and the like; on a machine where a server
+    /// has the port already, give it another one with --listen.
+    Worker {
+        #[command(flatten)]
+        door: Door,
     },
     /// Show or check the settings
     #[command(subcommand)]
@@ -84,6 +91,17 @@ enum Command {
     Version,
 }
 
+/// Where a process that runs until it is told to stop can be reached.
+#[derive(Args, Debug)]
+struct Door {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Write the port to this file once it is open, for whoever started this process
+    #[arg(long, value_name = "FILE")]
+    port_file: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Every setting in force, and where it came from
@@ -97,7 +115,8 @@ impl CommandLine {
     pub fn run(self, out: &mut dyn Write) -> Result<ExitCode> {
         let Self { common, command } = self;
         let (listen, roles) = match &command {
-            Command::Serve { listen, roles, .. } => (listen.clone(), roles.clone()),
+            Command::Serve { door, roles } => (door.listen.clone(), roles.clone()),
+            Command::Worker { door } => (door.listen.clone(), Some("worker".to_owned())),
             _ => (None, None),
         };
         let sources = Sources::of_process(common.config, Flags { listen, data: common.data, roles });
@@ -108,10 +127,10 @@ impl CommandLine {
             Command::Config(ConfigCommand::Check) => check(&sources.load()?, out)?,
             Command::Doctor { replicas } => return block_on(doctor::run(&sources, replicas, &clock, out)),
             Command::Openapi => openapi::print(out)?,
-            Command::Serve { port_file, .. } => {
+            Command::Serve { door, .. } | Command::Worker { door } => {
                 let loaded = sources.load()?;
                 let _log = pando_telemetry::start_logging(&loaded.config.log)?;
-                return block_on(serve::until_told_to_stop(&loaded, port_file.as_deref(), &clock));
+                return block_on(serve::until_told_to_stop(&loaded, door.port_file.as_deref(), &clock));
             }
             Command::Migrate { dry_run } => {
                 block_on(migrate::run(&sources.load()?.config, dry_run, &clock, out))?

@@ -1,10 +1,11 @@
 //! Both engines below the real binary.
 
 use std::path::Path;
+use std::process::Output;
 
 use pando_database::testing::TestPostgres;
 
-use crate::harness::Running;
+use crate::harness::{Running, pando, to_its_end};
 
 /// Settings under which every read is the database's: what is checked must not come from memory.
 pub(crate) const UNCACHED: &[(&str, &str)] = &[
@@ -41,11 +42,33 @@ impl Place {
 
     /// Starts a server here.
     pub(crate) fn start(&self, variables: &[(&str, &str)]) -> Running {
+        self.start_verb("serve", variables)
+    }
+
+    /// Starts another verb that listens.
+    pub(crate) fn start_verb(&self, verb: &str, variables: &[(&str, &str)]) -> Running {
         let mut all = variables.to_vec();
         if let Some(url) = &self.url {
             all.push(("DATABASE_URL", url));
         }
-        Running::start(self.folder.path(), &[], &all)
+        Running::start_verb(verb, self.folder.path(), &[], &all)
+    }
+
+    /// What a command prints that is run here, after checking that it went well.
+    pub(crate) fn printed(&self, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+        let output = self.run(arguments, variables);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command here to its end.
+    pub(crate) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut command = pando(self.folder());
+        command.args(arguments).envs(variables.iter().copied());
+        if let Some(url) = &self.url {
+            command.env("DATABASE_URL", url);
+        }
+        to_its_end(&mut command)
     }
 
     /// The folder of the data.

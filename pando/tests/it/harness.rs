@@ -53,7 +53,7 @@ pub(crate) fn complaint(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// A running `pando serve`; killed when dropped.
+/// A running `pando serve`, or another verb that runs until it is told to stop; killed when dropped.
 pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
@@ -66,8 +66,18 @@ pub(crate) struct Running {
 impl Running {
     /// Starts on a free port and waits for the line that says where it listens.
     pub(crate) fn start(data: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_verb("serve", data, arguments, variables)
+    }
+
+    /// Starts another verb that listens.
+    pub(crate) fn start_verb(
+        verb: &str,
+        data: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut command = pando(data);
-        command.arg("serve").args(arguments);
+        command.arg(verb).args(arguments);
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }

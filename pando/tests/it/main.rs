@@ -23,3 +23,4 @@ mod shutdown;
 mod starting;
 mod stopping;
 mod tasks;
+mod worker;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, Reply};
 use crate::engines::Place;
-use crate::harness::{Running, ask, pando, to_its_end};
+use crate::harness::{Running, ask};
 
 const API: &str = "/api/v1/tasks";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -230,16 +230,7 @@ fn who_takes_tasks_in_and_who_runs_them_can_be_two_processes() {
 fn operators_pause_a_queue_and_see_what_waits() {
     for place in Place::both() {
         let mut running = place.start(&[]);
-        let queue = |arguments: &[&str]| {
-            let mut command = pando(place.folder());
-            command.arg("queue").args(arguments);
-            if let Some(url) = place.url() {
-                command.env("DATABASE_URL", url);
-            }
-            let output = to_its_end(&mut command);
-            assert!(output.status.success(), "{arguments:?}: {output:?}");
-            String::from_utf8(output.stdout).unwrap()
-        };
+        let queue = |arguments: &[&str]| place.printed(&[&["queue"], arguments].concat(), &[]);
         assert_eq!(queue(&["pause", "default"]), "default is paused\n");
         let mut client = Client::connect(running.address).unwrap();
         let id = id(&create(&mut client, &json!({"type": "echo", "data": 1})));
