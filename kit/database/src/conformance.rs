@@ -2,6 +2,7 @@
 
 mod bulk;
 mod limits;
+mod together;
 mod transactions;
 mod values;
 
@@ -63,6 +64,7 @@ pub async fn exercise(database: &Database) -> Result<(), DatabaseError> {
     database.migrate(&[SCHEMA]).await?;
     values::exercise(database).await?;
     transactions::exercise(database).await?;
+    together::exercise(database).await?;
     limits::exercise(database).await?;
     bulk::exercise(database).await
 }

@@ -33,6 +33,15 @@ const ESTIMATE: Query = Query::point(
     "select cast(reltuples as bigint) from pg_class where cast(relname as text) = $1 and pg_table_is_visible(oid)",
 );
 
+/// What kind of transaction is begun.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Manner {
+    /// A migration, which waits for other processes until its deadline.
+    pub(crate) patient: bool,
+    /// The commit does not wait for the disk.
+    pub(crate) unflushed: bool,
+}
+
 /// The two engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -61,6 +70,8 @@ pub(crate) struct Inner {
     pub(crate) commit_seconds: Histogram,
     pub(crate) clock: Clock,
     pub(crate) migration_budget: Duration,
+    /// Whether statements that wait for others travel with them.
+    pub(crate) together: bool,
 }
 
 enum Backend {
@@ -93,6 +104,7 @@ impl Database {
             ),
             clock: clock.clone(),
             migration_budget: Duration::from_secs(options.statements.migration_seconds),
+            together: options.statements.together,
         });
         let seen = Arc::downgrade(&inner);
         publish(metrics, move || seen.upgrade().map(|inner| inner.statistics()));
@@ -120,7 +132,14 @@ impl Database {
 
     /// Begins a transaction. SQLite has one at a time: do the slow things before.
     pub async fn transaction(&self, call: &Call) -> Result<Transaction, DatabaseError> {
-        self.begin(call.deadline, false).await
+        self.begin(call.deadline, Manner::default()).await
+    }
+
+    /// Begins a transaction whose commit does not wait for the disk. When the server crashes right after, it may be
+    /// undone although it was answered: all of it, and never one that was committed before it. For what is a promise
+    /// to ourselves, like a lease.
+    pub async fn transaction_unflushed(&self, call: &Call) -> Result<Transaction, DatabaseError> {
+        self.begin(call.deadline, Manner { unflushed: true, ..Manner::default() }).await
     }
 
     /// A line to the other processes that share this database, and back. Its name is one word in lower case.
@@ -134,15 +153,13 @@ impl Database {
     pub(crate) async fn begin(
         &self,
         deadline: Deadline,
-        patient: bool,
+        manner: Manner,
     ) -> Result<Transaction, DatabaseError> {
         let inner = Arc::clone(&self.0);
         match &self.0.backend {
-            Backend::Sqlite(sqlite) => {
-                Ok(Transaction::on_sqlite(inner, sqlite.begin(deadline, patient).await?))
-            }
+            Backend::Sqlite(sqlite) => Ok(Transaction::on_sqlite(inner, sqlite.begin(deadline, manner)?)),
             Backend::Postgres(postgres) => {
-                Ok(Transaction::on_postgres(inner, postgres.begin(deadline).await?))
+                Ok(Transaction::on_postgres(inner, postgres.begin(deadline, manner).await?))
             }
         }
     }

@@ -5,6 +5,7 @@ mod script;
 
 use pando_resilience::{Call, Deadline};
 
+use crate::database::Manner;
 use crate::{Database, DatabaseError, Engine, Transaction};
 use record::{Applied, read_applied, record};
 use script::pieces;
@@ -103,7 +104,8 @@ impl Database {
 
     /// Applies one migration, unless somebody else did it first.
     async fn apply(&self, set: &MigrationSet, migration: &Migration) -> Result<bool, DatabaseError> {
-        let mut transaction = self.begin(Deadline::after(self.inner().migration_budget), true).await?;
+        let manner = Manner { patient: true, ..Manner::default() };
+        let mut transaction = self.begin(Deadline::after(self.inner().migration_budget), manner).await?;
         let applied = record::lock_and_read(self, &mut transaction).await?;
         check_set(set, &applied)?;
         if find(&applied, set, migration).is_some() {

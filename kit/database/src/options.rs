@@ -113,6 +113,8 @@ pub struct ReadOptions {
 pub struct StatementOptions {
     /// Whether statements are prepared once per connection. Off for poolers in transaction mode.
     pub prepare: bool,
+    /// Whether a statement that nobody waits for travels with the next one, and the last one with the commit.
+    pub together: bool,
     /// A statement that takes longer is named in the log.
     pub slow_ms: u64,
     /// How long one migration may take, waiting for other processes included.
@@ -200,7 +202,7 @@ impl Default for ReadOptions {
 
 impl Default for StatementOptions {
     fn default() -> Self {
-        Self { prepare: true, slow_ms: 500, migration_seconds: 600 }
+        Self { prepare: true, together: true, slow_ms: 500, migration_seconds: 600 }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pando_telemetry::{Counter, Histogram, LATENCY_BUCKETS, Metrics};
 
 use crate::query::{KeyedQuery, Query};
-use crate::{DatabaseError, Engine, sql};
+use crate::{DatabaseError, Engine, Value, sql};
 
 /// A statement of the program, ready for its engine.
 pub(crate) struct Statement {
@@ -26,6 +26,12 @@ pub(crate) struct Statement {
     seconds: Histogram,
     slow: Duration,
     metrics: Metrics,
+}
+
+/// A statement and its parameters, on their way.
+pub(crate) struct Step {
+    pub(crate) statement: Arc<Statement>,
+    pub(crate) values: Vec<Value>,
 }
 
 impl Statement {

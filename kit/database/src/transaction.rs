@@ -9,7 +9,7 @@ use crate::bulk::BulkInsert;
 use crate::database::Inner;
 use crate::postgres::{self, Session};
 use crate::sqlite::WriterTransaction;
-use crate::statement::Statement;
+use crate::statement::{Statement, Step};
 use crate::{DatabaseError, Query, Row, Token, Value};
 
 /// A transaction. Dropped without a commit, or past its call's deadline, it is rolled back.
@@ -21,6 +21,8 @@ pub struct Transaction {
     database: Arc<Inner>,
     engine: Engine,
     failed: bool,
+    /// Statements that go with the next, or with the commit.
+    later: Vec<Step>,
     after_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
@@ -29,18 +31,35 @@ enum Engine {
     Postgres(Box<Session>),
 }
 
+impl Engine {
+    async fn run(
+        &mut self,
+        before: Vec<Step>,
+        statement: &Arc<Statement>,
+        values: &[Value],
+        want_rows: bool,
+    ) -> Result<(Vec<Row>, u64), DatabaseError> {
+        match self {
+            Self::Postgres(session) => session.run(&before, statement, values, want_rows).await,
+            Self::Sqlite(writer) => {
+                let outcome = writer.run(before, statement, vec![values.to_vec()], want_rows).await?;
+                Ok((outcome.rows, outcome.changed))
+            }
+        }
+    }
+}
+
 impl Transaction {
     pub(crate) fn on_sqlite(database: Arc<Inner>, writer: WriterTransaction) -> Self {
-        Self { database, engine: Engine::Sqlite(writer), failed: false, after_commit: Vec::new() }
+        Self::new(database, Engine::Sqlite(writer))
     }
 
     pub(crate) fn on_postgres(database: Arc<Inner>, session: Session) -> Self {
-        Self {
-            database,
-            engine: Engine::Postgres(Box::new(session)),
-            failed: false,
-            after_commit: Vec::new(),
-        }
+        Self::new(database, Engine::Postgres(Box::new(session)))
+    }
+
+    fn new(database: Arc<Inner>, engine: Engine) -> Self {
+        Self { database, engine, failed: false, later: Vec::new(), after_commit: Vec::new() }
     }
 
     /// Runs a statement; how many rows it changed.
@@ -72,6 +91,12 @@ impl Transaction {
         self.rows(query, values).await.map(|rows| rows.into_iter().next())
     }
 
+    /// Runs a statement with whatever comes next, the commit if need be: a trip to the database less. What is wrong
+    /// with it is told there, and nobody sees how many rows it changed.
+    pub fn execute_later(&mut self, query: &Query, values: impl Into<Vec<Value>>) {
+        self.later.push(Step { statement: self.database.book.query(query), values: values.into() });
+    }
+
     /// Inserts many rows; the keys of those that were really inserted.
     pub async fn bulk_insert(
         &mut self,
@@ -79,13 +104,16 @@ impl Transaction {
         rows: Vec<Vec<Value>>,
     ) -> Result<Vec<Uuid>, DatabaseError> {
         let statement = self.database.book.once(bulk.name, &bulk.one_row());
+        if let Some(Step { statement, values }) = self.later.pop() {
+            self.run(&statement, &values, false).await?;
+        }
         self.begin_step(bulk.name)?;
         let result = match &mut self.engine {
             _ if rows.is_empty() => Ok(Vec::new()),
             Engine::Postgres(session) => statement.measure(postgres::bulk_insert(session, bulk, &rows)).await,
             Engine::Sqlite(writer) => {
                 let keys = async {
-                    let outcome = writer.run(&statement, rows, true).await?;
+                    let outcome = writer.run(Vec::new(), &statement, rows, true).await?;
                     outcome.rows.iter().map(|row| row.get(0)).collect()
                 };
                 statement.measure(keys).await
@@ -103,14 +131,37 @@ impl Transaction {
 
     /// Makes it all durable; the token lets a later read see it.
     pub async fn commit(self) -> Result<Token, DatabaseError> {
+        self.finish().await.map(|(_, token)| token)
+    }
+
+    /// Runs a last statement together with the commit; its rows, and the token. When it fails nothing was committed.
+    pub async fn rows_and_commit(
+        mut self,
+        query: &Query,
+        values: impl Into<Vec<Value>>,
+    ) -> Result<(Vec<Row>, Token), DatabaseError> {
+        self.execute_later(query, values);
+        self.finish().await
+    }
+
+    /// Runs what is left to run, and commits; the rows of the last statement that was left.
+    async fn finish(mut self) -> Result<(Vec<Row>, Token), DatabaseError> {
         if self.failed {
             return Err(DatabaseError::TransactionFailed { name: "commit" });
         }
+        let mut steps = std::mem::take(&mut self.later);
+        let mut rows = Vec::new();
+        if !self.database.together {
+            for Step { statement, values } in steps.drain(..) {
+                rows = self.run(&statement, &values, true).await?.0;
+            }
+        }
         let started = Instant::now();
         let result = match self.engine {
-            Engine::Sqlite(writer) => writer.commit().await,
-            Engine::Postgres(session) => session.commit().await,
+            Engine::Sqlite(writer) => writer.commit(steps).await,
+            Engine::Postgres(session) => session.commit(&steps).await,
         };
+        let result = result.map(|(last, token)| (if last.is_empty() { rows } else { last }, token));
         self.database.commit_seconds.observe_duration(started.elapsed());
         if matches!(result, Ok(_) | Err(DatabaseError::CommitUnknown { .. })) {
             for then in self.after_commit {
@@ -136,17 +187,13 @@ impl Transaction {
         want_rows: bool,
     ) -> Result<(Vec<Row>, u64), DatabaseError> {
         self.begin_step(statement.name)?;
-        let engine = &mut self.engine;
-        let work = async {
-            match engine {
-                Engine::Postgres(session) => session.run(statement, values, want_rows).await,
-                Engine::Sqlite(writer) => {
-                    let outcome = writer.run(statement, vec![values.to_vec()], want_rows).await?;
-                    Ok((outcome.rows, outcome.changed))
-                }
+        let mut before = std::mem::take(&mut self.later);
+        if !self.database.together {
+            for Step { statement, values } in before.drain(..) {
+                statement.measure(self.engine.run(Vec::new(), &statement, &values, false)).await?;
             }
-        };
-        let result = statement.measure(work).await;
+        }
+        let result = statement.measure(self.engine.run(before, statement, values, want_rows)).await;
         self.failed = result.is_err();
         result
     }

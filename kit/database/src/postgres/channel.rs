@@ -60,7 +60,8 @@ async fn listen(
     arrived: Sender<String>,
 ) -> Result<Client, DatabaseError> {
     let client = target.connect_listening(arrived).await?;
-    let text = format!("listen \"{name}\"");
+    // A wake-up is worth nothing after a crash, so nobody waits until it is on the disk.
+    let text = format!("set synchronous_commit = off; listen \"{name}\"");
     let listening = tokio::time::timeout(target.patience, client.batch_execute(&text)).await;
     let late = |_| DatabaseError::unavailable("the server did not answer in time");
     listening.map_err(late)?.map_err(|error| fault("listen", &error))?;

@@ -145,7 +145,8 @@ impl Connection {
         fault
     }
 
-    fn note(&self, fault: DatabaseError) -> DatabaseError {
+    /// Remembers that the server ends this connection, if that is what the fault says.
+    pub(crate) fn note(&self, fault: DatabaseError) -> DatabaseError {
         if matches!(fault, DatabaseError::Unavailable { .. }) {
             self.ending.store(true, Ordering::Relaxed);
         }

@@ -4,6 +4,7 @@ mod binary;
 mod bulk;
 mod channel;
 mod coalesce;
+mod commit;
 mod connect;
 mod connection;
 mod fault;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use crate::bulk::BulkInsert;
 use crate::channel::Channel;
+use crate::database::Manner;
 use crate::options::DatabaseOptions;
 use crate::query::Cost;
 use crate::statement::Statement;
@@ -74,8 +76,9 @@ impl Postgres {
         self.coalescer.read(statement, key, deadline).await
     }
 
-    pub(crate) async fn begin(&self, deadline: Deadline) -> Result<Session, DatabaseError> {
-        Session::open(&self.pool, deadline).await
+    pub(crate) async fn begin(&self, deadline: Deadline, manner: Manner) -> Result<Session, DatabaseError> {
+        let session = Session::open(&self.pool, deadline).await?;
+        Ok(if manner.unflushed { session.unflushed() } else { session })
     }
 
     pub(crate) fn channel(&self, name: &'static str, clock: &Clock) -> Channel {

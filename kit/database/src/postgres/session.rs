@@ -4,15 +4,13 @@
 use std::time::Duration;
 
 use deadpool::managed::Object;
-use futures_util::TryStreamExt;
-use futures_util::future::{join, join3};
+use futures_util::future::{join_all, join3};
 use pando_resilience::Deadline;
-use tokio_postgres::error::Severity;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::NoTls;
 
-use super::fault::fault;
+use super::commit::{Progress, Undone, finish, prepare_all, send};
 use super::pool::{Checkout, Pool, SessionNote};
-use crate::statement::Statement;
+use crate::statement::{Statement, Step};
 use crate::{DatabaseError, Row, Token, Value};
 
 /// How long a clean-up step may take before the connection is given up.
@@ -26,6 +24,8 @@ pub(crate) struct Session {
     checkout: Option<Checkout>,
     deadline: Deadline,
     note: SessionNote,
+    /// Its commit does not wait for the disk.
+    unflushed: bool,
     /// `begin` was sent, and neither `commit` nor `rollback` was answered.
     begun: bool,
     /// Something was sent whose answer has not come.
@@ -35,7 +35,15 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) async fn open(pool: &Pool, deadline: Deadline) -> Result<Self, DatabaseError> {
         let checkout = Some(pool.checkout(deadline).await?);
-        Ok(Self { pool: pool.clone(), checkout, deadline, note: pool.note(), begun: false, under_way: false })
+        let note = pool.note();
+        let pool = pool.clone();
+        Ok(Self { pool, checkout, deadline, note, unflushed: false, begun: false, under_way: false })
+    }
+
+    /// The same, and its commit does not wait for the disk.
+    pub(crate) fn unflushed(mut self) -> Self {
+        self.unflushed = true;
+        self
     }
 
     pub(crate) fn checkout(&self) -> Result<&Checkout, DatabaseError> {
@@ -91,10 +99,11 @@ impl Session {
         result
     }
 
-    /// Runs a statement of the transaction; the first one takes `begin` along. When that finds the connection
-    /// broken it is run on another: whatever it did was not committed.
+    /// Runs a statement of the transaction, behind those that waited for it; the first one takes `begin` along. When
+    /// that finds the connection broken all is run on another: whatever it did was not committed.
     pub(crate) async fn run(
         &mut self,
+        before: &[Step],
         statement: &Statement,
         values: &[Value],
         want_rows: bool,
@@ -102,7 +111,7 @@ impl Session {
         self.note.runs(statement.name);
         let mut replacements = if self.begun { 0 } else { self.pool.size() };
         loop {
-            match self.run_once(statement, values, want_rows).await {
+            match self.run_once(before, statement, values, want_rows).await {
                 Err(DatabaseError::Unavailable { .. }) if replacements > 0 && self.is_broken() => {
                     replacements -= 1;
                     self.replace().await?;
@@ -114,6 +123,7 @@ impl Session {
 
     async fn run_once(
         &mut self,
+        before: &[Step],
         statement: &Statement,
         values: &[Value],
         want_rows: bool,
@@ -123,6 +133,8 @@ impl Session {
         let (checkout, deadline) = (self.checkout()?, self.deadline);
         let work = async {
             let connection = &checkout.connection;
+            // Before `begin`, as above.
+            let steps = prepare_all(connection, before).await?;
             let prepared = connection.statements().prepare(statement).await?;
             let main = async {
                 if want_rows {
@@ -132,14 +144,18 @@ impl Session {
                 let changed = connection.changed(statement, prepared.as_ref(), values).await?;
                 Ok((Vec::new(), changed))
             };
-            match begin {
-                None => main.await,
-                Some(begin) => {
-                    // Polled in this order, so sent in this order.
-                    let (begun, result) = join(connection.batch(statement.name, &begin), main).await;
-                    begun.and(result)
+            let begin = async {
+                match begin {
+                    Some(begin) => connection.batch(statement.name, &begin).await,
+                    None => Ok(()),
                 }
-            }
+            };
+            let steps = steps.iter().map(|(step, prepared)| send(connection, step, prepared.as_ref()));
+            // Polled in this order, so sent in this order. The first that fails is what is wrong.
+            let (begun, steps, result) = join3(begin, join_all(steps), main).await;
+            begun?;
+            steps.into_iter().try_for_each(|step| step.map(drop))?;
+            result
         };
         let result = deadline.bound(work).await?;
         self.under_way = false;
@@ -179,38 +195,55 @@ impl Session {
         result
     }
 
-    /// Commits, and asks where the log stands now in the same message.
-    pub(crate) async fn commit(mut self) -> Result<Token, DatabaseError> {
-        self.note.runs("commit");
+    /// Runs what is left to run, commits, and asks where the log stands now, all at once; the rows of the last
+    /// statement, and the token. When that finds the connection broken before anything was sent, it is another's turn.
+    pub(crate) async fn commit(mut self, steps: &[Step]) -> Result<(Vec<Row>, Token), DatabaseError> {
+        self.note.runs(steps.last().map_or("commit", |step| step.statement.name));
         if self.deadline.is_past() {
             return Err(DatabaseError::DeadlineExceeded);
         }
-        let text = if self.begun {
-            "commit; select pg_current_wal_insert_lsn()"
-        } else {
-            "select pg_current_wal_insert_lsn()"
-        };
-        let wrote = self.begun;
-        self.under_way = true;
-        let mut committed = false;
-        let work = commit_and_locate(self.checkout()?, text, &mut committed);
+        let mut replacements = if self.begun { 0 } else { self.pool.size() };
+        loop {
+            match self.commit_once(steps).await {
+                Err(Undone::Certainly(DatabaseError::Unavailable { .. }))
+                    if replacements > 0 && self.is_broken() =>
+                {
+                    replacements -= 1;
+                    self.replace().await?;
+                }
+                Err(Undone::Certainly(error)) => return Err(error),
+                Err(Undone::Perhaps(reason)) => return Err(DatabaseError::CommitUnknown { reason }),
+                Ok(done) => return Ok(done),
+            }
+        }
+    }
+
+    async fn commit_once(&mut self, steps: &[Step]) -> Result<(Vec<Row>, Token), Undone> {
+        let begin = (!self.begun && !steps.is_empty()).then(|| self.begin_text("begin"));
+        let wrote = self.begun || begin.is_some();
+        (self.begun, self.under_way) = (wrote, true);
+        let mut progress = Progress::default();
+        let work = finish(self.checkout()?, begin.as_deref(), steps, wrote, &mut progress);
         let result = self.deadline.bound(work).await;
         match result {
-            Ok(Ok(position)) if committed => {
+            Ok(Ok(done)) if progress.committed => {
                 (self.begun, self.under_way) = (false, false);
-                Ok(position.unwrap_or_else(Token::start_of_log))
+                Ok(done)
             }
+            Ok(Ok(_)) => Err(Undone::Perhaps("the server did not say that it committed".to_owned())),
             // It is committed, whatever became of the question after it: the start of the log is never wrong.
-            _ if committed => Ok(Token::start_of_log()),
-            Err(_) if !wrote => Err(DatabaseError::DeadlineExceeded),
-            Err(_) => Err(unknown("the deadline passed during the commit")),
-            Ok(Ok(_)) => Err(unknown("the server did not say that it committed")),
-            Ok(Err(error)) => {
-                self.under_way = false;
-                match fault("commit", &error) {
-                    fault if !wrote || is_refusal(&error) => Err(fault),
-                    fault => Err(unknown(&fault.to_string())),
+            _ if progress.ran && progress.committed => Ok((progress.rows, Token::start_of_log())),
+            Err(_) if !(wrote && progress.sent) => Err(Undone::Certainly(DatabaseError::DeadlineExceeded)),
+            Err(_) => Err(Undone::Perhaps("the deadline passed during the commit".to_owned())),
+            Ok(Err(Undone::Perhaps(reason))) if !wrote => {
+                Err(Undone::Certainly(DatabaseError::unavailable(reason)))
+            }
+            Ok(Err(undone)) => {
+                // The server answered everything, or the connection is not fit for another.
+                if progress.answered {
+                    (self.begun, self.under_way) = (false, false);
                 }
+                Err(undone)
             }
         }
     }
@@ -232,42 +265,9 @@ impl Session {
     /// The server stops statements by itself when the deadline is over.
     fn begin_text(&self, begin: &str) -> String {
         let left = self.deadline.remaining().as_millis().clamp(1, 2_000_000_000);
-        format!("{begin}; set local statement_timeout = {left}")
+        let unflushed = if self.unflushed { "; set local synchronous_commit = off" } else { "" };
+        format!("{begin}; set local statement_timeout = {left}{unflushed}")
     }
-}
-
-fn unknown(reason: &str) -> DatabaseError {
-    DatabaseError::CommitUnknown { reason: reason.to_owned() }
-}
-
-/// Whether the server said, while it still could, that it does not commit: a check put off to the end, a lost race,
-/// a statement of a trigger. Errors that end the connection come after the commit as well.
-fn is_refusal(error: &tokio_postgres::Error) -> bool {
-    let Some(error) = error.as_db_error() else { return false };
-    let code = error.code().code();
-    let before_the_commit = ["21", "22", "23", "40", "42", "44", "P0", "57014"];
-    error.parsed_severity() == Some(Severity::Error)
-        && code != "40003"
-        && before_the_commit.iter().any(|class| code.starts_with(class))
-}
-
-/// Sets `committed` as soon as the server says so, which is before it says where its log stands.
-async fn commit_and_locate(
-    checkout: &Checkout,
-    text: &str,
-    committed: &mut bool,
-) -> Result<Option<Token>, tokio_postgres::Error> {
-    let messages = checkout.connection.client().simple_query_raw(text).await?;
-    let mut messages = std::pin::pin!(messages);
-    let mut position = None;
-    while let Some(message) = messages.try_next().await? {
-        match message {
-            SimpleQueryMessage::CommandComplete(_) => *committed = true,
-            SimpleQueryMessage::Row(row) => position = row.get(0).and_then(Token::from_lsn),
-            _ => {}
-        }
-    }
-    Ok(position)
 }
 
 impl Drop for Session {

@@ -10,13 +10,16 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use crate::options::{SqliteOptions, Synchronous};
-use crate::{DatabaseError, Token};
+use crate::{DatabaseError, Row, Token};
 
 /// A commit in the log that is not answered yet.
 pub(crate) struct Commit {
-    pub(crate) token: Token,
-    pub(crate) answer: oneshot::Sender<Result<Token, DatabaseError>>,
+    pub(crate) done: Committed,
+    pub(crate) answer: oneshot::Sender<Result<Committed, DatabaseError>>,
 }
+
+/// What came of a commit: the rows of its last statement, and its token.
+pub(crate) type Committed = (Vec<Row>, Token);
 
 /// The thread, and the way to it.
 pub(crate) struct Flusher {
@@ -82,9 +85,9 @@ fn flush_all(log: &File, commits: &Receiver<Commit>, max: usize, failed: &Atomic
             group.push(next);
         }
         let result = flush(log, failed);
-        for Commit { token, answer } in group {
+        for Commit { done, answer } in group {
             let _ = answer.send(match &result {
-                Ok(()) => Ok(token),
+                Ok(()) => Ok(done),
                 Err(reason) => Err(DatabaseError::CommitUnknown { reason: reason.clone() }),
             });
         }
@@ -107,10 +110,10 @@ fn flush(log: &File, failed: &AtomicBool) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn commit(flusher: &Flusher) -> Result<Token, DatabaseError> {
+    fn commit(flusher: &Flusher) -> Result<Committed, DatabaseError> {
         let (answer, answered) = oneshot::channel();
         let due = flusher.due.as_ref().expect("it flushes");
-        due.send(Commit { token: Token::sqlite(1), answer }).expect("it listens");
+        due.send(Commit { done: (Vec::new(), Token::sqlite(1)), answer }).expect("it listens");
         answered.blocking_recv().expect("it answers")
     }
 

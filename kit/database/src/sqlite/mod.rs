@@ -5,6 +5,7 @@ mod flusher;
 mod open;
 mod readers;
 mod session;
+mod transaction;
 mod writer;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use pando_resilience::Deadline;
 use pando_telemetry::Metrics;
 
+use crate::database::Manner;
 use crate::options::{DatabaseOptions, SqliteOptions};
 use crate::query::Cost;
 use crate::statement::Statement;
@@ -20,8 +22,8 @@ use crate::statistics::{Statistics, Waits};
 use crate::{DatabaseError, Row, Value};
 use open::{Purpose, connect, make_file};
 use readers::{Readers, Scanners};
+pub(crate) use transaction::WriterTransaction;
 use writer::Writer;
-pub(crate) use writer::WriterTransaction;
 
 /// The file, open.
 pub(crate) struct Sqlite {
@@ -86,12 +88,12 @@ impl Sqlite {
         self.writer.health()
     }
 
-    pub(crate) async fn begin(
+    pub(crate) fn begin(
         &self,
         deadline: Deadline,
-        patient: bool,
+        manner: Manner,
     ) -> Result<WriterTransaction, DatabaseError> {
-        self.writer.begin(deadline, patient).await
+        self.writer.begin(deadline, manner)
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

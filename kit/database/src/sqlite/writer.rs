@@ -16,49 +16,63 @@ use rusqlite::ErrorCode;
 use tokio::sync::oneshot;
 
 use super::fault::fault;
-use super::flusher::{Commit, Flusher};
-use super::readers::Leaving;
+use super::flusher::{Commit, Committed, Flusher};
 use super::session::{Outcome, Session};
+use super::transaction::WriterTransaction;
+use crate::database::Manner;
 use crate::options::SqliteOptions;
-use crate::statement::Statement;
+use crate::statement::{Statement, Step};
 use crate::statistics::Waits;
-use crate::{DatabaseError, Token, Value};
+use crate::{DatabaseError, Row, Token, Value};
 
-type Answer<T> = oneshot::Sender<Result<T, DatabaseError>>;
+pub(super) type Answer<T> = oneshot::Sender<Result<T, DatabaseError>>;
 
-/// The way to the writer thread.
+/// The writer thread, and the way to it.
 pub(crate) struct Writer {
-    queue: Mutex<Option<Sender<Ticket>>>,
+    line: Arc<Line>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// The disk refused to keep a write.
     failed: Arc<AtomicBool>,
+}
+
+/// Where transactions wait for the writer.
+pub(super) struct Line {
+    queue: Mutex<Option<Sender<Ticket>>>,
     /// Transactions that run or wait.
     load: Arc<AtomicUsize>,
-    waits: Waits,
-    checkout: Duration,
-    busy: Duration,
+    pub(super) waits: Waits,
+    pub(super) checkout: Duration,
+    pub(super) busy: Duration,
 }
 
 /// A transaction's place in the queue.
-struct Ticket {
-    deadline: Deadline,
-    busy: Duration,
+pub(super) struct Ticket {
+    pub(super) deadline: Deadline,
+    pub(super) busy: Duration,
     /// Set when it is this one's turn: from then on it waits for other processes, not for this one.
-    turn: Arc<AtomicBool>,
-    began: Answer<()>,
-    commands: Receiver<Command>,
-    gone: Arc<AtomicBool>,
-    _load: Load,
+    pub(super) turn: Arc<AtomicBool>,
+    pub(super) began: Answer<()>,
+    pub(super) commands: Receiver<Command>,
+    pub(super) gone: Arc<AtomicBool>,
+    pub(super) load: Load,
 }
 
 /// What a transaction asks of the writer.
-enum Command {
-    Run { statement: Arc<Statement>, sets: Vec<Vec<Value>>, want_rows: bool, answer: Answer<Outcome> },
-    Commit { answer: Answer<Token> },
+pub(super) enum Command {
+    /// Runs statements nobody waits for, and then one once for every set of parameters.
+    Run {
+        before: Vec<Step>,
+        statement: Arc<Statement>,
+        sets: Vec<Vec<Value>>,
+        want_rows: bool,
+        answer: Answer<Outcome>,
+    },
+    /// Runs the last statements and commits.
+    Commit { steps: Vec<Step>, unflushed: bool, answer: Answer<Committed> },
 }
 
 /// One transaction more, until dropped.
-struct Load(Arc<AtomicUsize>);
+pub(super) struct Load(Arc<AtomicUsize>);
 
 impl Drop for Load {
     fn drop(&mut self) {
@@ -87,56 +101,29 @@ impl Writer {
             .name("sqlite-writer".into())
             .spawn(move || serve(&session, &tickets, flusher))
             .map_err(|error| DatabaseError::unavailable(format!("no thread for the writer: {error}")))?;
-        Ok(Self {
+        let line = Arc::new(Line {
             queue: Mutex::new(Some(queue)),
-            thread: Mutex::new(Some(thread)),
-            failed,
             load: Arc::default(),
             waits,
             checkout,
             busy: Duration::from_millis(options.busy_timeout_ms),
-        })
+        });
+        Ok(Self { line, thread: Mutex::new(Some(thread)), failed })
     }
 
-    /// Waits for the writer and begins. `patient`: a migration waits for other processes until its deadline.
-    pub(crate) async fn begin(
+    /// A transaction, which waits for the writer when it has something to do.
+    pub(crate) fn begin(
         &self,
         deadline: Deadline,
-        patient: bool,
+        manner: Manner,
     ) -> Result<WriterTransaction, DatabaseError> {
         if deadline.is_past() {
             return Err(DatabaseError::DeadlineExceeded);
         }
-        let ahead = self.load.fetch_add(1, Ordering::Relaxed);
-        let load = Load(Arc::clone(&self.load));
-        let wait = (ahead > 0).then(|| self.waits.begin());
-        let ((began, mut beginning), (commands, received)) = (oneshot::channel(), channel());
-        let (leaving, turn) = (Leaving::default(), Arc::new(AtomicBool::new(false)));
-        self.send(Ticket {
-            deadline,
-            busy: if patient { deadline.remaining() } else { self.busy },
-            turn: Arc::clone(&turn),
-            began,
-            commands: received,
-            gone: Arc::clone(&leaving.0),
-            _load: load,
-        })?;
-        let patience =
-            deadline.sooner(Deadline::after(if patient { deadline.remaining() } else { self.checkout }));
-        let waited = patience.remaining();
-        let begun = match patience.bound(&mut beginning).await {
-            Ok(begun) => begun,
-            Err(_) if turn.load(Ordering::Acquire) => deadline.bound(&mut beginning).await?,
-            Err(_) => return Err(DatabaseError::PoolTimeout { waited }),
-        };
-        begun.map_err(|_| DatabaseError::closed())??;
-        drop(wait);
-        Ok(WriterTransaction { commands, deadline, _leaving: leaving })
-    }
-
-    fn send(&self, ticket: Ticket) -> Result<(), DatabaseError> {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.as_ref().and_then(|queue| queue.send(ticket).ok()).ok_or_else(DatabaseError::closed)
+        if self.line.queue.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return Err(DatabaseError::closed());
+        }
+        Ok(WriterTransaction::new(Arc::clone(&self.line), deadline, manner))
     }
 
     /// Whether transactions can still be served.
@@ -152,59 +139,26 @@ impl Writer {
     }
 
     pub(crate) fn is_busy(&self) -> bool {
-        self.load.load(Ordering::Relaxed) > 0
+        self.line.load.load(Ordering::Relaxed) > 0
     }
 
     /// Takes no further transaction, and hands out the thread that ends when the last one has.
     pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.line.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// A transaction that has the writer. Dropped: rolled back.
-pub(crate) struct WriterTransaction {
-    commands: Sender<Command>,
-    deadline: Deadline,
-    _leaving: Leaving,
-}
-
-impl WriterTransaction {
-    /// Runs a statement once for every set of parameters.
-    pub(crate) async fn run(
-        &self,
-        statement: &Arc<Statement>,
-        sets: Vec<Vec<Value>>,
-        want_rows: bool,
-    ) -> Result<Outcome, DatabaseError> {
-        let (answer, outcome) = oneshot::channel();
-        let statement = Arc::clone(statement);
-        self.send(Command::Run { statement, sets, want_rows, answer })?;
-        self.deadline.bound(outcome).await?.map_err(|_| self.ended())?
+impl Line {
+    /// One more waits; and whether others do, or are served.
+    pub(super) fn join(&self) -> (Load, bool) {
+        let ahead = self.load.fetch_add(1, Ordering::Relaxed);
+        (Load(Arc::clone(&self.load)), ahead > 0)
     }
 
-    pub(crate) async fn commit(self) -> Result<Token, DatabaseError> {
-        if self.deadline.is_past() {
-            return Err(DatabaseError::DeadlineExceeded);
-        }
-        let (answer, token) = oneshot::channel();
-        self.send(Command::Commit { answer })?;
-        match self.deadline.bound(token).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(self.ended()),
-            Err(_) => {
-                Err(DatabaseError::CommitUnknown { reason: "the deadline passed during the commit".into() })
-            }
-        }
-    }
-
-    fn send(&self, command: Command) -> Result<(), DatabaseError> {
-        self.commands.send(command).map_err(|_| self.ended())
-    }
-
-    /// Why the writer does not listen any more.
-    fn ended(&self) -> DatabaseError {
-        if self.deadline.is_past() { DatabaseError::DeadlineExceeded } else { DatabaseError::closed() }
+    pub(super) fn send(&self, ticket: Ticket) -> Result<(), DatabaseError> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.as_ref().and_then(|queue| queue.send(ticket).ok()).ok_or_else(DatabaseError::closed)
     }
 }
 
@@ -246,7 +200,7 @@ fn serve(session: &Session, tickets: &Receiver<Ticket>, flusher: Flusher) {
 }
 
 fn serve_one(session: &Session, ticket: Ticket, log: &Log) {
-    let Ticket { deadline, busy, began, commands, gone, _load, .. } = ticket;
+    let Ticket { deadline, busy, began, commands, gone, load: _load, .. } = ticket;
     session.watch(Some(gone));
     let beginning = session.limit(deadline, Instant::now(), busy).and_then(|()| {
         session.connection.execute_batch("begin immediate").map_err(|error| fault("begin", &error))
@@ -257,8 +211,9 @@ fn serve_one(session: &Session, ticket: Ticket, log: &Log) {
     }
     loop {
         match commands.recv_timeout(deadline.remaining()) {
-            Ok(Command::Run { statement, sets, want_rows, answer }) => {
-                let result = run(session, deadline, busy, &statement, &sets, want_rows);
+            Ok(Command::Run { before, statement, sets, want_rows, answer }) => {
+                let result = run_steps(session, deadline, busy, &before)
+                    .and_then(|_| run(session, deadline, busy, &statement, &sets, want_rows));
                 let failed = result.is_err();
                 // After an error the transaction can only be rolled back, so the next one need not wait for that.
                 if answer.send(result).is_err() || failed {
@@ -266,8 +221,14 @@ fn serve_one(session: &Session, ticket: Ticket, log: &Log) {
                 }
             }
             // Nobody waits for the answer any more: the caller believes it was rolled back, and so it is.
-            Ok(Command::Commit { answer }) if answer.is_closed() => return,
-            Ok(Command::Commit { answer }) => return commit(session, deadline, answer, log),
+            Ok(Command::Commit { answer, .. }) if answer.is_closed() => return,
+            Ok(Command::Commit { steps, unflushed, answer }) => {
+                match run_steps(session, deadline, busy, &steps) {
+                    Ok(rows) => commit(session, deadline, rows, unflushed, answer, log),
+                    Err(error) => drop(answer.send(Err(error))),
+                }
+                return;
+            }
             Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => return,
         }
     }
@@ -285,7 +246,33 @@ fn run(
     session.run_each(statement, sets.iter().map(Vec::as_slice), want_rows)
 }
 
-fn commit(session: &Session, deadline: Deadline, answer: Answer<Token>, log: &Log) {
+/// Runs one after the other; the rows of the last.
+fn run_steps(
+    session: &Session,
+    deadline: Deadline,
+    busy: Duration,
+    steps: &[Step],
+) -> Result<Vec<Row>, DatabaseError> {
+    let mut rows = Vec::new();
+    for Step { statement, values } in steps {
+        let started = Instant::now();
+        let result = session
+            .limit(deadline, started, busy)
+            .and_then(|()| session.run_each(statement, [values.as_slice()], true));
+        statement.record(started, result.as_ref().err());
+        rows = result?.rows;
+    }
+    Ok(rows)
+}
+
+fn commit(
+    session: &Session,
+    deadline: Deadline,
+    rows: Vec<Row>,
+    unflushed: bool,
+    answer: Answer<Committed>,
+    log: &Log,
+) {
     // Looked at here for the last time: what is refused now is rolled back for certain.
     let refused = if log.failed.load(Ordering::Acquire) { Some(disk_refused()) } else { None };
     let refused = refused.or_else(|| deadline.is_past().then_some(DatabaseError::DeadlineExceeded));
@@ -295,10 +282,10 @@ fn commit(session: &Session, deadline: Deadline, answer: Answer<Token>, log: &Lo
     }
     // From here on it is not stopped half-way: nobody could say whether it had happened.
     session.unlimited();
-    let result = raise_and_commit(session, &log.failed);
+    let result = raise_and_commit(session, &log.failed).map(|token| (rows, token));
     match (result, &log.due) {
-        (Ok(token), Some(due)) => {
-            if let Err(refused) = due.send(Commit { token, answer }) {
+        (Ok(done), Some(due)) if !unflushed => {
+            if let Err(refused) = due.send(Commit { done, answer }) {
                 log.failed.store(true, Ordering::Release);
                 let reason = "the thread that flushes the log ended".to_owned();
                 let _ = refused.0.answer.send(Err(DatabaseError::CommitUnknown { reason }));

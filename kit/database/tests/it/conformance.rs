@@ -14,6 +14,7 @@ async fn both_engines_keep_every_promise_with_the_optimisations_off() {
     each_test_database(async |test: &mut TestDatabase| {
         test.options.reads.coalesce = false;
         test.options.statements.prepare = false;
+        test.options.statements.together = false;
         test.options.sqlite.group_commit_max = 1;
         exercise(&test.open().await).await.unwrap();
     })

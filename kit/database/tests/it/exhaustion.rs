@@ -36,7 +36,7 @@ async fn callers_behind_a_long_transaction_are_told_in_time() {
         let before = database.statistics();
         let one = async || {
             let started = Instant::now();
-            let refused = database.transaction(&call()).await.map(|_| ());
+            let refused = insert(&database, test.clock.fresh_id(), 1).await;
             assert!(matches!(refused, Err(DatabaseError::PoolTimeout { .. })), "{refused:?}");
             started.elapsed()
         };
@@ -87,18 +87,24 @@ async fn a_caller_that_gave_up_in_the_queue_is_passed_over() {
         test.options.pool.max = 1;
         let database = test.open().await;
         create_notes(&database).await;
-        let long = database.transaction(&call()).await.unwrap();
+        let mut long = database.transaction(&call()).await.unwrap();
+        long.execute(&INSERT, params![test.clock.fresh_id(), 1_i64]).await.unwrap();
+        let write = async |call: &Call| -> Result<(), DatabaseError> {
+            // All of it in one go: what is given up must not happen later.
+            let mut transaction = database.transaction(call).await?;
+            transaction.execute_later(&INSERT, params![test.clock.fresh_id(), 1_i64]);
+            transaction.commit().await.map(drop)
+        };
         for _ in 0..5 {
-            assert!(
-                tokio::time::timeout(Duration::from_millis(5), database.transaction(&call())).await.is_err()
-            );
+            let impatient = tokio::time::timeout(Duration::from_millis(5), write(&call())).await;
+            assert!(impatient.is_err());
         }
         let hurried = Call::internal("hurried", Duration::from_millis(50));
-        let refused = database.transaction(&hurried).await.map(|_| ());
+        let refused = write(&hurried).await;
         assert!(matches!(refused, Err(DatabaseError::PoolTimeout { .. })), "{refused:?}");
         drop(long);
         insert(&database, test.clock.fresh_id(), 1).await.unwrap();
-        assert_eq!(database.statistics().waiters, 0);
+        assert_eq!((database.statistics().waiters, count(&database).await), (0, 1));
     })
     .await;
 }

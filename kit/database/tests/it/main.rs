@@ -44,6 +44,13 @@ async fn insert(
     transaction.commit().await
 }
 
+/// The same, sent together with its commit.
+async fn insert_at_once(database: &Database, id: uuid::Uuid) -> Result<pando_database::Token, DatabaseError> {
+    let mut transaction = database.transaction(&call()).await?;
+    transaction.execute_later(&INSERT, params![id, 1_i64]);
+    transaction.commit().await
+}
+
 async fn count(database: &Database) -> i64 {
     database.read(&call()).row(&COUNT, []).await.unwrap().unwrap().get(0).unwrap()
 }

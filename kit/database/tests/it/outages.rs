@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
-use crate::{COUNT, FIND, call, create_notes, insert};
+use crate::{COUNT, FIND, call, create_notes, insert, insert_at_once};
 
 const BY_ID: KeyedQuery = KeyedQuery::new("notes.by_id", "select id, number from notes where id = any($1)");
 const TERMINATE: Query = Query::scan(
@@ -76,7 +76,11 @@ async fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
             let mut acknowledged = Vec::new();
             while !stop.load(Ordering::Relaxed) {
                 let id = clock.fresh_id();
-                match insert(&database, id, 1).await {
+                let written = match acknowledged.len() % 2 {
+                    0 => insert(&database, id, 1).await,
+                    _ => insert_at_once(&database, id).await,
+                };
+                match written {
                     Ok(_) => acknowledged.push(id),
                     Err(error) => assert!(
                         error.is_transient() || matches!(error, DatabaseError::CommitUnknown { .. }),
@@ -124,6 +128,49 @@ async fn reads_do_not_notice_that_their_connections_were_ended() {
             }
         };
         assert!(join_all((0..60).map(read)).await.into_iter().all(|found| found));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_of_a_write_in_one_go_is_true_when_its_connection_is_ended() {
+    let test = TestDatabase::postgres().await;
+    let database = test.open().await;
+    create_notes(&database).await;
+    let stop = AtomicBool::new(false);
+    let (database, clock, stop) = (&database, &test.clock, &stop);
+    let writer = async || {
+        let (mut there, mut not_there) = (Vec::new(), Vec::new());
+        while !stop.load(Ordering::Relaxed) {
+            let id = clock.fresh_id();
+            match insert_at_once(database, id).await {
+                Ok(_) => there.push(id),
+                Err(DatabaseError::CommitUnknown { .. }) => {}
+                Err(error) => {
+                    assert!(error.is_transient(), "{error:?}");
+                    not_there.push(id);
+                }
+            }
+        }
+        (there, not_there)
+    };
+    let ender = async {
+        for round in 1..=50 {
+            while crate::count(database).await < round * 4 {
+                tokio::task::yield_now().await;
+            }
+            // The one that asks may be ended by another that asks.
+            let _ = database.read(&call()).row(&TERMINATE, []).await;
+        }
+        stop.store(true, Ordering::Relaxed);
+    };
+    let (written, ()) = tokio::join!(join_all((0..4).map(|_| writer())), ender);
+    for (there, not_there) in written {
+        for (ids, found) in [(there, true), (not_there, false)] {
+            for id in ids {
+                let row = database.read(&call()).row(&FIND, params![id]).await.unwrap();
+                assert_eq!(row.is_some(), found, "{id}");
+            }
+        }
     }
 }
 

@@ -1,0 +1,143 @@
+//! A transaction's end of the way to the writer. It gets in line with the first thing it has to do, and that is done
+//! as soon as its turn comes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use pando_resilience::Deadline;
+use tokio::sync::oneshot;
+
+use super::flusher::Committed;
+use super::readers::Leaving;
+use super::session::Outcome;
+use super::writer::{Answer, Command, Line, Ticket};
+use crate::database::Manner;
+use crate::statement::{Statement, Step};
+use crate::statistics::Wait;
+use crate::{DatabaseError, Value};
+
+/// A transaction of the writer's. Dropped: rolled back.
+pub(crate) struct WriterTransaction {
+    line: Arc<Line>,
+    deadline: Deadline,
+    manner: Manner,
+    place: Option<Place>,
+}
+
+/// A place in the line, and then at the writer.
+struct Place {
+    commands: Sender<Command>,
+    /// Until the writer began.
+    beginning: Option<Beginning>,
+    _leaving: Leaving,
+}
+
+/// What is waited for until the writer began.
+struct Beginning {
+    began: oneshot::Receiver<Result<(), DatabaseError>>,
+    turn: Arc<AtomicBool>,
+    patience: Deadline,
+    _wait: Option<Wait>,
+}
+
+impl WriterTransaction {
+    pub(super) fn new(line: Arc<Line>, deadline: Deadline, manner: Manner) -> Self {
+        Self { line, deadline, manner, place: None }
+    }
+
+    /// Runs statements nobody waits for, and then one once for every set of parameters.
+    pub(crate) async fn run(
+        &mut self,
+        before: Vec<Step>,
+        statement: &Arc<Statement>,
+        sets: Vec<Vec<Value>>,
+        want_rows: bool,
+    ) -> Result<Outcome, DatabaseError> {
+        let statement = Arc::clone(statement);
+        let run = |answer| Command::Run { before, statement, sets, want_rows, answer };
+        let outcome = self.ask(run).await?;
+        self.deadline.bound(outcome).await?.map_err(|_| self.ended())?
+    }
+
+    /// Runs the last statements and commits.
+    pub(crate) async fn commit(mut self, steps: Vec<Step>) -> Result<Committed, DatabaseError> {
+        if self.deadline.is_past() {
+            return Err(DatabaseError::DeadlineExceeded);
+        }
+        let unflushed = self.manner.unflushed;
+        let done = self.ask(|answer| Command::Commit { steps, unflushed, answer }).await?;
+        match self.deadline.bound(done).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(self.ended()),
+            Err(_) => {
+                Err(DatabaseError::CommitUnknown { reason: "the deadline passed during the commit".into() })
+            }
+        }
+    }
+
+    /// Sends a command, and waits until the writer serves this transaction.
+    async fn ask<T>(
+        &mut self,
+        command: impl FnOnce(Answer<T>) -> Command,
+    ) -> Result<oneshot::Receiver<Result<T, DatabaseError>>, DatabaseError> {
+        let (answer, answered) = oneshot::channel();
+        let place = match &mut self.place {
+            Some(place) => place,
+            none => none.insert(get_in_line(&self.line, self.deadline, self.manner)?),
+        };
+        if place.commands.send(command(answer)).is_err() {
+            return Err(self.ended());
+        }
+        if let Some(beginning) = place.beginning.take() {
+            beginning.wait(self.deadline).await?;
+        }
+        Ok(answered)
+    }
+
+    /// Why the writer does not listen any more.
+    fn ended(&self) -> DatabaseError {
+        if self.deadline.is_past() { DatabaseError::DeadlineExceeded } else { DatabaseError::closed() }
+    }
+}
+
+fn get_in_line(line: &Line, deadline: Deadline, manner: Manner) -> Result<Place, DatabaseError> {
+    let (load, others) = line.join();
+    let wait = others.then(|| line.waits.begin());
+    let ((began, beginning), (commands, received)) = (oneshot::channel(), channel());
+    let (leaving, turn) = (Leaving::default(), Arc::new(AtomicBool::new(false)));
+    let (busy, patience) = match manner.patient {
+        true => (deadline.remaining(), deadline),
+        false => (line.busy, deadline.sooner(Deadline::after(line.checkout))),
+    };
+    line.send(Ticket {
+        deadline,
+        busy,
+        turn: Arc::clone(&turn),
+        began,
+        commands: received,
+        gone: Arc::clone(&leaving.0),
+        load,
+    })?;
+    let beginning = Some(Beginning { began: beginning, turn, patience, _wait: wait });
+    Ok(Place { commands, beginning, _leaving: leaving })
+}
+
+impl Beginning {
+    async fn wait(mut self, deadline: Deadline) -> Result<(), DatabaseError> {
+        let mut late = DatabaseError::PoolTimeout { waited: self.patience.remaining() };
+        let mut begun = self.patience.bound(&mut self.began).await;
+        if begun.is_err() && self.turn.load(Ordering::Acquire) {
+            late = DatabaseError::DeadlineExceeded;
+            begun = deadline.bound(&mut self.began).await;
+        }
+        match begun {
+            Ok(begun) => begun.map_err(|_| DatabaseError::closed())?,
+            Err(_) => {
+                // The turn may come this very moment, and what was sent along would be done.
+                self.began.close();
+                self.began.try_recv().map_err(|_| late)?
+            }
+        }
+    }
+}
