@@ -1,5 +1,7 @@
 //! `pando doctor`: everything that can be checked before it hurts, and what to change.
 
+mod broker;
+mod files;
 mod machine;
 mod rows;
 
@@ -104,6 +106,8 @@ async fn examine(sources: &Sources, replicas: u64, clock: &Clock) -> Vec<Finding
     findings.push(machine::open_files(config));
     findings.push(machine::disk_space(&config.data_dir));
     findings.extend(rows::examine(config, replicas, clock).await);
+    findings.extend(files::examine(config, clock).await);
+    findings.extend(broker::examine(config).await);
     findings
 }
 

@@ -55,14 +55,15 @@ pub(crate) async fn wire(
         app = app.dependency(redis_dependency(caches));
     }
     let queue = jobs::queue(config, database, metrics, clock)?;
+    if queue.broker_is_up().is_some() {
+        app = app.dependency(rabbitmq_dependency(&queue));
+    }
     let idempotency = jobs::idempotency(config, &queue, metrics)?;
     if config.plays(Role::Profiles) || config.plays(Role::Tasks) {
         idempotency.keep_swept();
     }
     let objects = Objects::open(&config.objects_options(), metrics, clock)?;
-    if config.objects.s3.bucket.is_some() {
-        app = app.dependency(objects_dependency(&objects));
-    }
+    app = app.dependency(objects_dependency(&objects));
     let images = images(config, objects, &queue, metrics)?;
     let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
     let mut insides = Insides { caches: caches.clone(), profiles: None, tasks: None };
@@ -187,6 +188,16 @@ fn redis_dependency(caches: &Caches) -> Dependency {
         std::future::ready(if up { Ok(()) } else { Err("redis does not answer") })
     };
     Dependency::new("redis", PING_BUDGET, probe).optional()
+}
+
+/// Without a broker wake-ups go over the database, and events wait in the outbox.
+fn rabbitmq_dependency(queue: &Queue) -> Dependency {
+    let queue = queue.clone();
+    let probe = move || {
+        let up = queue.broker_is_up() != Some(false);
+        std::future::ready(if up { Ok(()) } else { Err("the broker is not connected") })
+    };
+    Dependency::new("rabbitmq", PING_BUDGET, probe).optional()
 }
 
 /// Without files everything goes on that is no image.

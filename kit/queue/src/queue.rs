@@ -82,6 +82,11 @@ impl Queue {
         &self.0.options
     }
 
+    /// Whether the broker is connected; none where none is set. Without it everything goes on over the database.
+    pub fn broker_is_up(&self) -> Option<bool> {
+        self.0.wakes.broker_is_up()
+    }
+
     /// The ids of jobs that changed in this process, as they do. A hint: what other processes change is not among
     /// them, so who watches looks now and then.
     pub fn watch(&self) -> broadcast::Receiver<Uuid> {

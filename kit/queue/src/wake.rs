@@ -154,6 +154,11 @@ impl Wakes {
         let _ = self.carrier.set(carrier);
     }
 
+    /// Whether the broker carries what is given to it; none where there is no broker.
+    pub(crate) fn broker_is_up(&self) -> Option<bool> {
+        self.carrier.get().map(|carrier| carrier.is_open())
+    }
+
     /// This process takes the wake-ups of these queues.
     pub(crate) fn serve(&self, names: &[String]) {
         if let Some(carrier) = self.carrier.get() {

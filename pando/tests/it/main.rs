@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod configuration;
 mod crashes;
+mod dependencies;
 mod engines;
 mod erasure;
 mod events;

@@ -68,9 +68,14 @@ impl Carrier {
         self.line.more_served.notify_one();
     }
 
+    /// Whether what is given to it is carried.
+    pub(crate) fn is_open(&self) -> bool {
+        self.line.open.load(Ordering::Acquire)
+    }
+
     /// Carries a wake-up; false when somebody else must.
     pub(crate) fn carry(&self, queue: &str) -> bool {
-        self.line.open.load(Ordering::Acquire) && self.outgoing.try_send(queue.to_owned()).is_ok()
+        self.is_open() && self.outgoing.try_send(queue.to_owned()).is_ok()
     }
 }
 

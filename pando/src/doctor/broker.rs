@@ -1,0 +1,31 @@
+//! RabbitMQ, where one is set: whether it takes what this program would publish.
+
+use std::time::Duration;
+
+use pando_queue::EventExchange;
+use pando_resilience::Deadline;
+use pando_telemetry::redact;
+
+use super::Finding;
+use crate::config::Config;
+
+/// How long the broker may take to answer before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Nothing where there is none: jobs and events do without.
+pub(super) async fn examine(config: &Config) -> Option<Finding> {
+    let broker = &config.queue.broker;
+    let (url, exchange) = (broker.url.as_ref()?, EventExchange::new(broker)?);
+    let place = redact(url.expose());
+    // No events: only the line, and the exchange as a server would declare it.
+    let reason = match Deadline::after(PATIENCE).bound(exchange.publish(&[])).await {
+        Ok(Ok(())) => {
+            let detail = format!("{place} takes events for the exchange {}.events", broker.namespace);
+            return Some(Finding::ok("rabbitmq", detail));
+        }
+        Ok(Err(reason)) => reason,
+        Err(late) => late.to_string(),
+    };
+    let detail = format!("{place}: {reason}; meanwhile wake-ups go over the database, and events wait in it");
+    Some(Finding::warn("rabbitmq", detail, "start it, or correct queue.broker.url"))
+}

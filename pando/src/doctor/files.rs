@@ -1,0 +1,86 @@
+//! Where files are kept: whether one can be written, read and deleted there.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pando_clock::Clock;
+use pando_objects::{ObjectName, Objects, ObjectsError};
+use pando_resilience::Call;
+use pando_telemetry::Metrics;
+
+use super::Finding;
+use crate::config::Config;
+
+/// How long the three of them may take together before the store counts as away.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub(super) async fn examine(config: &Config, clock: &Clock) -> Option<Finding> {
+    let options = config.objects_options();
+    // What is wrong with the settings themselves is said where all of them are checked.
+    options.check().ok()?;
+    let place = match &options.s3.bucket {
+        Some(bucket) => {
+            let endpoint = options.s3.endpoint.as_deref().unwrap_or("AWS");
+            format!("the bucket {bucket} at {endpoint}")
+        }
+        None if !options.path.exists() => {
+            // Opening it would make it, and a look changes nothing.
+            let detail = format!("not there yet: the first start makes {}", options.path.display());
+            return Some(Finding::ok("files", detail));
+        }
+        None => options.path.display().to_string(),
+    };
+    let tried = match Objects::open(&options, &Metrics::new(), clock) {
+        Ok(objects) => try_out(&objects, clock).await,
+        Err(error) => Err(Broken { step: "opened", error: Some(error) }),
+    };
+    Some(match tried {
+        Ok(()) => Finding::ok("files", format!("one was written, read and deleted in {place}")),
+        Err(Broken { step, error: None }) => {
+            let detail = format!("{place}: what was {step} is not what was written");
+            Finding::fail("files", detail, "find out who else writes there")
+        }
+        Err(Broken { step, error: Some(error) }) => {
+            let cause = format!("{:#}", anyhow::Error::from(error.clone()));
+            Finding::fail("files", format!("{place}: no file can be {step}: {cause}"), advice(&error))
+        }
+    })
+}
+
+/// Which step failed; without an error when what came back is not what was put there.
+struct Broken {
+    step: &'static str,
+    error: Option<ObjectsError>,
+}
+
+/// Puts a file there that nobody else has, and takes it away again.
+async fn try_out(objects: &Objects, clock: &Clock) -> Result<(), Broken> {
+    let broken = |step| move |error| Broken { step, error: Some(error) };
+    let call = Call::internal("doctor", PATIENCE);
+    let content = Bytes::from(format!("pando doctor {}", clock.fresh_id()));
+    let name = ObjectName::of(&content, "txt").expect("txt is an ending");
+    objects.put(&call, &name, content.clone(), "text/plain").await.map_err(broken("written"))?;
+    let read = read(objects, &call, &name).await;
+    // Also when it could not be read.
+    let deleted = objects.delete(&call, &name).await;
+    if read.map_err(broken("read"))? != Some(content) {
+        return Err(Broken { step: "read", error: None });
+    }
+    deleted.map_err(broken("deleted"))
+}
+
+async fn read(objects: &Objects, call: &Call, name: &ObjectName) -> Result<Option<Bytes>, ObjectsError> {
+    match objects.get(call, name, None).await? {
+        Some(object) => object.read().await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn advice(error: &ObjectsError) -> &'static str {
+    match error {
+        ObjectsError::Unavailable { .. } => "start it, or correct [objects.s3] in the settings",
+        ObjectsError::Full => "make room there",
+        ObjectsError::BadSetting { .. } => "correct [objects] in the settings",
+        _ => "check that folder or bucket are there and that these keys may write, read and delete in it",
+    }
+}
