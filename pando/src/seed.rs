@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
+use pando_objects::Objects;
 use pando_profiles::{BATCH_ITEMS_MAX, ItemStatus, Profiles};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
@@ -52,7 +53,8 @@ pub(crate) async fn run(
         let caches = Caches::open(&config.redis, &Metrics::new(), clock).await?;
         let queue = jobs::queue(config, &database, &Metrics::new(), clock)?;
         let idempotency = jobs::idempotency(config, &queue, &Metrics::new())?;
-        let profiles = wiring::profiles(config, &queue, &idempotency, &caches)?;
+        let objects = Objects::open(&config.objects_options(), &Metrics::new(), clock)?;
+        let profiles = wiring::profiles(config, &queue, &idempotency, &caches, &objects)?;
         let seeded = seed_profiles(&profiles, count, seed, |done| bar.inc(done)).await;
         caches.close().await;
         seeded

@@ -64,11 +64,11 @@ pub(crate) async fn wire(
     }
     let objects = Objects::open(&config.objects_options(), metrics, clock)?;
     app = app.dependency(objects_dependency(&objects));
-    let images = images(config, objects, &queue, metrics)?;
+    let images = images(config, objects.clone(), &queue, metrics)?;
     let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
     let mut insides = Insides { caches: caches.clone(), profiles: None, tasks: None };
     // Who only runs jobs runs those of profiles, too.
-    let profiles = profiles(config, &queue, &idempotency, caches)?;
+    let profiles = profiles(config, &queue, &idempotency, caches, &objects)?;
     if config.plays(Role::Profiles) {
         subscribers.push(caught_up(&profiles));
     }
@@ -142,12 +142,14 @@ pub(crate) fn profiles(
     queue: &Queue,
     idempotency: &Idempotency,
     caches: &Caches,
+    objects: &Objects,
 ) -> Result<Profiles> {
     let parts = ProfilesParts {
         database: queue.database().clone(),
         caches: caches.clone(),
         queue: queue.clone(),
         idempotency: idempotency.clone(),
+        objects: objects.clone(),
         clock: queue.clock().clone(),
     };
     Ok(Profiles::new(parts, config.profiles_options())?)

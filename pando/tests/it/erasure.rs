@@ -142,6 +142,21 @@ fn export_is_whole(client: &mut Client, path: &str, url: &str) {
     assert_eq!(known["history"][4]["after"]["email"], "Zoe@example.org");
 }
 
+/// Has an export made; where it can be fetched.
+fn export(client: &mut Client, target: &str) -> String {
+    let accepted = client.send("POST", target, &[], b"").unwrap();
+    assert_eq!(accepted.status, 202, "{accepted:?}");
+    let task = ended(client, accepted.header("location").unwrap());
+    task["result"]["path"].as_str().unwrap_or_else(|| panic!("{task}")).to_owned()
+}
+
+fn export_everybody(client: &mut Client) -> String {
+    let task = json!({"task_type": "export"});
+    let stored = client.json("POST", &format!("{TASKS}/delayed"), &task).unwrap();
+    let task = ended(client, stored.header("location").unwrap());
+    task["result"]["path"].as_str().unwrap_or_else(|| panic!("{task}")).to_owned()
+}
+
 fn cannot_be_reached(client: &mut Client, path: &str) {
     for (method, part) in [
         ("GET", ""),
@@ -176,6 +191,10 @@ fn nothing_is_left_of_who_was_erased() {
         let url = add_image(&running, &path);
         assert_eq!(client.send("HEAD", &url, &[], b"").unwrap().status, 200);
         export_is_whole(&mut client, &path, &url);
+        let exports = [export(&mut client, &format!("{path}/data-export")), export_everybody(&mut client)];
+        for place in &exports {
+            assert!(client.get(place).unwrap().body.contains("zoe.changed@example.org"));
+        }
 
         let accepted = keyed(&mut client, "erase", "POST", &format!("{path}/erase"), &json!({}));
         assert_eq!(accepted.status, 202, "{accepted:?}");
@@ -187,8 +206,11 @@ fn nothing_is_left_of_who_was_erased() {
             (&json!(true), &json!(path.rsplit('/').next()))
         );
         let removed = &receipt["removed"];
-        let counts = ["profiles", "addresses", "preferences", "changes", "idempotent_answers"];
-        assert_eq!(counts.map(|of| removed[of].as_u64().unwrap()), [1, 1, 1, 5, 4], "{receipt}");
+        let counts = ["profiles", "addresses", "preferences", "changes", "idempotent_answers", "exports"];
+        assert_eq!(counts.map(|of| removed[of].as_u64().unwrap()), [1, 1, 1, 5, 4, 2], "{receipt}");
+        for place in &exports {
+            assert_eq!(client.get(place).unwrap().status, 404);
+        }
         // Two tasks, and what makes the variants; of those as many as there were by then.
         assert!(removed["jobs"].as_u64() >= Some(2) && removed["images"] == 1, "{receipt}");
         until("the file is deleted", PATIENCE, || {

@@ -12,6 +12,7 @@ mod engines;
 mod erasure;
 mod events;
 mod exhaustion;
+mod files;
 mod harness;
 mod image_crashes;
 mod images;

@@ -1,15 +1,17 @@
 //! Erases a person: a job removes everything that is known of them, and its result is the receipt.
 
-use pando_clock::Timestamp;
+use pando_database::Transaction;
 use pando_idempotency::Answer;
-use pando_queue::{Job, JobContext, JobRecord, JobState, Unique};
+use pando_objects::ObjectName;
+use pando_queue::{Job, JobContext, Unique};
 use pando_resilience::Call;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
-use uuid::Uuid;
 
+use crate::accepted::Accepted;
+use crate::blobs::Removing;
 use crate::events::Happened;
+use crate::files::forget_file;
 use crate::images::forget_images;
 use crate::memory::Changes;
 use crate::once::Outcome;
@@ -22,22 +24,10 @@ pub(crate) const KIND: &str = "erase";
 /// How many changes are read at once.
 const PAGE: usize = 500;
 
-/// A job that was stored, as tasks are answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Accepted {
-    /// Its id.
-    pub id: Uuid,
-    /// The same, as older clients read it.
-    #[serde(rename = "taskID")]
-    pub task_id: Uuid,
-    /// `pending`, `scheduled` or `processing`.
-    pub status: &'static str,
-    /// When it was stored.
-    #[schema(value_type = String, format = DateTime)]
-    pub created_at: Timestamp,
-    /// When it is due.
-    #[schema(value_type = String, format = DateTime)]
-    pub run_at: Timestamp,
+/// What was removed before the person was: saved, so that the receipt tells of it however often this is tried.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Before {
+    exports: usize,
 }
 
 impl Profiles {
@@ -53,10 +43,7 @@ impl Profiles {
             unique: Some(Unique::WhileLive(format!("{KIND}:{id}"))),
             ..Job::new(KIND, json!({"profile_id": id}))
         };
-        let queue = &self.0.queue;
-        let job = queue.enqueue(&mut tx, job).await?.id;
-        let job = queue.find_in(&mut tx, job).await?.ok_or(ProfileError::NotFound)?;
-        let accepted = Accepted::from(&job);
+        let accepted = self.accept(&mut tx, job).await?;
         self.keep_answer(&mut tx, None, Outcome::Accepted(&accepted)).await?;
         Ok(Written { value: accepted, token: tx.commit().await? })
     }
@@ -69,6 +56,7 @@ impl Profiles {
     ) -> Result<(), ProfileError> {
         let call = context.call();
         let mentions = self.mentions(call, id).await?;
+        let before = self.remove_exports(context, id).await?;
         // Before the profile, so that nothing is left half-known when this is tried again.
         let jobs = self.0.queue.forget_mentions(call, &mentions, context.id()).await?;
         let mut tx = self.0.database.transaction(call).await?;
@@ -78,6 +66,9 @@ impl Profiles {
             tx.commit().await?;
             return Ok(());
         };
+        // Whoever began an export meanwhile may have them in it; whoever begins one now waits for this commit.
+        store::files::pass_gate(&mut tx).await?;
+        let exports = before.exports + self.forget_exports(&mut tx, id).await?.0;
         let images = forget_images(&mut tx, &self.0.queue, id).await?;
         let removed = store::erasure::erase(&mut tx, id, &mentions).await?;
         let answers = self.0.idempotency.replace(&mut tx, &id.to_string(), &gone()).await?;
@@ -88,6 +79,7 @@ impl Profiles {
             "removed": {
                 "profiles": 1,
                 "images": images,
+                "exports": exports,
                 "addresses": removed.addresses,
                 "preferences": removed.preferences,
                 "changes": removed.changes,
@@ -100,6 +92,35 @@ impl Profiles {
         context.complete(&mut tx, receipt).await?;
         let changes = Changes::one(id, stored.profile.version + 1, Happened::Erased);
         self.commit(call, tx, changes).await.map(drop)
+    }
+
+    /// Removes every export that the person is or may be in, its bytes too: the receipt comes after them.
+    async fn remove_exports(&self, context: &JobContext, id: ProfileId) -> Result<Before, ProfileError> {
+        let mut before: Before = context.cursor().unwrap_or_default();
+        let mut tx = self.0.database.transaction(context.call()).await?;
+        context.fence(&mut tx).await?;
+        let (count, names) = self.forget_exports(&mut tx, id).await?;
+        before.exports += count;
+        context.save(&mut tx, json!(before), None).await?;
+        tx.commit().await?;
+        for name in names.iter().filter_map(|name| ObjectName::parse(name)) {
+            self.0.blobs.remove(context.call(), &name, Removing::AtOnce).await?;
+        }
+        Ok(before)
+    }
+
+    /// How many exports there were, and what they were made of.
+    async fn forget_exports(
+        &self,
+        tx: &mut Transaction,
+        id: ProfileId,
+    ) -> Result<(usize, Vec<String>), ProfileError> {
+        let exports = store::files::exports_with(tx, id).await?;
+        let mut names = Vec::new();
+        for export in &exports {
+            names.extend(forget_file(tx, &self.0.queue, *export).await?);
+        }
+        Ok((exports.len(), names))
     }
 
     /// What else may name the person: the id, and the addresses that nobody else has by now.
@@ -126,17 +147,6 @@ impl Profiles {
         emails.retain(|email| !others.contains(email));
         emails.push(id.to_string());
         Ok(emails)
-    }
-}
-
-impl From<&JobRecord> for Accepted {
-    fn from(job: &JobRecord) -> Self {
-        let status = match job.state {
-            JobState::Running => "processing",
-            JobState::Scheduled => "scheduled",
-            _ => "pending",
-        };
-        Self { id: job.id, task_id: job.id, status, created_at: job.created_at, run_at: job.run_at }
     }
 }
 

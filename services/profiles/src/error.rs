@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pando_database::DatabaseError;
+use pando_objects::ObjectsError;
 use pando_queue::QueueError;
 
 use crate::memory::LoadFailure;
@@ -32,6 +33,15 @@ pub enum ProfileError {
     /// No import has this token.
     #[error("there is no such import")]
     ImportNotFound,
+    /// No export of this id can be fetched: there was none, it is not made yet, or its time is over.
+    #[error("there is no such export")]
+    ExportNotFound,
+    /// A file was taken away while it was written: somebody in it was erased, or it took too long.
+    #[error("the file was removed while it was written")]
+    FileRemoved,
+    /// It cannot be done at this moment, but soon.
+    #[error("{0}")]
+    Busy(&'static str),
     /// Others kept taking what this batch wanted, attempt after attempt.
     #[error("others write the same profiles at this moment: try again")]
     Contended,
@@ -50,6 +60,9 @@ pub enum ProfileError {
     /// The queue did not do it.
     #[error(transparent)]
     Queue(QueueError),
+    /// The object store did not do it.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
     /// It could not be read through the cache; others who asked for it got the same.
     #[error(transparent)]
     Cached(Arc<LoadFailure>),

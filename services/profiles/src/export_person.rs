@@ -1,10 +1,11 @@
 //! Writes everything that is known of one person as one JSON document.
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use pando_resilience::{Call, Deadline};
 use serde_json::{Value, json};
 
+use crate::export_profiles::Piece;
 use crate::jobs::READ_BUDGET;
 use crate::profile::ProfileId;
 use crate::{ProfileError, Profiles, images, store};
@@ -27,6 +28,15 @@ impl Profiles {
         call: &Call,
         id: ProfileId,
     ) -> Result<impl Stream<Item = Result<Bytes, ProfileError>> + Send + 'static + use<>, ProfileError> {
+        Ok(self.person_pieces(call, id).await?.map_ok(|piece| piece.bytes))
+    }
+
+    /// The same, with how many changes each piece holds.
+    pub(crate) async fn person_pieces(
+        &self,
+        call: &Call,
+        id: ProfileId,
+    ) -> Result<impl Stream<Item = Result<Piece, ProfileError>> + Send + 'static + use<>, ProfileError> {
         let read = self.0.database.read(call);
         let stored = store::find_stored(&read, id).await?.ok_or(ProfileError::NotFound)?;
         let mut head = json!({
@@ -42,13 +52,13 @@ impl Profiles {
         // The object goes on.
         head.pop();
         head.push_str(",\"history\":[");
-        let start = stream::iter([Ok(Bytes::from(head))]);
+        let start = stream::iter([Ok(Piece { bytes: head.into(), ..Piece::default() })]);
         let (profiles, call) = (self.clone(), call.clone());
         let rest = stream::try_unfold(Position::Before(None, false), move |position| {
             let (profiles, call) = (profiles.clone(), call.clone());
             async move { profiles.export_changes(&call, id, position).await }
         });
-        Ok(futures_util::StreamExt::chain(start, rest))
+        Ok(start.chain(rest))
     }
 
     async fn export_changes(
@@ -56,10 +66,13 @@ impl Profiles {
         call: &Call,
         id: ProfileId,
         position: Position,
-    ) -> Result<Option<(Bytes, Position)>, ProfileError> {
+    ) -> Result<Option<(Piece, Position)>, ProfileError> {
         let (before, comma) = match position {
             Position::Before(before, comma) => (before, comma),
-            Position::End => return Ok(Some((Bytes::from_static(b"]}"), Position::Done))),
+            Position::End => {
+                let piece = Piece { bytes: Bytes::from_static(b"]}"), ..Piece::default() };
+                return Ok(Some((piece, Position::Done)));
+            }
             Position::Done => return Ok(None),
         };
         let call = Call { deadline: Deadline::after(READ_BUDGET), ..call.clone() };
@@ -76,6 +89,7 @@ impl Profiles {
             Some(last) if changes.len() == PAGE => Position::Before(Some(last.version), true),
             _ => Position::End,
         };
-        Ok(Some((text.into(), next)))
+        let records = changes.len() as u64;
+        Ok(Some((Piece { bytes: text.into(), records, last: None }, next)))
     }
 }

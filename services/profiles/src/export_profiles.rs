@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, TryStreamExt as _, stream};
 use pando_resilience::{Call, Deadline};
 use uuid::Uuid;
 
@@ -17,6 +17,16 @@ const PAGE: usize = 1000;
 /// How long the reading of one page may take; the whole export takes as long as its reader.
 const PAGE_BUDGET: Duration = Duration::from_secs(10);
 
+/// A part of an export, on its way out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Piece {
+    pub(crate) bytes: Bytes,
+    /// How many records are in it.
+    pub(crate) records: u64,
+    /// The last of them.
+    pub(crate) last: Option<ProfileId>,
+}
+
 impl Profiles {
     /// All living profiles after an id, as the bytes of a file. A profile that lives from the first page to the last is in it.
     pub fn export_profiles(
@@ -25,6 +35,16 @@ impl Profiles {
         format: RecordFormat,
         after: Option<ProfileId>,
     ) -> impl Stream<Item = Result<Bytes, ProfileError>> + Send + 'static + use<> {
+        self.profile_pieces(call, format, after).map_ok(|piece| piece.bytes)
+    }
+
+    /// The same, with how far each piece goes.
+    pub(crate) fn profile_pieces(
+        &self,
+        call: &Call,
+        format: RecordFormat,
+        after: Option<ProfileId>,
+    ) -> impl Stream<Item = Result<Piece, ProfileError>> + Send + 'static + use<> {
         let (profiles, call) = (self.clone(), call.clone());
         let start = Position::Header(after.map_or(Uuid::nil(), Uuid::from));
         stream::try_unfold(start, move |position| {
@@ -38,9 +58,12 @@ impl Profiles {
         call: &Call,
         format: RecordFormat,
         position: Position,
-    ) -> Result<Option<(Bytes, Position)>, ProfileError> {
+    ) -> Result<Option<(Piece, Position)>, ProfileError> {
         let after = match position {
-            Position::Header(after) => return Ok(Some((format.header(), Position::After(after)))),
+            Position::Header(after) => {
+                let piece = Piece { bytes: format.header(), ..Piece::default() };
+                return Ok(Some((piece, Position::After(after))));
+            }
             Position::After(after) => after,
             Position::End => return Ok(None),
         };
@@ -50,7 +73,8 @@ impl Profiles {
         let next = if page.len() < PAGE { Position::End } else { Position::After(last.id.into()) };
         let mut bytes = Vec::with_capacity(page.len() * 256);
         page.iter().for_each(|profile| format.write(profile, &mut bytes));
-        Ok(Some((bytes.into(), next)))
+        let piece = Piece { bytes: bytes.into(), records: page.len() as u64, last: Some(last.id) };
+        Ok(Some((piece, next)))
     }
 }
 

@@ -20,6 +20,7 @@ use pando_http::{
     CONSISTENCY_TOKEN, Code, HotAnswer, HotRead, HotRequest, JsonAnswer, Precondition, Problem, RouteLimits,
     etag,
 };
+use pando_objects::ObjectsError;
 use serde::Serialize;
 use utoipa::openapi::OpenApi;
 use utoipa::{IntoParams, IntoResponses};
@@ -95,7 +96,8 @@ fn described_routes() -> OpenApiRouter<Profiles> {
         .routes(routes!(profiles::restore))
         .routes(routes!(profiles::history))
         .routes(routes!(person::erase))
-        .routes(routes!(person::data_export))
+        .routes(routes!(person::data_export, person::request_data_export))
+        .routes(routes!(person::fetch_export))
         .routes(routes!(parts::full))
         .routes(routes!(parts::put_address))
         .routes(routes!(parts::put_preferences))
@@ -150,6 +152,9 @@ impl From<ProfileError> for Problem {
         match error {
             ProfileError::NotFound => Self::not_found("profile"),
             ProfileError::ImportNotFound => Self::not_found("import"),
+            ProfileError::ExportNotFound => Self::not_found("export"),
+            ProfileError::FileRemoved => Self::new(Code::Unavailable, error.to_string()).with_retry_after(1),
+            ProfileError::Busy(why) => Self::new(Code::Unavailable, why).with_retry_after(1),
             ProfileError::Contended => Self::new(Code::Unavailable, error.to_string()).with_retry_after(1),
             ProfileError::EmailTaken => {
                 let detail = "another profile has this e-mail address";
@@ -169,6 +174,11 @@ impl From<ProfileError> for Problem {
             ProfileError::Cached(failure) => cached_problem(failure),
             ProfileError::Queue(error) if error.is_transient() => Self::unavailable(error),
             ProfileError::Queue(error) => Self::internal(error),
+            ProfileError::Objects(ObjectsError::Full) => {
+                Self::new(Code::StorageFull, "the object store has no room left")
+            }
+            ProfileError::Objects(error) if error.is_transient() => Self::unavailable(error),
+            ProfileError::Objects(error) => Self::internal(error),
             ProfileError::Unwritable(reason) => Self::internal(reason),
         }
     }

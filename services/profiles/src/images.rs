@@ -2,7 +2,6 @@
 
 mod add_image;
 mod anatomy;
-mod blobs;
 mod delete_image;
 mod error;
 mod format;
@@ -27,6 +26,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::BadOption;
+use crate::blobs::Blobs;
 use workshop::Workshop;
 
 pub use add_image::Added;
@@ -35,7 +35,7 @@ pub use http::{image_description, image_limits, image_routes};
 pub use list_images::{Image, Variant};
 pub use options::ImagesOptions;
 
-pub(crate) use delete_image::forget_images;
+pub(crate) use delete_image::{enqueue_removal, forget_images};
 pub(crate) use list_images::of_person;
 
 /// The longest sides of variants.
@@ -59,6 +59,7 @@ pub struct Images(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     objects: Objects,
+    blobs: Blobs,
     queue: Queue,
     metrics: Metrics,
     workshop: Workshop,
@@ -74,8 +75,10 @@ impl Images {
         let ImagesParts { objects, queue, metrics } = parts;
         let images = options.images.clone();
         images.check().map_err(|(option, reason)| BadOption { option, reason })?;
+        let blobs = Blobs::new(objects.clone(), queue.clone(), images.grace_seconds);
         let inner = Inner {
             objects,
+            blobs,
             queue,
             metrics,
             workshop: Workshop::new(images.decoders),
@@ -103,10 +106,6 @@ impl Images {
             expression: self.0.options.sweep.clone(),
             job: job.map_err(reason)?,
         }])
-    }
-
-    fn grace_micros(&self) -> i64 {
-        i64::try_from(self.0.options.grace_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000)
     }
 }
 

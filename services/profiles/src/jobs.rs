@@ -6,15 +6,27 @@ use pando_queue::{JobContext, JobError, JobKind, JobResult, QueueError, Registry
 use serde_json::{Value, json};
 
 use crate::erase_profile::KIND as ERASE;
+use crate::export_task::{KIND as EXPORT, Wanted};
 use crate::profile::ProfileId;
 use crate::{ProfileError, Profiles};
 
 /// How long one attempt to erase somebody may take: it looks at every job there is.
 const ERASE_MS: u64 = 600_000;
 
+/// How long one attempt may take that writes or reads a file of any size.
+const FILE_MS: u64 = 6 * 3_600_000;
+
+/// What the id of a profile looks like.
+const UUID_PATTERN: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
+
 impl Profiles {
     /// Adds the jobs of profiles to what a program can run.
     pub fn add_kinds(&self, registry: &mut Registry) -> Result<(), QueueError> {
+        self.add_erase(registry)?;
+        self.add_export(registry)
+    }
+
+    fn add_erase(&self, registry: &mut Registry) -> Result<(), QueueError> {
         let profiles = self.clone();
         let handler = move |context, payload| {
             let profiles = profiles.clone();
@@ -32,6 +44,33 @@ impl Profiles {
         })
     }
 
+    fn add_export(&self, registry: &mut Registry) -> Result<(), QueueError> {
+        let profiles = self.clone();
+        let handler = move |context: JobContext, payload: Value| {
+            let profiles = profiles.clone();
+            async move {
+                let wanted = Wanted::of(&payload).map_err(JobError::give_up)?;
+                profiles.run_export(&context, wanted).await?;
+                // The receipt was written with the file.
+                Ok(Value::Null)
+            }
+        };
+        registry.add(JobKind {
+            summary:
+                "Writes what is known of a person, or all profiles, to be fetched; the result is the receipt"
+                    .to_owned(),
+            settings: export_settings(),
+            schema: Some(json!({
+                "type": "object",
+                "properties": {
+                    "profile_id": {"type": "string", "pattern": UUID_PATTERN},
+                    "format": {"enum": ["ndjson", "csv"]},
+                },
+            })),
+            ..JobKind::new(EXPORT, handler)
+        })
+    }
+
     async fn run_erasure(&self, context: &JobContext, payload: &Value) -> JobResult {
         let Some(id) = payload["profile_id"].as_str().and_then(ProfileId::parse) else {
             return Err(JobError::give_up("profile_id is no UUID"));
@@ -42,6 +81,11 @@ impl Profiles {
     }
 }
 
+/// How exports are tried.
+pub(crate) fn export_settings() -> Settings {
+    Settings { timeout_ms: Some(FILE_MS), pauses_ms: None }
+}
+
 /// For how long a request to look at one person may hold a worker up before it is tried again.
 pub(crate) const READ_BUDGET: Duration = Duration::from_secs(10);
 
@@ -50,6 +94,9 @@ impl From<ProfileError> for JobError {
         match error {
             ProfileError::Database(error) => error.into(),
             ProfileError::Queue(error) => error.into(),
+            // No attempt will find it, or read it otherwise.
+            ProfileError::NotFound => Self::give_up(error),
+            ProfileError::Refused(problem) => Self::give_up(problem.detail()),
             error => Self::retry(error),
         }
     }

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod accepted;
+mod blobs;
 mod create_profile;
 mod delete_profile;
 mod erase_profile;
@@ -7,6 +9,9 @@ mod error;
 mod events;
 mod export_person;
 mod export_profiles;
+mod export_task;
+mod fetch_export;
+mod files;
 mod find_profiles;
 mod get_full_profile;
 mod get_profile;
@@ -40,10 +45,12 @@ use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, Migration, MigrationSet, Token};
 use pando_idempotency::Idempotency;
+use pando_objects::Objects;
 use pando_queue::{Outbox, Queue};
 
-pub use erase_profile::Accepted;
+pub use accepted::Accepted;
 pub use error::ProfileError;
+pub use fetch_export::Export;
 pub use get_full_profile::FetchMode;
 pub use history::{Change, Operation};
 pub use http::{description, hot_read, limits, routes};
@@ -65,6 +72,7 @@ pub use update_profile::Expected;
 pub use violations::Violations;
 pub use write_batch::{BATCH_ITEMS_MAX, Item, ItemOutcome, ItemStatus};
 
+use blobs::Blobs;
 use events::Teller;
 use memory::Memory;
 use once::Once;
@@ -75,6 +83,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
     migrations: &[
         Migration { version: 1, name: "profiles", sql: include_str!("../migrations/0001_profiles.sql") },
         Migration { version: 2, name: "images", sql: include_str!("../migrations/0002_images.sql") },
+        Migration { version: 3, name: "files", sql: include_str!("../migrations/0003_files.sql") },
     ],
 };
 
@@ -89,6 +98,8 @@ pub struct ProfilesParts {
     pub queue: Queue,
     /// Where answers to repeated requests are kept, on the same database.
     pub idempotency: Idempotency,
+    /// Where exports and waiting uploads are kept.
+    pub objects: Objects,
     /// Where times and ids come from.
     pub clock: Clock,
 }
@@ -103,6 +114,7 @@ struct Inner {
     teller: Teller,
     queue: Queue,
     idempotency: Idempotency,
+    blobs: Blobs,
     clock: Clock,
     rules: AttributeRules,
     options: ProfilesOptions,
@@ -128,12 +140,13 @@ pub struct BadOption {
 impl Profiles {
     /// Builds the service; reads and compiles the schema of attributes when one is configured.
     pub fn new(parts: ProfilesParts, options: ProfilesOptions) -> Result<Self, BadOption> {
-        let ProfilesParts { database, caches, queue, idempotency, clock } = parts;
+        let ProfilesParts { database, caches, queue, idempotency, objects, clock } = parts;
         let rules = options.check()?;
         let memory = Memory::new(&caches, &options, &clock);
         let memory = memory.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
         let teller = Teller::new(options.events.then(|| Outbox::new(&queue, events::SERVICE)));
-        let inner = Inner { database, memory, teller, queue, idempotency, clock, rules, options };
+        let blobs = Blobs::new(objects, queue.clone(), options.images.grace_seconds);
+        let inner = Inner { database, memory, teller, queue, idempotency, blobs, clock, rules, options };
         Ok(Self(Arc::new(inner), None))
     }
 }

@@ -6,7 +6,7 @@ use pando_database::Transaction;
 use pando_idempotency::{Answer, Claim, IdempotencyError, Ticket};
 use pando_resilience::Call;
 
-use crate::erase_profile::Accepted;
+use crate::accepted::Accepted;
 use crate::parts::{Address, Preferences};
 use crate::profile::{Profile, ProfileId};
 use crate::write_batch::ItemOutcome;

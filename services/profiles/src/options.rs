@@ -21,6 +21,8 @@ pub struct ProfilesOptions {
     pub import_batch_records_max: usize,
     /// Longest record of an import, in bytes.
     pub import_record_bytes_max: usize,
+    /// How many hours an export can be fetched.
+    pub export_hours: u32,
     /// What a write does to the cache, besides making sure that nobody reads the old version from it.
     pub cache_writes: CacheWrites,
     /// Whether every change publishes an event.
@@ -43,6 +45,7 @@ impl ProfilesOptions {
             ("restore_days", usize::try_from(self.restore_days).unwrap_or(usize::MAX), 0..=36_500),
             ("import_batch_records_max", self.import_batch_records_max, 1..=10_000),
             ("import_record_bytes_max", self.import_record_bytes_max, 1_024..=16_777_216),
+            ("export_hours", usize::try_from(self.export_hours).unwrap_or(usize::MAX), 1..=8_760),
             ("cache_warm_profiles", self.cache_warm_profiles, 0..=1_000_000),
         ] {
             if !range.contains(&value) {
@@ -80,6 +83,7 @@ impl Default for ProfilesOptions {
             restore_days: 30,
             import_batch_records_max: 1000,
             import_record_bytes_max: 256 * 1024,
+            export_hours: 24,
             cache_writes: CacheWrites::default(),
             events: true,
             cache_warm_profiles: 0,

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::files::FileKind;
 use crate::profile::Profile;
 use crate::violations::Violations;
 use crate::write_batch::Item;
@@ -31,6 +32,27 @@ impl RecordFormat {
             Self::Ndjson => "application/x-ndjson",
             Self::Csv => "text/csv",
         }
+    }
+
+    /// The format of this name, as parameters and payloads have it.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Ndjson, Self::Csv].into_iter().find(|format| format.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// What a file of such records is called, where it is kept.
+    pub(crate) fn file_kind(self) -> FileKind {
+        let ending = match self {
+            Self::Ndjson => "jsonl",
+            Self::Csv => "csv",
+        };
+        FileKind { ending, media_type: self.media_type() }
     }
 
     /// What stands before the first record.

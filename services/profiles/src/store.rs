@@ -2,6 +2,7 @@
 
 pub(crate) mod changes;
 pub(crate) mod erasure;
+pub(crate) mod files;
 pub(crate) mod imports;
 pub(crate) mod lists;
 pub(crate) mod parts;

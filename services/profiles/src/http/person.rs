@@ -1,7 +1,8 @@
 //! Routes of what a person may ask for: to be erased, and to be told what is known.
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use pando_http::{Caller, JsonAnswer, Problem};
@@ -10,8 +11,8 @@ use utoipa::ToSchema;
 
 use super::keyed::{KeyParameter, KeyRefused, Keyed};
 use super::{Id, IdParameter, with_token};
-use crate::erase_profile::Accepted;
-use crate::{Address, Change, Preferences, Profile, Profiles};
+use crate::accepted::Accepted;
+use crate::{Address, Change, Preferences, Profile, ProfileError, ProfileId, Profiles};
 
 /// Everything that is known of one person.
 #[derive(ToSchema)]
@@ -41,6 +42,14 @@ pub(super) fn place_of(accepted: &Accepted) -> String {
     format!("/api/v1/tasks/{}", accepted.id)
 }
 
+/// The answer to a request that a task fulfils.
+pub(super) fn accepted(accepted: &Accepted) -> Response {
+    let mut response = (StatusCode::ACCEPTED, JsonAnswer(accepted)).into_response();
+    let place = HeaderValue::try_from(place_of(accepted)).expect("a path of ASCII letters");
+    response.headers_mut().insert(header::LOCATION, place);
+    response
+}
+
 /// Erase a person
 ///
 /// Removes the profile, deleted or not, with its parts, its history, and what kept answers, imports and jobs say of it.
@@ -62,12 +71,69 @@ pub(super) async fn erase(
 ) -> Result<Response, Problem> {
     let write = async |profiles: Profiles| {
         let done = profiles.request_erasure(&call, id).await?;
-        let mut response = (StatusCode::ACCEPTED, JsonAnswer(&done.value)).into_response();
-        let place = HeaderValue::try_from(place_of(&done.value)).expect("a path of ASCII letters");
-        response.headers_mut().insert(header::LOCATION, place);
-        Ok(with_token(response, &done.token))
+        Ok(with_token(accepted(&done.value), &done.token))
     };
     keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/erase", write).await
+}
+
+/// Have what is known of a person exported
+///
+/// A task writes the document that GET answers into a file; its result is the receipt: the size, the BLAKE3 hash of the
+/// content, until when it can be fetched, and where. Asked again before the task has ended, it is the same task.
+#[utoipa::path(
+    post, path = "/api/v1/profiles/{id}/data-export", tag = "profiles", params(IdParameter, KeyParameter),
+    responses(
+        (status = 202, description = "The task that does it", body = Accepted,
+            headers(("Location" = String, description = "Where the task can be followed"))),
+        (status = 404, description = "No profile has this id"),
+        KeyRefused,
+    )
+)]
+pub(super) async fn request_data_export(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    Id(id): Id,
+    keyed: Keyed,
+) -> Result<Response, Problem> {
+    let write = async |profiles: Profiles| {
+        let done = profiles.request_export(&call, id).await?;
+        Ok(with_token(accepted(&done.value), &done.token))
+    };
+    keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/data-export", write).await
+}
+
+/// Fetch an export
+///
+/// What a task of the type `export` wrote, until the time that its receipt tells.
+#[utoipa::path(
+    get, path = "/api/v1/exports/{id}", tag = "profiles",
+    params(("id" = Uuid, Path, description = "The task's id")),
+    responses(
+        (status = 200, description = "The file", content(
+            (PersonExport = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
+        (status = 404, description = "No export has this id, or its time is over"),
+    )
+)]
+pub(super) async fn fetch_export(
+    State(profiles): State<Profiles>,
+    Caller(call): Caller,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let id = path.ok().and_then(|Path(text)| ProfileId::parse(&text)).ok_or(ProfileError::ExportNotFound)?;
+    let export = profiles.fetch_export(&call, id.into()).await?;
+    let name = match export.media_type.as_str() {
+        "text/csv" => "profiles.csv",
+        "application/x-ndjson" => "profiles.ndjson",
+        _ => "data-export.json",
+    };
+    let value = |text: String| HeaderValue::try_from(text).map_err(Problem::internal);
+    let headers = [
+        (header::CONTENT_TYPE, value(export.media_type)?),
+        (header::CONTENT_LENGTH, export.bytes.into()),
+        (header::CONTENT_DISPOSITION, value(format!("attachment; filename=\"{name}\""))?),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+    ];
+    Ok((headers, Body::from_stream(export.content)).into_response())
 }
 
 /// Export what is known of a person

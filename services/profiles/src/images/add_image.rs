@@ -5,10 +5,10 @@ use pando_database::Transaction;
 use pando_queue::{Enqueued, Job};
 use pando_resilience::Call;
 
-use super::blobs::{self, Kept};
 use super::pixels::{self, Encoded};
 use super::store::{self, FileRow, ImageRow};
 use super::{Image, ImageError, Images, make_variants};
+use crate::blobs::{self, Kept};
 use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::memory::Changes;
@@ -47,7 +47,7 @@ impl Images {
         let encoded = self.0.workshop.work(call, develop).await?;
         for _ in 0..ATTEMPTS_MAX {
             // Durable before anything refers to it.
-            let kept = self.keep(call, encoded.content.clone(), encoded.format).await?;
+            let kept = self.0.blobs.keep(call, encoded.content.clone(), encoded.format.kept()).await?;
             if let Some((number, fresh, token)) = self.add_kept(profiles, call, id, &encoded, &kept).await? {
                 let image = self.get_image(profiles, call, id, number).await?;
                 return Ok(Written { value: Added { image, fresh }, token });

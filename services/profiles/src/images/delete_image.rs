@@ -46,7 +46,12 @@ pub(crate) async fn forget_images(
     Ok(count)
 }
 
-async fn enqueue_removal(tx: &mut Transaction, queue: &Queue, blobs: Vec<String>) -> Result<(), QueueError> {
+/// A job deletes these objects once this is committed, when nobody can be about to refer to them.
+pub(crate) async fn enqueue_removal(
+    tx: &mut Transaction,
+    queue: &Queue,
+    blobs: Vec<String>,
+) -> Result<(), QueueError> {
     for names in blobs.chunks(remove_blobs::NAMES_MAX) {
         let job = Job {
             settings: remove_blobs::settings(),

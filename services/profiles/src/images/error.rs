@@ -36,13 +36,23 @@ pub enum ImageError {
     Busy(&'static str),
     /// What every operation on profiles can meet.
     #[error(transparent)]
-    Profile(#[from] ProfileError),
+    Profile(ProfileError),
     /// The object store did not do it.
     #[error(transparent)]
     Objects(#[from] ObjectsError),
     /// The queue did not take the job.
     #[error(transparent)]
     Queue(#[from] QueueError),
+}
+
+impl From<ProfileError> for ImageError {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::Busy(why) => Self::Busy(why),
+            ProfileError::Objects(error) => Self::Objects(error),
+            error => Self::Profile(error),
+        }
+    }
 }
 
 impl From<DatabaseError> for ImageError {
@@ -75,13 +85,9 @@ impl From<ImageError> for Problem {
         match error {
             ImageError::NotFound => Self::not_found("image"),
             ImageError::Refused(problem) => problem,
-            ImageError::Busy(why) => Self::new(Code::Unavailable, why).with_retry_after(1),
+            ImageError::Busy(why) => ProfileError::Busy(why).into(),
             ImageError::Profile(error) => error.into(),
-            ImageError::Objects(ObjectsError::Full) => {
-                Self::new(Code::StorageFull, "the object store has no room left")
-            }
-            ImageError::Objects(error) if error.is_transient() => Self::unavailable(error),
-            ImageError::Objects(error) => Self::internal(error),
+            ImageError::Objects(error) => ProfileError::Objects(error).into(),
             ImageError::Queue(error) if error.is_transient() => Self::unavailable(error),
             ImageError::Queue(error) => Self::internal(error),
         }

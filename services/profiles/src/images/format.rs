@@ -53,6 +53,11 @@ impl Format {
         }
     }
 
+    /// What an object of this kind is called and said to be.
+    pub(crate) fn kept(self) -> (&'static str, &'static str) {
+        (self.ending(), self.media_type())
+    }
+
     pub(crate) fn codec(self) -> Codec {
         match self {
             Self::Jpeg => Codec::Jpeg,

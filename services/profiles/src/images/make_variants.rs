@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::add_image::file;
-use super::blobs;
 use super::format::Format;
 use super::pixels::{self, Encoded};
 use super::store::{self, ImageRow};
 use super::{EDGES, ImageError, Images, kind as image_kind};
+use crate::blobs;
 use crate::profile::ProfileId;
 
 /// What such jobs are called.
@@ -58,7 +58,8 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     // One that begins to leave in this moment is made again.
     let mut kept = Vec::with_capacity(variants.len());
     for (edge, variant) in variants {
-        let object = images.keep(context.call(), variant.content.clone(), variant.format).await?;
+        let object = images.0.blobs.keep(context.call(), variant.content.clone(), variant.format.kept());
+        let object = object.await.map_err(ImageError::from)?;
         kept.push((file(number, edge, &variant, &object), object));
     }
     let mut tx = context.database().transaction(context.call()).await?;

@@ -6,8 +6,8 @@ use pando_objects::ObjectName;
 use pando_queue::{JobContext, JobError, JobKind, JobResult, Settings};
 use serde_json::{Value, json};
 
-use super::blobs::Removal;
-use super::{Images, kind as image_kind};
+use super::{ImageError, Images, kind as image_kind};
+use crate::blobs::{Removal, Removing};
 
 /// What such jobs are called.
 pub(crate) const KIND: &str = "image_blobs_remove";
@@ -40,7 +40,8 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     let names = payload["names"].as_array().into_iter().flatten();
     let (mut removed, mut young) = (0, 0);
     for name in names.filter_map(|name| ObjectName::parse(name.as_str().unwrap_or_default())) {
-        match images.remove(context.call(), &name, false).await? {
+        let removal = images.0.blobs.remove(context.call(), &name, Removing::Old).await;
+        match removal.map_err(ImageError::from)? {
             Removal::Gone => removed += 1,
             Removal::TooYoung => young += 1,
             Removal::Wanted => {}

@@ -1,14 +1,14 @@
 //! The job that looks for what nobody refers to: after crashes, uploads that nobody finished, profiles past restoring.
 
 use futures_util::TryStreamExt as _;
-use pando_clock::Timestamp;
 use pando_objects::ObjectName;
 use pando_queue::{JobContext, JobKind, JobResult, Settings};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::blobs::{self, Removal};
 use super::{ImageError, Images, forget_images, kind as image_kind, store};
+use crate::blobs::{self, Removal, Removing};
+use crate::files::forget_file;
 use crate::profile::ProfileId;
 
 /// What such jobs are called.
@@ -21,7 +21,7 @@ const DAY_MICROS: i64 = 86_400 * 1_000_000;
 pub(crate) fn kind(images: &Images) -> JobKind {
     JobKind {
         summary:
-            "Deletes files of images that nobody refers to, and images of profiles that cannot be restored"
+            "Deletes exports whose time is over, files that nobody refers to, and images of profiles that cannot be restored"
                 .to_owned(),
         settings: Settings { timeout_ms: Some(3_600_000), pauses_ms: None },
         attempts_max: 3,
@@ -31,13 +31,38 @@ pub(crate) fn kind(images: &Images) -> JobKind {
 }
 
 async fn run(images: Images, context: JobContext, _payload: Value) -> JobResult {
+    let files = images.forget_expired(&context).await?;
     let forgotten = images.forget_gone(&context).await?;
     let unwanted = images.remove_unwanted(&context).await?;
     let unknown = images.remove_unknown(&context).await?;
-    Ok(json!({"profiles": forgotten, "unwanted": unwanted, "unknown": unknown}))
+    Ok(json!({"files": files, "profiles": forgotten, "unwanted": unwanted, "unknown": unknown}))
 }
 
 impl Images {
+    /// Exports whose time is over, and files that will not become whole.
+    async fn forget_expired(&self, context: &JobContext) -> Result<u64, ImageError> {
+        let mut forgotten = 0;
+        loop {
+            let now = context.clock().now();
+            let expired =
+                crate::store::files::expired(&context.database().read_primary(context.call()), now).await?;
+            if expired.is_empty() {
+                return Ok(forgotten);
+            }
+            for id in expired {
+                let mut tx = context.database().transaction(context.call()).await?;
+                context.fence(&mut tx).await?;
+                // Its writer may have gone on in the last moment.
+                let file = crate::store::files::lock(&mut tx, id).await?;
+                if file.is_some_and(|file| file.expires_at < now) {
+                    forget_file(&mut tx, context.queue(), id).await?;
+                    tx.commit().await?;
+                    forgotten += 1;
+                }
+            }
+        }
+    }
+
     /// Images of profiles that were deleted too long ago to be restored.
     async fn forget_gone(&self, context: &JobContext) -> Result<u64, ImageError> {
         let days = DAY_MICROS.saturating_mul(i64::from(self.0.restore_days));
@@ -65,20 +90,20 @@ impl Images {
 
     /// Objects that were kept, and that nobody came to refer to.
     async fn remove_unwanted(&self, context: &JobContext) -> Result<u64, ImageError> {
-        let before = self.old(context);
+        let before = self.0.blobs.old();
         let (mut last, mut removed) = (String::new(), 0);
         loop {
             let read = context.database().read_primary(context.call());
             let names = blobs::unwanted(&read, before, &last).await?;
             let Some(end) = names.last() else { return Ok(removed) };
             last.clone_from(end);
-            removed += self.remove_all(context, &names, false).await?;
+            removed += self.remove_all(context, &names, Removing::Old).await?;
         }
     }
 
     /// Objects that no row knows of: a database that was restored knows less than the store.
     async fn remove_unknown(&self, context: &JobContext) -> Result<u64, ImageError> {
-        let before = self.old(context);
+        let before = self.0.blobs.old();
         let old =
             self.0.objects.list().try_filter(|listed| std::future::ready(listed.found.modified < before));
         let mut batches = old.map_ok(|listed| listed.name.to_string()).try_chunks(BATCH);
@@ -87,24 +112,21 @@ impl Images {
             let read = context.database().read_primary(context.call());
             let wanted = blobs::referred_to(&read, names.clone()).await?;
             names.retain(|name| !wanted.contains(name));
-            removed += self.remove_all(context, &names, true).await?;
+            removed += self.remove_all(context, &names, Removing::Unknown).await?;
         }
         Ok(removed)
-    }
-
-    fn old(&self, context: &JobContext) -> Timestamp {
-        context.clock().now().plus_micros(-self.grace_micros())
     }
 
     async fn remove_all(
         &self,
         context: &JobContext,
         names: &[String],
-        unknown: bool,
+        removing: Removing,
     ) -> Result<u64, ImageError> {
         let mut removed = 0;
         for name in names.iter().filter_map(|name| ObjectName::parse(name)) {
-            removed += u64::from(self.remove(context.call(), &name, unknown).await? == Removal::Gone);
+            removed +=
+                u64::from(self.0.blobs.remove(context.call(), &name, removing).await? == Removal::Gone);
         }
         Ok(removed)
     }

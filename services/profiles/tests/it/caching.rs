@@ -12,7 +12,7 @@ use pando_resilience::Call;
 use pando_telemetry::Metrics;
 use serde_json::{Value, json};
 
-use crate::{House, call, each_house, each_house_with, fields, idempotency, queue};
+use crate::{House, call, each_house, each_house_with, fields, idempotency, objects, queue};
 
 impl House {
     async fn source(&self, id: ProfileId) -> Source {
@@ -180,11 +180,13 @@ async fn what_was_read_while_a_commit_was_under_way_is_no_answer_to_its_token() 
     each_engine(async |database: Database| {
         database.migrate(&[MIGRATIONS, pando_queue::MIGRATIONS]).await.unwrap();
         let clock = Clock::system();
+        let (objects, _folder) = objects(&clock);
         let process = async || {
             let caches = Caches::open(&RedisOptions::default(), &Metrics::new(), &clock).await.unwrap();
             let queue = queue(&database, &clock);
             let (database, clock, idempotency) = (database.clone(), clock.clone(), idempotency(&queue));
-            let parts = ProfilesParts { database, caches, queue, idempotency, clock };
+            let parts =
+                ProfilesParts { database, caches, queue, idempotency, objects: objects.clone(), clock };
             Profiles::new(parts, ProfilesOptions::default()).unwrap()
         };
         let (one, two) = (process().await, process().await);

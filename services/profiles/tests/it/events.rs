@@ -182,7 +182,8 @@ async fn a_process_that_hears_nothing_else_is_brought_up_to_date_by_events() {
         let caches = Caches::open(&RedisOptions::default(), &Metrics::new(), &house.clock).await.unwrap();
         let clock = house.clock.clone();
         let queue = queue(&database, &clock);
-        let parts = ProfilesParts { idempotency: idempotency(&queue), queue, database, caches, clock };
+        let (objects, idempotency) = (house.objects.clone(), idempotency(&queue));
+        let parts = ProfilesParts { idempotency, queue, database, caches, objects, clock };
         let other = Profiles::new(parts, ProfilesOptions::default()).unwrap();
         let read = async |profiles: &Profiles, id| {
             let known = profiles.read_profile(&call(), id).await.unwrap();

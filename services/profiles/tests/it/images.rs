@@ -7,19 +7,18 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, Rgb, RgbImage};
-use pando_objects::{Objects, ObjectsOptions};
+use pando_objects::Objects;
 use pando_profiles::{
     Added, Image, ImageError, Images, ImagesOptions, ImagesParts, Profile, ProfilesOptions,
 };
 use pando_queue::Registry;
 use pando_telemetry::Metrics;
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::{House, call, each_house_with};
 
 /// Longer than any file is old, by the clock of a test that stands still.
-const AGES: Duration = Duration::from_secs(30 * 365 * 86_400);
+pub(crate) const AGES: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// A house with images.
 pub(crate) struct Gallery {
@@ -27,27 +26,24 @@ pub(crate) struct Gallery {
     pub(crate) images: Images,
     pub(crate) objects: Objects,
     pub(crate) registry: Registry,
-    _folder: TempDir,
 }
 
 /// Runs a test in a fresh gallery on every engine.
-async fn each_gallery<F: AsyncFn(Gallery)>(test: F) {
+pub(crate) async fn each_gallery<F: AsyncFn(Gallery)>(test: F) {
     each_gallery_with(ImagesOptions::default(), test).await;
 }
 
 async fn each_gallery_with<F: AsyncFn(Gallery)>(images: ImagesOptions, test: F) {
     let options = ProfilesOptions { images, ..ProfilesOptions::default() };
     each_house_with(options.clone(), async |house| {
-        let folder = tempfile::tempdir().unwrap();
-        let place = ObjectsOptions { path: folder.path().join("objects"), ..ObjectsOptions::default() };
-        let objects = Objects::open(&place, &Metrics::new(), &house.clock).unwrap();
+        let objects = house.objects.clone();
         let parts =
             ImagesParts { objects: objects.clone(), queue: house.queue.clone(), metrics: Metrics::new() };
         let images = Images::new(parts, &options).unwrap();
         let mut registry = Registry::default();
         images.add_kinds(&mut registry).unwrap();
         house.profiles.add_kinds(&mut registry).unwrap();
-        test(Gallery { house, images, objects, registry, _folder: folder }).await;
+        test(Gallery { house, images, objects, registry }).await;
     })
     .await;
 }
@@ -71,12 +67,12 @@ impl Gallery {
         self.house.profiles.get_profile(&call(), profile.id).await.unwrap().image_urls
     }
 
-    async fn work(&self) {
+    pub(crate) async fn work(&self) {
         self.house.queue.run_until_idle(&self.registry).await.unwrap();
     }
 
     /// Enqueues a job and runs it, with all that follows.
-    async fn run(&self, kind: &str, payload: serde_json::Value) {
+    pub(crate) async fn run(&self, kind: &str, payload: serde_json::Value) {
         let mut tx = self.house.queue.database().transaction(&call()).await.unwrap();
         let job = self.registry.job(kind, payload).unwrap();
         self.house.queue.enqueue(&mut tx, job).await.unwrap();
@@ -84,12 +80,12 @@ impl Gallery {
         self.work().await;
     }
 
-    async fn sweep(&self) {
+    pub(crate) async fn sweep(&self) {
         self.run("image_sweep", json!({})).await;
     }
 
     /// The names of what lies in the store.
-    async fn stored(&self) -> BTreeSet<String> {
+    pub(crate) async fn stored(&self) -> BTreeSet<String> {
         self.objects.list().map_ok(|listed| listed.name.to_string()).try_collect().await.unwrap()
     }
 

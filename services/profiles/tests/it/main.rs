@@ -7,6 +7,7 @@ mod create_profile;
 mod delete_and_restore;
 mod description;
 mod events;
+mod export_tasks;
 mod history;
 mod images;
 mod import_and_export;
@@ -22,18 +23,22 @@ use pando_clock::{Clock, Timestamp};
 use pando_database::Database;
 use pando_database::testing::each_engine;
 use pando_idempotency::{Idempotency, IdempotencyOptions};
+use pando_objects::{Objects, ObjectsOptions};
 use pando_profiles::{MIGRATIONS, Profile, Profiles, ProfilesOptions, ProfilesParts};
 use pando_queue::{Queue, QueueOptions, QueueParts};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 /// The service on one engine, its clock scripted.
 pub(crate) struct House {
     pub(crate) profiles: Profiles,
     pub(crate) clock: Clock,
     pub(crate) queue: Queue,
+    pub(crate) objects: Objects,
     metrics: Metrics,
+    _folder: TempDir,
 }
 
 /// Runs a test in a fresh house on every engine.
@@ -53,10 +58,17 @@ pub(crate) async fn each_house_with<F: AsyncFn(House)>(options: ProfilesOptions,
         let caches = Caches::open(&RedisOptions::default(), &metrics, &clock).await.unwrap();
         let queue = queue(&database, &clock);
         let idempotency = idempotency(&queue);
-        let parts =
-            ProfilesParts { database, caches, queue: queue.clone(), idempotency, clock: clock.clone() };
+        let (objects, folder) = objects(&clock);
+        let parts = ProfilesParts {
+            database,
+            caches,
+            queue: queue.clone(),
+            idempotency,
+            objects: objects.clone(),
+            clock: clock.clone(),
+        };
         let profiles = Profiles::new(parts, options.clone()).unwrap();
-        test(House { profiles, clock, metrics, queue }).await;
+        test(House { profiles, clock, queue, objects, metrics, _folder: folder }).await;
     })
     .await;
 }
@@ -71,6 +83,13 @@ pub(crate) fn queue(database: &Database, clock: &Clock) -> Queue {
 pub(crate) fn idempotency(queue: &Queue) -> Idempotency {
     let (database, clock) = (queue.database(), queue.clock());
     Idempotency::new(database, clock, &Metrics::new(), IdempotencyOptions::default()).unwrap()
+}
+
+/// Objects in a folder that goes with the test.
+pub(crate) fn objects(clock: &Clock) -> (Objects, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = ObjectsOptions { path: folder.path().join("objects"), ..ObjectsOptions::default() };
+    (Objects::open(&place, &Metrics::new(), clock).unwrap(), folder)
 }
 
 /// A call with enough time for a busy machine.

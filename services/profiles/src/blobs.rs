@@ -1,7 +1,7 @@
 //! How objects come and go while others refer to the same content.
 //!
-//! To refer: [`Images::keep`] touches the row of the object, puts the object, and gives a [`Kept`]; the transaction that
-//! refers to it calls [`confirm`]. To delete: [`Images::remove`] marks the row, deletes the object, then the row. A row
+//! To refer: [`Blobs::keep`] touches the row of the object, puts the object, and gives a [`Kept`]; the transaction that
+//! refers to it calls [`confirm`]. To delete: [`Blobs::remove`] marks the row, deletes the object, then the row. A row
 //! that is marked can be neither kept nor confirmed, and one that is referred to or was touched a moment ago cannot be
 //! marked: so no reference ever leads nowhere, whoever dies in between. What nobody came to refer to is swept.
 
@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Read, Transaction, params};
-use pando_objects::ObjectName;
+use pando_objects::{ObjectName, Objects};
+use pando_queue::Queue;
 use pando_resilience::Call;
 use uuid::Uuid;
 
-use super::format::Format;
-use super::{ImageError, Images};
+use crate::ProfileError;
 
 /// How long an upload waits for a deletion of the same content.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -24,6 +24,21 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// A deletion that was held up for longer between its mark and its end begins again: others may have finished it.
 const FRESH: Duration = Duration::from_secs(10);
+/// No clock of a process is ahead of another's by as much.
+const AHEAD_MICROS: i64 = 365 * 86_400 * 1_000_000;
+
+/// Whether nobody refers to the object that a statement names so: no image, no part of an export or of an upload.
+macro_rules! nobody_refers_to {
+    ($name:literal) => {
+        concat!(
+            "not exists (select 1 from profile_image_files where blob = ",
+            $name,
+            ") and not exists (select 1 from profile_file_parts where blob = ",
+            $name,
+            ")"
+        )
+    };
+}
 
 static TOUCH: Query = Query::write(
     "profiles.touch_blob",
@@ -39,8 +54,11 @@ static CONFIRM: Query = Query::write(
 
 static MARK: Query = Query::write(
     "profiles.mark_blob",
-    "update profile_blobs set leaving = true where name = $1 and (leaving or touched_at < $2) \
-     and not exists (select 1 from profile_image_files where blob = $1) returning generation",
+    concat!(
+        "update profile_blobs set leaving = true where name = $1 and (leaving or touched_at < $2) and ",
+        nobody_refers_to!("$1"),
+        " returning generation"
+    ),
 );
 
 static MARK_UNKNOWN: Query = Query::write(
@@ -56,20 +74,45 @@ static FORGET: Query = Query::write(
 
 static REFERRED_TO: Query = Query::scan(
     "profiles.blobs_referred_to",
-    "select distinct blob from profile_image_files where blob = any($1)",
+    "select blob from profile_image_files where blob = any($1) \
+     union select blob from profile_file_parts where blob = any($1)",
 );
 
 static YOUNG: Query = Query::point(
     "profiles.young_blob",
-    "select name from profile_blobs where name = $1 and touched_at >= $2 \
-     and not exists (select 1 from profile_image_files where blob = $1)",
+    concat!(
+        "select name from profile_blobs where name = $1 and touched_at >= $2 and ",
+        nobody_refers_to!("$1")
+    ),
 );
 
 static UNWANTED: Query = Query::scan(
     "profiles.unwanted_blobs",
-    "select name from profile_blobs where touched_at < $1 and name > $2 \
-     and not exists (select 1 from profile_image_files where blob = name) order by name limit 500",
+    concat!(
+        "select name from profile_blobs where touched_at < $1 and name > $2 and ",
+        nobody_refers_to!("name"),
+        " order by name limit 500"
+    ),
 );
+
+/// The objects of this service, and who may take them away. Cloning shares them.
+#[derive(Clone, Debug)]
+pub(crate) struct Blobs {
+    objects: Objects,
+    queue: Queue,
+    grace_micros: i64,
+}
+
+/// Which objects may be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removing {
+    /// Those that nobody is about to refer to.
+    Old,
+    /// Those, and objects that no row knows of.
+    Unknown,
+    /// All that nobody refers to. Who is about to refer to one puts it again.
+    AtOnce,
+}
 
 /// An object that is there, for a transaction to refer to.
 #[derive(Clone, Debug)]
@@ -89,27 +132,47 @@ pub(crate) enum Removal {
     TooYoung,
 }
 
-impl Images {
+impl Blobs {
+    /// Objects that are left alone for so long although nobody refers to them.
+    pub(crate) fn new(objects: Objects, queue: Queue, grace_seconds: u64) -> Self {
+        let grace_micros = i64::try_from(grace_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        Self { objects, queue, grace_micros }
+    }
+
+    /// Where they are.
+    pub(crate) fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// What was touched before this moment is nobody's.
+    pub(crate) fn old(&self) -> Timestamp {
+        self.queue.clock().now().plus_micros(-self.grace_micros)
+    }
+
     /// Puts an object that a transaction is going to refer to.
-    pub(crate) async fn keep(&self, call: &Call, content: Bytes, format: Format) -> Result<Kept, ImageError> {
-        let name =
-            ObjectName::of(&content, format.ending()).expect("the endings of formats are endings of names");
+    pub(crate) async fn keep(
+        &self,
+        call: &Call,
+        content: Bytes,
+        (ending, media_type): (&str, &'static str),
+    ) -> Result<Kept, ProfileError> {
+        let name = ObjectName::of(&content, ending).expect("the endings of formats are endings of names");
         let began = Instant::now();
         let generation = loop {
-            let mut tx = self.0.queue.database().transaction(call).await?;
-            let clock = self.0.queue.clock();
+            let mut tx = self.queue.database().transaction(call).await?;
+            let clock = self.queue.clock();
             let row = tx.row(&TOUCH, params![name.as_str(), clock.fresh_id(), clock.now()]).await?;
             let generation = row.map(|row| row.get::<Uuid>(0)).transpose()?;
             tx.commit().await?;
             match generation {
                 Some(generation) => break generation,
                 None if began.elapsed() > PATIENCE => {
-                    return Err(ImageError::Busy("the same image is being deleted at this moment"));
+                    return Err(ProfileError::Busy("the same content is being deleted at this moment"));
                 }
                 None => tokio::time::sleep(LOOK_EVERY).await,
             }
         };
-        self.0.objects.put(call, &name, content, format.media_type()).await?;
+        self.objects.put(call, &name, content, media_type).await?;
         Ok(Kept { name, generation })
     }
 
@@ -118,15 +181,18 @@ impl Images {
         &self,
         call: &Call,
         name: &ObjectName,
-        unknown: bool,
-    ) -> Result<Removal, ImageError> {
-        let clock = self.0.queue.clock();
+        removing: Removing,
+    ) -> Result<Removal, ProfileError> {
+        let clock = self.queue.clock();
         let now = clock.now();
         let marked = Instant::now();
-        let mut tx = self.0.queue.database().transaction(call).await?;
-        let old = now.plus_micros(-self.grace_micros());
+        let mut tx = self.queue.database().transaction(call).await?;
+        let old = match removing {
+            Removing::AtOnce => now.plus_micros(AHEAD_MICROS),
+            Removing::Old | Removing::Unknown => self.old(),
+        };
         let mut row = tx.row(&MARK, params![name.as_str(), old]).await?;
-        if row.is_none() && unknown {
+        if row.is_none() && removing == Removing::Unknown {
             row = tx.row(&MARK_UNKNOWN, params![name.as_str(), clock.fresh_id(), now]).await?;
         }
         let Some(row) = row else {
@@ -136,10 +202,10 @@ impl Images {
         let generation: Uuid = row.get(0)?;
         tx.commit().await?;
         if marked.elapsed() > FRESH {
-            return Err(ImageError::Busy("the deletion of an object was held up"));
+            return Err(ProfileError::Busy("the deletion of an object was held up"));
         }
-        self.0.objects.delete(call, name).await?;
-        let mut tx = self.0.queue.database().transaction(call).await?;
+        self.objects.delete(call, name).await?;
+        let mut tx = self.queue.database().transaction(call).await?;
         tx.execute(&FORGET, params![name.as_str(), generation]).await?;
         tx.commit().await?;
         Ok(Removal::Gone)

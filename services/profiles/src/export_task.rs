@@ -1,0 +1,218 @@
+//! Writes an export into the object store: a job does it, and its result is the receipt.
+
+use std::pin::pin;
+
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use pando_queue::{Job, JobContext, Unique};
+use pando_resilience::Call;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::accepted::Accepted;
+use crate::export_profiles::Piece;
+use crate::fetch_export::place_of_export;
+use crate::files::{FileKind, FileWriter, Step, forget_file};
+use crate::jobs::export_settings;
+use crate::once::Outcome;
+use crate::profile::ProfileId;
+use crate::records::RecordFormat;
+use crate::store::files::{FileRow, Purpose};
+use crate::{ProfileError, Profiles, Written, store};
+
+/// What the job is called.
+pub(crate) const KIND: &str = "export";
+
+const HOUR_MICROS: i64 = 3_600 * 1_000_000;
+
+/// What an export is to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All that is known of a person, as one JSON document.
+    Person(ProfileId),
+    /// All living profiles.
+    Everybody(RecordFormat),
+}
+
+/// How far an export has come: what is saved with each piece.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Cursor {
+    /// How many pieces there are.
+    pieces: usize,
+    /// How many records are in them, and the last one.
+    records: u64,
+    last: Option<String>,
+}
+
+impl Profiles {
+    /// Asks for an export of all that is known of a person, to be fetched later. Asked twice at a time, it is one job.
+    pub async fn request_export(
+        &self,
+        call: &Call,
+        id: ProfileId,
+    ) -> Result<Written<Accepted>, ProfileError> {
+        let mut tx = self.begin(call).await?;
+        store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
+        let job = Job {
+            unique: Some(Unique::WhileLive(format!("{KIND}:{id}"))),
+            settings: export_settings(),
+            ..Job::new(KIND, json!({"profile_id": id}))
+        };
+        let accepted = self.accept(&mut tx, job).await?;
+        self.keep_answer(&mut tx, None, Outcome::Accepted(&accepted)).await?;
+        Ok(Written { value: accepted, token: tx.commit().await? })
+    }
+
+    /// Writes it; the receipt is stored with the file, once however often this is tried.
+    pub(crate) async fn run_export(&self, context: &JobContext, wanted: Wanted) -> Result<(), ProfileError> {
+        let call = context.call();
+        let (mut writer, mut cursor) = self.begin_export(context, wanted).await?;
+        let mut pieces = pin!(self.pieces(call, wanted, &cursor).await?);
+        while let Some(piece) = pieces.try_next().await? {
+            cursor.records += piece.records;
+            cursor.last = piece.last.map(|last| last.to_string()).or(cursor.last);
+            if writer.push(&piece.bytes) {
+                self.save(context, &mut writer, &mut cursor).await?;
+            }
+        }
+        self.save(context, &mut writer, &mut cursor).await?;
+        self.finish_export(context, wanted, &writer, &cursor).await
+    }
+
+    /// Makes the file, or finds the one of an earlier attempt and how far that came. From here on, whoever erases
+    /// somebody who may be in it takes it away.
+    async fn begin_export(
+        &self,
+        context: &JobContext,
+        wanted: Wanted,
+    ) -> Result<(FileWriter, Cursor), ProfileError> {
+        let (call, id, kind) = (context.call(), context.id(), wanted.kind());
+        let mut pieces = store::files::parts(&self.0.database.read_primary(call), id).await?;
+        let mut cursor: Cursor = context.cursor().unwrap_or_default();
+        let mut tx = self.0.database.transaction(call).await?;
+        context.fence(&mut tx).await?;
+        store::files::pass_gate(&mut tx).await?;
+        let there = store::files::lock(&mut tx, id).await?;
+        let goes_on = matches!(wanted, Wanted::Everybody(_)) && !pieces.is_empty();
+        if !(goes_on && there.is_some() && cursor.pieces == pieces.len()) {
+            forget_file(&mut tx, &self.0.queue, id).await?;
+            store::files::insert(&mut tx, &self.file(context, wanted)).await?;
+            (pieces, cursor) = (Vec::new(), Cursor::default());
+        }
+        tx.commit().await?;
+        Ok((self.write_file(call, id, kind, &pieces).await?, cursor))
+    }
+
+    fn file(&self, context: &JobContext, wanted: Wanted) -> FileRow {
+        FileRow {
+            id: context.id(),
+            purpose: Purpose::Export,
+            ready: false,
+            profile: wanted.profile(),
+            media_type: wanted.kind().media_type.to_owned(),
+            bytes: 0,
+            content_hash: String::new(),
+            made_at: self.0.clock.now(),
+            made_by: context.call().actor.to_string(),
+            expires_at: self.unfinished_expiry(),
+        }
+    }
+
+    /// What is still to be written.
+    async fn pieces(
+        &self,
+        call: &Call,
+        wanted: Wanted,
+        cursor: &Cursor,
+    ) -> Result<BoxStream<'static, Result<Piece, ProfileError>>, ProfileError> {
+        Ok(match wanted {
+            Wanted::Person(id) => self.person_pieces(call, id).await?.boxed(),
+            Wanted::Everybody(format) => {
+                let after = cursor.last.as_deref().and_then(ProfileId::parse);
+                let pieces = self.profile_pieces(call, format, after);
+                // The first is the header, which is there already.
+                pieces.skip(usize::from(cursor.pieces > 0)).boxed()
+            }
+        })
+    }
+
+    async fn save(
+        &self,
+        context: &JobContext,
+        writer: &mut FileWriter,
+        cursor: &mut Cursor,
+    ) -> Result<(), ProfileError> {
+        cursor.pieces += 1;
+        let progress = json!({"records": cursor.records, "bytes": writer.bytes()});
+        let step = Step { context, cursor: json!(cursor), progress };
+        writer.save(context.call(), Some(step)).await
+    }
+
+    async fn finish_export(
+        &self,
+        context: &JobContext,
+        wanted: Wanted,
+        writer: &FileWriter,
+        cursor: &Cursor,
+    ) -> Result<(), ProfileError> {
+        let (id, hash, now) = (context.id(), writer.hash(), self.0.clock.now());
+        let expires_at = now.plus_micros(HOUR_MICROS.saturating_mul(i64::from(self.0.options.export_hours)));
+        let mut receipt = wanted.receipt(cursor.records);
+        for (name, value) in [
+            ("media_type", json!(wanted.kind().media_type)),
+            ("bytes", json!(writer.bytes())),
+            ("blake3", json!(hash)),
+            ("exported_at", json!(now)),
+            ("expires_at", json!(expires_at)),
+            ("path", json!(place_of_export(id))),
+        ] {
+            receipt[name] = value;
+        }
+        let mut tx = self.0.database.transaction(context.call()).await?;
+        context.complete(&mut tx, receipt).await?;
+        let size = i64::try_from(writer.bytes()).unwrap_or(i64::MAX);
+        if !store::files::finish(&mut tx, id, (size, &hash), now, expires_at).await? {
+            return Err(ProfileError::FileRemoved);
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+impl Wanted {
+    /// What the payload of a job asks for.
+    pub(crate) fn of(payload: &Value) -> Result<Self, &'static str> {
+        match &payload["profile_id"] {
+            Value::Null => {}
+            id => {
+                let id = id.as_str().and_then(ProfileId::parse).ok_or("profile_id is no UUID")?;
+                return Ok(Self::Person(id));
+            }
+        }
+        let format = RecordFormat::named(payload["format"].as_str().unwrap_or("ndjson"));
+        format.map(Self::Everybody).ok_or("format is neither ndjson nor csv")
+    }
+
+    fn profile(self) -> Option<ProfileId> {
+        match self {
+            Self::Person(id) => Some(id),
+            Self::Everybody(_) => None,
+        }
+    }
+
+    fn kind(self) -> FileKind {
+        match self {
+            Self::Person(_) => FileKind { ending: "json", media_type: "application/json" },
+            Self::Everybody(format) => format.file_kind(),
+        }
+    }
+
+    fn receipt(self, records: u64) -> Value {
+        match self {
+            Self::Person(id) => {
+                json!({"exported": "person", "profile_id": id, "profiles": 1, "changes": records})
+            }
+            Self::Everybody(_) => json!({"exported": "profiles", "profiles": records}),
+        }
+    }
+}

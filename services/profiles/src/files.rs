@@ -1,0 +1,181 @@
+//! Files that are too large to be held in memory: written piece by piece, each an object of its own, and read so again.
+//!
+//! A piece is referred to from the transaction on that says how far its writer has come. So a writer that dies leaves
+//! nothing that the sweep does not find: its pieces belong to a file that expires.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use pando_clock::Timestamp;
+use pando_database::Transaction;
+use pando_objects::{Object, ObjectName};
+use pando_queue::{JobContext, Queue};
+use pando_resilience::{Call, Deadline};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::blobs::{self, Kept};
+use crate::{ProfileError, Profiles, images, store};
+
+/// A piece is written when it has so many bytes.
+pub(crate) const PIECE_BYTES: usize = 4 * 1024 * 1024;
+/// How long writing one piece, or beginning to read it, may take.
+const PIECE_BUDGET: Duration = Duration::from_secs(60);
+/// A file of which no piece was written for so long will not become whole.
+const UNFINISHED_MICROS: i64 = 6 * 3_600 * 1_000_000;
+/// How often a piece is put again because the same content began to leave in between.
+const ATTEMPTS_MAX: usize = 3;
+
+/// What a file is called and said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileKind {
+    pub(crate) ending: &'static str,
+    pub(crate) media_type: &'static str,
+}
+
+/// Writes a file; what it was given and has not written yet is in memory.
+pub(crate) struct FileWriter {
+    profiles: Profiles,
+    id: Uuid,
+    kind: FileKind,
+    number: i64,
+    pending: BytesMut,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+/// How far the job that writes a file has come, saved with each piece.
+pub(crate) struct Step<'a> {
+    pub(crate) context: &'a JobContext,
+    pub(crate) cursor: Value,
+    pub(crate) progress: Value,
+}
+
+impl Profiles {
+    /// When a file that gets no further is given up.
+    pub(crate) fn unfinished_expiry(&self) -> Timestamp {
+        self.0.clock.now().plus_micros(UNFINISHED_MICROS)
+    }
+
+    /// Continues a file after its pieces, or begins with the first one. What is there is read, for its hash.
+    pub(crate) async fn write_file(
+        &self,
+        call: &Call,
+        id: Uuid,
+        kind: FileKind,
+        pieces: &[(String, i64)],
+    ) -> Result<FileWriter, ProfileError> {
+        let number = i64::try_from(pieces.len()).unwrap_or(i64::MAX);
+        let (pending, hasher) = (BytesMut::new(), blake3::Hasher::new());
+        let mut writer = FileWriter { profiles: self.clone(), id, kind, number, pending, hasher, bytes: 0 };
+        let mut content = self.read_pieces(call, pieces.to_vec()).await?;
+        while let Some(bytes) = content.try_next().await? {
+            writer.hasher.update(&bytes);
+            writer.bytes += bytes.len() as u64;
+        }
+        Ok(writer)
+    }
+
+    /// The content of a file. Its beginning is there when this answers; what breaks later breaks the stream off.
+    pub(crate) async fn read_pieces(
+        &self,
+        call: &Call,
+        pieces: Vec<(String, i64)>,
+    ) -> Result<BoxStream<'static, Result<Bytes, ProfileError>>, ProfileError> {
+        let mut pieces = pieces.into_iter();
+        let Some((first, _)) = pieces.next() else { return Ok(stream::empty().boxed()) };
+        let first = self.open_piece(call, &first).await?;
+        let (profiles, call) = (self.clone(), call.clone());
+        let rest = stream::iter(pieces).then(move |(name, _)| {
+            let (profiles, call) = (profiles.clone(), call.clone());
+            async move { profiles.open_piece(&call, &name).await }
+        });
+        let objects = stream::iter([Ok(first)]).chain(rest);
+        Ok(objects.map_ok(|object| object.content.map_err(ProfileError::from)).try_flatten().boxed())
+    }
+
+    async fn open_piece(&self, call: &Call, name: &str) -> Result<Object, ProfileError> {
+        let call = Call { deadline: Deadline::after(PIECE_BUDGET), ..call.clone() };
+        let named = ObjectName::parse(name).ok_or_else(|| missing(name))?;
+        self.0.blobs.objects().get(&call, &named, None).await?.ok_or_else(|| missing(name))
+    }
+}
+
+/// Deletes a file in this transaction; a job deletes its pieces once it is committed. Their names.
+pub(crate) async fn forget_file(
+    tx: &mut Transaction,
+    queue: &Queue,
+    id: Uuid,
+) -> Result<Vec<String>, ProfileError> {
+    let names = store::files::delete(tx, id).await?;
+    images::enqueue_removal(tx, queue, names.clone()).await?;
+    Ok(names)
+}
+
+impl FileWriter {
+    /// How many bytes it was given.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The hash of all that it was given.
+    pub(crate) fn hash(&self) -> String {
+        self.hasher.finalize().to_hex().to_string()
+    }
+
+    /// Takes bytes; true when there is enough for a piece.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> bool {
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.pending.extend_from_slice(bytes);
+        self.pending.len() >= PIECE_BYTES
+    }
+
+    /// Writes what it holds as a piece, together with how far its job has come.
+    pub(crate) async fn save(&mut self, call: &Call, step: Option<Step<'_>>) -> Result<(), ProfileError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let content = self.pending.split().freeze();
+        let named = (self.kind.ending, self.kind.media_type);
+        for _ in 0..ATTEMPTS_MAX {
+            let call = Call { deadline: Deadline::after(PIECE_BUDGET), ..call.clone() };
+            let kept = self.profiles.0.blobs.keep(&call, content.clone(), named).await?;
+            if self.refer_to(&call, &kept, content.len(), step.as_ref()).await? {
+                self.number += 1;
+                return Ok(());
+            }
+        }
+        Err(ProfileError::Busy("the same content is being deleted at this moment"))
+    }
+
+    /// Refers to an object that is there; false when it began to leave.
+    async fn refer_to(
+        &self,
+        call: &Call,
+        kept: &Kept,
+        bytes: usize,
+        step: Option<&Step<'_>>,
+    ) -> Result<bool, ProfileError> {
+        let profiles = &self.profiles;
+        let mut tx = profiles.0.database.transaction(call).await?;
+        if let Some(Step { context, cursor, progress }) = step {
+            context.save(&mut tx, cursor.clone(), Some(progress.clone())).await?;
+        }
+        if !blobs::confirm(&mut tx, kept, profiles.0.clock.now()).await? {
+            return Ok(false);
+        }
+        let part = (self.number, kept.name.as_str(), i64::try_from(bytes).unwrap_or(i64::MAX));
+        if !store::files::add_part(&mut tx, self.id, part, profiles.unfinished_expiry()).await? {
+            return Err(ProfileError::FileRemoved);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+fn missing(name: &str) -> ProfileError {
+    ProfileError::Unwritable(format!("the object {name} is gone"))
+}
