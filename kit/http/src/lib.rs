@@ -15,6 +15,7 @@ mod health;
 mod hot;
 mod json;
 mod openapi;
+mod operation_names;
 mod options;
 mod page;
 mod patch;

@@ -10,11 +10,12 @@ use http::{HeaderMap, HeaderValue, header};
 use pando_telemetry::Metrics;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
-use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::operation_names::{name_operations, operations};
 use crate::problem::{FieldError, ProblemDocument};
 use crate::routes::RouteTable;
 use crate::static_files::{StaticFile, StaticFiles, answer_bytes, content_etag};
@@ -103,6 +104,7 @@ pub(crate) fn assemble(
         document.merge(part_document);
     }
     document.info = InfoBuilder::new().title(app.title).version(app.version).build();
+    name_operations(&mut document)?;
     document_problems(&mut document);
     let json = document
         .to_json()
@@ -119,7 +121,7 @@ fn document_problems(document: &mut OpenApi) {
     let paths = std::mem::take(&mut document.paths.paths);
     for (path, mut item) in paths {
         let in_path = path.contains('{');
-        for operation in operations(&mut item) {
+        for (_, operation) in operations(&mut item) {
             for code in common_codes(operation, in_path) {
                 let status = code.status().as_str().to_owned();
                 operation.responses.responses.entry(status).or_insert_with(|| problem_response(code.title()));
@@ -130,19 +132,6 @@ fn document_problems(document: &mut OpenApi) {
         // The document knows no catch-all parameters; the router's `{*path}` is a plain one there.
         document.paths.paths.insert(path.replace("{*", "{"), item);
     }
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let methods = [
-        &mut item.get,
-        &mut item.head,
-        &mut item.post,
-        &mut item.put,
-        &mut item.patch,
-        &mut item.delete,
-        &mut item.options,
-    ];
-    methods.into_iter().flatten()
 }
 
 fn common_codes(operation: &Operation, in_path: bool) -> Vec<Code> {

@@ -1,9 +1,12 @@
 //! The verbs that do not serve.
 
+use std::collections::BTreeSet;
+
 use pando_database::testing::TestPostgres;
 use serde_json::Value;
 
-use crate::harness::{Running, complaint, pando, printed, run, to_its_end};
+use crate::engines::Place;
+use crate::harness::{Running, ask, complaint, pando, printed, run, to_its_end};
 
 #[test]
 fn settings_are_printed_with_their_origin_and_without_their_secrets() {
@@ -146,6 +149,38 @@ fn the_document_is_printed_and_nothing_is_left_behind() {
         running.ask("GET", "/openapi.json", "").body,
         "what is served, byte for byte"
     );
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own_that_says_what_it_is_about() {
+    let place = Place::sqlite();
+    let mut running = place.start(&[]);
+    let names = |address| {
+        let document = ask(address, "GET", "/openapi.json", "").json();
+        let items: Vec<Value> = document["paths"].as_object().unwrap().values().cloned().collect();
+        let operations = items.iter().flat_map(|item| item.as_object().unwrap().values());
+        let names = operations.filter_map(|operation| operation["operationId"].as_str());
+        let names: Vec<String> = names.map(ToOwned::to_owned).collect();
+        let distinct: BTreeSet<String> = names.iter().cloned().collect();
+        assert_eq!(distinct.len(), names.len(), "{names:?}");
+        distinct
+    };
+    let public = names(running.address);
+    for name in [
+        "list_profiles",
+        "create_profile",
+        "profile_history",
+        "list_tasks",
+        "create_task",
+        "read_task",
+        "task_events",
+    ] {
+        assert!(public.contains(name), "{name} is not among {public:?}");
+    }
+    let operators = names(running.admin());
+    for name in ["list_queues", "pause_queue", "clear_cache"] {
+        assert!(operators.contains(name), "{name} is not among {operators:?}");
+    }
 }
 
 #[test]
