@@ -105,7 +105,7 @@ async fn drain(queue: &Queue, engine: Engine) -> Result<(), Failure> {
     Ok(())
 }
 
-/// From the commit to the handler, when nothing else is going on.
+/// From the call that adds a job, or its moment, to the handler, when nothing else is going on.
 async fn idle(queue: &Queue, engine: Engine) -> Result<(), Failure> {
     let (began, mut beginnings) = mpsc::unbounded_channel();
     let mut registry = Registry::default();
@@ -125,16 +125,17 @@ async fn idle(queue: &Queue, engine: Engine) -> Result<(), Failure> {
         }
         let worker = Worker::start(at, registry.clone());
         for delay_ms in [0, 250] {
+            let pause = Duration::from_millis(if delay_ms == 0 { 20 } else { 0 });
             let mut late = Histogram::<u64>::new(3)?;
             for _ in 0..if delay_ms == 0 { PROBES } else { 20 } {
+                // Nothing goes on in between, also here.
+                tokio::time::sleep(pause).await;
+                let asked = Instant::now();
                 let due = queue.clock().now().plus_micros(delay_ms * 1_000);
                 let mut tx = queue.database().transaction(&call()).await?;
                 queue.enqueue(&mut tx, Job { run_at: Some(due), ..Job::new("probe", json!({})) }).await?;
                 tx.commit().await?;
-                let due = Instant::now()
-                    + Duration::from_micros(
-                        u64::try_from(due.as_micros() - queue.clock().now().as_micros()).unwrap_or(0),
-                    );
+                let due = asked + Duration::from_millis(u64::try_from(delay_ms)?);
                 let began = beginnings.recv().await.ok_or("the worker ended")?;
                 late.record(u64::try_from(began.saturating_duration_since(due).as_micros())?)?;
             }

@@ -48,10 +48,10 @@ impl Queue {
         let call = Call::internal("queue.claim", BUDGET);
         let (options, single) = (self.options(), self.options().single(claimer.queue));
         let now = self.clock().now();
-        let mut tx = self.database().transaction(&call).await?;
-        let mut promoted = 0;
+        // A claim that is lost with its server was a lease that ran out.
+        let mut tx = self.database().transaction_unflushed(&call).await?;
         if claimer.looks {
-            promoted = store::promote(&mut tx, claimer.queue, now, options.batch_max).await?;
+            store::promote(&mut tx, claimer.queue, now, options.batch_max);
         }
         let mut count = claimer.count;
         if let Some(total) = single.concurrency_total {
@@ -68,17 +68,29 @@ impl Queue {
             now,
             lease_until: now.plus_micros(lease_micros),
         };
+        let engine = self.database().engine();
+        // Nothing comes after the claim: it goes with the commit.
+        let is_last = !single.fair && single.rate_per_second.is_none() && !claimer.looks;
+        if is_last && count > 0 {
+            let claimed = store::claim_and_commit(tx, engine, &ask).await?;
+            return Ok(Turn { more: claimed.len() >= claimer.count, claimed, next_due: None });
+        }
         let mut claimed = match () {
             () if count == 0 => Vec::new(),
             () if single.fair => self.claim_fairly(&mut tx, &ask, claimer.tenant).await?,
-            () => store::claim(&mut tx, self.database().engine(), &ask).await?,
+            () => store::claim(&mut tx, engine, &ask).await?,
         };
-        let more = claimed.len() >= claimer.count || u64::try_from(options.batch_max) == Ok(promoted);
+        let more = claimed.len() >= claimer.count;
         if let Some(rate) = single.rate_per_second {
             claimed = grant(&mut tx, claimer.queue, claimed, rate, now).await?;
         }
-        let next_due = if claimer.looks { store::next_due(&mut tx, claimer.queue).await? } else { None };
-        tx.commit().await?;
+        let mut next_due = None;
+        if claimer.looks {
+            // What was too much to become claimable at once is due now.
+            next_due = store::next_due_and_commit(tx, claimer.queue).await?;
+        } else {
+            tx.commit().await?;
+        }
         Ok(Turn { claimed, more, next_due })
     }
 

@@ -118,7 +118,7 @@ impl Outbox {
         };
         for alike in events.chunk_by(alike) {
             for pack in alike.chunks(PACK_MAX) {
-                store::insert(tx, pack).await?;
+                store::insert(tx, pack);
             }
         }
         let queue = self.queue.clone();

@@ -25,6 +25,8 @@ use crate::{Queue, QueueError, Registry};
 
 /// How much work may be claimed ahead, in time.
 const AHEAD: Duration = Duration::from_millis(100);
+/// How long after a wake-up from afar to look for jobs that are due.
+const LOOK_AFTER: Duration = Duration::from_millis(3);
 /// How long a job may wait here before it is given back for others to run.
 const HOLD_MAX: Duration = Duration::from_secs(1);
 /// How long to leave the database alone after a claim failed.
@@ -194,8 +196,10 @@ impl Runner {
         let (due, now) = (self.bell.take_due(), self.queue.clock().now().as_micros());
         if due <= now {
             self.wanted = true;
-            // Said from afar: it may be one that is due in a moment.
-            self.looks |= due == 0;
+            if due == 0 {
+                // Said from afar: it may be one that is due in a moment. What waits already comes first.
+                self.look_at = self.look_at.min(Instant::now() + LOOK_AFTER);
+            }
         } else {
             self.look_at = self.look_at.min(at(due, now));
         }

@@ -1,8 +1,7 @@
 //! Taking jobs. The one place of the queue where the engines read different texts: see docs/decisions/0010.
 
 use pando_clock::Timestamp;
-use pando_database::{DatabaseError, Engine, Json, Query, Row, Transaction, params};
-use serde_json::Value;
+use pando_database::{DatabaseError, Engine, Json, Query, Row, Transaction, Value, params};
 use uuid::Uuid;
 
 use crate::job::Settings;
@@ -14,7 +13,7 @@ pub(crate) struct Claimed {
     /// The fencing token.
     pub(crate) lease: Uuid,
     pub(crate) kind: String,
-    pub(crate) payload: Value,
+    pub(crate) payload: serde_json::Value,
     pub(crate) priority: i64,
     pub(crate) attempts: i64,
     pub(crate) attempts_max: i64,
@@ -24,7 +23,7 @@ pub(crate) struct Claimed {
     pub(crate) rate_key: Option<String>,
     pub(crate) rate_granted: bool,
     pub(crate) settings: Settings,
-    pub(crate) cursor: Option<Value>,
+    pub(crate) cursor: Option<serde_json::Value>,
     pub(crate) in_lane: bool,
 }
 
@@ -116,41 +115,59 @@ pub(crate) async fn claim(
     engine: Engine,
     ask: &Ask<'_>,
 ) -> Result<Vec<Claimed>, DatabaseError> {
-    let count = i64::try_from(ask.count).unwrap_or(i64::MAX);
-    let kinds = ask.kinds.to_vec();
-    let rows = match (ask.tenant, engine) {
-        (None, engine) => {
-            let query = if engine == Engine::Postgres { &CLAIM_POSTGRES } else { &CLAIM_SQLITE };
-            tx.rows(query, params![ask.queue, ask.lease, ask.lease_until, ask.now, kinds, count]).await?
-        }
-        (Some(tenant), engine) => {
-            let query =
-                if engine == Engine::Postgres { &CLAIM_TENANT_POSTGRES } else { &CLAIM_TENANT_SQLITE };
-            let values = params![ask.queue, ask.lease, ask.lease_until, ask.now, kinds, count, tenant];
-            tx.rows(query, values).await?
-        }
-    };
+    let (query, values) = ask.question(engine);
+    in_order(&tx.rows(query, values).await?, ask.lease)
+}
+
+/// The same, as the last thing the transaction does.
+pub(crate) async fn claim_and_commit(
+    tx: Transaction,
+    engine: Engine,
+    ask: &Ask<'_>,
+) -> Result<Vec<Claimed>, DatabaseError> {
+    let (query, values) = ask.question(engine);
+    let (rows, _) = tx.rows_and_commit(query, values).await?;
+    in_order(&rows, ask.lease)
+}
+
+impl Ask<'_> {
+    fn question(&self, engine: Engine) -> (&'static Query, Vec<Value>) {
+        let count = i64::try_from(self.count).unwrap_or(i64::MAX);
+        let kinds = self.kinds.to_vec();
+        let values = params![self.queue, self.lease, self.lease_until, self.now, kinds, count];
+        let mut values = Vec::from(values);
+        let query = match (self.tenant, engine) {
+            (None, Engine::Postgres) => &CLAIM_POSTGRES,
+            (None, Engine::Sqlite) => &CLAIM_SQLITE,
+            (Some(_), Engine::Postgres) => &CLAIM_TENANT_POSTGRES,
+            (Some(_), Engine::Sqlite) => &CLAIM_TENANT_SQLITE,
+        };
+        values.extend(self.tenant.map(Value::from));
+        (query, values)
+    }
+}
+
+/// `returning` has no order.
+fn in_order(rows: &[Row], lease: Uuid) -> Result<Vec<Claimed>, DatabaseError> {
     let mut claimed: Vec<Claimed> =
-        rows.iter().map(|row| claimed_from(row, ask.lease)).collect::<Result<_, _>>()?;
-    // `returning` has no order.
+        rows.iter().map(|row| claimed_from(row, lease)).collect::<Result<_, _>>()?;
     claimed.sort_unstable_by_key(|job| (-job.priority, job.run_at, job.id));
     Ok(claimed)
 }
 
-/// Makes jobs that are due claimable; how many.
-pub(crate) async fn promote(
-    tx: &mut Transaction,
-    queue: &str,
-    now: Timestamp,
-    count: usize,
-) -> Result<u64, DatabaseError> {
+/// Makes jobs that are due claimable, with whatever the transaction does next.
+pub(crate) fn promote(tx: &mut Transaction, queue: &str, now: Timestamp, count: usize) {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    tx.execute(&PROMOTE, params![queue, now, count]).await
+    tx.execute_later(&PROMOTE, params![queue, now, count]);
 }
 
-/// When the next scheduled job is due.
-pub(crate) async fn next_due(tx: &mut Transaction, queue: &str) -> Result<Option<Timestamp>, DatabaseError> {
-    tx.row(&NEXT_DUE, params![queue]).await?.map(|row| row.get(0)).transpose()
+/// When the next scheduled job is due, as the last thing the transaction does.
+pub(crate) async fn next_due_and_commit(
+    tx: Transaction,
+    queue: &str,
+) -> Result<Option<Timestamp>, DatabaseError> {
+    let (rows, _) = tx.rows_and_commit(&NEXT_DUE, params![queue]).await?;
+    rows.first().map(|row| row.get(0)).transpose()
 }
 
 /// Waits for other claims of this queue to end, keeps new ones waiting, and counts what runs.
@@ -267,7 +284,7 @@ mod tests {
         let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: Metrics::new() };
         let queue = Queue::new(parts, QueueOptions::default()).unwrap();
         let mut tx = database.transaction(&call()).await.unwrap();
-        let some = (0..jobs).map(|_| Job::new("any", Value::Null)).collect();
+        let some = (0..jobs).map(|_| Job::new("any", serde_json::Value::Null)).collect();
         queue.enqueue_many(&mut tx, some).await.unwrap();
         tx.commit().await.unwrap();
         let mut first = database.transaction(&call()).await.unwrap();

@@ -66,7 +66,8 @@ static DEPTH: Query = Query::scan(
 
 pub(crate) static COUNT_UNFINISHED: Query = DEPTH;
 
-/// Adds a job; nothing when another holds its unique key.
+/// Adds a job; nothing when another holds its unique key. One without such a key is written with whatever the
+/// transaction does next.
 pub(crate) async fn insert(
     tx: &mut Transaction,
     id: Uuid,
@@ -103,6 +104,10 @@ pub(crate) async fn insert(
         settings(&job.settings),
         sequel(job),
     ];
+    if unique.is_none() {
+        tx.execute_later(&INSERT, values);
+        return Ok(Some(id));
+    }
     tx.row(&INSERT, values).await?.map(|row| row.get(0)).transpose()
 }
 

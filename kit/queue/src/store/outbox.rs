@@ -114,9 +114,10 @@ static SWEEP_UNREAD: Query = Query::write(
 /// An event that shares the row of another: id, type, subject, version, data. The rest is as it stands there.
 type Follower = (Uuid, String, String, i64, Value);
 
-/// Adds a row of events: one, or some that have service, trace and origin in common.
-pub(crate) async fn insert(tx: &mut Transaction, events: &[Event]) -> Result<(), DatabaseError> {
-    let Some((event, followers)) = events.split_first() else { return Ok(()) };
+/// Adds a row of events: one, or some that have service, trace and origin in common. It is written with whatever the
+/// transaction does next.
+pub(crate) fn insert(tx: &mut Transaction, events: &[Event]) {
+    let Some((event, followers)) = events.split_first() else { return };
     let packed = match followers {
         [] => None,
         _ => Some(pack(followers)),
@@ -134,7 +135,7 @@ pub(crate) async fn insert(tx: &mut Transaction, events: &[Event]) -> Result<(),
         i64::try_from(events.len()).unwrap_or(i64::MAX),
         packed,
     ];
-    tx.execute(&INSERT, values).await.map(drop)
+    tx.execute_later(&INSERT, values);
 }
 
 /// As JSON, which every engine keeps as it is.
