@@ -1,4 +1,4 @@
-//! Exports through the real binary: asked for, made by a task, fetched from a folder and from an S3.
+//! Exports and imports by tasks, through the real binary: with a folder and with an S3.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use pando_servers::S3;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Reply};
+use crate::engines::Place;
 use crate::harness::Running;
 use crate::images::in_s3;
 
@@ -72,6 +73,31 @@ fn an_export_is_fetched_alike_from_a_folder_and_from_an_s3() {
         assert_eq!(head.header("content-length"), Some(receipt["bytes"].to_string().as_str()));
         assert_eq!(client.get(&path.replace("/api/v1/exports/", "/media/")).unwrap().status, 404);
         assert_eq!(data.path().join("objects").exists(), variables.is_empty(), "an S3 needs no folder");
+    }
+}
+
+#[test]
+fn an_upload_is_imported_by_a_task_for_who_prefers_it() {
+    for place in Place::both() {
+        let running = place.start(&[]);
+        let mut client = Client::connect(running.address).unwrap();
+        let text = "{\"name\":\"L\",\"email\":\"l@example.org\"}\nnonsense\n";
+        let target = format!("{API}:import?token=t");
+        let plain = ("content-type", "application/x-ndjson");
+        let prefer = ("prefer", "wait=10, Respond-Async; x=y");
+        let accepted = client.send("POST", &target, &[plain, prefer], text.as_bytes()).unwrap();
+        assert_eq!(accepted.header("preference-applied"), Some("respond-async"), "{accepted:?}");
+        let task = ended(&mut client, &accepted);
+        assert_eq!((&task["id"], &task["task_type"]), (&accepted.value()["id"], &json!("import")));
+        // Without the preference, all is as it was: the import itself is the answer.
+        let waited = client.send("POST", &target, &[plain], text.as_bytes()).unwrap();
+        assert_eq!((waited.status, waited.header("preference-applied")), (202, None));
+        assert_eq!(waited.value(), task["result"], "on {}", place.name);
+        assert_eq!((&task["result"]["created"], &task["result"]["invalid"]), (&json!(1), &json!(1)));
+        let found = client.get(&format!("{API}?email=l@example.org")).unwrap().value();
+        assert_eq!(found[0]["name"], "L");
+        let refused = client.send("POST", &target, &[prefer, ("content-type", "image/png")], b"x").unwrap();
+        assert_eq!(refused.status, 415);
     }
 }
 

@@ -338,7 +338,7 @@ fn a_folder_and_an_s3_give_the_same_addresses_and_the_same_files() {
         let kept_here = data.path().join("objects").exists();
         assert_eq!(kept_here, variables.is_empty(), "an S3 needs no folder");
         let health = get(&running, "/health", &[]).json().to_string();
-        assert_eq!(health.contains("\"objects\""), !variables.is_empty(), "{health}");
+        assert!(health.contains("\"objects\""), "{health}");
         (image, files)
     });
     assert_eq!(told[0], told[1]);

@@ -1,17 +1,12 @@
 //! Erases a person: a job removes everything that is known of them, and its result is the receipt.
 
-use pando_database::Transaction;
 use pando_idempotency::Answer;
-use pando_objects::ObjectName;
 use pando_queue::{Job, JobContext, Unique};
 use pando_resilience::Call;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::accepted::Accepted;
-use crate::blobs::Removing;
 use crate::events::Happened;
-use crate::files::forget_file;
 use crate::images::forget_images;
 use crate::memory::Changes;
 use crate::once::Outcome;
@@ -23,12 +18,6 @@ pub(crate) const KIND: &str = "erase";
 
 /// How many changes are read at once.
 const PAGE: usize = 500;
-
-/// What was removed before the person was: saved, so that the receipt tells of it however often this is tried.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Before {
-    exports: usize,
-}
 
 impl Profiles {
     /// Asks for everything known of a person to be removed. Asked twice, it is one job.
@@ -56,8 +45,8 @@ impl Profiles {
     ) -> Result<(), ProfileError> {
         let call = context.call();
         let mentions = self.mentions(call, id).await?;
-        let before = self.remove_exports(context, id).await?;
         // Before the profile, so that nothing is left half-known when this is tried again.
+        let before = self.remove_files(context, id, &mentions).await?;
         let jobs = self.0.queue.forget_mentions(call, &mentions, context.id()).await?;
         let mut tx = self.0.database.transaction(call).await?;
         context.fence(&mut tx).await?;
@@ -80,6 +69,7 @@ impl Profiles {
                 "profiles": 1,
                 "images": images,
                 "exports": exports,
+                "uploads": before.uploads,
                 "addresses": removed.addresses,
                 "preferences": removed.preferences,
                 "changes": removed.changes,
@@ -92,35 +82,6 @@ impl Profiles {
         context.complete(&mut tx, receipt).await?;
         let changes = Changes::one(id, stored.profile.version + 1, Happened::Erased);
         self.commit(call, tx, changes).await.map(drop)
-    }
-
-    /// Removes every export that the person is or may be in, its bytes too: the receipt comes after them.
-    async fn remove_exports(&self, context: &JobContext, id: ProfileId) -> Result<Before, ProfileError> {
-        let mut before: Before = context.cursor().unwrap_or_default();
-        let mut tx = self.0.database.transaction(context.call()).await?;
-        context.fence(&mut tx).await?;
-        let (count, names) = self.forget_exports(&mut tx, id).await?;
-        before.exports += count;
-        context.save(&mut tx, json!(before), None).await?;
-        tx.commit().await?;
-        for name in names.iter().filter_map(|name| ObjectName::parse(name)) {
-            self.0.blobs.remove(context.call(), &name, Removing::AtOnce).await?;
-        }
-        Ok(before)
-    }
-
-    /// How many exports there were, and what they were made of.
-    async fn forget_exports(
-        &self,
-        tx: &mut Transaction,
-        id: ProfileId,
-    ) -> Result<(usize, Vec<String>), ProfileError> {
-        let exports = store::files::exports_with(tx, id).await?;
-        let mut names = Vec::new();
-        for export in &exports {
-            names.extend(forget_file(tx, &self.0.queue, *export).await?);
-        }
-        Ok((exports.len(), names))
     }
 
     /// What else may name the person: the id, and the addresses that nobody else has by now.

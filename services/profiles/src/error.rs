@@ -36,9 +36,15 @@ pub enum ProfileError {
     /// No export of this id can be fetched: there was none, it is not made yet, or its time is over.
     #[error("there is no such export")]
     ExportNotFound,
+    /// The upload that is to be imported is not there any more: it was imported, or somebody in it was erased.
+    #[error("there is no such upload")]
+    UploadNotFound,
     /// A file was taken away while it was written: somebody in it was erased, or it took too long.
     #[error("the file was removed while it was written")]
     FileRemoved,
+    /// The store does not have what a row refers to.
+    #[error("the object {0} is gone")]
+    ObjectMissing(String),
     /// It cannot be done at this moment, but soon.
     #[error("{0}")]
     Busy(&'static str),

@@ -13,7 +13,7 @@ use crate::accepted::Accepted;
 use crate::export_profiles::Piece;
 use crate::fetch_export::place_of_export;
 use crate::files::{FileKind, FileWriter, Step, forget_file};
-use crate::jobs::export_settings;
+use crate::jobs::file_settings;
 use crate::once::Outcome;
 use crate::profile::ProfileId;
 use crate::records::RecordFormat;
@@ -55,7 +55,7 @@ impl Profiles {
         store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
         let job = Job {
             unique: Some(Unique::WhileLive(format!("{KIND}:{id}"))),
-            settings: export_settings(),
+            settings: file_settings(),
             ..Job::new(KIND, json!({"profile_id": id}))
         };
         let accepted = self.accept(&mut tx, job).await?;

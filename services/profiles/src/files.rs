@@ -98,8 +98,13 @@ impl Profiles {
 
     async fn open_piece(&self, call: &Call, name: &str) -> Result<Object, ProfileError> {
         let call = Call { deadline: Deadline::after(PIECE_BUDGET), ..call.clone() };
-        let named = ObjectName::parse(name).ok_or_else(|| missing(name))?;
-        self.0.blobs.objects().get(&call, &named, None).await?.ok_or_else(|| missing(name))
+        let named = ObjectName::parse(name).ok_or_else(|| ProfileError::ObjectMissing(name.to_owned()))?;
+        self.0
+            .blobs
+            .objects()
+            .get(&call, &named, None)
+            .await?
+            .ok_or_else(|| ProfileError::ObjectMissing(name.to_owned()))
     }
 }
 
@@ -174,8 +179,4 @@ impl FileWriter {
         tx.commit().await?;
         Ok(true)
     }
-}
-
-fn missing(name: &str) -> ProfileError {
-    ProfileError::Unwritable(format!("the object {name} is gone"))
 }

@@ -153,7 +153,9 @@ impl From<ProfileError> for Problem {
             ProfileError::NotFound => Self::not_found("profile"),
             ProfileError::ImportNotFound => Self::not_found("import"),
             ProfileError::ExportNotFound => Self::not_found("export"),
+            ProfileError::UploadNotFound => Self::not_found("upload"),
             ProfileError::FileRemoved => Self::new(Code::Unavailable, error.to_string()).with_retry_after(1),
+            ProfileError::ObjectMissing(_) => Self::internal(error),
             ProfileError::Busy(why) => Self::new(Code::Unavailable, why).with_retry_after(1),
             ProfileError::Contended => Self::new(Code::Unavailable, error.to_string()).with_retry_after(1),
             ProfileError::EmailTaken => {

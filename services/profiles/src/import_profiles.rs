@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt as _};
 use pando_clock::Timestamp;
 use pando_http::Problem;
 use pando_resilience::{Call, Deadline};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::import_task::ImportJob;
 use crate::records::{RecordFormat, RecordReader};
 use crate::write_batch::{Item, ItemOutcome, ItemStatus};
 use crate::{ProfileError, Profiles, store};
@@ -86,17 +87,31 @@ impl Profiles {
         &self,
         call: &Call,
         request: ImportRequest,
-        mut upload: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+        upload: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    ) -> Result<Import, ProfileError> {
+        self.import_stream(call, request, upload.map_err(ProfileError::Refused), None).await
+    }
+
+    /// The same, for a job too: each batch commits with how far the job has come, the last one with its end.
+    pub(crate) async fn import_stream(
+        &self,
+        call: &Call,
+        request: ImportRequest,
+        mut upload: impl Stream<Item = Result<Bytes, ProfileError>> + Unpin,
+        job: Option<&ImportJob<'_>>,
     ) -> Result<Import, ProfileError> {
         let mut import = self.begin_import(call, &request).await?;
         if import.state == ImportState::Completed {
+            if let Some(job) = job {
+                self.end_import_job(call, job, &import).await?;
+            }
             return Ok(import);
         }
         let mut skip = import.records_done;
         let mut reader = RecordReader::new(request.format, self.0.options.import_record_bytes_max);
         let mut batch: Vec<Item> = Vec::new();
         loop {
-            let chunk = upload.next().await.transpose().map_err(ProfileError::Refused)?;
+            let chunk = upload.next().await.transpose()?;
             let ended = chunk.is_none();
             for record in reader.push(chunk).map_err(ProfileError::Refused)? {
                 if skip > 0 {
@@ -105,7 +120,7 @@ impl Profiles {
                 }
                 batch.push(record);
                 if batch.len() == self.0.options.import_batch_records_max {
-                    self.write_records(call, &mut import, &mut batch).await?;
+                    self.write_records(call, &mut import, &mut batch, job).await?;
                 }
             }
             if ended {
@@ -113,7 +128,7 @@ impl Profiles {
             }
         }
         import.state = ImportState::Completed;
-        self.write_records(call, &mut import, &mut batch).await?;
+        self.write_records(call, &mut import, &mut batch, job).await?;
         Ok(import)
     }
 
@@ -141,9 +156,10 @@ impl Profiles {
         call: &Call,
         import: &mut Import,
         batch: &mut Vec<Item>,
+        job: Option<&ImportJob<'_>>,
     ) -> Result<(), ProfileError> {
         let call = Call { deadline: Deadline::after(BATCH_BUDGET).sooner(call.deadline), ..call.clone() };
-        *import = self.write_import_batch(&call, batch, import).await?;
+        *import = self.write_import_batch(&call, batch, import, job).await?;
         batch.clear();
         Ok(())
     }

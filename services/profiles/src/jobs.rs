@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::erase_profile::KIND as ERASE;
 use crate::export_task::{KIND as EXPORT, Wanted};
+use crate::import_task::{KIND as IMPORT, WaitingImport};
 use crate::profile::ProfileId;
 use crate::{ProfileError, Profiles};
 
@@ -23,7 +24,8 @@ impl Profiles {
     /// Adds the jobs of profiles to what a program can run.
     pub fn add_kinds(&self, registry: &mut Registry) -> Result<(), QueueError> {
         self.add_erase(registry)?;
-        self.add_export(registry)
+        self.add_export(registry)?;
+        self.add_import(registry)
     }
 
     fn add_erase(&self, registry: &mut Registry) -> Result<(), QueueError> {
@@ -59,7 +61,7 @@ impl Profiles {
             summary:
                 "Writes what is known of a person, or all profiles, to be fetched; the result is the receipt"
                     .to_owned(),
-            settings: export_settings(),
+            settings: file_settings(),
             schema: Some(json!({
                 "type": "object",
                 "properties": {
@@ -68,6 +70,34 @@ impl Profiles {
                 },
             })),
             ..JobKind::new(EXPORT, handler)
+        })
+    }
+
+    fn add_import(&self, registry: &mut Registry) -> Result<(), QueueError> {
+        let profiles = self.clone();
+        let handler = move |context: JobContext, payload: Value| {
+            let profiles = profiles.clone();
+            async move {
+                let waiting = WaitingImport::of(&payload).map_err(JobError::give_up)?;
+                profiles.run_import(&context, waiting).await?;
+                // The counts were written with the last batch.
+                Ok(Value::Null)
+            }
+        };
+        registry.add(JobKind {
+            summary: "Imports profiles from an upload that was sent with Prefer: respond-async".to_owned(),
+            settings: file_settings(),
+            schema: Some(json!({
+                "type": "object",
+                "properties": {
+                    "upload": {"type": "string", "pattern": UUID_PATTERN},
+                    "token": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+                    "format": {"enum": ["ndjson", "csv"]},
+                    "dry_run": {"type": "boolean"},
+                },
+                "required": ["upload", "token", "format"],
+            })),
+            ..JobKind::new(IMPORT, handler)
         })
     }
 
@@ -81,8 +111,8 @@ impl Profiles {
     }
 }
 
-/// How exports are tried.
-pub(crate) fn export_settings() -> Settings {
+/// How jobs are tried that write or read a file of any size.
+pub(crate) fn file_settings() -> Settings {
     Settings { timeout_ms: Some(FILE_MS), pauses_ms: None }
 }
 
@@ -95,7 +125,7 @@ impl From<ProfileError> for JobError {
             ProfileError::Database(error) => error.into(),
             ProfileError::Queue(error) => error.into(),
             // No attempt will find it, or read it otherwise.
-            ProfileError::NotFound => Self::give_up(error),
+            ProfileError::NotFound | ProfileError::UploadNotFound => Self::give_up(error),
             ProfileError::Refused(problem) => Self::give_up(problem.detail()),
             error => Self::retry(error),
         }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::import_profiles::Import;
+use crate::import_task::ImportJob;
 use crate::memory::Changes;
 use crate::once::Outcome;
 use crate::profile::{Profile, ProfileDraft, ProfileId};
@@ -94,10 +95,11 @@ impl Profiles {
         call: &Call,
         items: &[Item],
         import: &Import,
+        job: Option<&ImportJob<'_>>,
     ) -> Result<Import, ProfileError> {
         let mut attempt = 1;
         loop {
-            match self.try_import_batch(call, items, import).await {
+            match self.try_import_batch(call, items, import, job).await {
                 Err(error) if error.is_contention() && attempt < ATTEMPTS_MAX => attempt += 1,
                 Err(error) if error.is_contention() => return Err(ProfileError::Contended),
                 done => return done,
@@ -110,16 +112,26 @@ impl Profiles {
         call: &Call,
         items: &[Item],
         import: &Import,
+        job: Option<&ImportJob<'_>>,
     ) -> Result<Import, ProfileError> {
         let mut tx = self.0.database.transaction(call).await?;
+        if let Some(job) = job {
+            job.fence(&mut tx).await?;
+        }
         let (outcomes, changes) = self.run_batch(&mut tx, call, items).await?;
         let next = import.advanced(&outcomes, self.0.clock.now());
         if import.dry_run {
             tx.rollback().await?;
+            if let Some(job) = job {
+                self.tell_import_job(call, job, &next).await?;
+            }
             return Ok(next);
         }
         if !store::imports::advance(&mut tx, &next, import.records_done).await? {
             return Err(ProfileError::ImportBusy);
+        }
+        if let Some(job) = job {
+            job.save(&mut tx, &next).await?;
         }
         self.commit(call, tx, changes).await?;
         Ok(next)

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pando_clock::Clock;
 use pando_http::{Caller, Code, JsonAnswer, Problem, QueryString, RawBody, StreamedBody, parse_json};
 use serde::Serialize;
@@ -14,11 +14,13 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::keyed::{KeyParameter, Keyed};
+use super::person::accepted;
 use super::profiles::ProfileFields;
 use super::with_token;
 use crate::write_batch::Item;
 use crate::{
-    BATCH_ITEMS_MAX, Import, ImportRequest, ItemOutcome, ProfileId, Profiles, RecordFormat, Violations,
+    Accepted, BATCH_ITEMS_MAX, Import, ImportRequest, ItemOutcome, ProfileId, Profiles, RecordFormat,
+    Violations,
 };
 
 /// What became of each item, in the order of the request.
@@ -78,23 +80,38 @@ fn item(value: Value) -> Item {
     }
 }
 
+/// What came of an upload: the import, or the task that does it.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes the answer; each kind is written as it is")]
+pub(crate) enum ImportAnswer {
+    Done(Import),
+    Accepted(Accepted),
+}
+
 /// Import profiles
 ///
 /// A stream of NDJSON or CSV records, written batch by batch. The answer comes when the upload ends and counts what was
 /// done. Send the same file again with the same `token` and an import that broke off goes on where it stopped.
+///
+/// With `Prefer: respond-async` the answer comes when the upload is kept: a task imports it, and its result is the counts.
 #[utoipa::path(
     post, path = "/api/v1/profiles:import", tag = "profiles",
     params(
         ("token" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{1,64}$", description = "Names the import; made up when absent"),
         ("dry_run" = Option<bool>, Query, description = "Only find out what would happen; each batch is judged alone"),
+        ("Prefer" = Option<String>, Header, pattern = "^respond-async$", description = "Have a task import it (RFC 7240)"),
     ),
     request_body(content(
         (String = "application/x-ndjson", example = json!("{\"name\": \"Zoë\", \"email\": \"zoe@example.org\"}\n")),
         (String = "text/csv", example = json!("name,email\nZoë,zoe@example.org\n")),
     )),
     responses(
-        (status = 202, description = "What was done", body = Import),
+        (status = 202, description = "What was done, or the task that does it", body = ImportAnswer, headers(
+            ("Location" = String, description = "Where the import, or the task, can be followed"),
+            ("Preference-Applied" = String, description = "`respond-async` where a task does it"))),
         (status = 409, description = "Another upload is writing this import"),
+        (status = 507, description = "There is no room left for what waits"),
     )
 )]
 pub(super) async fn import(
@@ -107,6 +124,13 @@ pub(super) async fn import(
     let request = import_request(&headers, query, &profiles.0.clock)?;
     let pieces =
         stream::unfold(upload, |mut upload| async { upload.next().await.map(|piece| (piece, upload)) });
+    if prefers_async(&headers) {
+        let done = profiles.accept_import(&call, request, pin!(pieces)).await?;
+        let mut response = with_token(accepted(&done.value), &done.token);
+        let applied = HeaderValue::from_static("respond-async");
+        response.headers_mut().insert(HeaderName::from_static("preference-applied"), applied);
+        return Ok(response);
+    }
     let import = profiles.import_profiles(&call, request, pin!(pieces)).await?;
     let location = format!("/api/v1/profiles:import?token={}", import.token);
     let mut response = (StatusCode::ACCEPTED, JsonAnswer(&import)).into_response();
@@ -115,6 +139,13 @@ pub(super) async fn import(
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
+}
+
+/// Whether the caller would rather not wait (RFC 7240).
+fn prefers_async(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut preferences = lines.flat_map(|line| line.split(',')).map(|one| one.split(';').next());
+    preferences.any(|name| name.unwrap_or_default().trim().eq_ignore_ascii_case("respond-async"))
 }
 
 fn import_request(

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt as _;
 use pando_objects::ObjectName;
-use pando_queue::{JobContext, JobKind, JobResult, Settings};
+use pando_queue::{JobContext, JobKind, JobResult, JobState, Settings};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ pub(crate) fn kind(images: &Images) -> JobKind {
 }
 
 async fn run(images: Images, context: JobContext, _payload: Value) -> JobResult {
-    let files = images.forget_expired(&context).await?;
+    let files = images.forget_expired(&context).await? + images.forget_uploads(&context).await?;
     let forgotten = images.forget_gone(&context).await?;
     let unwanted = images.remove_unwanted(&context).await?;
     let unknown = images.remove_unknown(&context).await?;
@@ -56,6 +56,28 @@ impl Images {
                 let file = crate::store::files::lock(&mut tx, id).await?;
                 if file.is_some_and(|file| file.expires_at < now) {
                     forget_file(&mut tx, context.queue(), id).await?;
+                    tx.commit().await?;
+                    forgotten += 1;
+                }
+            }
+        }
+    }
+
+    /// Uploads whose job will not come. Where it is dead, it may be brought back as long as it is there.
+    async fn forget_uploads(&self, context: &JobContext) -> Result<u64, ImageError> {
+        let (mut last, mut forgotten) = (Uuid::nil(), 0);
+        loop {
+            let read = context.database().read_primary(context.call());
+            let uploads = crate::store::files::uploads(&read, last).await?;
+            let Some(end) = uploads.last() else { return Ok(forgotten) };
+            last = end.id;
+            for upload in uploads {
+                let job = context.queue().find(context.call(), upload.id).await?;
+                let over = [JobState::Completed, JobState::Cancelled];
+                if job.is_none_or(|job| over.contains(&job.state)) {
+                    let mut tx = context.database().transaction(context.call()).await?;
+                    context.fence(&mut tx).await?;
+                    forget_file(&mut tx, context.queue(), upload.id).await?;
                     tx.commit().await?;
                     forgotten += 1;
                 }

@@ -91,6 +91,15 @@ static EXPIRED: Query = Query::scan(
      order by expires_at, id limit 100",
 );
 
+static UPLOADS: Query = Query::scan(
+    "profiles.uploads",
+    concat!(
+        "select ",
+        file_columns!(),
+        " from profile_files where purpose = 'upload' and ready and id > $1 order by id limit 100"
+    ),
+);
+
 static EXPORTS_WITH: Query = Query::scan(
     "profiles.exports_with",
     "select id from profile_files where purpose = 'export' and (profile_id = $1 or profile_id is null)",
@@ -176,6 +185,11 @@ pub(crate) async fn delete(tx: &mut Transaction, id: Uuid) -> Result<Vec<String>
 /// Some files whose time is over.
 pub(crate) async fn expired(read: &Read<'_>, now: Timestamp) -> Result<Vec<Uuid>, DatabaseError> {
     read.rows(&EXPIRED, params![now]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Some uploads that wait for their import or are being imported, after `last` in the order of ids.
+pub(crate) async fn uploads(read: &Read<'_>, last: Uuid) -> Result<Vec<FileRow>, DatabaseError> {
+    read.rows(&UPLOADS, params![last]).await?.iter().map(file_from).collect()
 }
 
 /// Every export that a person is or may be in, whole or not.

