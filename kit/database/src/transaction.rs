@@ -9,7 +9,7 @@ use crate::bulk::BulkInsert;
 use crate::database::Inner;
 use crate::postgres::{self, Session};
 use crate::sqlite::WriterTransaction;
-use crate::statement::{Statement, Step};
+use crate::statement::{Statement, Step, Then};
 use crate::{DatabaseError, Query, Row, Token, Value};
 
 /// A transaction. Dropped without a commit, or past its call's deadline, it is rolled back.
@@ -23,7 +23,8 @@ pub struct Transaction {
     failed: bool,
     /// Statements that go with the next, or with the commit.
     later: Vec<Step>,
-    after_commit: Vec<Box<dyn FnOnce() + Send>>,
+    /// What to do then, and whether only if it is certain.
+    after_commit: Vec<(Box<dyn FnOnce() + Send>, bool)>,
 }
 
 enum Engine {
@@ -94,7 +95,22 @@ impl Transaction {
     /// Runs a statement with whatever comes next, the commit if need be: a trip to the database less. What is wrong
     /// with it is told there, and nobody sees how many rows it changed.
     pub fn execute_later(&mut self, query: &Query, values: impl Into<Vec<Value>>) {
-        self.later.push(Step { statement: self.database.book.query(query), values: values.into() });
+        self.push(query, values.into(), None);
+    }
+
+    /// The same, and `then` is told its rows, once. That is before the commit: what it learns is only worth something
+    /// [once it is committed](Self::once_committed).
+    pub fn rows_later(
+        &mut self,
+        query: &Query,
+        values: impl Into<Vec<Value>>,
+        then: impl Fn(&[Row]) + Send + Sync + 'static,
+    ) {
+        self.push(query, values.into(), Some(Box::new(then)));
+    }
+
+    fn push(&mut self, query: &Query, values: Vec<Value>, then: Option<Then>) {
+        self.later.push(Step { statement: self.database.book.query(query), values, then });
     }
 
     /// Inserts many rows; the keys of those that were really inserted.
@@ -104,8 +120,8 @@ impl Transaction {
         rows: Vec<Vec<Value>>,
     ) -> Result<Vec<Uuid>, DatabaseError> {
         let statement = self.database.book.once(bulk.name, &bulk.one_row());
-        if let Some(Step { statement, values }) = self.later.pop() {
-            self.run(&statement, &values, false).await?;
+        if let Some(step) = self.later.pop() {
+            self.run_step(step).await?;
         }
         self.begin_step(bulk.name)?;
         let result = match &mut self.engine {
@@ -126,7 +142,12 @@ impl Transaction {
     /// Runs `then` once this is committed: for telling others in this process, without waiting. Not after a rollback.
     /// After a commit of which nobody knows whether it happened it runs too.
     pub fn after_commit(&mut self, then: impl FnOnce() + Send + 'static) {
-        self.after_commit.push(Box::new(then));
+        self.after_commit.push((Box::new(then), false));
+    }
+
+    /// As [`after_commit`](Self::after_commit), and only when it is certain that it is committed.
+    pub fn once_committed(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.after_commit.push((Box::new(then), true));
     }
 
     /// Makes it all durable; the token lets a later read see it.
@@ -152,8 +173,8 @@ impl Transaction {
         let mut steps = std::mem::take(&mut self.later);
         let mut rows = Vec::new();
         if !self.database.together {
-            for Step { statement, values } in steps.drain(..) {
-                rows = self.run(&statement, &values, true).await?.0;
+            for step in steps.drain(..) {
+                rows = self.run_step(step).await?;
             }
         }
         let started = Instant::now();
@@ -163,8 +184,9 @@ impl Transaction {
         };
         let result = result.map(|(last, token)| (if last.is_empty() { rows } else { last }, token));
         self.database.commit_seconds.observe_duration(started.elapsed());
-        if matches!(result, Ok(_) | Err(DatabaseError::CommitUnknown { .. })) {
-            for then in self.after_commit {
+        let unknown = matches!(result, Err(DatabaseError::CommitUnknown { .. }));
+        for (then, certain) in self.after_commit {
+            if result.is_ok() || (unknown && !certain) {
                 then();
             }
         }
@@ -189,13 +211,21 @@ impl Transaction {
         self.begin_step(statement.name)?;
         let mut before = std::mem::take(&mut self.later);
         if !self.database.together {
-            for Step { statement, values } in before.drain(..) {
-                statement.measure(self.engine.run(Vec::new(), &statement, &values, false)).await?;
+            for Step { statement, values, then } in before.drain(..) {
+                let run = self.engine.run(Vec::new(), &statement, &values, true);
+                let (rows, _) = statement.measure(run).await?;
+                then.iter().for_each(|then| then(&rows));
             }
         }
         let result = statement.measure(self.engine.run(before, statement, values, want_rows)).await;
         self.failed = result.is_err();
         result
+    }
+
+    async fn run_step(&mut self, step: Step) -> Result<Vec<Row>, DatabaseError> {
+        let (rows, _) = self.run(&step.statement, &step.values, true).await?;
+        step.then.iter().for_each(|then| then(&rows));
+        Ok(rows)
     }
 
     /// Until the step has succeeded the transaction counts as failed: its future may be dropped half-way.

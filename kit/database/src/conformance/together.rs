@@ -1,5 +1,8 @@
 //! Statements that travel with others: in their order, all or nothing, and their errors are told.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
 use uuid::Uuid;
 
 use super::call;
@@ -19,6 +22,7 @@ const NONSENSE: Query = Query::write("nonsense.later", "update no_such_table set
 pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {
     what_waits_runs_before_the_next(database).await?;
     what_is_left_runs_with_the_commit(database).await?;
+    who_asked_is_told_the_rows_and_whether_it_is_committed(database).await?;
     what_fails_is_told_and_leaves_nothing(database).await?;
     what_is_dropped_did_not_happen(database).await?;
     an_unflushed_commit_is_seen_like_any_other(database).await
@@ -69,6 +73,31 @@ async fn what_is_left_runs_with_the_commit(database: &Database) -> Result<(), Da
     let (rows, _) = transaction.rows_and_commit(&OPEN, params![id, "again", 1_i64]).await?;
     assert!(rows.is_empty());
     assert_eq!(balance(database, id).await?, Some(8));
+    Ok(())
+}
+
+async fn who_asked_is_told_the_rows_and_whether_it_is_committed(
+    database: &Database,
+) -> Result<(), DatabaseError> {
+    for (ends_well, next) in [(true, false), (true, true), (false, false), (false, true)] {
+        let (told, tell) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (rows_told, committed) = (Arc::clone(&told), Arc::clone(&tell));
+        let (mut transaction, id) = begin_with_account(database).await?;
+        transaction.rows_later(&ADD, params![id, 1_i64], move |rows| {
+            let balances = rows.iter().map(|row| row.get::<i64>(0).unwrap_or_default());
+            rows_told.lock().expect("nobody panicked").extend(balances);
+        });
+        transaction.once_committed(move || committed.store(true, Ordering::Release));
+        if !ends_well {
+            transaction.execute_later(&ADD, params![id, -100_i64]);
+        }
+        if next {
+            let _ = transaction.execute(&ADD, params![id, 1_i64]).await;
+        }
+        assert_eq!(transaction.commit().await.is_ok(), ends_well);
+        assert_eq!(*told.lock().expect("nobody panicked"), [6], "once");
+        assert_eq!(tell.load(Ordering::Acquire), ends_well);
+    }
     Ok(())
 }
 

@@ -63,7 +63,10 @@ pub(super) async fn send(
     step: &Step,
     prepared: Option<&Prepared>,
 ) -> Result<Vec<Row>, DatabaseError> {
-    step.statement.measure(connection.statements().rows_of(&step.statement, prepared, &step.values)).await
+    let rows = connection.statements().rows_of(&step.statement, prepared, &step.values);
+    let rows = step.statement.measure(rows).await?;
+    step.then.iter().for_each(|then| then(&rows));
+    Ok(rows)
 }
 
 /// Sends everything in one go: `begin` if need be, the statements, the commit. Then reads the answers, in this order.
