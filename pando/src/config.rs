@@ -230,6 +230,16 @@ impl Config {
         options
     }
 
+    /// The settings of tasks; a relative file of authorities lies in the data directory.
+    pub fn tasks_options(&self) -> TasksOptions {
+        let mut options = self.tasks.clone();
+        if !options.callback_ca_file.is_empty() {
+            let file = self.data_dir.join(&options.callback_ca_file);
+            options.callback_ca_file = file.to_string_lossy().into_owned();
+        }
+        options
+    }
+
     /// The file of the embedded database; none when a server is configured.
     pub fn database_file(&self) -> Option<PathBuf> {
         let database = self.database_options();
@@ -257,7 +267,7 @@ impl Config {
         if let Err(error) = self.profiles_options().check() {
             found.push(("profiles", error.to_string()));
         }
-        if let Err(error) = self.tasks.check() {
+        if let Err(error) = self.tasks_options().check() {
             found.push(("tasks", error.to_string()));
         }
         if let Err(error) = self.queue.check() {

@@ -37,12 +37,12 @@ impl Jobs {
         images: &Images,
     ) -> Result<Self> {
         let mut registry = Registry::default();
-        pando_tasks::add_kinds(&mut registry, &config.tasks)?;
+        pando_tasks::add_kinds(&mut registry, &config.tasks_options())?;
         profiles.add_kinds(&mut registry)?;
         images.add_kinds(&mut registry)?;
         let schedules = images.schedules(&registry)?;
         let parts = TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency };
-        let tasks = Tasks::new(parts, config.tasks.clone())?;
+        let tasks = Tasks::new(parts, config.tasks_options())?;
         Ok(Self { queue: queue.clone(), registry, schedules, tasks })
     }
 

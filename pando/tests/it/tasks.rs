@@ -87,7 +87,7 @@ fn an_unknown_type_is_answered_with_the_known_ones() {
         assert_eq!(refused.status, 422, "{refused:?}");
         assert_eq!(
             refused.value()["errors"][0]["message"],
-            "must be one of echo, erase, http_callback, image_blobs_remove, image_sweep, image_variants, sleep"
+            "must be one of echo, erase, export, http_callback, image_blobs_remove, image_sweep, image_variants, import, sleep"
         );
         assert_eq!(client.get(API).unwrap().body, "[]");
     }

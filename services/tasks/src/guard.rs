@@ -9,6 +9,8 @@ use http::Uri;
 pub(crate) struct Target {
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// Whether what is said there is encrypted.
+    pub(crate) encrypted: bool,
     /// `host` or `host:port`, as the address has it.
     pub(crate) authority: String,
     /// Path and query.
@@ -20,16 +22,19 @@ impl Target {
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|_| "must be an absolute address".to_owned())?;
         let authority = uri.authority().ok_or("must be an absolute address")?;
-        if uri.scheme_str() != Some("http") {
-            return Err("must begin with http://: encrypted callbacks come later".to_owned());
-        }
+        let encrypted = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err("must begin with http:// or https://".to_owned()),
+        };
         if authority.as_str().contains('@') {
             return Err("must not hold a user or a password".to_owned());
         }
         let path = uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
         Ok(Self {
             host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: authority.port_u16().unwrap_or(80),
+            port: authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 }),
+            encrypted,
             authority: authority.as_str().to_owned(),
             path,
         })
@@ -141,7 +146,9 @@ mod tests {
         );
         let target = Target::parse("http://[2606:4700::1111]").unwrap();
         assert_eq!((target.host.as_str(), target.port, target.path.as_str()), ("2606:4700::1111", 80, "/"));
-        for bad in ["", "/a", "ftp://a/", "https://a/", "http://u:p@a/", "http://"] {
+        let target = Target::parse("https://example.org/a").unwrap();
+        assert_eq!((target.host.as_str(), target.port, target.encrypted), ("example.org", 443, true));
+        for bad in ["", "/a", "ftp://a/", "http://u:p@a/", "https://u:p@a/", "http://", "https://"] {
             assert!(Target::parse(bad).is_err(), "{bad}");
         }
     }

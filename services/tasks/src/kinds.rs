@@ -12,5 +12,5 @@ use crate::TasksOptions;
 pub fn add_kinds(registry: &mut Registry, options: &TasksOptions) -> Result<(), QueueError> {
     registry.add(echo::kind())?;
     registry.add(sleep::kind())?;
-    registry.add(http_callback::kind(options))
+    registry.add(http_callback::kind(options)?)
 }

@@ -12,6 +12,7 @@ mod list_tasks;
 mod options;
 mod task;
 mod task_request;
+mod trust;
 mod watch_task;
 
 use std::sync::Arc;

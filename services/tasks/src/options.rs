@@ -3,6 +3,8 @@
 use pando_queue::QueueError;
 use serde::{Deserialize, Serialize};
 
+use crate::trust::Trust;
+
 /// Settings of the tasks service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,6 +19,8 @@ pub struct TasksOptions {
     pub callback_timeout_ms: u64,
     /// Whether addresses of private networks may be called back: for development.
     pub callback_private_networks: bool,
+    /// A PEM file with authorities that are believed beside the system's when an https address is called; empty for none.
+    pub callback_ca_file: String,
 }
 
 impl Default for TasksOptions {
@@ -27,6 +31,7 @@ impl Default for TasksOptions {
             wait_ms_max: 60_000,
             callback_timeout_ms: 10_000,
             callback_private_networks: false,
+            callback_ca_file: String::new(),
         }
     }
 }
@@ -45,6 +50,6 @@ impl TasksOptions {
                 return Err(QueueError::BadSetting { setting: format!("tasks.{setting}"), reason });
             }
         }
-        Ok(())
+        Trust::authorities_of(&self.callback_ca_file).map(drop)
     }
 }

@@ -6,39 +6,54 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
-use pando_queue::{JobContext, JobError, JobKind, JobResult, Settings};
+use pando_queue::{JobContext, JobError, JobKind, JobResult, QueueError, Settings};
 use pando_resilience::Deadline;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::TasksOptions;
 use crate::guard::{ResolveError, Target};
+use crate::trust::Trust;
 
-pub(super) fn kind(options: &TasksOptions) -> JobKind {
-    let (timeout_ms, private_too) = (options.callback_timeout_ms, options.callback_private_networks);
-    JobKind {
+/// How addresses are called.
+#[derive(Clone)]
+struct Caller {
+    timeout_ms: u64,
+    private_too: bool,
+    trust: Trust,
+}
+
+pub(super) fn kind(options: &TasksOptions) -> Result<JobKind, QueueError> {
+    let caller = Caller {
+        timeout_ms: options.callback_timeout_ms,
+        private_too: options.callback_private_networks,
+        trust: Trust::open(&options.callback_ca_file)?,
+    };
+    Ok(JobKind {
         summary: "Sends a request to an address; private networks are refused".to_owned(),
         schema: Some(json!({
             "type": "object",
             "properties": {
-                "url": {"type": "string", "maxLength": 2048, "pattern": "^http://"},
+                "url": {"type": "string", "maxLength": 2048, "pattern": "^https?://"},
                 "method": {"enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]},
                 "headers": {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": 50},
                 "body": {}
             },
             "required": ["url"]
         })),
-        settings: Settings { timeout_ms: Some(timeout_ms + 5_000), pauses_ms: None },
+        settings: Settings { timeout_ms: Some(caller.timeout_ms + 5_000), pauses_ms: None },
         attempts_max: 10,
-        ..JobKind::new("http_callback", move |context, data| call(context, data, timeout_ms, private_too))
-    }
+        ..JobKind::new("http_callback", move |context, data| call(context, data, caller.clone()))
+    })
 }
 
-async fn call(context: JobContext, data: Value, timeout_ms: u64, private_too: bool) -> JobResult {
+async fn call(context: JobContext, data: Value, caller: Caller) -> JobResult {
+    let timeout_ms = caller.timeout_ms;
     let target = Target::parse(data["url"].as_str().unwrap_or_default()).map_err(JobError::give_up)?;
     let request = request(&context, &data, &target)?;
     let deadline = Deadline::after(Duration::from_millis(timeout_ms));
-    let status = match deadline.bound(send(&target, request, private_too)).await {
+    let status = match deadline.bound(caller.send(&target, request)).await {
         Ok(sent) => sent?,
         Err(_) => return Err(JobError::retry(format!("no answer within {timeout_ms} ms"))),
     };
@@ -96,17 +111,32 @@ fn is_ours(name: &str) -> bool {
     ours.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// The status, and after how many seconds to try again if it says so. The body is of no interest.
-async fn send(
-    target: &Target,
+impl Caller {
+    /// The status, and after how many seconds to try again if it says so. The body is of no interest.
+    async fn send(
+        &self,
+        target: &Target,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Option<u64>), JobError> {
+        let address = target.resolve(self.private_too).await.map_err(|error| match error {
+            ResolveError::Private => JobError::give_up(error),
+            ResolveError::Unknown => JobError::retry(error),
+        })?;
+        let stream = TcpStream::connect(address).await.map_err(JobError::retry)?;
+        if !target.encrypted {
+            return exchange(stream, request).await;
+        }
+        // A certificate may be renewed, or a name put right, before the last attempt.
+        let refused =
+            |error| JobError::retry(format!("no encrypted connection to {}: {error}", target.authority));
+        exchange(self.trust.encrypt(&target.host, stream).await.map_err(refused)?, request).await
+    }
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
-    private_too: bool,
 ) -> Result<(StatusCode, Option<u64>), JobError> {
-    let address = target.resolve(private_too).await.map_err(|error| match error {
-        ResolveError::Private => JobError::give_up(error),
-        ResolveError::Unknown => JobError::retry(error),
-    })?;
-    let stream = TcpStream::connect(address).await.map_err(JobError::retry)?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(JobError::retry)?;
     pando_telemetry::spawn("tasks.callback", async move {

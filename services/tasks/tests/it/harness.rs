@@ -45,8 +45,18 @@ impl Answer {
 
 /// Runs a test on every engine.
 pub(crate) async fn each_house(test: impl AsyncFn(&House)) {
+    each_house_with(&open_minded(), test).await;
+}
+
+/// Settings with which servers on this machine may be called back.
+pub(crate) fn open_minded() -> TasksOptions {
+    TasksOptions { callback_private_networks: true, ..TasksOptions::default() }
+}
+
+/// Runs a test on every engine, with these settings.
+pub(crate) async fn each_house_with(options: &TasksOptions, test: impl AsyncFn(&House)) {
     each_engine(async |database| {
-        let house = House::start(database).await;
+        let house = House::start(database, options.clone()).await;
         test(&house).await;
         let _ = house.stop.send(());
     })
@@ -54,12 +64,11 @@ pub(crate) async fn each_house(test: impl AsyncFn(&House)) {
 }
 
 impl House {
-    async fn start(database: Database) -> Self {
+    async fn start(database: Database, options: TasksOptions) -> Self {
         database.migrate(&[pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS]).await.unwrap();
         let (clock, metrics) = (Clock::system(), Metrics::new());
         let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: metrics.clone() };
         let queue = Queue::new(parts, QueueOptions::default()).unwrap();
-        let options = TasksOptions { callback_private_networks: true, ..TasksOptions::default() };
         let mut registry = Registry::default();
         add_kinds(&mut registry, &options).unwrap();
         let idempotency =
