@@ -8,6 +8,7 @@ use pando_queue::{Job, JobContext, Unique};
 use pando_resilience::Call;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::accepted::Accepted;
 use crate::export_profiles::Piece;
@@ -39,9 +40,12 @@ pub(crate) enum Wanted {
 struct Cursor {
     /// How many pieces there are.
     pieces: usize,
-    /// How many records are in them, and the last one.
+    /// How many records are in them.
     records: u64,
-    last: Option<String>,
+    /// The last one; without hyphens, so that no erasure takes it for data about the person. What it removes is the file:
+    /// then the job begins anew.
+    #[serde(with = "uuid::serde::simple")]
+    last: Uuid,
 }
 
 impl Profiles {
@@ -70,7 +74,7 @@ impl Profiles {
         let mut pieces = pin!(self.pieces(call, wanted, &cursor).await?);
         while let Some(piece) = pieces.try_next().await? {
             cursor.records += piece.records;
-            cursor.last = piece.last.map(|last| last.to_string()).or(cursor.last);
+            cursor.last = piece.last.map_or(cursor.last, Uuid::from);
             if writer.push(&piece.bytes) {
                 self.save(context, &mut writer, &mut cursor).await?;
             }
@@ -128,7 +132,7 @@ impl Profiles {
         Ok(match wanted {
             Wanted::Person(id) => self.person_pieces(call, id).await?.boxed(),
             Wanted::Everybody(format) => {
-                let after = cursor.last.as_deref().and_then(ProfileId::parse);
+                let after = (!cursor.last.is_nil()).then(|| cursor.last.into());
                 let pieces = self.profile_pieces(call, format, after);
                 // The first is the header, which is there already.
                 pieces.skip(usize::from(cursor.pieces > 0)).boxed()

@@ -1,6 +1,7 @@
 //! Images of profiles: taken in, kept as objects, served, made smaller by a job, and deleted when nobody refers to them.
 
 mod add_image;
+mod addresses;
 mod anatomy;
 mod delete_image;
 mod error;
@@ -35,6 +36,7 @@ pub use http::{image_description, image_limits, image_routes};
 pub use list_images::{Image, Variant};
 pub use options::ImagesOptions;
 
+pub(crate) use addresses::Addresses;
 pub(crate) use delete_image::{enqueue_removal, forget_images};
 pub(crate) use list_images::of_person;
 

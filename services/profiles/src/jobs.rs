@@ -9,12 +9,13 @@ use crate::erase_profile::KIND as ERASE;
 use crate::export_task::{KIND as EXPORT, Wanted};
 use crate::import_task::{KIND as IMPORT, WaitingImport};
 use crate::profile::ProfileId;
+use crate::reindex_profiles::KIND as REINDEX;
 use crate::{ProfileError, Profiles};
 
 /// How long one attempt to erase somebody may take: it looks at every job there is.
 const ERASE_MS: u64 = 600_000;
 
-/// How long one attempt may take that writes or reads a file of any size.
+/// How long one attempt may take of what goes through a file, or a table, of any size.
 const FILE_MS: u64 = 6 * 3_600_000;
 
 /// What the id of a profile looks like.
@@ -25,7 +26,8 @@ impl Profiles {
     pub fn add_kinds(&self, registry: &mut Registry) -> Result<(), QueueError> {
         self.add_erase(registry)?;
         self.add_export(registry)?;
-        self.add_import(registry)
+        self.add_import(registry)?;
+        self.add_reindex(registry)
     }
 
     fn add_erase(&self, registry: &mut Registry) -> Result<(), QueueError> {
@@ -101,6 +103,24 @@ impl Profiles {
         })
     }
 
+    fn add_reindex(&self, registry: &mut Registry) -> Result<(), QueueError> {
+        let profiles = self.clone();
+        let handler = move |context: JobContext, _payload: Value| {
+            let profiles = profiles.clone();
+            async move {
+                profiles.reindex(&context).await?;
+                // What was found was written with the last batch.
+                Ok(Value::Null)
+            }
+        };
+        registry.add(JobKind {
+            summary: "Looks at every profile, and puts right what is derived from it".to_owned(),
+            settings: file_settings(),
+            schema: Some(json!({"type": "object"})),
+            ..JobKind::new(REINDEX, handler)
+        })
+    }
+
     async fn run_erasure(&self, context: &JobContext, payload: &Value) -> JobResult {
         let Some(id) = payload["profile_id"].as_str().and_then(ProfileId::parse) else {
             return Err(JobError::give_up("profile_id is no UUID"));
@@ -111,7 +131,7 @@ impl Profiles {
     }
 }
 
-/// How jobs are tried that write or read a file of any size.
+/// How jobs are tried that go through a file, or a table, of any size.
 pub(crate) fn file_settings() -> Settings {
     Settings { timeout_ms: Some(FILE_MS), pauses_ms: None }
 }

@@ -35,6 +35,7 @@ mod random_profile;
 mod read_page;
 mod read_profile;
 mod records;
+mod reindex_profiles;
 mod restore_profile;
 mod store;
 mod update_profile;

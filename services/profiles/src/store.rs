@@ -1,6 +1,7 @@
 //! Every statement of this service, each beside the row it reads. Not found is `Ok(None)` here and an error only above.
 
 pub(crate) mod changes;
+pub(crate) mod derived;
 pub(crate) mod erasure;
 pub(crate) mod files;
 pub(crate) mod imports;

@@ -135,7 +135,7 @@ impl Images {
 
     /// Where an object is.
     pub(crate) fn url(&self, name: &str) -> String {
-        format!("{}/{name}", self.0.options.base_url.trim_end_matches('/'))
+        self.0.options.url(name)
     }
 }
 

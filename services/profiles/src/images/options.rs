@@ -45,6 +45,11 @@ impl Default for ImagesOptions {
 }
 
 impl ImagesOptions {
+    /// Where an object is.
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("{}/{name}", self.base_url.trim_end_matches('/'))
+    }
+
     /// Whether these can work; if not, which one and why.
     pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
         let bytes_max = usize::try_from(BODY_BYTES_MAX).unwrap_or(usize::MAX) - FORM_BYTES_MAX;

@@ -33,7 +33,7 @@ pub(crate) async fn each_gallery<F: AsyncFn(Gallery)>(test: F) {
     each_gallery_with(ImagesOptions::default(), test).await;
 }
 
-async fn each_gallery_with<F: AsyncFn(Gallery)>(images: ImagesOptions, test: F) {
+pub(crate) async fn each_gallery_with<F: AsyncFn(Gallery)>(images: ImagesOptions, test: F) {
     let options = ProfilesOptions { images, ..ProfilesOptions::default() };
     each_house_with(options.clone(), async |house| {
         let objects = house.objects.clone();
@@ -49,7 +49,7 @@ async fn each_gallery_with<F: AsyncFn(Gallery)>(images: ImagesOptions, test: F) 
 }
 
 impl Gallery {
-    async fn add(&self, profile: &Profile, content: &[u8]) -> Result<Added, ImageError> {
+    pub(crate) async fn add(&self, profile: &Profile, content: &[u8]) -> Result<Added, ImageError> {
         let content = Bytes::copy_from_slice(content);
         let added = self.images.add_image(&self.house.profiles, &call(), profile.id, content).await?;
         Ok(added.value)
@@ -63,7 +63,7 @@ impl Gallery {
         self.images.list_images(&self.house.profiles, &call(), profile.id).await.unwrap()
     }
 
-    async fn urls(&self, profile: &Profile) -> Vec<String> {
+    pub(crate) async fn urls(&self, profile: &Profile) -> Vec<String> {
         self.house.profiles.get_profile(&call(), profile.id).await.unwrap().image_urls
     }
 
@@ -110,7 +110,7 @@ fn two_colors(width: u32, height: u32, number: u8) -> RgbImage {
     })
 }
 
-fn png(width: u32, height: u32, number: u8) -> Vec<u8> {
+pub(crate) fn png(width: u32, height: u32, number: u8) -> Vec<u8> {
     let mut content = std::io::Cursor::new(Vec::new());
     DynamicImage::from(two_colors(width, height, number))
         .write_to(&mut content, image::ImageFormat::Png)

@@ -14,6 +14,7 @@ mod import_and_export;
 mod import_tasks;
 mod list_profiles;
 mod parts;
+mod reindex;
 mod update_profile;
 mod write_batch;
 
@@ -108,6 +109,20 @@ impl House {
     pub(crate) async fn person(&self, name: &str) -> Profile {
         let given = json!({"name": name, "email": format!("{}@example.org", name.to_lowercase())});
         self.profiles.create_profile(&call(), &fields(given)).await.unwrap().value
+    }
+
+    /// The service as another process with other options has it.
+    pub(crate) async fn again(&self, options: &ProfilesOptions) -> Profiles {
+        let caches = Caches::open(&RedisOptions::default(), &Metrics::new(), &self.clock).await.unwrap();
+        let parts = ProfilesParts {
+            database: self.queue.database().clone(),
+            caches,
+            queue: self.queue.clone(),
+            idempotency: idempotency(&self.queue),
+            objects: self.objects.clone(),
+            clock: self.clock.clone(),
+        };
+        Profiles::new(parts, options.clone()).unwrap()
     }
 
     /// What the metrics say of one series.

@@ -1,0 +1,201 @@
+//! Walks all profiles and puts right what is derived from them: a job, whose result says what it found.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use pando_database::Transaction;
+use pando_queue::JobContext;
+use pando_resilience::{Call, Deadline};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::events::Happened;
+use crate::history::{Operation, difference};
+use crate::images::Addresses;
+use crate::memory::Changes;
+use crate::profile::{IMAGE_URLS_BYTES_MAX, Profile, ProfileId};
+use crate::store::StoredProfile;
+use crate::store::derived::Derived;
+use crate::{ProfileError, Profiles, store};
+
+/// What the job is called.
+pub(crate) const KIND: &str = "profile_reindex";
+
+/// How many profiles are looked at in one transaction.
+const BATCH: usize = 500;
+/// How long one batch may take.
+const BATCH_BUDGET: Duration = Duration::from_secs(30);
+/// How often a batch is tried when somebody takes an e-mail address between the look and the write.
+const ATTEMPTS_MAX: usize = 10;
+/// How many of those that could not be put right are named; the rest are counted.
+const LEFT_MAX: usize = 100;
+
+/// How far the walk has come: saved with each batch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Walk {
+    /// The last profile that was looked at; without hyphens, so that no erasure takes it for data about the person.
+    #[serde(with = "uuid::serde::simple")]
+    after: Uuid,
+    seen: u64,
+    repaired: u64,
+    failed: u64,
+    left: Vec<Left>,
+    #[serde(skip)]
+    done: bool,
+}
+
+/// A profile that could not be put right.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Left {
+    profile_id: Uuid,
+    reason: String,
+}
+
+impl Profiles {
+    /// Looks at every profile; each batch commits with how far this has come, the last one with the result.
+    pub(crate) async fn reindex(&self, context: &JobContext) -> Result<(), ProfileError> {
+        let call = Call { actor: KIND.into(), ..context.call().clone() };
+        let mut walk: Walk = context.cursor().unwrap_or_default();
+        while !walk.done {
+            walk = self.reindex_batch(&call, context, &walk).await?;
+        }
+        Ok(())
+    }
+
+    async fn reindex_batch(
+        &self,
+        call: &Call,
+        context: &JobContext,
+        walk: &Walk,
+    ) -> Result<Walk, ProfileError> {
+        let mut attempt = 1;
+        loop {
+            match self.try_reindex_batch(call, context, walk).await {
+                Err(error) if error.is_contention() && attempt < ATTEMPTS_MAX => attempt += 1,
+                Err(error) if error.is_contention() => return Err(ProfileError::Contended),
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_reindex_batch(
+        &self,
+        call: &Call,
+        context: &JobContext,
+        walk: &Walk,
+    ) -> Result<Walk, ProfileError> {
+        let call = Call { deadline: Deadline::after(BATCH_BUDGET).sooner(call.deadline), ..call.clone() };
+        let mut tx = self.0.database.transaction(&call).await?;
+        context.fence(&mut tx).await?;
+        let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
+        let page = store::derived::page(&mut tx, walk.after, limit).await?;
+        let last = page.last().map_or(walk.after, |last| last.stored.profile.id.into());
+        let mut next = Walk { after: last, seen: walk.seen + page.len() as u64, ..walk.clone() };
+        let wrong = self.wrong(&mut tx, &page).await?;
+        let mut changes = Changes::default();
+        if !wrong.is_empty() {
+            // Only now locked: most pages are right, and nobody shall wait for a look.
+            let locked = store::derived::lock(&mut tx, wrong).await?;
+            changes = self.put_right(&mut tx, &call, &locked, &mut next).await?;
+        }
+        let counts = json!({"seen": next.seen, "repaired": next.repaired, "failed": next.failed});
+        if page.len() < BATCH {
+            next.done = true;
+            let mut result = counts;
+            result["left"] = json!(next.left);
+            context.complete(&mut tx, result).await?;
+        } else {
+            context.save(&mut tx, json!(next), Some(counts)).await?;
+        }
+        self.commit(&call, tx, changes).await?;
+        Ok(next)
+    }
+
+    /// Those of a page that are not as they ought to be.
+    async fn wrong(&self, tx: &mut Transaction, page: &[Derived]) -> Result<Vec<Uuid>, ProfileError> {
+        let addresses = self.addresses(tx, page).await?;
+        let wrong = page.iter().filter(|row| !row.is_right(&addresses));
+        Ok(wrong.map(|row| row.stored.profile.id.into()).collect())
+    }
+
+    async fn addresses(&self, tx: &mut Transaction, rows: &[Derived]) -> Result<Addresses, ProfileError> {
+        let profiles: Vec<&Profile> = rows.iter().map(|row| &row.stored.profile).collect();
+        Ok(Addresses::of(tx, &self.0.options.images, &profiles).await?)
+    }
+
+    /// Writes what is wrong of locked profiles: of living ones as any change of them is written.
+    async fn put_right(
+        &self,
+        tx: &mut Transaction,
+        call: &Call,
+        locked: &[Derived],
+        walk: &mut Walk,
+    ) -> Result<Changes, ProfileError> {
+        let addresses = self.addresses(tx, locked).await?;
+        let moved = locked.iter().filter(|row| row.is_living() && row.email_key != row.right_key());
+        let mut taken: HashSet<String> = HashSet::new();
+        let keys: Vec<String> = moved.map(Derived::right_key).collect();
+        if !keys.is_empty() {
+            taken.extend(store::emails_in_use(tx, keys).await?);
+        }
+        let mut changes = Changes::default();
+        for row in locked.iter().filter(|row| !row.is_right(&addresses)) {
+            let StoredProfile { profile, .. } = &row.stored;
+            let image_urls = addresses.right(profile);
+            let moves = row.is_living() && row.email_key != row.right_key();
+            // Of two that would have the same address, the first one gets it.
+            if moves && !taken.insert(row.right_key()) {
+                walk.leave(profile.id, "another profile has its e-mail address");
+                continue;
+            }
+            if image_urls.iter().map(String::len).sum::<usize>() > IMAGE_URLS_BYTES_MAX {
+                walk.leave(profile.id, "the addresses of its images would be too long");
+                continue;
+            }
+            addresses.write(tx, profile.id).await?;
+            let draft = crate::ProfileDraft { image_urls, ..profile.draft() };
+            if row.is_living() {
+                let next = profile.followed_by(draft, self.0.clock.now());
+                let fields = difference(&profile.draft().document(), &next.draft().document());
+                let happened = Happened::changed(&fields);
+                store::update(tx, &next).await?;
+                let actor = &call.actor;
+                store::changes::record(tx, &row.stored, &next, Operation::Updated, actor, fields).await?;
+                changes.push(next.id, next.version, happened);
+            } else {
+                let right = Profile { image_urls: draft.image_urls, ..profile.clone() };
+                store::derived::put_right(tx, &right).await?;
+            }
+            walk.repaired += 1;
+        }
+        Ok(changes)
+    }
+}
+
+impl Derived {
+    fn is_living(&self) -> bool {
+        self.stored.deleted_at.is_none()
+    }
+
+    fn right_key(&self) -> String {
+        self.stored.profile.email.key()
+    }
+
+    fn is_right(&self, addresses: &Addresses) -> bool {
+        let profile = &self.stored.profile;
+        self.email_key == self.right_key()
+            && self.search_text == profile.search_text()
+            && addresses.right(profile) == profile.image_urls
+            && !addresses.moved(profile.id)
+    }
+}
+
+impl Walk {
+    fn leave(&mut self, id: ProfileId, reason: &str) {
+        self.failed += 1;
+        if self.left.len() < LEFT_MAX {
+            self.left.push(Left { profile_id: id.into(), reason: reason.to_owned() });
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What is derived from a profile and kept beside it, as it stands in its row.
+
+use pando_database::{DatabaseError, Query, Row, Transaction, params};
+use uuid::Uuid;
+
+use super::{PROFILE_WIDTH, StoredProfile, profile_columns, stored_from};
+
+/// A profile, deleted or not, with what is kept of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Derived {
+    pub(crate) stored: StoredProfile,
+    pub(crate) email_key: String,
+    pub(crate) search_text: String,
+}
+
+static PAGE: Query = Query::scan(
+    "profiles.derived_page",
+    concat!(
+        "select ",
+        profile_columns!(),
+        ", created_by, deleted_at, email_key, search_text from profiles where id > $1 order by id limit $2"
+    ),
+);
+
+static LOCK: Query = Query::scan(
+    "profiles.lock_derived",
+    concat!(
+        "select ",
+        profile_columns!(),
+        ", created_by, deleted_at, email_key, search_text from profiles where id = any($1) order by id for update"
+    ),
+);
+
+static PUT_RIGHT: Query = Query::write(
+    "profiles.put_right",
+    "update profiles set email_key = $2, search_text = $3, image_urls = $4 where id = $1",
+);
+
+/// A stretch of all profiles in the order of their ids.
+pub(crate) async fn page(
+    tx: &mut Transaction,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<Derived>, DatabaseError> {
+    tx.rows(&PAGE, params![after, limit]).await?.iter().map(derived_from).collect()
+}
+
+/// These profiles, which nobody else can change until the transaction ends.
+pub(crate) async fn lock(tx: &mut Transaction, ids: Vec<Uuid>) -> Result<Vec<Derived>, DatabaseError> {
+    tx.rows(&LOCK, params![ids]).await?.iter().map(derived_from).collect()
+}
+
+/// Writes what is derived of a profile that nobody can read, without a new version.
+pub(crate) async fn put_right(
+    tx: &mut Transaction,
+    profile: &crate::profile::Profile,
+) -> Result<(), DatabaseError> {
+    let values = params![
+        Uuid::from(profile.id),
+        profile.email.key(),
+        profile.search_text(),
+        serde_json::Value::from(profile.image_urls.clone())
+    ];
+    tx.execute(&PUT_RIGHT, values).await.map(drop)
+}
+
+fn derived_from(row: &Row) -> Result<Derived, DatabaseError> {
+    Ok(Derived {
+        stored: stored_from(row)?,
+        email_key: row.get(PROFILE_WIDTH + 2)?,
+        search_text: row.get(PROFILE_WIDTH + 3)?,
+    })
+}
