@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use pando_clock::Clock;
 use pando_database::Database;
-use pando_queue::{DeadSelection, Queue};
+use pando_queue::{DeadSelection, Outbox, Queue};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
 use uuid::Uuid;
@@ -44,6 +44,17 @@ pub(crate) enum QueueCommand {
     Resume {
         /// Its name
         queue: String,
+    },
+    /// Who is told of events, where each stands, and how far it is behind
+    Subscribers,
+    /// Give up the place of a subscriber that will not come back: events are kept for it until then
+    ForgetSubscriber {
+        /// Its name
+        name: String,
+        /// Also one that these settings name, or that a process delivers to: it is told nothing more, until a process
+        /// starts that has it, and nothing of what happens meanwhile
+        #[arg(long)]
+        force: bool,
     },
 }
 
@@ -120,6 +131,39 @@ async fn obey(queue: &Queue, command: QueueCommand, out: &mut dyn Write) -> Resu
             queue.resume(&call, &name).await?;
             writeln!(out, "{name} goes on")?;
         }
+        QueueCommand::Subscribers => subscribers(queue, &call, out).await?,
+        QueueCommand::ForgetSubscriber { name, force } => {
+            let outbox = Outbox::new(queue, "pando");
+            let known = outbox.subscribers(&call).await?;
+            let Some(status) = known.into_iter().find(|status| status.subscriber == name) else {
+                bail!("there is no subscriber {name}: `pando queue subscribers` names them");
+            };
+            if status.in_use && !force {
+                bail!("{name} is in use: take it out of the settings of every process first, or use --force");
+            }
+            outbox.forget(&call, &name).await?;
+            let freed = status.kept_alone;
+            writeln!(out, "{name} is forgotten; {freed} events were kept for it alone and may be swept")?;
+        }
+    }
+    Ok(())
+}
+
+async fn subscribers(queue: &Queue, call: &Call, out: &mut dyn Write) -> Result<()> {
+    let known = Outbox::new(queue, "pando").subscribers(call).await?;
+    if known.is_empty() {
+        writeln!(out, "nobody has a place in the log: events are kept for nobody")?;
+    }
+    for status in known {
+        let (name, position, moved) = (status.subscriber, status.position, status.moved_at);
+        let behind = match (status.events, status.since) {
+            (0, _) | (_, None) => "has them all".to_owned(),
+            (events, Some(since)) => {
+                format!("{events} events behind since {since}, {} kept for it alone", status.kept_alone)
+            }
+        };
+        let used = if status.in_use { "" } else { ", not in use here" };
+        writeln!(out, "{name}: at {position} since {moved}, {behind}{used}")?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::QueueError;
 
 pub(crate) use carrier::Carrier;
 pub use events::EventExchange;
+pub(crate) use events::SUBSCRIBER;
 
 /// How long any single step with the broker may take.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -25,6 +25,7 @@ mod runner;
 mod schedule;
 mod settle;
 mod store;
+mod subscribers;
 mod upkeep;
 mod verdict;
 mod wake;
@@ -45,6 +46,7 @@ pub use record::JobRecord;
 pub use registry::{BadPayload, Handler, JobKind, JobResult, Registry};
 pub use relay::{Relay, Subscriber};
 pub use schedule::{Schedule, Scheduler};
+pub use subscribers::SubscriberStatus;
 pub use verdict::JobError;
 pub use worker::{Stopped, Worker};
 

@@ -24,5 +24,6 @@ mod same_answers;
 mod shutdown;
 mod starting;
 mod stopping;
+mod subscribers;
 mod tasks;
 mod worker;

@@ -1,6 +1,7 @@
 //! The routes: each parses, calls one operation and answers.
 
 mod admin;
+mod subscribers;
 mod tasks;
 
 use axum::extract::{FromRequestParts, Path};
@@ -31,6 +32,8 @@ pub fn admin_routes(tasks: Tasks) -> OpenApiRouter {
         .routes(routes!(admin::show_job))
         .routes(routes!(admin::dead_letters))
         .routes(routes!(admin::redrive))
+        .routes(routes!(subscribers::list))
+        .routes(routes!(subscribers::forget))
         .with_state(tasks)
 }
 

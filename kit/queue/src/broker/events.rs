@@ -12,6 +12,8 @@ use tokio::sync::Mutex;
 use super::{BrokerError, BrokerOptions, connect, step};
 use crate::{Event, Subscriber};
 
+/// What the broker is called among the subscribers.
+pub(crate) const SUBSCRIBER: &str = "rabbitmq";
 /// Stays on the broker's disk.
 const PERSISTENT: u8 = 2;
 
@@ -19,7 +21,7 @@ impl Subscriber {
     /// An [`EventExchange`] that is given every event.
     pub fn rabbitmq(options: &BrokerOptions) -> Option<Self> {
         let exchange = Arc::new(EventExchange::new(options)?);
-        Some(Self::durable("rabbitmq", move |events| {
+        Some(Self::durable(SUBSCRIBER, move |events| {
             let exchange = Arc::clone(&exchange);
             async move { exchange.publish(&events).await }
         }))

@@ -8,4 +8,5 @@ pub(crate) mod manage;
 pub(crate) mod outbox;
 pub(crate) mod schedule;
 pub(crate) mod settle;
+pub(crate) mod subscribers;
 pub(crate) mod upkeep;

@@ -1,0 +1,65 @@
+//! Routes of operators: who is told of events.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use pando_http::{Caller, Code, JsonAnswer, Problem, QueryString};
+use pando_queue::{Outbox, SubscriberStatus};
+use pando_resilience::Call;
+use serde_json::json;
+
+use crate::{TaskError, Tasks};
+
+/// List subscribers
+///
+/// The durable ones: where each stands in the log, how far it is behind, and how many events are kept for it alone.
+#[utoipa::path(
+    get, path = "/api/v1/admin/subscribers", tag = "subscribers",
+    responses((status = 200, description = "The subscribers", body = Vec<Object>))
+)]
+pub(super) async fn list(State(tasks): State<Tasks>, Caller(call): Caller) -> Result<Response, Problem> {
+    Ok(JsonAnswer(known(&tasks, &call).await?).into_response())
+}
+
+/// Forget a subscriber
+///
+/// Events are no longer kept for it. One that is in use is refused, unless `force` is given: then it is told nothing
+/// more, until a process starts that has it.
+#[utoipa::path(
+    delete, path = "/api/v1/admin/subscribers/{name}", tag = "subscribers",
+    params(
+        ("name" = String, Path, description = "Its name"),
+        ("force" = Option<bool>, Query, description = "Also one that is in use"),
+    ),
+    responses(
+        (status = 200, description = "How many events were kept for it alone", body = Object),
+        (status = 404, description = "No subscriber has this name"),
+        (status = 409, description = "It is in use"),
+    )
+)]
+pub(super) async fn forget(
+    State(tasks): State<Tasks>,
+    Caller(call): Caller,
+    Path(name): Path<String>,
+    mut query: QueryString,
+) -> Result<Response, Problem> {
+    let force = query.boolean("force").unwrap_or(false);
+    query.finish()?;
+    let found = known(&tasks, &call).await?.into_iter().find(|status| status.subscriber == name);
+    let status = found.ok_or_else(|| Problem::not_found("subscriber"))?;
+    if status.in_use && !force {
+        let detail = "the subscriber is in use: take it out of the settings of every process first";
+        return Err(Problem::new(Code::Conflict, detail));
+    }
+    outbox(&tasks).forget(&call, &name).await.map_err(TaskError::from)?;
+    tracing::info!(subscriber = name, events = status.kept_alone, "an operator had a subscriber forgotten");
+    Ok(JsonAnswer(json!({"subscriber": name, "events": status.kept_alone})).into_response())
+}
+
+async fn known(tasks: &Tasks, call: &Call) -> Result<Vec<SubscriberStatus>, TaskError> {
+    Ok(outbox(tasks).subscribers(call).await?)
+}
+
+/// Operators look at the whole log, whoever published.
+fn outbox(tasks: &Tasks) -> Outbox {
+    Outbox::new(&tasks.0.queue, "tasks")
+}
