@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TRACES: [&str; 6] =
     ["zoe@example.org", "zoe.changed@example.org", "zoë", "baker street", "climbs trees", "europe/paris"];
 
-fn connect(running: &Running) -> Client {
+pub(crate) fn connect(running: &Running) -> Client {
     Client::connect(running.address).unwrap()
 }
 
@@ -33,7 +33,7 @@ fn keyed(client: &mut Client, key: &str, method: &str, path: &str, body: &Value)
 }
 
 /// Everything that every table holds, as text in lower case.
-fn everything(place: &Place) -> String {
+pub(crate) fn everything(place: &Place) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut options = DatabaseOptions::default();
@@ -90,7 +90,7 @@ fn traces(place: &Place) -> Vec<&'static str> {
 }
 
 /// Follows a task to its end.
-fn ended(client: &mut Client, place: &str) -> Value {
+pub(crate) fn ended(client: &mut Client, place: &str) -> Value {
     let mut task = Value::Null;
     let deadline = std::time::Instant::now() + PATIENCE;
     while !["completed", "failed", "cancelled"].contains(&task["status"].as_str().unwrap_or_default()) {
@@ -117,7 +117,7 @@ fn make_zoe(client: &mut Client) -> String {
     path
 }
 
-fn delayed(client: &mut Client, data: &Value, delay: &str) -> String {
+pub(crate) fn delayed(client: &mut Client, data: &Value, delay: &str) -> String {
     let task = json!({"task_type": "echo", "data": data, "delay": delay});
     let stored = client.json("POST", &format!("{TASKS}/delayed"), &task).unwrap();
     assert_eq!(stored.status, 202, "{stored:?}");
@@ -143,14 +143,14 @@ fn export_is_whole(client: &mut Client, path: &str, url: &str) {
 }
 
 /// Has an export made; where it can be fetched.
-fn export(client: &mut Client, target: &str) -> String {
+pub(crate) fn export(client: &mut Client, target: &str) -> String {
     let accepted = client.send("POST", target, &[], b"").unwrap();
     assert_eq!(accepted.status, 202, "{accepted:?}");
     let task = ended(client, accepted.header("location").unwrap());
     task["result"]["path"].as_str().unwrap_or_else(|| panic!("{task}")).to_owned()
 }
 
-fn export_everybody(client: &mut Client) -> String {
+pub(crate) fn export_everybody(client: &mut Client) -> String {
     let task = json!({"task_type": "export"});
     let stored = client.json("POST", &format!("{TASKS}/delayed"), &task).unwrap();
     let task = ended(client, stored.header("location").unwrap());

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const PEOPLE: usize = 3;
 
 /// What nobody refers to goes after a second, and dead workers are found out soon.
-const HASTY: &[(&str, &str)] = &[
+pub(crate) const HASTY: &[(&str, &str)] = &[
     ("PANDO_PROFILES__IMAGES__GRACE_SECONDS", "1"),
     ("PANDO_PROFILES__IMAGES__SWEEP", "@every 1s"),
     ("PANDO_QUEUE__HEARTBEAT_MS", "300"),
@@ -126,7 +126,7 @@ fn every_address_answers(running: &Running, images: &str) {
 }
 
 /// The names of the files in the store, half-written ones aside.
-fn stored(objects: &Path) -> BTreeSet<String> {
+pub(crate) fn stored(objects: &Path) -> BTreeSet<String> {
     let shelves = std::fs::read_dir(objects).unwrap().map(|entry| entry.unwrap().path());
     let shelves = shelves.filter(|shelf| !shelf.ends_with("incoming"));
     let files = shelves.flat_map(|shelf| std::fs::read_dir(shelf).unwrap());

@@ -9,6 +9,7 @@ mod configuration;
 mod crashes;
 mod dependencies;
 mod engines;
+mod erase_crashes;
 mod erasure;
 mod events;
 mod exhaustion;
