@@ -7,6 +7,7 @@ mod endings;
 mod events;
 mod faults;
 mod order;
+mod seats;
 mod timing;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,6 +70,7 @@ pub async fn exercise(fresh: impl AsyncFn() -> Database) {
     endings::exercise(&fresh).await;
     order::exercise(&fresh).await;
     events::exercise(&fresh).await;
+    seats::exercise(&fresh).await;
     timing::exercise(&fresh).await;
     faults::exercise(&fresh).await;
 }

@@ -23,6 +23,7 @@ mod registry;
 mod relay;
 mod runner;
 mod schedule;
+mod seats;
 mod settle;
 mod store;
 mod subscribers;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::attempt::{Signals, Stop, execute};
 use crate::claim::{Claimer, Turn};
+use crate::seats::{Given, Seats};
 use crate::settle::Settlement;
 use crate::store::claim::Claimed;
 use crate::verdict::Verdict;
@@ -42,6 +43,8 @@ pub(crate) struct Runner {
     frees_others: bool,
     settle: mpsc::Sender<Settlement>,
     bell: Arc<Bell>,
+    seats: Arc<Seats>,
+    given: mpsc::UnboundedReceiver<Given>,
     phase: watch::Receiver<Phase>,
     /// Claimed and not started yet, with when it was claimed.
     waiting: VecDeque<(Claimed, Arc<Signals>, Instant)>,
@@ -83,15 +86,20 @@ impl Runner {
         phase: watch::Receiver<Phase>,
     ) -> Self {
         let bell = queue.wakes().bell(name);
+        let kinds = Arc::new(registry.names().map(ToOwned::to_owned).collect());
+        let (seats, given) = Seats::open(&kinds, &bell);
+        bell.seat(&seats);
         Self {
             name: name.into(),
-            kinds: Arc::new(registry.names().map(ToOwned::to_owned).collect()),
+            kinds,
             concurrency: queue.options().concurrency_of(name),
             frees_others: queue.options().single(name).concurrency_total.is_some(),
             queue,
             registry,
             settle,
             bell,
+            seats,
+            given,
             phase,
             waiting: VecDeque::new(),
             running: HashMap::new(),
@@ -114,6 +122,7 @@ impl Runner {
             self.start_waiting().await;
             self.claim_if_useful();
             self.bell.free.store(self.room() > 0, Ordering::Release);
+            self.seats.offer(self.free_seats());
             tokio::select! {
                 (result, tenant) = joined(&mut self.claiming) => {
                     self.claiming = None;
@@ -126,6 +135,7 @@ impl Runner {
                         self.pace.finished += 1;
                     }
                 }
+                Some(given) = self.given.recv() => self.seat(given).await,
                 () = self.bell.rung() => self.hear(),
                 () = tokio::time::sleep_until(self.look_at) => {
                     (self.wanted, self.looks) = (true, true);
@@ -142,6 +152,7 @@ impl Runner {
             }
         }
         self.bell.free.store(false, Ordering::Release);
+        self.seats.offer(0);
         self.drain().await
     }
 
@@ -160,6 +171,11 @@ impl Runner {
             && let Ok((Ok(turn), _)) = claiming.await
         {
             self.take(Ok(turn));
+        }
+        // Who still has a seat finds the door closed, and hands the job back himself.
+        self.given.close();
+        while let Some(given) = self.given.recv().await {
+            self.seat(given).await;
         }
         while let Some((claimed, _, _)) = self.waiting.pop_front() {
             self.stopped.handed_back += 1;
@@ -189,11 +205,34 @@ impl Runner {
 
     fn room(&self) -> usize {
         let target = self.concurrency + self.pace.ahead;
-        target.saturating_sub(self.running.len() + self.waiting.len())
+        target.saturating_sub(self.running.len() + self.waiting.len() + self.seats.taken())
+    }
+
+    /// How many jobs of this process's own may begin at once. While others may wait, none.
+    fn free_seats(&self) -> usize {
+        let others = self.claiming.is_some() || self.wanted || self.more || !self.waiting.is_empty();
+        if others { 0 } else { self.concurrency.saturating_sub(self.running.len()) }
+    }
+
+    /// A job that was born for a seat here, and is committed.
+    async fn seat(&mut self, Given { claimed, since, seat }: Given) {
+        if since.elapsed() > self.queue.options().lease() / 2 {
+            // Its transaction took so long that the lease may not last.
+            self.hand_back(claimed).await;
+        } else {
+            let signals = self.queue.wakes().live.enter(claimed.id, claimed.lease);
+            self.waiting.push_back((claimed, signals, Instant::now()));
+        }
+        self.seats.offer(0);
+        drop(seat);
     }
 
     fn hear(&mut self) {
         let (due, now) = (self.bell.take_due(), self.queue.clock().now().as_micros());
+        if due == i64::MAX {
+            // Only that there is room.
+            return;
+        }
         if due <= now {
             self.wanted = true;
             if due == 0 {

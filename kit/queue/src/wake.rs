@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::attempt::{Live, Stop};
 use crate::broker::Carrier;
 use crate::outbox::BELL;
+use crate::seats::Seats;
 
 /// Who waits for work in this process.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(crate) struct Bell {
     due: AtomicI64,
     /// The runner could start a job at once.
     pub(crate) free: AtomicBool,
+    /// Where jobs that are enqueued here may begin.
+    seats: Mutex<Weak<Seats>>,
 }
 
 impl Bell {
@@ -50,6 +53,11 @@ impl Bell {
 
     pub(crate) async fn rung(&self) {
         self.notify.notified().await;
+    }
+
+    /// Jobs may be given to these seats from now on, until the runner that has them is gone.
+    pub(crate) fn seat(&self, seats: &Arc<Seats>) {
+        *self.seats.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(seats);
     }
 
     /// The earliest moment rung for since this was last asked.
@@ -91,6 +99,13 @@ impl Wakes {
             .entry(queue.to_owned())
             .or_insert_with(|| Arc::new(Bell { due: AtomicI64::new(i64::MAX), ..Bell::default() }));
         Arc::clone(bell)
+    }
+
+    /// The seats of the runner that serves a queue here.
+    pub(crate) fn seats(&self, queue: &str) -> Option<Arc<Seats>> {
+        let local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+        let bell = local.get(queue)?;
+        bell.seats.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
     /// A job that was just committed is due at `due`; `now` is the present moment.

@@ -42,6 +42,11 @@ struct Seen {
     bulk: f64,
     completed: f64,
     latencies: Vec<f64>,
+    /// Ours alone: as they are when jobs do not begin where they were added, and when the worker is another process.
+    #[serde(default)]
+    claimed: Vec<f64>,
+    #[serde(default)]
+    elsewhere: Vec<f64>,
 }
 
 /// A contestant, and what its runs showed.
@@ -55,8 +60,8 @@ impl Contestant {
         self.seen.iter().map(figure).collect()
     }
 
-    fn percentile(&self, percent: usize) -> f64 {
-        median(&self.figures(|seen| crate::percentile(seen.latencies.clone(), percent)))
+    fn percentile(&self, latencies: impl Fn(&Seen) -> &Vec<f64>, percent: usize) -> f64 {
+        median(&self.figures(|seen| crate::percentile(latencies(seen).clone(), percent)))
     }
 }
 
@@ -130,29 +135,45 @@ fn tell([postgres, sqlite, peers @ ..]: &[Contestant; 5], report: &mut Report) {
             }
         }
     }
-    let soonest = peers.iter().map(|peer| peer.percentile(50)).fold(f64::INFINITY, f64::min);
+    begins(postgres, sqlite, peers, report);
+}
+
+/// Adding and working in one process, each of them; then what ours owes to that.
+fn begins(postgres: &Contestant, sqlite: &Contestant, peers: &[Contestant], report: &mut Report) {
+    let p50 = |contestant: &Contestant| contestant.percentile(|seen| &seen.latencies, 50);
+    let soonest = peers.iter().map(p50).fold(f64::INFINITY, f64::min);
     for contestant in [postgres, sqlite].into_iter().chain(peers) {
         for percent in [50, 99] {
             let text = format!("a job begins after it is added, {}: p{percent}", contestant.name);
-            let most =
-                (contestant.name == "PostgreSQL" && percent == 50).then_some((soonest * 10.0).round() / 10.0);
-            report.figure(crate::name(text), contestant.percentile(percent), "ms", most);
+            let most = (contestant.name == "PostgreSQL" && percent == 50).then_some(soonest);
+            report.figure(
+                crate::name(text),
+                contestant.percentile(|seen| &seen.latencies, percent),
+                "ms",
+                most,
+            );
         }
     }
+    for contestant in [postgres, sqlite] {
+        let text = format!("the same with hand_over off, {}: p50", contestant.name);
+        report.figure(crate::name(text), contestant.percentile(|seen| &seen.claimed, 50), "ms", None);
+    }
+    let elsewhere = postgres.percentile(|seen| &seen.elsewhere, 50);
+    report.figure("the same when the worker is another process, PostgreSQL: p50", elsewhere, "ms", None);
 }
 
 fn call() -> Call {
     Call::internal("peers", Duration::from_secs(60))
 }
 
-fn open(database: &Database) -> Result<Queue> {
+fn open(database: &Database, hand_over: bool) -> Result<Queue> {
     let parts = QueueParts { database: database.clone(), clock: Clock::system(), metrics: Metrics::new() };
-    Ok(Queue::new(parts, QueueOptions { concurrency: AT_ONCE, ..QueueOptions::default() })?)
+    Ok(Queue::new(parts, QueueOptions { concurrency: AT_ONCE, hand_over, ..QueueOptions::default() })?)
 }
 
 async fn ours(database: Database, server: bool) -> Result<Seen> {
     database.migrate(&[MIGRATIONS]).await?;
-    let queue = open(&database)?;
+    let queue = open(&database, true)?;
     let single = singly(&queue).await?;
     let begun = Instant::now();
     for first in (0..BULK).step_by(BATCH) {
@@ -163,9 +184,13 @@ async fn ours(database: Database, server: bool) -> Result<Seen> {
     }
     let bulk = crate::count(BULK) / begun.elapsed().as_secs_f64();
     let completed = completed(&queue).await?;
-    let latencies = latencies(&queue, server).await?;
+    let here = latencies(&queue, &queue).await?;
+    let apart = open(&database, false)?;
+    let claimed = latencies(&apart, &apart).await?;
+    // A file wakes nobody elsewhere.
+    let elsewhere = if server { latencies(&queue, &open(&database, true)?).await? } else { Vec::new() };
     database.close().await;
-    Ok(Seen { single, bulk, completed, latencies })
+    Ok(Seen { single, bulk, completed, latencies: here, claimed, elsewhere })
 }
 
 async fn singly(queue: &Queue) -> Result<f64> {
@@ -211,10 +236,9 @@ async fn completed(queue: &Queue) -> Result<f64> {
     Ok(crate::count(total) / begun.elapsed().as_secs_f64())
 }
 
-/// From the call that adds a job to its start, when nothing else goes on. On a server the worker has a queue of its
-/// own, as another process would: it is woken over the server, like the peers'. A file wakes nobody elsewhere.
-async fn latencies(queue: &Queue, server: bool) -> Result<Vec<f64>> {
-    let elsewhere = if server { open(queue.database())? } else { queue.clone() };
+/// From the call that adds a job to its start, when nothing else goes on. A worker on a queue of its own is woken over
+/// the server, as another process would be.
+async fn latencies(queue: &Queue, workers: &Queue) -> Result<Vec<f64>> {
     let waiting: Arc<std::sync::Mutex<Option<oneshot::Sender<Instant>>>> = Arc::default();
     let told = Arc::clone(&waiting);
     let mut registry = Registry::default();
@@ -224,7 +248,7 @@ async fn latencies(queue: &Queue, server: bool) -> Result<Vec<f64>> {
         }
         async { Ok(Value::Null) }
     }))?;
-    let worker = Worker::start(&elsewhere, registry);
+    let worker = Worker::start(workers, registry);
     let mut figures = Vec::with_capacity(PROBES);
     for probe in 0..WARM_UP + PROBES {
         tokio::time::sleep(PAUSE).await;

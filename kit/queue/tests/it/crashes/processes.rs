@@ -120,7 +120,11 @@ async fn one_works_until_it_is_killed() {
     let working = async {
         let queue = open(&place).await;
         match role {
-            Role::Server => serve(&queue, &place).await,
+            Role::Server => {
+                // As a process does by default: some jobs begin where they were enqueued.
+                let _worker = Worker::start(&queue, registry());
+                serve(&queue, &place).await;
+            }
             Role::Worker => {
                 let _worker = Worker::start(&queue, registry());
                 std::future::pending().await
