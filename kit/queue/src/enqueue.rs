@@ -8,7 +8,7 @@ use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Transaction, params};
 use uuid::Uuid;
 
-use crate::{Enqueued, Job, Queue, QueueError, store};
+use crate::{Enqueued, Job, JobState, Queue, QueueError, store};
 
 /// How often an enqueuer tries to get past a unique key that is being let go.
 const UNIQUE_ATTEMPTS_MAX: usize = 4;
@@ -66,12 +66,20 @@ impl Queue {
         for _ in 0..UNIQUE_ATTEMPTS_MAX {
             if store::enqueue::insert(tx, id, &job, run_at, now, lane_number).await?.is_some() {
                 self.ring_after(tx, &job.queue, run_at);
-                return Ok(Enqueued { id, fresh: true });
+                let state = store::enqueue::state(run_at, now);
+                return Ok(Enqueued { id, fresh: true, state, created_at: now, run_at });
             }
             let Some(unique) = &job.unique else { continue };
             match store::enqueue::holder(tx, &job, unique).await? {
-                Some((holder, Some(until))) if until <= now => store::enqueue::release(tx, holder).await?,
-                Some((holder, _)) => return Ok(Enqueued { id: holder, fresh: false }),
+                Some((holder, Some(until))) if until <= now => store::enqueue::release(tx, holder.id).await?,
+                Some((holder, _)) => {
+                    // Due, though nobody looked.
+                    let waits = holder.state == JobState::Scheduled && holder.run_at <= now;
+                    return Ok(Enqueued {
+                        state: if waits { JobState::Pending } else { holder.state },
+                        ..holder
+                    });
+                }
                 // It ended between the two statements.
                 None => {}
             }

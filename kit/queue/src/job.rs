@@ -94,6 +94,12 @@ pub struct Enqueued {
     pub id: Uuid,
     /// Whether it is new.
     pub fresh: bool,
+    /// Where it is on its way: a new one waits, or is scheduled.
+    pub state: JobState,
+    /// When it was enqueued.
+    pub created_at: Timestamp,
+    /// When it may begin.
+    pub run_at: Timestamp,
 }
 
 /// Where a job is on its way.

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::settle::Settlement;
 use crate::store::claim::Claimed;
 use crate::wake::Bell;
-use crate::{Enqueued, Job, Queue, store};
+use crate::{Enqueued, Job, JobState, Queue, store};
 
 /// The seats of one runner.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Queue {
                 seat.give(queue, &job.queue, claimed, since);
             }
         });
-        Enqueued { id, fresh: true }
+        Enqueued { id, fresh: true, state: JobState::Pending, created_at: now, run_at: now }
     }
 
     fn claimed_at_birth(&self, job: &Job, now: Timestamp) -> Claimed {

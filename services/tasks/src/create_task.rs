@@ -2,7 +2,7 @@
 
 use pando_clock::Timestamp;
 use pando_database::{Token, Transaction};
-use pando_queue::Job;
+use pando_queue::{Enqueued, Job};
 use pando_resilience::Call;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,7 +19,7 @@ pub struct Created {
     /// The same, as older clients read it.
     #[serde(rename = "taskID")]
     pub task_id: Uuid,
-    /// `pending` or `scheduled`.
+    /// `pending` or `scheduled`; of one that was there, also `processing`.
     pub status: TaskStatus,
     /// When it was stored.
     #[schema(value_type = String, format = DateTime)]
@@ -51,11 +51,12 @@ impl Tasks {
         let TaskRequest { job, delay, callback } = request;
         let due = now.plus_micros(i64::try_from(delay.as_micros()).unwrap_or(i64::MAX));
         let job = Job { run_at: Some(job.run_at.unwrap_or(due)), ..job };
-        let id = match callback {
-            // Called when the task has ended, however it did.
-            Some(callback) => self.create_with_callback(tx, job, callback).await?,
-            None => self.0.queue.enqueue(tx, job).await?.id,
+        let Some(callback) = callback else {
+            let Enqueued { id, state, created_at, run_at, .. } = self.0.queue.enqueue(tx, job).await?;
+            return Ok(Created { id, task_id: id, status: TaskStatus::of(state), created_at, run_at });
         };
+        // Called when the task has ended, however it did.
+        let id = self.create_with_callback(tx, job, callback).await?;
         // As it was stored, or as the one stands that was there before: what a later read says too.
         let task = self.0.queue.find_in(tx, id).await?.map(Task::from).ok_or(TaskError::NotFound)?;
         let Task { status, created_at, run_at, .. } = task;

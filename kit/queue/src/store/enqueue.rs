@@ -1,12 +1,14 @@
 //! Rows on their way in.
 
 use pando_clock::Timestamp;
-use pando_database::{BulkInsert, ColumnType, DatabaseError, OnConflict, Query, Transaction, Value, params};
+use pando_database::{
+    BulkInsert, ColumnType, DatabaseError, OnConflict, Query, Row, Transaction, Value, params,
+};
 use uuid::Uuid;
 
-use crate::Job;
 use crate::job::{JobState, Settings, Unique};
 use crate::store::claim::Claimed;
+use crate::{Enqueued, Job};
 
 static INSERT: Query = Query::write(
     "queue.enqueue",
@@ -61,7 +63,7 @@ static INSERT_MANY: BulkInsert = BulkInsert {
 
 static HOLDER: Query = Query::write(
     "queue.unique_holder",
-    "select id, unique_until from queue_jobs where unique_key = $1 for update",
+    "select id, state, created_at, run_at, unique_until from queue_jobs where unique_key = $1 for update",
 );
 
 static RELEASE: Query =
@@ -191,9 +193,19 @@ pub(crate) async fn holder(
     tx: &mut Transaction,
     job: &Job,
     unique: &Unique,
-) -> Result<Option<(Uuid, Option<Timestamp>)>, DatabaseError> {
+) -> Result<Option<(Enqueued, Option<Timestamp>)>, DatabaseError> {
     let row = tx.row(&HOLDER, params![stored_key(job, unique)]).await?;
-    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+    let holder = |row: Row| {
+        let holder = Enqueued {
+            id: row.get(0)?,
+            fresh: false,
+            state: JobState::parse(row.get::<String>(1)?.as_str()).unwrap_or(JobState::Pending),
+            created_at: row.get(2)?,
+            run_at: row.get(3)?,
+        };
+        Ok((holder, row.get(4)?))
+    };
+    row.map(holder).transpose()
 }
 
 /// Takes a unique key from a job whose time with it is over.
@@ -212,7 +224,7 @@ pub(crate) async fn next_in_lane(
     row.map_or(Ok(0), |row| row.get(0))
 }
 
-fn state(run_at: Timestamp, now: Timestamp) -> JobState {
+pub(crate) fn state(run_at: Timestamp, now: Timestamp) -> JobState {
     if run_at > now { JobState::Scheduled } else { JobState::Pending }
 }
 
