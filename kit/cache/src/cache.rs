@@ -200,6 +200,12 @@ impl Cache {
         self.tell(Kind::Tag, tag.as_bytes(), 0, 0).await;
     }
 
+    /// Everything with this tag that this process loaded until now is gone. For who learns of a write from somewhere else
+    /// than the bus, as every process does: the writer has told Redis, or its silence is noticed there.
+    pub fn catch_up_tag(&self, tag: &str) {
+        self.0.tags.invalidate(tag);
+    }
+
     /// Everything that was loaded until now is gone.
     pub async fn clear(&self) {
         self.0.clear_here();

@@ -109,7 +109,7 @@ impl Profiles {
     pub async fn catch_up(&self, events: &[Event]) {
         let memory = &self.0.memory;
         let ours = |event: &&Event| event.service == SERVICE && !self.is_settled(event);
-        let mut any = false;
+        let (mut any, mut news) = (false, false);
         for event in events.iter().filter(ours) {
             any = true;
             let (Some(cache), Some(id)) = (memory.profiles(), ProfileId::parse(&event.subject)) else {
@@ -118,12 +118,16 @@ impl Profiles {
             for key in [&key(id)[..], &full_key(id)[..]] {
                 // Of a new profile, all that can be held is that there is none.
                 if event.kind != CREATED || cache.concerns(key) {
-                    cache.catch_up(key, event.version).await;
+                    news |= cache.catch_up(key, event.version).await;
                 }
             }
         }
-        if let Some(pages) = memory.pages().filter(|_| any) {
+        let Some(pages) = memory.pages().filter(|_| any) else { return };
+        // Where the writer was heard of its word stands in Redis, and every other process reads the event, too.
+        if news {
             pages.invalidate_tag(PAGES).await;
+        } else {
+            pages.catch_up_tag(PAGES);
         }
     }
 

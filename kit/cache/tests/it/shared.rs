@@ -74,6 +74,26 @@ async fn what_one_process_invalidates_no_other_serves_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_every_process_learns_for_itself_is_told_to_nobody() {
+    let (one, two) = two(plain()).await;
+    for process in [&one, &two] {
+        let tagged = Loaded { tags: vec!["blue".into()], ..Loaded::new(1, "x") };
+        let load = async move |_: Call| Ok::<_, Infallible>(Some(tagged));
+        process.cache.get_or_load(&call(), b"b", None, load).await.unwrap();
+    }
+    one.cache.catch_up_tag("blue");
+    assert!(one.cache.peek(b"b", None).is_none(), "gone at once");
+    // The next word of this process is its first.
+    one.cache.invalidate(b"other", 2, 10).await;
+    assert_eq!(one.count(r#"cache_bus_messages_total{cache="things",event="sent"}"#), 1);
+    until("it was received", async || {
+        two.count(r#"cache_bus_messages_total{cache="things",event="received"}"#) == 1
+    })
+    .await;
+    assert!(two.cache.peek(b"b", None).is_some(), "nobody told it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_load_of_one_process_never_puts_an_old_value_back_for_another() {
     let (one, two) = two(plain()).await;
     let started = std::sync::Arc::new(tokio::sync::Notify::new());
