@@ -16,6 +16,7 @@ mod exhaustion;
 mod files;
 mod harness;
 mod image_crashes;
+mod image_keys;
 mod images;
 mod keys;
 mod platform;

@@ -1,7 +1,7 @@
 //! The routes: each parses, calls one operation and answers.
 
 mod bulk;
-mod keyed;
+pub(crate) mod keyed;
 mod parts;
 mod person;
 mod profiles;

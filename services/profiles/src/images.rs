@@ -38,6 +38,7 @@ pub use options::ImagesOptions;
 
 pub(crate) use addresses::Addresses;
 pub(crate) use delete_image::{enqueue_removal, forget_images};
+pub(crate) use http::place_of_image;
 pub(crate) use list_images::of_person;
 
 /// The longest sides of variants.

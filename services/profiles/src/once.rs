@@ -7,6 +7,7 @@ use pando_idempotency::{Answer, Claim, IdempotencyError, Ticket};
 use pando_resilience::Call;
 
 use crate::accepted::Accepted;
+use crate::images::Added;
 use crate::parts::{Address, Preferences};
 use crate::profile::{Profile, ProfileId};
 use crate::write_batch::ItemOutcome;
@@ -27,6 +28,8 @@ pub(crate) enum Outcome<'a> {
     Preferences(&'a Preferences, i64),
     /// A job was stored that does it.
     Accepted(&'a Accepted),
+    /// A profile has this image.
+    Image(&'a Added, ProfileId),
     /// What became of each item of a batch.
     Batch(&'a [ItemOutcome]),
 }

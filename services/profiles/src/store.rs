@@ -160,7 +160,8 @@ pub(crate) async fn insert(
     profile: &Profile,
     actor: &str,
 ) -> Result<(), DatabaseError> {
-    tx.execute(&INSERT, insert_values(profile, actor)).await.map(drop)
+    tx.execute_later(&INSERT, insert_values(profile, actor));
+    Ok(())
 }
 
 /// Adds many profiles; answers with the ids of those that found their id and e-mail free.
@@ -187,7 +188,8 @@ pub(crate) async fn update(tx: &mut Transaction, profile: &Profile) -> Result<()
         profile.version,
         profile.updated_at
     ];
-    tx.execute(&UPDATE, values).await.map(drop)
+    tx.execute_later(&UPDATE, values);
+    Ok(())
 }
 
 /// Raises the version of a locked profile and marks it deleted or living, nothing else.
@@ -197,7 +199,8 @@ pub(crate) async fn mark(
     deleted_at: Option<Timestamp>,
 ) -> Result<(), DatabaseError> {
     let values = params![Uuid::from(profile.id), profile.version, profile.updated_at, deleted_at];
-    tx.execute(&MARK, values).await.map(drop)
+    tx.execute_later(&MARK, values);
+    Ok(())
 }
 
 /// Reads the columns of [`profile_columns`].

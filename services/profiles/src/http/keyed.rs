@@ -18,6 +18,7 @@ use utoipa::{IntoParams, IntoResponses};
 use super::bulk::BatchAnswer;
 use super::person::place_of;
 use super::profiles::location_of;
+use crate::images::place_of_image;
 use crate::once::{Once, Outcome};
 use crate::{ProfileError, Profiles};
 
@@ -85,6 +86,21 @@ impl Keyed {
             asked.body = body.clone();
         }
         self
+    }
+
+    /// The content of an upload is what is asked, whatever it was wrapped in: the words between the parts of a form are
+    /// others each time.
+    pub(crate) fn with_content(mut self, content: &Bytes) -> Self {
+        if let Some(asked) = &mut self.0 {
+            asked.media.clear();
+            asked.body = Bytes::copy_from_slice(&hash_of(&[content]));
+        }
+        self
+    }
+
+    /// Whether there is a key.
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Runs a write, once for all requests with its key; without a key, it just runs.
@@ -184,6 +200,12 @@ fn answer(outcome: Outcome<'_>) -> Result<Answer, ProfileError> {
         Outcome::Accepted(accepted) => {
             let mut answer = json(StatusCode::ACCEPTED, accepted, None)?;
             answer.headers.push(("location".to_owned(), place_of(accepted)));
+            Ok(answer)
+        }
+        Outcome::Image(added, profile) => {
+            let status = if added.fresh { StatusCode::CREATED } else { StatusCode::OK };
+            let mut answer = json(status, &added.image, None)?;
+            answer.headers.push(("location".to_owned(), place_of_image(profile, &added.image)));
             Ok(answer)
         }
         Outcome::Batch(results) => json(StatusCode::OK, &BatchAnswer { results: results.to_vec() }, None),

@@ -12,6 +12,7 @@ use crate::blobs::{self, Kept};
 use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::memory::Changes;
+use crate::once::Outcome;
 use crate::profile::{IMAGE_URLS_BYTES_MAX, IMAGE_URLS_MAX, ProfileId};
 use crate::store::StoredProfile;
 use crate::{Expected, ProfileError, Profiles, Violations, Written};
@@ -48,9 +49,8 @@ impl Images {
         for _ in 0..ATTEMPTS_MAX {
             // Durable before anything refers to it.
             let kept = self.0.blobs.keep(call, encoded.content.clone(), encoded.format.kept()).await?;
-            if let Some((number, fresh, token)) = self.add_kept(profiles, call, id, &encoded, &kept).await? {
-                let image = self.get_image(profiles, call, id, number).await?;
-                return Ok(Written { value: Added { image, fresh }, token });
+            if let Some(added) = self.add_kept(profiles, call, id, &encoded, &kept).await? {
+                return Ok(added);
             }
         }
         Err(ImageError::Busy("the same image is being deleted at this moment"))
@@ -64,12 +64,14 @@ impl Images {
         id: ProfileId,
         encoded: &Encoded,
         kept: &Kept,
-    ) -> Result<Option<(i64, bool, pando_database::Token)>, ImageError> {
+    ) -> Result<Option<Written<Added>>, ImageError> {
         let ticket = profiles.0.memory.before_change(id);
         let (mut tx, stored) = profiles.lock_living(call, id, &Expected::Any).await?;
         if let Some(known) = store::find_by_blob(&mut tx, id, kept.name.as_str()).await? {
-            let token = profiles.commit(call, tx, Changes::default()).await?;
-            return Ok(Some((known.number, false, token)));
+            let files = store::files_of(&mut tx, id, known.number).await?;
+            let image = self.image(known, &files).ok_or(ImageError::NotFound)?;
+            let added = Added { image, fresh: false };
+            return self.committed(profiles, call, (tx, Changes::default()), id, added).await.map(Some);
         }
         let now = profiles.0.clock.now();
         if !blobs::confirm(&mut tx, kept, now).await? {
@@ -85,13 +87,28 @@ impl Images {
             created_at: now,
         };
         store::insert(&mut tx, id, &image, &call.actor).await?;
-        store::insert_file(&mut tx, id, &file(image.number, 0, encoded, kept)).await?;
+        let original = file(image.number, 0, encoded, kept);
+        store::insert_file(&mut tx, id, &original).await?;
         self.enqueue_variants(&mut tx, id, image.number).await?;
         let mut draft = stored.profile.draft();
-        draft.image_urls.push(image.url);
+        draft.image_urls.push(image.url.clone());
         let changes = profiles.change_urls(&mut tx, call, &stored, draft, ticket).await?;
+        let image = self.image(image, &[original]).ok_or(ImageError::NotFound)?;
+        self.committed(profiles, call, (tx, changes), id, Added { image, fresh: true }).await.map(Some)
+    }
+
+    /// Keeps the answer for repeats, and commits.
+    async fn committed(
+        &self,
+        profiles: &Profiles,
+        call: &Call,
+        (mut tx, changes): (Transaction, Changes),
+        id: ProfileId,
+        added: Added,
+    ) -> Result<Written<Added>, ImageError> {
+        profiles.keep_answer(&mut tx, Some(id), Outcome::Image(&added, id)).await?;
         let token = profiles.commit(call, tx, changes).await?;
-        Ok(Some((image.number, true, token)))
+        Ok(Written { value: added, token })
     }
 
     /// A profile has room for so many images, and so many addresses.

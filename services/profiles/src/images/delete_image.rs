@@ -6,6 +6,7 @@ use pando_resilience::Call;
 
 use super::{ImageError, Images, remove_blobs, store};
 use crate::memory::Changes;
+use crate::once::Outcome;
 use crate::profile::ProfileId;
 use crate::{Expected, Profiles, Written};
 
@@ -30,6 +31,7 @@ impl Images {
         } else {
             profiles.change_urls(&mut tx, call, &stored, draft, ticket).await?
         };
+        profiles.keep_answer(&mut tx, Some(id), Outcome::Gone).await?;
         Ok(Written { value: (), token: profiles.commit(call, tx, changes).await? })
     }
 }

@@ -12,8 +12,9 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::options::BODY_BYTES_MAX;
-use super::{Image, ImageError, Images, upload};
+use super::{Added, Image, ImageError, Images, upload};
 use crate::Profiles;
+use crate::http::keyed::{KeyParameter, KeyRefused, Keyed};
 use crate::http::{Id, with_token};
 use crate::profile::ProfileId;
 
@@ -109,9 +110,10 @@ async fn list_images(
 ///
 /// A form with the field `image` or `file`, or the image itself: JPEG, PNG, WebP or GIF (its first frame), told by its
 /// content. It is turned upright and freed of everything beside the picture; its address is appended to `image_urls`.
-/// Smaller variants are made soon after. An image that the profile has already is answered as it is.
+/// Smaller variants are made soon after. An image that the profile has already is answered as it is. With an
+/// Idempotency-Key, the same image in whatever form is the same request.
 #[utoipa::path(
-    post, path = "/api/v1/profiles/{id}/images", tag = "images", params(ProfileParameter),
+    post, path = "/api/v1/profiles/{id}/images", tag = "images", params(ProfileParameter, KeyParameter),
     request_body(content(
         (ImageForm = "multipart/form-data"),
         (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"),
@@ -120,9 +122,10 @@ async fn list_images(
         (status = 201, description = "The image", body = Image, headers(("location" = String, description = "Where it can be read"))),
         (status = 200, description = "The profile has this image already", body = Image),
         (status = 404, description = "No living profile has this id"),
+        (status = 409, description = "A request with this Idempotency-Key is being worked on"),
         (status = 413, description = "The image has too many bytes"),
         (status = 415, description = "This is no image that is taken, or more than an image"),
-        (status = 422, description = "The image is damaged or has too many pixels, or the profile too many images"),
+        (status = 422, description = "The image is damaged or has too many pixels, or the profile too many images. Or the Idempotency-Key was used for another request"),
         (status = 507, description = "There is no room left"),
     )
 )]
@@ -130,46 +133,61 @@ async fn add_image(
     State(gallery): State<Gallery>,
     Caller(call): Caller,
     Id(id): Id,
+    keyed: Keyed,
     headers: HeaderMap,
     body: StreamedBody,
 ) -> Result<Response, Problem> {
     let Gallery { profiles, images } = gallery;
-    let outcome = |outcome: &str| {
-        let help = "Uploads of images, by what became of them.";
-        images.0.metrics.counter("profile_image_uploads_total", help, &[("outcome", outcome)]).inc();
-    };
     // Before a byte of the body is read: so many uploads are in memory at once, and no more.
     let Ok(_place) = images.0.uploads.try_acquire() else {
-        outcome("busy");
+        images.told_upload("busy");
         return Err(ImageError::Busy("as many images as may be are being taken in at this moment").into());
     };
-    let added = async {
-        crate::store::find(&profiles.0.database.read_primary(&call), id)
-            .await?
-            .ok_or(crate::ProfileError::NotFound)?;
-        let content =
-            upload::read(&headers, body, images.0.options.bytes_max).await.map_err(ImageError::Refused)?;
-        images.add_image(&profiles, &call, id, content).await
+    let content = async {
+        // A repeat is answered as it was, though the profile be gone by now.
+        if !keyed.is_some() {
+            crate::store::find(&profiles.0.database.read_primary(&call), id)
+                .await?
+                .ok_or(crate::ProfileError::NotFound)?;
+        }
+        upload::read(&headers, body, images.0.options.bytes_max).await.map_err(ImageError::Refused)
     }
     .await;
-    outcome(
-        added
-            .as_ref()
-            .map_or_else(ImageError::word, |added| if added.value.fresh { "added" } else { "known" }),
-    );
-    let added = added?;
-    let image = added.value.image;
-    if added.value.fresh {
-        let help = "Bytes of images taken in, as they are kept.";
-        images.0.metrics.counter("profile_image_bytes_total", help, &[]).inc_by(image.bytes.unsigned_abs());
+    let content = content.inspect_err(|error| images.told_upload(error.word()))?;
+    let keyed = keyed.with_content(&content);
+    let write = async |profiles: Profiles| {
+        let added = images.add_image(&profiles, &call, id, content).await;
+        let added = added.inspect_err(|error| images.told_upload(error.word()))?;
+        images.told_added(&added.value);
+        let Added { image, fresh } = added.value;
+        let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
+        let place = HeaderValue::try_from(place_of_image(id, &image)).expect("an id and a number");
+        let mut response = (status, JsonAnswer(&image)).into_response();
+        response.headers_mut().insert(header::LOCATION, place);
+        Ok(with_token(response, &added.token))
+    };
+    keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/images", write).await
+}
+
+/// Where an image can be read.
+pub(crate) fn place_of_image(profile: ProfileId, image: &Image) -> String {
+    format!("/api/v1/profiles/{profile}/images/{}", image.number)
+}
+
+impl Images {
+    fn told_upload(&self, outcome: &str) {
+        let help = "Uploads of images, by what became of them.";
+        self.0.metrics.counter("profile_image_uploads_total", help, &[("outcome", outcome)]).inc();
     }
-    let status = if added.value.fresh { StatusCode::CREATED } else { StatusCode::OK };
-    let location = format!("/api/v1/profiles/{id}/images/{}", image.number);
-    let mut response = (status, JsonAnswer(&image)).into_response();
-    response
-        .headers_mut()
-        .insert(header::LOCATION, HeaderValue::try_from(location).expect("an id and a number"));
-    Ok(with_token(response, &added.token))
+
+    fn told_added(&self, added: &Added) {
+        self.told_upload(if added.fresh { "added" } else { "known" });
+        if added.fresh {
+            let help = "Bytes of images taken in, as they are kept.";
+            let bytes = added.image.bytes.unsigned_abs();
+            self.0.metrics.counter("profile_image_bytes_total", help, &[]).inc_by(bytes);
+        }
+    }
 }
 
 /// Read one image of a profile
@@ -193,19 +211,25 @@ async fn read_image(
 ///
 /// Its address leaves `image_urls`; its files are deleted soon after, unless somebody else has the same image.
 #[utoipa::path(
-    delete, path = "/api/v1/profiles/{id}/images/{n}", tag = "images", params(ImageParameters),
+    delete, path = "/api/v1/profiles/{id}/images/{n}", tag = "images", params(ImageParameters, KeyParameter),
     responses(
         (status = 204, description = "It is deleted"),
         (status = 404, description = "No living profile has this id, or it has no such image"),
+        KeyRefused,
     )
 )]
 async fn delete_image(
     State(gallery): State<Gallery>,
     Caller(call): Caller,
     Numbered(id, number): Numbered,
+    keyed: Keyed,
 ) -> Result<Response, Problem> {
-    let deleted = gallery.images.delete_image(&gallery.profiles, &call, id, number).await?;
-    Ok(with_token(StatusCode::NO_CONTENT.into_response(), &deleted.token))
+    let Gallery { profiles, images } = gallery;
+    let write = async |profiles: Profiles| {
+        let deleted = images.delete_image(&profiles, &call, id, number).await?;
+        Ok(with_token(StatusCode::NO_CONTENT.into_response(), &deleted.token))
+    };
+    keyed.once(profiles, &call, "DELETE /api/v1/profiles/{id}/images/{n}", write).await
 }
 
 /// Get the file of an image or a variant

@@ -110,7 +110,7 @@ impl Images {
     }
 
     /// An image out of its rows; none without its original.
-    fn image(&self, row: ImageRow, files: &[FileRow]) -> Option<Image> {
+    pub(crate) fn image(&self, row: ImageRow, files: &[FileRow]) -> Option<Image> {
         let original = files.iter().find(|file| file.edge == 0)?;
         let variants = files.iter().filter(|file| file.edge > 0).map(|file| Variant {
             edge: file.edge,

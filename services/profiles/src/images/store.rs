@@ -39,6 +39,12 @@ static LIST_FILES: Query = Query::scan(
      order by number, edge, ending",
 );
 
+static FILES_OF: Query = Query::point(
+    "profiles.files_of_image",
+    "select number, edge, blob, width, height, bytes from profile_image_files \
+     where profile_id = $1 and number = $2 order by edge, ending",
+);
+
 static LAST_NUMBER: Query = Query::point(
     "profiles.last_image",
     "select cast(coalesce(max(number), 0) as bigint), count(*) from profile_images where profile_id = $1",
@@ -111,17 +117,16 @@ pub(crate) async fn list(read: &Read<'_>, id: ProfileId) -> Result<Vec<ImageRow>
 /// Their files.
 pub(crate) async fn list_files(read: &Read<'_>, id: ProfileId) -> Result<Vec<FileRow>, DatabaseError> {
     let rows = read.rows(&LIST_FILES, params![Uuid::from(id)]).await?;
-    let file = |row: &Row| {
-        Ok(FileRow {
-            number: row.get(0)?,
-            edge: row.get(1)?,
-            blob: row.get(2)?,
-            width: row.get(3)?,
-            height: row.get(4)?,
-            bytes: row.get(5)?,
-        })
-    };
-    rows.iter().map(file).collect()
+    rows.iter().map(file_from).collect()
+}
+
+/// The files of one image, as the transaction sees them.
+pub(crate) async fn files_of(
+    tx: &mut Transaction,
+    id: ProfileId,
+    number: i64,
+) -> Result<Vec<FileRow>, DatabaseError> {
+    tx.rows(&FILES_OF, params![Uuid::from(id), number]).await?.iter().map(file_from).collect()
 }
 
 /// The highest number of a profile's images, and how many there are.
@@ -232,5 +237,16 @@ fn image_from(row: &Row) -> Result<ImageRow, DatabaseError> {
         url: row.get(2)?,
         ready: row.get(3)?,
         created_at: row.get(4)?,
+    })
+}
+
+fn file_from(row: &Row) -> Result<FileRow, DatabaseError> {
+    Ok(FileRow {
+        number: row.get(0)?,
+        edge: row.get(1)?,
+        blob: row.get(2)?,
+        width: row.get(3)?,
+        height: row.get(4)?,
+        bytes: row.get(5)?,
     })
 }

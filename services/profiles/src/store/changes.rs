@@ -67,7 +67,8 @@ async fn insert(tx: &mut Transaction, id: ProfileId, change: Change) -> Result<(
         Value::Object(change.before),
         Value::Object(change.after)
     ];
-    tx.execute(&INSERT, values).await.map(drop)
+    tx.execute_later(&INSERT, values);
+    Ok(())
 }
 
 /// Changes older than a version, the latest first.

@@ -103,7 +103,8 @@ pub(crate) async fn put_address(
         part.postal_code.as_str(),
         part.country.as_str()
     ];
-    tx.execute(&PUT_ADDRESS, values).await.map(drop)
+    tx.execute_later(&PUT_ADDRESS, values);
+    Ok(())
 }
 
 /// Writes the preferences of a locked profile.
@@ -119,7 +120,8 @@ pub(crate) async fn put_preferences(
         part.theme.name(),
         part.newsletter
     ];
-    tx.execute(&PUT_PREFERENCES, values).await.map(drop)
+    tx.execute_later(&PUT_PREFERENCES, values);
+    Ok(())
 }
 
 /// Reads an address whose columns begin at `at`; the key column is null where a join found none.
