@@ -186,6 +186,9 @@ fn many(script: &mut Script) {
     script.send("POST", &format!("{API}:import?token=csv"), &[("content-type", "text/csv")], csv);
     script.get(&format!("{API}:export"));
     script.get(&format!("{API}:export?format=csv"));
+    script.send("POST", &format!("{API}/{known}/data-export"), &[], "");
+    let rather_later = [ndjson[0], ("prefer", "respond-async")];
+    script.send("POST", &format!("{API}:import?token=later&dry_run=true"), &rather_later, lines);
 }
 
 fn bad_requests(script: &mut Script) {
@@ -215,6 +218,8 @@ fn bad_requests(script: &mut Script) {
         format!("{API}?q=%00"),
         format!("{API}?q=%ff"),
         format!("{API}?email=nope"),
+        "/api/v1/exports/00000000-0000-7000-8000-000000000000".to_owned(),
+        "/api/v1/exports/nonsense".to_owned(),
         "/getUserProfile".to_owned(),
         "/getUserProfile?userID=7".to_owned(),
         "/getUserProfile?userID=00000000-0000-7000-8000-000000000000".to_owned(),

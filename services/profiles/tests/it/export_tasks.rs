@@ -212,3 +212,34 @@ async fn an_export_of_many_is_in_pieces_and_goes_on_where_it_stopped() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_and_an_erasure_at_once_leave_nobody_in_a_file() {
+    each_gallery(async |gallery| {
+        let mut exports = Vec::new();
+        for round in 0..10 {
+            let erased = gallery.house.person(&format!("Erased{round}")).await;
+            exports.push(gallery.enqueue("export", json!({})).await);
+            let asked = gallery.house.profiles.request_erasure(&call(), erased.id).await.unwrap().value;
+            exports.push(gallery.enqueue("export", json!({})).await);
+            gallery.work().await;
+            // What was held up by the other comes again.
+            while gallery.job(asked.id).await.state != JobState::Completed {
+                gallery.house.clock.advance(HOUR);
+                gallery.work().await;
+            }
+            for export in &exports {
+                if gallery.is_there(*export).await {
+                    let text = text_of(gallery.fetch(*export).await.unwrap()).await;
+                    assert!(!text.contains(&erased.id.to_string()), "in round {round}");
+                }
+            }
+        }
+        gallery.house.clock.advance(HOUR);
+        gallery.work().await;
+        for export in exports {
+            assert_eq!(gallery.job(export).await.state, JobState::Completed, "none is given up");
+        }
+    })
+    .await;
+}
