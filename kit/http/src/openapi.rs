@@ -121,8 +121,8 @@ fn document_problems(document: &mut OpenApi) {
     let paths = std::mem::take(&mut document.paths.paths);
     for (path, mut item) in paths {
         let in_path = path.contains('{');
-        for (_, operation) in operations(&mut item) {
-            for code in common_codes(operation, in_path) {
+        for (method, operation) in operations(&mut item) {
+            for code in common_codes(method, operation, in_path) {
                 let status = code.status().as_str().to_owned();
                 operation.responses.responses.entry(status).or_insert_with(|| problem_response(code.title()));
             }
@@ -134,7 +134,7 @@ fn document_problems(document: &mut OpenApi) {
     }
 }
 
-fn common_codes(operation: &Operation, in_path: bool) -> Vec<Code> {
+fn common_codes(method: &str, operation: &Operation, in_path: bool) -> Vec<Code> {
     let has = |place: ParameterIn| {
         operation.parameters.iter().flatten().any(|parameter| match parameter {
             RefOr::T(parameter) => parameter.parameter_in == place,
@@ -151,6 +151,10 @@ fn common_codes(operation: &Operation, in_path: bool) -> Vec<Code> {
     ];
     if in_path || has(ParameterIn::Path) {
         codes.push(Code::NotFound);
+    }
+    // What changes something may find no room for it.
+    if matches!(method, "post" | "put" | "patch" | "delete") {
+        codes.push(Code::StorageFull);
     }
     if operation.request_body.is_some() {
         codes.extend([Code::RequestTimeout, Code::TooLarge, Code::UnsupportedMedia]);

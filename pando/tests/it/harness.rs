@@ -76,7 +76,16 @@ impl Running {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
-        let mut command = pando(data);
+        Self::spawn(pando(data), verb, arguments, variables)
+    }
+
+    /// Starts it by a command that ends in being it.
+    pub(crate) fn spawn(
+        mut command: Command,
+        verb: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         command.arg(verb).args(arguments);
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -125,6 +134,11 @@ impl Running {
         line["admin"].as_str().unwrap().parse().unwrap()
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// The most memory it ever held, in KiB.
     pub(crate) fn memory_peak_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -134,7 +148,7 @@ impl Running {
 
     /// Tells it to stop.
     pub(crate) fn tell(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
     }
 
     /// Waits for its end and reads the rest of the log.

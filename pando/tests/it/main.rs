@@ -14,6 +14,7 @@ mod erasure;
 mod events;
 mod exhaustion;
 mod files;
+mod full_disk;
 mod harness;
 mod image_crashes;
 mod image_keys;

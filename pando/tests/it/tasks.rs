@@ -18,7 +18,7 @@ use crate::harness::{Running, ask};
 const API: &str = "/api/v1/tasks";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The jobs of a dead worker are taken back soon: nobody here waits for half a minute.
-const SHORT_LEASES: &[(&str, &str)] = &[
+pub(crate) const SHORT_LEASES: &[(&str, &str)] = &[
     ("PANDO_QUEUE__HEARTBEAT_MS", "300"),
     ("PANDO_QUEUE__LEASE_MS", "1500"),
     ("PANDO_QUEUE__RESCUE_MS", "200"),

@@ -16,10 +16,12 @@ async fn the_document_describes_every_route_and_its_problems() {
     }
     assert!(document["paths"]["/undocumented"].is_null());
     let put = &document["paths"]["/items/{id}"]["put"]["responses"];
-    for status in ["200", "400", "404", "408", "413", "414", "415", "431", "500", "503", "504"] {
+    for status in ["200", "400", "404", "408", "413", "414", "415", "431", "500", "503", "504", "507"] {
         assert!(put[status].is_object(), "{status}");
     }
-    assert!(document["paths"]["/hello"]["get"]["responses"]["415"].is_null());
+    for status in ["415", "507"] {
+        assert!(document["paths"]["/hello"]["get"]["responses"][status].is_null(), "{status}");
+    }
     let schema = &put["404"]["content"]["application/problem+json"]["schema"]["$ref"];
     assert_eq!(schema, "#/components/schemas/Problem");
     let properties = &document["components"]["schemas"]["Problem"]["properties"];
