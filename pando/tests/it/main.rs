@@ -29,4 +29,5 @@ mod starting;
 mod stopping;
 mod subscribers;
 mod tasks;
+mod watchers;
 mod worker;

@@ -5,12 +5,12 @@ use std::time::Duration;
 use pando_resilience::{Call, Deadline};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::pace::Pace;
 use crate::{Task, TaskError, Tasks};
 
-/// How often a task is read again that another process may have changed.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// What is kept of a deadline for the answer itself.
 const RESERVE: Duration = Duration::from_millis(200);
 
@@ -27,13 +27,15 @@ impl Tasks {
         // Before the first look: what changes after it is told.
         let mut changes = self.0.queue.watch();
         let mut closing = self.0.closing.subscribe();
+        let mut pace = Pace::from(Instant::now());
         loop {
             let closed = *closing.borrow();
             let task = self.get_task(call, id).await?;
             if task.status.is_end() || until.is_past() || closed {
                 return Ok(task);
             }
-            let look_at = until.sooner(Deadline::after(LOOK_EVERY));
+            let pause = pace.pause(&task, Instant::now(), self.0.queue.clock().now());
+            let look_at = until.sooner(Deadline::after(pause));
             // Another process's change is not told: it is found by the next look.
             let _ = look_at
                 .bound(async {
@@ -48,7 +50,7 @@ impl Tasks {
 }
 
 /// Returns when this process has changed the task, or may have.
-async fn changed(changes: &mut Receiver<Uuid>, id: Uuid) {
+pub(crate) async fn changed(changes: &mut Receiver<Uuid>, id: Uuid) {
     loop {
         match changes.recv().await {
             Ok(changed) if changed != id => {}

@@ -10,6 +10,7 @@ mod http;
 mod kinds;
 mod list_tasks;
 mod options;
+mod pace;
 mod task;
 mod task_request;
 mod trust;

@@ -6,14 +6,17 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use pando_resilience::Call;
 use tokio::sync::{broadcast, watch};
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use crate::get_task::changed;
+use crate::pace::Pace;
 use crate::{Task, TaskError, Tasks};
 
 /// How long one look may take.
 const LOOK_BUDGET: Duration = Duration::from_secs(3);
-/// How often a task is read again that another process may have changed.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// When to look again after the database was away.
+const AWAY: Duration = Duration::from_secs(1);
 /// A stream that has nothing to say says so this often, so that nobody on the way closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -33,6 +36,9 @@ struct Watch {
     id: Uuid,
     changes: broadcast::Receiver<Uuid>,
     closing: watch::Receiver<bool>,
+    pace: Pace,
+    /// When to read the task again, if nobody tells of a change before.
+    look_at: Instant,
     /// The last word was said.
     over: bool,
     said: Option<Task>,
@@ -46,10 +52,12 @@ impl Tasks {
         call: &Call,
         id: Uuid,
     ) -> Result<impl Stream<Item = Said> + Send + use<>, TaskError> {
+        // Before the first look: what changes after it is told.
         let (changes, closing) = (self.0.queue.watch(), self.0.closing.subscribe());
-        let task = self.get_task(call, id).await?;
-        let watch =
-            Watch { tasks: self.clone(), id, changes, closing, over: false, said: None, next: Some(task) };
+        let next = Some(self.get_task(call, id).await?);
+        let (tasks, now) = (self.clone(), Instant::now());
+        let (pace, look_at) = (Pace::from(now), now);
+        let watch = Watch { tasks, id, changes, closing, pace, look_at, over: false, said: None, next };
         Ok(unfold(watch, Watch::step))
     }
 }
@@ -59,32 +67,39 @@ impl Watch {
         if self.over || self.said.as_ref().is_some_and(|task| task.status.is_end()) {
             return None;
         }
-        let quiet_until = tokio::time::Instant::now() + KEEP_ALIVE;
+        let quiet_until = Instant::now() + KEEP_ALIVE;
         loop {
-            let task = match self.next.take() {
-                Some(task) => Some(task),
-                // Swept while somebody watched: that is an end too.
-                None => match self.look().await {
-                    Ok(task) => Some(task),
-                    Err(TaskError::NotFound) => return None,
-                    // The database is away for a moment; the next look may find it.
-                    Err(_) => None,
-                },
-            };
-            if let Some(task) = task.filter(|task| self.said.as_ref() != Some(task)) {
-                self.said = Some(task.clone());
-                return Some((Said::Changed(Box::new(task)), self));
+            if let Some(task) = self.next.take() {
+                let (now, moment) = (Instant::now(), self.tasks.0.queue.clock().now());
+                let news = self.said.as_ref() != Some(&task);
+                if news {
+                    self.pace = Pace::from(now);
+                }
+                self.look_at = now + self.pace.pause(&task, now, moment);
+                if news {
+                    self.said = Some(task.clone());
+                    return Some((Said::Changed(Box::new(task)), self));
+                }
             }
             if *self.closing.borrow() {
                 self.over = true;
                 return Some((Said::Closing, self));
             }
-            if tokio::time::Instant::now() >= quiet_until {
+            if Instant::now() >= quiet_until {
                 return Some((Said::Alive, self));
             }
             tokio::select! {
-                _ = tokio::time::timeout(LOOK_EVERY, self.changes.recv()) => {}
-                _ = self.closing.wait_for(|closing| *closing) => {}
+                () = changed(&mut self.changes, self.id) => {}
+                () = sleep_until(self.look_at) => {}
+                () = sleep_until(quiet_until) => continue,
+                _ = self.closing.wait_for(|closing| *closing) => continue,
+            }
+            match self.look().await {
+                Ok(task) => self.next = Some(task),
+                // Swept while somebody watched: that is an end too.
+                Err(TaskError::NotFound) => return None,
+                // The database is away for a moment; a later look may find it.
+                Err(_) => self.look_at = Instant::now() + AWAY,
             }
         }
     }
