@@ -1,6 +1,8 @@
 //! Transactions: all of their statements, or none.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use uuid::Uuid;
@@ -25,6 +27,37 @@ pub struct Transaction {
     later: Vec<Step>,
     /// What to do then, and whether only if it is certain.
     after_commit: Vec<(Box<dyn FnOnce() + Send>, bool)>,
+}
+
+/// A commit under way. When nobody waits for it any more it goes on by itself: it may have been sent, and others have
+/// to be told of what it did.
+struct Ending(Option<Pin<Box<dyn Future<Output = Ended> + Send>>>);
+
+/// The rows of the last statement, and the token.
+type Ended = Result<(Vec<Row>, Token), DatabaseError>;
+
+impl Future for Ending {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
+        let Some(ending) = &mut self.0 else { return Poll::Pending };
+        let ended = ending.as_mut().poll(context);
+        if ended.is_ready() {
+            self.0 = None;
+        }
+        ended
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // Without a runtime it is rolled back, or nobody knows.
+        if let Some(ending) = self.0.take()
+            && tokio::runtime::Handle::try_current().is_ok()
+        {
+            pando_telemetry::spawn("database.commit", ending);
+        }
+    }
 }
 
 enum Engine {
@@ -150,7 +183,8 @@ impl Transaction {
         self.after_commit.push((Box::new(then), true));
     }
 
-    /// Makes it all durable; the token lets a later read see it.
+    /// Makes it all durable; the token lets a later read see it. Whoever goes away while this is under way leaves it
+    /// to come to its end, and what was to be done after it is done.
     pub async fn commit(self) -> Result<Token, DatabaseError> {
         self.finish().await.map(|(_, token)| token)
     }
@@ -177,20 +211,24 @@ impl Transaction {
                 rows = self.run_step(step).await?;
             }
         }
-        let started = Instant::now();
-        let result = match self.engine {
-            Engine::Sqlite(writer) => writer.commit(steps).await,
-            Engine::Postgres(session) => session.commit(&steps).await,
-        };
-        let result = result.map(|(last, token)| (if last.is_empty() { rows } else { last }, token));
-        self.database.commit_seconds.observe_duration(started.elapsed());
-        let unknown = matches!(result, Err(DatabaseError::CommitUnknown { .. }));
-        for (then, certain) in self.after_commit {
-            if result.is_ok() || (unknown && !certain) {
-                then();
+        let Self { database, engine, after_commit, .. } = self;
+        let ending = async move {
+            let started = Instant::now();
+            let result = match engine {
+                Engine::Sqlite(writer) => writer.commit(steps).await,
+                Engine::Postgres(session) => session.commit(&steps).await,
+            };
+            database.commit_seconds.observe_duration(started.elapsed());
+            let unknown = matches!(result, Err(DatabaseError::CommitUnknown { .. }));
+            for (then, certain) in after_commit {
+                if result.is_ok() || (unknown && !certain) {
+                    then();
+                }
             }
-        }
-        result
+            result
+        };
+        let (last, token) = Ending(Some(Box::pin(ending))).await?;
+        Ok((if last.is_empty() { rows } else { last }, token))
     }
 
     /// Undoes it all.

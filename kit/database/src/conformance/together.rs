@@ -25,6 +25,7 @@ pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {
     who_asked_is_told_the_rows_and_whether_it_is_committed(database).await?;
     what_fails_is_told_and_leaves_nothing(database).await?;
     what_is_dropped_did_not_happen(database).await?;
+    who_goes_away_during_the_commit_leaves_it_to_its_end(database).await?;
     an_unflushed_commit_is_seen_like_any_other(database).await
 }
 
@@ -135,6 +136,30 @@ async fn what_is_dropped_did_not_happen(database: &Database) -> Result<(), Datab
     let (undone, other) = begin_with_account(database).await?;
     undone.rollback().await?;
     assert_eq!((balance(database, id).await?, balance(database, other).await?), (None, None));
+    Ok(())
+}
+
+async fn who_goes_away_during_the_commit_leaves_it_to_its_end(
+    database: &Database,
+) -> Result<(), DatabaseError> {
+    for waits in [false, true] {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let (id, email) = fresh(database);
+        let mut transaction = database.transaction(&call()).await?;
+        if waits {
+            transaction.execute(&OPEN, params![id, email.as_str(), 5_i64]).await?;
+        }
+        transaction.once_committed(move || drop(tell.send(())));
+        let mut commit = Box::pin(transaction.rows_and_commit(&OPEN, params![id, email, 5_i64]));
+        if futures_util::poll!(&mut commit).is_pending() && database.inner().together {
+            drop(commit);
+        } else {
+            // Without company the statement goes first, and who leaves during that leaves nothing.
+            commit.await?;
+        }
+        assert!(told.await.is_ok(), "who is to be told is told");
+        assert_eq!(balance(database, id).await?, Some(5));
+    }
     Ok(())
 }
 
