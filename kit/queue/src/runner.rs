@@ -159,6 +159,7 @@ impl Runner {
     /// The worker was dropped: everything stops where it is, as if the process had died, and is rescued by others.
     fn abandon(self) -> Stopped {
         self.bell.free.store(false, Ordering::Release);
+        self.seats.offer(0);
         for signals in self.running.values() {
             signals.stop(Stop::Lost);
         }
@@ -204,8 +205,13 @@ impl Runner {
     }
 
     fn room(&self) -> usize {
+        self.unfilled().saturating_sub(self.seats.taken())
+    }
+
+    /// Room for those that wait already. A transaction may keep its seat for long, so they do not wait for it.
+    fn unfilled(&self) -> usize {
         let target = self.concurrency + self.pace.ahead;
-        target.saturating_sub(self.running.len() + self.waiting.len() + self.seats.taken())
+        target.saturating_sub(self.running.len() + self.waiting.len())
     }
 
     /// How many jobs of this process's own may begin at once. While others may wait, none.
@@ -246,7 +252,7 @@ impl Runner {
 
     fn claim_if_useful(&mut self) {
         self.measure_pace();
-        let room = self.room();
+        let room = if self.looks || self.more { self.unfilled() } else { self.room() };
         // After a full claim the next one waits until it is worth its while; a wake-up does not wait.
         let worth = room >= (self.concurrency + self.pace.ahead).div_ceil(2);
         if self.claiming.is_some() || room == 0 || !(self.wanted || (self.more && worth)) {

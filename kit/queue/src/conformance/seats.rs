@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pando_clock::Clock;
-use pando_database::Database;
+use pando_database::{Database, Transaction};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -19,6 +19,10 @@ pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     a_pause_is_heard(&house(alone(true)).await).await;
     what_is_rolled_back_gives_its_seat_back(&house(alone(true)).await).await;
     a_worker_that_stopped_meanwhile_lets_others_have_the_job(&house(alone(true)).await).await;
+    let looking = || QueueOptions { poll_ms: 20, ..alone(true) };
+    an_open_transaction_does_not_keep_others_waiting(&house(looking()).await).await;
+    a_stream_of_own_jobs_lets_others_have_their_turn(&house(looking()).await).await;
+    who_leaves_during_the_commit_leaves_the_job_to_its_worker(&house(alone(true)).await).await;
 }
 
 /// One job at a time, and nobody looks for more within the suite's patience unless he is told to.
@@ -47,6 +51,30 @@ async fn add_when_free(house: &House) -> Uuid {
     house.add(Job::new("note", Value::Null)).await
 }
 
+/// Begins a transaction with a job that has a seat for certain: a hint from afar makes the worker look again, and
+/// then there is none for a moment.
+async fn begin_with_seat(house: &House) -> (Transaction, Uuid) {
+    let job = Job::new("note", Value::Null);
+    let free = async {
+        loop {
+            match house.queue.seat_for(&job) {
+                Some(seat) => return seat,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let seat = tokio::time::timeout(super::PATIENCE, free).await.expect("there is one");
+    let mut tx = house.queue.database().transaction(&call()).await.expect("a transaction");
+    let id = house.queue.hand_over(&mut tx, job, seat).id;
+    (tx, id)
+}
+
+async fn add_to_seat(house: &House) -> Uuid {
+    let (tx, id) = begin_with_seat(house).await;
+    tx.commit().await.expect("it is committed");
+    id
+}
+
 async fn seat_is_free(house: &House, free: bool) {
     let look = async {
         while house.queue.seat_for(&Job::new("note", Value::Null)).is_some() != free {
@@ -59,10 +87,8 @@ async fn seat_is_free(house: &House, free: bool) {
 async fn a_job_begins_where_a_worker_is_free(house: &House, hand_over: bool) {
     let (registry, permits) = held(house);
     let worker = Worker::start(&house.queue, registry);
-    if hand_over {
-        seat_is_free(house, true).await;
-    }
-    let first = house.add(Job::new("note", Value::Null)).await;
+    let first =
+        if hand_over { add_to_seat(house).await } else { house.add(Job::new("note", Value::Null)).await };
     let job = house.reaches(first, JobState::Running).await;
     assert_eq!((job.attempts, job.run_at), (1, job.created_at));
     if hand_over {
@@ -127,5 +153,67 @@ async fn a_worker_that_stopped_meanwhile_lets_others_have_the_job(house: &House)
     let elsewhere = open(house.queue.database(), &house.clock, defaults());
     let worker = Worker::start(&elsewhere, house.kind("note", note));
     assert_eq!(house.reaches(id, JobState::Completed).await.attempts, 1);
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+/// Enqueues where no worker is, and tells nobody who has one.
+async fn add_elsewhere(house: &House, payload: Value) -> Uuid {
+    let elsewhere = open(house.queue.database(), &house.clock, defaults());
+    let mut tx = elsewhere.database().transaction(&call()).await.expect("a transaction");
+    let id = elsewhere.enqueue(&mut tx, Job::new("note", payload)).await.expect("it is enqueued").id;
+    tx.commit().await.expect("it is committed");
+    id
+}
+
+async fn an_open_transaction_does_not_keep_others_waiting(house: &House) {
+    let worker = Worker::start(&house.queue, house.kind("note", note));
+    let (tx, own) = begin_with_seat(house).await;
+    for _ in 0..3 {
+        let other = add_elsewhere(house, Value::Null).await;
+        assert_eq!(house.reaches(other, JobState::Completed).await.attempts, 1);
+    }
+    tx.commit().await.expect("it is committed");
+    assert_eq!(house.reaches(own, JobState::Completed).await.attempts, 1);
+    worker.stop(Duration::from_secs(5)).await;
+    assert_eq!(house.seen.len(), 4, "each ran once");
+}
+
+async fn a_stream_of_own_jobs_lets_others_have_their_turn(house: &House) {
+    let worker = Worker::start(&house.queue, house.kind("note", note));
+    seat_is_free(house, true).await;
+    let stream = async || {
+        loop {
+            house.add(Job { priority: 9, ..Job::new("note", Value::Null) }).await;
+        }
+    };
+    let others = async {
+        for _ in 0..3 {
+            let other = add_elsewhere(house, Value::Bool(true)).await;
+            house.reaches(other, JobState::Completed).await;
+        }
+    };
+    tokio::select! {
+        () = others => {}
+        () = stream() => {}
+        () = stream() => {}
+    }
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+async fn who_leaves_during_the_commit_leaves_the_job_to_its_worker(house: &House) {
+    let worker = Worker::start(&house.queue, house.kind("note", note));
+    for _ in 0..3 {
+        let (tx, id) = begin_with_seat(house).await;
+        let mut commit = Box::pin(tx.commit());
+        let _ = futures_util::poll!(&mut commit);
+        drop(commit);
+        let exists = async {
+            while house.queue.find(&call(), id).await.expect("it is read").is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(super::PATIENCE, exists).await.expect("it is committed");
+        assert_eq!(house.reaches(id, JobState::Completed).await.attempts, 1, "nobody had to rescue it");
+    }
     worker.stop(Duration::from_secs(5)).await;
 }
