@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::bulk::BulkInsert;
 use crate::database::Inner;
 use crate::postgres::{self, Session};
-use crate::sqlite::WriterTransaction;
+use crate::sqlite::{Turn, WriterTransaction};
 use crate::statement::{Statement, Step, Then};
 use crate::{DatabaseError, Query, Row, Token, Value};
 
@@ -30,8 +30,11 @@ pub struct Transaction {
 }
 
 /// A commit under way. When nobody waits for it any more it goes on by itself: it may have been sent, and others have
-/// to be told of what it did.
-struct Ending(Option<Pin<Box<dyn Future<Output = Ended> + Send>>>);
+/// to be told of what it did. One that waits for SQLite's writer is given up.
+struct Ending {
+    work: Option<Pin<Box<dyn Future<Output = Ended> + Send>>>,
+    turn: Option<Arc<Turn>>,
+}
 
 /// The rows of the last statement, and the token.
 type Ended = Result<(Vec<Row>, Token), DatabaseError>;
@@ -40,10 +43,10 @@ impl Future for Ending {
     type Output = Ended;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
-        let Some(ending) = &mut self.0 else { return Poll::Pending };
-        let ended = ending.as_mut().poll(context);
+        let Some(work) = &mut self.work else { return Poll::Pending };
+        let ended = work.as_mut().poll(context);
         if ended.is_ready() {
-            self.0 = None;
+            self.work = None;
         }
         ended
     }
@@ -52,10 +55,11 @@ impl Future for Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         // Without a runtime it is rolled back, or nobody knows.
-        if let Some(ending) = self.0.take()
+        if let Some(work) = self.work.take()
+            && !self.turn.as_ref().is_some_and(|turn| turn.give_up())
             && tokio::runtime::Handle::try_current().is_ok()
         {
-            pando_telemetry::spawn("database.commit", ending);
+            pando_telemetry::spawn("database.commit", work);
         }
     }
 }
@@ -184,7 +188,7 @@ impl Transaction {
     }
 
     /// Makes it all durable; the token lets a later read see it. Whoever goes away while this is under way leaves it
-    /// to come to its end, and what was to be done after it is done.
+    /// to come to its end, and what was to be done after it is done; while it waits for SQLite's writer it is given up.
     pub async fn commit(self) -> Result<Token, DatabaseError> {
         self.finish().await.map(|(_, token)| token)
     }
@@ -212,7 +216,11 @@ impl Transaction {
             }
         }
         let Self { database, engine, after_commit, .. } = self;
-        let ending = async move {
+        let turn = match &engine {
+            Engine::Sqlite(writer) => Some(writer.turn()),
+            Engine::Postgres(_) => None,
+        };
+        let work = async move {
             let started = Instant::now();
             let result = match engine {
                 Engine::Sqlite(writer) => writer.commit(steps).await,
@@ -227,7 +235,7 @@ impl Transaction {
             }
             result
         };
-        let (last, token) = Ending(Some(Box::pin(ending))).await?;
+        let (last, token) = Ending { work: Some(Box::pin(work)), turn }.await?;
         Ok((if last.is_empty() { rows } else { last }, token))
     }
 

@@ -22,7 +22,7 @@ use crate::statistics::{Statistics, Waits};
 use crate::{DatabaseError, Row, Value};
 use open::{Purpose, connect, make_file};
 use readers::{Readers, Scanners};
-pub(crate) use transaction::WriterTransaction;
+pub(crate) use transaction::{Turn, WriterTransaction};
 use writer::Writer;
 
 /// The file, open.

@@ -2,7 +2,7 @@
 //! as soon as its turn comes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use pando_resilience::Deadline;
@@ -17,11 +17,41 @@ use crate::statement::{Statement, Step};
 use crate::statistics::Wait;
 use crate::{DatabaseError, Value};
 
+/// Whether the writer's turn for a transaction has come: from then on it waits for other processes, not for this one.
+/// Whoever gives up before that was never there.
+#[derive(Default)]
+pub(crate) struct Turn(AtomicU8);
+
+const WAITING: u8 = 0;
+const COME: u8 = 1;
+const GIVEN_UP: u8 = 2;
+
+impl Turn {
+    /// It comes, unless it was given up.
+    pub(super) fn come(&self) -> bool {
+        self.leave_the_line(COME)
+    }
+
+    /// Gives it up, unless it has come.
+    pub(crate) fn give_up(&self) -> bool {
+        self.leave_the_line(GIVEN_UP)
+    }
+
+    fn leave_the_line(&self, how: u8) -> bool {
+        self.0.compare_exchange(WAITING, how, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn has_come(&self) -> bool {
+        self.0.load(Ordering::Acquire) == COME
+    }
+}
+
 /// A transaction of the writer's. Dropped: rolled back.
 pub(crate) struct WriterTransaction {
     line: Arc<Line>,
     deadline: Deadline,
     manner: Manner,
+    turn: Arc<Turn>,
     place: Option<Place>,
 }
 
@@ -36,14 +66,18 @@ struct Place {
 /// What is waited for until the writer began.
 struct Beginning {
     began: oneshot::Receiver<Result<(), DatabaseError>>,
-    turn: Arc<AtomicBool>,
+    turn: Arc<Turn>,
     patience: Deadline,
     _wait: Option<Wait>,
 }
 
 impl WriterTransaction {
     pub(super) fn new(line: Arc<Line>, deadline: Deadline, manner: Manner) -> Self {
-        Self { line, deadline, manner, place: None }
+        Self { line, deadline, manner, turn: Arc::default(), place: None }
+    }
+
+    pub(crate) fn turn(&self) -> Arc<Turn> {
+        Arc::clone(&self.turn)
     }
 
     /// Runs statements nobody waits for, and then one once for every set of parameters.
@@ -84,7 +118,7 @@ impl WriterTransaction {
         let (answer, answered) = oneshot::channel();
         let place = match &mut self.place {
             Some(place) => place,
-            none => none.insert(get_in_line(&self.line, self.deadline, self.manner)?),
+            none => none.insert(get_in_line(&self.line, self.deadline, self.manner, Arc::clone(&self.turn))?),
         };
         if place.commands.send(command(answer)).is_err() {
             return Err(self.ended());
@@ -101,11 +135,16 @@ impl WriterTransaction {
     }
 }
 
-fn get_in_line(line: &Line, deadline: Deadline, manner: Manner) -> Result<Place, DatabaseError> {
+fn get_in_line(
+    line: &Line,
+    deadline: Deadline,
+    manner: Manner,
+    turn: Arc<Turn>,
+) -> Result<Place, DatabaseError> {
     let (load, others) = line.join();
     let wait = others.then(|| line.waits.begin());
     let ((began, beginning), (commands, received)) = (oneshot::channel(), channel());
-    let (leaving, turn) = (Leaving::default(), Arc::new(AtomicBool::new(false)));
+    let leaving = Leaving::default();
     let (busy, patience) = match manner.patient {
         true => (deadline.remaining(), deadline),
         false => (line.busy, deadline.sooner(Deadline::after(line.checkout))),
@@ -127,11 +166,13 @@ impl Beginning {
     async fn wait(mut self, deadline: Deadline) -> Result<(), DatabaseError> {
         let mut late = DatabaseError::PoolTimeout { waited: self.patience.remaining() };
         let mut begun = self.patience.bound(&mut self.began).await;
-        if begun.is_err() && self.turn.load(Ordering::Acquire) {
+        if begun.is_err() && self.turn.has_come() {
             late = DatabaseError::DeadlineExceeded;
             begun = deadline.bound(&mut self.began).await;
         }
         match begun {
+            // One that is late is passed over without a word.
+            Ok(Err(_)) if deadline.is_past() => Err(DatabaseError::DeadlineExceeded),
             Ok(begun) => begun.map_err(|_| DatabaseError::closed())?,
             Err(_) => {
                 // The turn may come this very moment, and what was sent along would be done.

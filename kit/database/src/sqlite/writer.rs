@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::fault::fault;
 use super::flusher::{Commit, Committed, Flusher};
 use super::session::{Outcome, Session};
-use super::transaction::WriterTransaction;
+use super::transaction::{Turn, WriterTransaction};
 use crate::database::Manner;
 use crate::options::SqliteOptions;
 use crate::statement::{Statement, Step};
@@ -49,8 +49,7 @@ pub(super) struct Line {
 pub(super) struct Ticket {
     pub(super) deadline: Deadline,
     pub(super) busy: Duration,
-    /// Set when it is this one's turn: from then on it waits for other processes, not for this one.
-    pub(super) turn: Arc<AtomicBool>,
+    pub(super) turn: Arc<Turn>,
     pub(super) began: Answer<()>,
     pub(super) commands: Receiver<Command>,
     pub(super) gone: Arc<AtomicBool>,
@@ -178,10 +177,9 @@ fn serve(session: &Session, tickets: &Receiver<Ticket>, flusher: Flusher) {
     let log = Log { due: flusher.due.clone(), failed: flusher.failed() };
     while let Ok(ticket) = tickets.recv() {
         // A caller that gave up while it waited is passed over.
-        if ticket.began.is_closed() || ticket.deadline.is_past() {
+        if ticket.began.is_closed() || ticket.deadline.is_past() || !ticket.turn.come() {
             continue;
         }
-        ticket.turn.store(true, Ordering::Release);
         if log.failed.load(Ordering::Acquire) {
             let _ = ticket.began.send(Err(disk_refused()));
             continue;

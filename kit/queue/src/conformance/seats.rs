@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pando_clock::Clock;
-use pando_database::{Database, Transaction};
+use pando_database::{Database, Transaction, params};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{House, call, defaults, note, open};
+use super::{House, WRITE, call, defaults, note, open};
 use crate::{Job, JobState, QueueOptions, Registry, Worker};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
@@ -202,8 +202,10 @@ async fn a_stream_of_own_jobs_lets_others_have_their_turn(house: &House) {
 
 async fn who_leaves_during_the_commit_leaves_the_job_to_its_worker(house: &House) {
     let worker = Worker::start(&house.queue, house.kind("note", note));
-    for _ in 0..3 {
-        let (tx, id) = begin_with_seat(house).await;
+    for round in 0..3 {
+        let (mut tx, id) = begin_with_seat(house).await;
+        // While it is not SQLite's writer's turn, the commit could be given up.
+        tx.execute(&WRITE, params![Uuid::from_u128(round), id, 1_i64]).await.expect("it is written");
         let mut commit = Box::pin(tx.commit());
         let _ = futures_util::poll!(&mut commit);
         drop(commit);
