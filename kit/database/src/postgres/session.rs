@@ -239,9 +239,11 @@ impl Session {
                 Err(Undone::Certainly(DatabaseError::unavailable(reason)))
             }
             Ok(Err(undone)) => {
-                // The server answered everything, or the connection is not fit for another.
                 if progress.answered {
                     (self.begun, self.under_way) = (false, false);
+                } else if matches!(undone, Undone::Certainly(_)) {
+                    // No commit was sent: it is rolled back like any other, and the connection serves on.
+                    self.under_way = false;
                 }
                 Err(undone)
             }

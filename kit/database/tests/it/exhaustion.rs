@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use pando_database::conformance::ENDLESS;
 use pando_database::testing::{TestDatabase, each_test_database};
-use pando_database::{BulkInsert, ColumnType, Database, DatabaseError, OnConflict, Value};
+use pando_database::{BulkInsert, ColumnType, Database, DatabaseError, OnConflict, Query, Value};
 use pando_resilience::Call;
 
 use crate::{INSERT, call, count, create_notes, insert};
@@ -107,6 +107,35 @@ async fn a_caller_that_gave_up_in_the_queue_is_passed_over() {
         assert_eq!((database.statistics().waiters, count(&database).await), (0, 1));
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_before_it_is_sent_costs_no_connection() {
+    const NAME: Query = Query::write("notes.name", "insert into notes (id, number, name) values ($1, 1, $2)");
+    const NONSENSE: Query = Query::write("notes.nonsense", "insert into no_such_notes (id) values ($1)");
+    const WHO: Query = Query::scan("who", "select cast(pg_backend_pid() as bigint)");
+    for prepare in [true, false] {
+        let mut test = TestDatabase::postgres().await;
+        (test.options.pool.min, test.options.pool.max) = (1, 1);
+        test.options.statements.prepare = prepare;
+        let database = test.open().await;
+        create_notes(&database).await;
+        let who =
+            async || -> i64 { database.read(&call()).row(&WHO, []).await.unwrap().unwrap().get(0).unwrap() };
+        let before = who().await;
+        for _ in 0..3 {
+            let mut transaction = database.transaction(&call()).await.unwrap();
+            transaction.execute_later(&INSERT, params![test.clock.fresh_id(), 1_i64]);
+            transaction.execute_later(&NAME, params![test.clock.fresh_id(), "\0"]);
+            let refused = transaction.commit().await;
+            assert!(matches!(refused, Err(DatabaseError::BadParameter { .. })), "{refused:?}");
+            let mut transaction = database.transaction(&call()).await.unwrap();
+            transaction.execute_later(&NONSENSE, params![test.clock.fresh_id()]);
+            let refused = transaction.commit().await;
+            assert!(matches!(refused, Err(DatabaseError::Query { .. })), "{refused:?}");
+        }
+        assert_eq!((count(&database).await, who().await), (0, before), "and the same connection serves on");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
