@@ -1,16 +1,18 @@
 //! The end of a transaction: what is left to run and the commit, sent in one go, and what the answers mean.
 
 use std::pin::{Pin, pin};
+use std::time::Instant;
 
 use futures_util::future::{MaybeDone, maybe_done};
 use futures_util::{TryStreamExt, poll};
+use pando_resilience::Deadline;
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{SimpleQueryMessage, Statement as Prepared};
 
 use super::connection::Exclusive;
 use super::fault::fault;
 use super::pool::Checkout;
-use crate::statement::Step;
+use crate::statement::{Statement, Step};
 use crate::{DatabaseError, Row, Token};
 
 /// Why a commit did not come to its end.
@@ -57,14 +59,35 @@ pub(super) async fn prepare_all<'a>(
     Ok(ready)
 }
 
+/// A statement that travels with others, until it is answered. Nobody else counts it when the deadline is sooner.
+struct Sent<'a> {
+    statement: &'a Statement,
+    started: Instant,
+    deadline: Deadline,
+    answered: bool,
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if !self.answered && self.deadline.is_past() {
+            self.statement.record(self.started, Some(&DatabaseError::DeadlineExceeded));
+        }
+    }
+}
+
 /// Runs a statement that travels with others. It is sent at the first poll.
 pub(super) async fn send(
     connection: &Exclusive,
     step: &Step,
     prepared: Option<&Prepared>,
+    deadline: Deadline,
 ) -> Result<Vec<Row>, DatabaseError> {
-    let rows = connection.statements().rows_of(&step.statement, prepared, &step.values);
-    let rows = step.statement.measure(rows).await?;
+    let started = Instant::now();
+    let mut sent = Sent { statement: &step.statement, started, deadline, answered: false };
+    let rows = connection.statements().rows_of(&step.statement, prepared, &step.values).await;
+    sent.answered = true;
+    step.statement.record(started, rows.as_ref().err());
+    let rows = rows?;
     step.then.iter().for_each(|then| then(&rows));
     Ok(rows)
 }
@@ -75,6 +98,7 @@ pub(super) async fn finish(
     begin: Option<&str>,
     steps: &[Step],
     wrote: bool,
+    deadline: Deadline,
     Progress { sent, ran, committed, answered, rows }: &mut Progress,
 ) -> Result<(Vec<Row>, Token), Undone> {
     let connection = &checkout.connection;
@@ -88,7 +112,7 @@ pub(super) async fn finish(
     *sent = true;
     let mut steps = Vec::with_capacity(ready.len());
     for (step, prepared) in &ready {
-        let mut step = Box::pin(maybe_done(send(connection, step, prepared.as_ref())));
+        let mut step = Box::pin(maybe_done(send(connection, step, prepared.as_ref(), deadline)));
         let _ = poll!(&mut step);
         if let Some(error) = failed_at_once(step.as_mut()) {
             return Err(Undone::Certainly(error));

@@ -150,7 +150,8 @@ impl Session {
                     None => Ok(()),
                 }
             };
-            let steps = steps.iter().map(|(step, prepared)| send(connection, step, prepared.as_ref()));
+            let steps =
+                steps.iter().map(|(step, prepared)| send(connection, step, prepared.as_ref(), deadline));
             // Polled in this order, so sent in this order. The first that fails is what is wrong.
             let (begun, steps, result) = join3(begin, join_all(steps), main).await;
             begun?;
@@ -223,7 +224,7 @@ impl Session {
         let wrote = self.begun || begin.is_some();
         (self.begun, self.under_way) = (wrote, true);
         let mut progress = Progress::default();
-        let work = finish(self.checkout()?, begin.as_deref(), steps, wrote, &mut progress);
+        let work = finish(self.checkout()?, begin.as_deref(), steps, wrote, self.deadline, &mut progress);
         let result = self.deadline.bound(work).await;
         match result {
             Ok(Ok(done)) if progress.committed => {

@@ -1,11 +1,19 @@
 //! One count per operation, under the names that dashboards ask for.
 
+use std::time::Duration;
+
 use pando_database::testing::{TestDatabase, each_test_database};
 use pando_database::{DatabaseError, KeyedQuery, Query, params};
+use pando_resilience::Call;
 
-use crate::{FIND, call, create_notes, insert};
+use crate::{FIND, INSERT, call, create_notes, insert};
 
 const BY_ID: KeyedQuery = KeyedQuery::new("notes.by_id", "select id, number from notes where id = any($1)");
+/// Its end never comes, on both engines.
+const NEVER: Query = Query::write(
+    "never",
+    "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000000) select count(*) from n",
+);
 
 #[tokio::test]
 async fn every_operation_is_counted_once_by_name_and_outcome() {
@@ -36,6 +44,30 @@ async fn every_operation_is_counted_once_by_name_and_outcome() {
             "db_wait_seconds_count 0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_its_deadline_stops_is_counted_wherever_it_travels() {
+    each_test_database(async |test: &mut TestDatabase| {
+        let database = test.open().await;
+        create_notes(&database).await;
+        for with_the_commit in [true, false] {
+            let short = Call::internal("short", Duration::from_millis(300));
+            let mut transaction = database.transaction(&short).await.unwrap();
+            transaction.execute_later(&NEVER, []);
+            let refused = match with_the_commit {
+                true => transaction.commit().await.map(drop),
+                false => transaction.execute(&INSERT, params![test.clock.fresh_id(), 1_i64]).await.map(drop),
+            };
+            assert!(refused.is_err());
+        }
+        let counted = "db_operations_total{operation=\"never\",status=\"deadline\"} 2";
+        // SQLite's writer may be a moment later than who waits.
+        while !test.metrics.render().contains(counted) {
+            tokio::task::yield_now().await;
         }
     })
     .await;
