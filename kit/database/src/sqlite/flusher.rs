@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -25,6 +25,8 @@ pub(crate) type Committed = (Vec<Row>, Token);
 pub(crate) struct Flusher {
     /// None when SQLite flushes by itself, or nobody asks for it.
     pub(crate) due: Option<SyncSender<Commit>>,
+    /// How many commits wait for a flush, or for the end of one.
+    pub(crate) waiting: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
     failed: Arc<AtomicBool>,
 }
@@ -33,7 +35,7 @@ impl Flusher {
     /// `path` is the database itself, resolved: SQLite puts the log beside it. The log must be there.
     pub(crate) fn start(options: &SqliteOptions, path: &Path) -> Result<Self, DatabaseError> {
         if options.synchronous == Synchronous::Normal || options.group_commit_max <= 1 {
-            return Ok(Self { due: None, thread: None, failed: Arc::default() });
+            return Ok(Self { due: None, waiting: Arc::default(), thread: None, failed: Arc::default() });
         }
         let mut name = path.as_os_str().to_owned();
         name.push("-wal");
@@ -50,12 +52,13 @@ impl Flusher {
         // The bound is the largest group: a writer that is further ahead waits for the disk.
         let (due, commits) = sync_channel(max);
         let failed = Arc::new(AtomicBool::new(false));
-        let mark = Arc::clone(&failed);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let (mark, left) = (Arc::clone(&failed), Arc::clone(&waiting));
         let thread = std::thread::Builder::new()
             .name("sqlite-flusher".into())
-            .spawn(move || flush_all(&log, &commits, max, &mark))
+            .spawn(move || flush_all(&log, &commits, max, &mark, &left))
             .map_err(|error| DatabaseError::unavailable(format!("no thread for the flusher: {error}")))?;
-        Ok(Self { due: Some(due), thread: Some(thread), failed })
+        Ok(Self { due: Some(due), waiting, thread: Some(thread), failed })
     }
 
     /// Set when the disk refused to keep a write. After that nobody knows what it holds: the kernel forgets the
@@ -76,7 +79,7 @@ impl Flusher {
     }
 }
 
-fn flush_all(log: &File, commits: &Receiver<Commit>, max: usize, failed: &AtomicBool) {
+fn flush_all(log: &File, commits: &Receiver<Commit>, max: usize, failed: &AtomicBool, waiting: &AtomicUsize) {
     while let Ok(first) = commits.recv() {
         let mut group = vec![first];
         while group.len() < max
@@ -85,6 +88,9 @@ fn flush_all(log: &File, commits: &Receiver<Commit>, max: usize, failed: &Atomic
             group.push(next);
         }
         let result = flush(log, failed);
+        if result.is_ok() {
+            waiting.fetch_sub(group.len(), Ordering::AcqRel);
+        }
         for Commit { done, answer } in group {
             let _ = answer.send(match &result {
                 Ok(()) => Ok(done),
@@ -113,6 +119,7 @@ mod tests {
     fn commit(flusher: &Flusher) -> Result<Committed, DatabaseError> {
         let (answer, answered) = oneshot::channel();
         let due = flusher.due.as_ref().expect("it flushes");
+        flusher.waiting.fetch_add(1, Ordering::AcqRel);
         due.send(Commit { done: (Vec::new(), Token::sqlite(1)), answer }).expect("it listens");
         answered.blocking_recv().expect("it answers")
     }

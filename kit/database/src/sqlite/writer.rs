@@ -169,12 +169,23 @@ fn disk_refused() -> DatabaseError {
 struct Log {
     /// Where commits wait for a flush; none when SQLite flushes by itself, or nobody asks for it.
     due: Option<SyncSender<Commit>>,
+    /// How many of them do.
+    waiting: Arc<AtomicUsize>,
     failed: Arc<AtomicBool>,
+}
+
+impl Log {
+    /// Where to wait for a flush, if need be. What need not be on the disk itself waits for what it may have read:
+    /// nobody may act on a commit that a power cut undoes.
+    fn due(&self, unflushed: bool) -> Option<&SyncSender<Commit>> {
+        self.due.as_ref().filter(|_| !unflushed || self.waiting.load(Ordering::Acquire) > 0)
+    }
 }
 
 /// The writer thread.
 fn serve(session: &Session, tickets: &Receiver<Ticket>, flusher: Flusher) {
-    let log = Log { due: flusher.due.clone(), failed: flusher.failed() };
+    let log =
+        Log { due: flusher.due.clone(), waiting: Arc::clone(&flusher.waiting), failed: flusher.failed() };
     while let Ok(ticket) = tickets.recv() {
         // A caller that gave up while it waited is passed over.
         if ticket.began.is_closed() || ticket.deadline.is_past() || !ticket.turn.come() {
@@ -282,8 +293,9 @@ fn commit(
     // From here on it is not stopped half-way: nobody could say whether it had happened.
     session.unlimited();
     let result = raise_and_commit(session, &log.failed).map(|token| (rows, token));
-    match (result, &log.due) {
-        (Ok(done), Some(due)) if !unflushed => {
+    match (result, log.due(unflushed)) {
+        (Ok(done), Some(due)) => {
+            log.waiting.fetch_add(1, Ordering::AcqRel);
             if let Err(refused) = due.send(Commit { done, answer }) {
                 log.failed.store(true, Ordering::Release);
                 let reason = "the thread that flushes the log ended".to_owned();
@@ -317,4 +329,40 @@ fn raise_and_commit(session: &Session, disk_failed: &AtomicBool) -> Result<Token
         },
     )?;
     Ok(Token::sqlite(count.unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[test]
+    fn who_does_not_wait_for_the_disk_waits_for_what_he_may_have_read() {
+        let session =
+            Session::new(rusqlite::Connection::open_in_memory().expect("it opens")).expect("it is one");
+        session
+            .connection
+            .execute_batch("create table pando_commits (id integer primary key, count bigint); insert into pando_commits values (1, 0)")
+            .expect("it is made");
+        let (due, flusher) = sync_channel(4);
+        let log = Log { due: Some(due), waiting: Arc::default(), failed: Arc::default() };
+        let committed = |unflushed| {
+            let (answer, answered) = oneshot::channel();
+            session.connection.execute_batch("begin immediate").expect("it begins");
+            commit(&session, Deadline::after(Duration::from_secs(60)), Vec::new(), unflushed, answer, &log);
+            answered
+        };
+        assert!(committed(true).blocking_recv().expect("at once").is_ok());
+        let (first, second) = (committed(false), committed(true));
+        let group: Vec<Commit> = flusher.try_iter().collect();
+        assert_eq!(group.len(), 2, "both wait");
+        log.waiting.fetch_sub(group.len(), Ordering::AcqRel);
+        for Commit { done, answer } in group {
+            answer.send(Ok(done)).expect("somebody waits");
+        }
+        for answered in [first, second, committed(true)] {
+            assert!(answered.blocking_recv().expect("answered").is_ok());
+        }
+    }
 }
