@@ -21,6 +21,7 @@ const NONSENSE: Query = Query::write("nonsense.later", "update no_such_table set
 
 pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {
     what_waits_runs_before_the_next(database).await?;
+    many_run_in_their_order(database).await?;
     what_is_left_runs_with_the_commit(database).await?;
     who_asked_is_told_the_rows_and_whether_it_is_committed(database).await?;
     what_fails_is_told_and_leaves_nothing(database).await?;
@@ -55,6 +56,27 @@ async fn what_waits_runs_before_the_next(database: &Database) -> Result<(), Data
     assert_eq!(transaction.execute(&ADD, params![id, 1_000_i64]).await?, 1, "the changes of the last alone");
     transaction.commit().await?;
     assert_eq!(balance(database, id).await?, Some(1_116));
+    Ok(())
+}
+
+async fn many_run_in_their_order(database: &Database) -> Result<(), DatabaseError> {
+    for next in [true, false] {
+        let (mut transaction, id) = begin_with_account(database).await?;
+        let told = Arc::new(Mutex::new(Vec::new()));
+        for number in 1..=200_i64 {
+            let tell = Arc::clone(&told);
+            transaction.rows_later(&ADD, params![id, number], move |rows| {
+                let balances = rows.iter().map(|row| row.get::<i64>(0).unwrap_or_default());
+                tell.lock().expect("nobody panicked").extend(balances);
+            });
+        }
+        if next {
+            transaction.execute(&ADD, params![id, -20_105_i64]).await?;
+        }
+        transaction.commit().await?;
+        let expected: Vec<i64> = (1..=200).map(|number| 5 + number * (number + 1) / 2).collect();
+        assert_eq!(*told.lock().expect("nobody panicked"), expected);
+    }
     Ok(())
 }
 

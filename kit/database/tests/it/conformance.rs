@@ -28,3 +28,10 @@ async fn sqlite_keeps_every_promise_on_one_thread_without_waiting_for_the_disk()
     test.options.sqlite.readers = 1;
     exercise(&test.open().await).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgresql_keeps_every_promise_without_prepared_statements() {
+    let mut test = TestDatabase::postgres().await;
+    test.options.statements.prepare = false;
+    exercise(&test.open().await).await.unwrap();
+}
