@@ -76,7 +76,7 @@ impl Drop for Sent<'_> {
 }
 
 /// Runs a statement that travels with others. It is sent at the first poll.
-pub(super) async fn send(
+async fn send(
     connection: &Exclusive,
     step: &Step,
     prepared: Option<&Prepared>,
@@ -90,6 +90,27 @@ pub(super) async fn send(
     let rows = rows?;
     step.then.iter().for_each(|then| then(&rows));
     Ok(rows)
+}
+
+/// Sends all of them at the first poll, in their order, and reads the answers in that order too; what is wrong with
+/// the first that failed.
+pub(super) async fn send_all(
+    connection: &Exclusive,
+    ready: &[Ready<'_>],
+    deadline: Deadline,
+) -> Result<(), DatabaseError> {
+    let mut steps = Vec::with_capacity(ready.len());
+    for (step, prepared) in ready {
+        let mut step = Box::pin(maybe_done(send(connection, step, prepared.as_ref(), deadline)));
+        let _ = poll!(&mut step);
+        steps.push(step);
+    }
+    let mut result = Ok(());
+    for mut step in steps {
+        step.as_mut().await;
+        result = result.and(step.as_mut().take_output().map_or(Ok(()), |answer| answer.map(drop)));
+    }
+    result
 }
 
 /// Sends everything in one go: `begin` if need be, the statements, the commit. Then reads the answers, in this order.

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use deadpool::managed::Object;
-use futures_util::future::{join_all, join3};
+use futures_util::future::join3;
 use pando_resilience::Deadline;
 use tokio_postgres::NoTls;
 
-use super::commit::{Progress, Undone, finish, prepare_all, send};
+use super::commit::{Progress, Undone, finish, prepare_all, send_all};
 use super::pool::{Checkout, Pool, SessionNote};
 use crate::statement::{Statement, Step};
 use crate::{DatabaseError, Row, Token, Value};
@@ -150,12 +150,11 @@ impl Session {
                     None => Ok(()),
                 }
             };
-            let steps =
-                steps.iter().map(|(step, prepared)| send(connection, step, prepared.as_ref(), deadline));
+            let steps = send_all(connection, &steps, deadline);
             // Polled in this order, so sent in this order. The first that fails is what is wrong.
-            let (begun, steps, result) = join3(begin, join_all(steps), main).await;
+            let (begun, steps, result) = join3(begin, steps, main).await;
             begun?;
-            steps.into_iter().try_for_each(|step| step.map(drop))?;
+            steps?;
             result
         };
         let result = deadline.bound(work).await?;
