@@ -23,6 +23,8 @@ use crate::wake::Wakes;
 
 /// The first pause before connecting again; it doubles up to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How many lines in a row end over the same queue until it is made anew.
+const STRIKES_MAX: u32 = 2;
 /// How many wake-ups may wait to be sent.
 const WAITING_MAX: usize = 1_024;
 
@@ -56,8 +58,7 @@ impl Carrier {
         let (outgoing, to_send) = mpsc::channel(WAITING_MAX);
         let (stop, stopping) = watch::channel(());
         let line = Arc::<Line>::default();
-        let keeper =
-            Keeper { options: options.clone(), url: url.clone(), line: Arc::clone(&line), wakes, clock };
+        let keeper = Keeper::new(options.clone(), url.clone(), Arc::clone(&line), wakes, clock);
         pando_telemetry::spawn("queue.carrier", keeper.keep(to_send, stopping));
         Arc::new(Self { outgoing, line, _stop: stop })
     }
@@ -85,10 +86,17 @@ struct Keeper {
     line: Arc<Line>,
     wakes: Weak<Wakes>,
     clock: Clock,
+    /// The queue that the broker is asked about, and how many lines in a row ended over that.
+    asked: Option<String>,
+    strikes: u32,
 }
 
 impl Keeper {
-    async fn keep(self, mut to_send: mpsc::Receiver<String>, mut stopping: watch::Receiver<()>) {
+    fn new(options: BrokerOptions, url: Secret, line: Arc<Line>, wakes: Weak<Wakes>, clock: Clock) -> Self {
+        Self { options, url, line, wakes, clock, asked: None, strikes: 0 }
+    }
+
+    async fn keep(mut self, mut to_send: mpsc::Receiver<String>, mut stopping: watch::Receiver<()>) {
         let mut pause = PAUSES.0;
         loop {
             let ended = tokio::select! {
@@ -99,6 +107,7 @@ impl Keeper {
             if let Err(error) = ended {
                 tracing::warn!(%error, "the broker is away: wake-ups go over the database");
             }
+            self.strikes += u32::from(self.asked.is_some());
             while let Ok(queue) = to_send.try_recv() {
                 self.over_the_database(&queue);
             }
@@ -119,26 +128,23 @@ impl Keeper {
 
     /// From one connection to its end.
     async fn session(
-        &self,
+        &mut self,
         to_send: &mut mpsc::Receiver<String>,
         pause: &mut Duration,
     ) -> Result<(), BrokerError> {
         let (connection, channel) = connect(&self.url).await?;
         step(channel.basic_qos(self.options.prefetch, BasicQosOptions::default())).await?;
+        self.bury(&connection).await;
         let (mut declared, mut consumed) = (HashSet::new(), HashSet::new());
         let mut deliveries: SelectAll<Consumer> = SelectAll::new();
         *pause = PAUSES.0;
         loop {
             let served = self.line.served.lock().unwrap_or_else(PoisonError::into_inner).clone();
             for queue in served.difference(&consumed.clone()) {
+                self.asked = Some(queue.clone());
                 self.declare(&channel, queue, &mut declared).await?;
-                match self.consume(&channel, queue).await {
-                    Ok(consumer) => deliveries.push(consumer),
-                    Err(error) => {
-                        self.bury(&connection, queue, &error).await;
-                        return Err(error);
-                    }
-                }
+                deliveries.push(self.consume(&channel, queue).await?);
+                (self.asked, self.strikes) = (None, 0);
                 consumed.insert(queue.clone());
                 // Whatever was said while the line was down.
                 self.ring(queue);
@@ -147,11 +153,12 @@ impl Keeper {
             tokio::select! {
                 () = self.line.more_served.notified() => {}
                 Some(queue) = to_send.recv() => {
+                    self.asked = Some(queue.clone());
                     if let Err(error) = self.send(&channel, &queue, &mut declared).await {
                         self.over_the_database(&queue);
-                        self.bury(&connection, &queue, &error).await;
                         return Err(error);
                     }
+                    (self.asked, self.strikes) = (None, 0);
                 }
                 delivery = deliveries.next(), if !deliveries.is_empty() => {
                     let delivery = delivery.ok_or(BrokerError::Closed)??;
@@ -205,19 +212,18 @@ impl Keeper {
         step(consuming).await
     }
 
-    /// Deletes a queue that is there and does not answer: after a crash of the broker it may be left without a leader
-    /// for good. What is in it are hints.
-    async fn bury(&self, connection: &Connection, queue: &str, error: &BrokerError) {
-        if !matches!(error, BrokerError::Late) {
-            return;
-        }
+    /// Deletes a queue over which lines end again and again. After a crash of the broker it may be left without a leader
+    /// for good; or it was made with other settings. What is in it are hints.
+    async fn bury(&mut self, connection: &Connection) {
+        let Some(queue) = self.asked.take_if(|_| self.strikes >= STRIKES_MAX) else { return };
+        self.strikes = 0;
         let deleting = async {
             let channel = step(connection.create_channel()).await?;
-            step(channel.queue_delete(self.name(queue).into(), QueueDeleteOptions::default())).await
+            step(channel.queue_delete(self.name(&queue).into(), QueueDeleteOptions::default())).await
         };
         match deleting.await {
-            Ok(_) => tracing::warn!(queue, "a queue of wake-ups did not answer, and is made anew"),
-            Err(error) => tracing::debug!(queue, %error, "a queue of wake-ups does not answer"),
+            Ok(_) => tracing::warn!(queue, "a queue of wake-ups cannot be used, and is made anew"),
+            Err(error) => tracing::warn!(queue, %error, "a queue of wake-ups cannot be used, nor deleted"),
         }
     }
 

@@ -32,6 +32,19 @@ fn broker(server: &RabbitMq) -> BrokerOptions {
     BrokerOptions { url: Some(Secret::new(server.amqp_url())), namespace, ..BrokerOptions::default() }
 }
 
+/// What the broker has was made with other settings, as before an upgrade: it refuses to take it for ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_of_wake_ups_that_cannot_be_used_is_made_anew() {
+    let server = RabbitMq::start();
+    let options = broker(&server);
+    let connection = Connection::connect(&server.amqp_url(), ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let name = format!("{}.jobs.default", options.namespace);
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare(name.into(), durable, FieldTable::default()).await.unwrap();
+    Wakes::with(options).await.are_carried().await;
+}
+
 fn open(database: &Database, broker: &BrokerOptions, poll_ms: u64) -> Queue {
     let parts = QueueParts { database: database.clone(), clock: Clock::system(), metrics: Metrics::new() };
     Queue::new(parts, QueueOptions { broker: broker.clone(), poll_ms, ..QueueOptions::default() }).unwrap()
@@ -103,8 +116,12 @@ struct Wakes {
 
 impl Wakes {
     async fn begin(server: &RabbitMq) -> Self {
+        Self::with(broker(server)).await
+    }
+
+    async fn with(options: BrokerOptions) -> Self {
         let test = TestDatabase::sqlite();
-        let (database, options) = (test.open().await, broker(server));
+        let database = test.open().await;
         database.migrate(&[MIGRATIONS]).await.unwrap();
         let (here, elsewhere) = (open(&database, &options, 60_000), open(&database, &options, 60_000));
         Self { database, here, patient: Worker::start(&elsewhere, notes()), _test: test }
