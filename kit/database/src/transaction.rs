@@ -135,7 +135,7 @@ impl Transaction {
         self.push(query, values.into(), None);
     }
 
-    /// The same, and `then` is told its rows, once. That is before the commit: what it learns is only worth something
+    /// The same, and `then` is told its rows, again where a broken connection makes it run again. That is before the commit: what it learns is only worth something
     /// [once it is committed](Self::once_committed).
     pub fn rows_later(
         &mut self,

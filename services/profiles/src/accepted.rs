@@ -2,7 +2,7 @@
 
 use pando_clock::Timestamp;
 use pando_database::Transaction;
-use pando_queue::{Job, JobRecord, JobState};
+use pando_queue::{Enqueued, Job, JobState};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -30,14 +30,12 @@ pub struct Accepted {
 impl Profiles {
     /// Stores a job; the one that is there already when its key is taken.
     pub(crate) async fn accept(&self, tx: &mut Transaction, job: Job) -> Result<Accepted, ProfileError> {
-        let id = self.0.queue.enqueue(tx, job).await?.id;
-        let job = self.0.queue.find_in(tx, id).await?.ok_or(ProfileError::NotFound)?;
-        Ok(Accepted::from(&job))
+        Ok(Accepted::from(&self.0.queue.enqueue(tx, job).await?))
     }
 }
 
-impl From<&JobRecord> for Accepted {
-    fn from(job: &JobRecord) -> Self {
+impl From<&Enqueued> for Accepted {
+    fn from(job: &Enqueued) -> Self {
         let status = match job.state {
             JobState::Running => "processing",
             JobState::Scheduled => "scheduled",
