@@ -99,13 +99,13 @@ impl Outbox {
     /// keeps the order: a second writer of the subject gets its position only after the first one has committed, so
     /// the positions of a subject's events follow their commits, and whoever sees the second event sees the first.
     /// Between subjects there is no order to keep, and none is promised.
-    pub async fn publish(&self, tx: &mut Transaction, event: &Event) -> Result<(), QueueError> {
-        self.publish_all(tx, std::slice::from_ref(event)).await
+    pub fn publish(&self, tx: &mut Transaction, event: &Event) -> Result<(), QueueError> {
+        self.publish_all(tx, std::slice::from_ref(event))
     }
 
     /// Adds many events, in their order, as [`publish`](Self::publish) does one. Hundreds share a row, so that they
     /// cost little beside what caused them; such neighbours have the timestamp of the first one.
-    pub async fn publish_all(&self, tx: &mut Transaction, events: &[Event]) -> Result<(), QueueError> {
+    pub fn publish_all(&self, tx: &mut Transaction, events: &[Event]) -> Result<(), QueueError> {
         if events.is_empty() {
             return Ok(());
         }

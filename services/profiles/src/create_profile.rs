@@ -28,7 +28,7 @@ impl Profiles {
         let profile = draft.born(self.0.clock.fresh_id().into(), &self.0.clock);
         let ticket = self.0.memory.before_creation(profile.id);
         let mut tx = self.begin(call).await?;
-        store::insert(&mut tx, &profile, &call.actor).await?;
+        store::insert(&mut tx, &profile, &call.actor);
         self.keep_answer(&mut tx, Some(profile.id), Outcome::Made(&profile)).await?;
         let token = self.commit(call, tx, Changes::creation(&profile, ticket)?).await?;
         Ok(Written { value: profile, token })

@@ -21,7 +21,7 @@ impl Profiles {
     ) -> Result<Written<()>, ProfileError> {
         let (mut tx, stored) = self.lock_living(call, id, expected).await?;
         let gone = stored.profile.touched(self.0.clock.now());
-        store::mark(&mut tx, &gone, Some(gone.updated_at)).await?;
+        store::mark(&mut tx, &gone, Some(gone.updated_at));
         store::changes::record(
             &mut tx,
             &stored,
@@ -29,8 +29,7 @@ impl Profiles {
             Operation::Deleted,
             &call.actor,
             (Map::new(), Map::new()),
-        )
-        .await?;
+        );
         self.keep_answer(&mut tx, Some(id), Outcome::Gone).await?;
         let changes = Changes::one(id, gone.version, Happened::Deleted);
         Ok(Written { value: (), token: self.commit(call, tx, changes).await? })

@@ -84,12 +84,7 @@ impl Teller {
     }
 
     /// Adds what happened to the transaction. It holds the rows of these profiles: so their events are in order.
-    pub(crate) async fn tell(
-        &self,
-        tx: &mut Transaction,
-        call: &Call,
-        told: &[Told],
-    ) -> Result<(), ProfileError> {
+    pub(crate) fn tell(&self, tx: &mut Transaction, call: &Call, told: &[Told]) -> Result<(), ProfileError> {
         let Some(outbox) = self.0.as_ref().filter(|_| !told.is_empty()) else { return Ok(()) };
         let events: Vec<Event> = told
             .iter()
@@ -99,7 +94,7 @@ impl Teller {
                 event
             })
             .collect();
-        Ok(outbox.publish_all(tx, &events).await?)
+        Ok(outbox.publish_all(tx, &events)?)
     }
 }
 

@@ -204,7 +204,7 @@ impl Profiles {
         mut tx: Transaction,
         changes: Changes,
     ) -> Result<Token, ProfileError> {
-        self.0.teller.tell(&mut tx, call, &changes.told).await?;
+        self.0.teller.tell(&mut tx, call, &changes.told)?;
         let mut unsettled = Unsettled { memory: &self.0.memory, changes };
         match tx.commit().await {
             Ok(token) => {

@@ -33,9 +33,8 @@ impl Profiles {
             return Ok(Written { value: (address, version), token: tx.commit().await? });
         }
         let next = stored.profile.touched(self.0.clock.now());
-        store::parts::put_address(&mut tx, &next, &address).await?;
-        record_part(&mut tx, (&stored, &next), Operation::AddressPut, &call.actor, (&before, &address))
-            .await?;
+        store::parts::put_address(&mut tx, &next, &address);
+        record_part(&mut tx, (&stored, &next), Operation::AddressPut, &call.actor, (&before, &address));
         self.keep_answer(&mut tx, Some(id), Outcome::Address(&address, next.version)).await?;
         let token = self.commit(call, tx, Changes::one(id, next.version, Happened::part("address"))).await?;
         Ok(Written { value: (address, next.version), token })
@@ -58,15 +57,14 @@ impl Profiles {
             return Ok(Written { value: (preferences, version), token: tx.commit().await? });
         }
         let next = stored.profile.touched(self.0.clock.now());
-        store::parts::put_preferences(&mut tx, &next, &preferences).await?;
+        store::parts::put_preferences(&mut tx, &next, &preferences);
         record_part(
             &mut tx,
             (&stored, &next),
             Operation::PreferencesPut,
             &call.actor,
             (&before, &preferences),
-        )
-        .await?;
+        );
         self.keep_answer(&mut tx, Some(id), Outcome::Preferences(&preferences, next.version)).await?;
         let token =
             self.commit(call, tx, Changes::one(id, next.version, Happened::part("preferences"))).await?;
@@ -75,16 +73,16 @@ impl Profiles {
 }
 
 /// Raises the profile's version and records what of the part changed.
-async fn record_part<P: Serialize>(
+fn record_part<P: Serialize>(
     tx: &mut Transaction,
     (stored, next): (&StoredProfile, &Profile),
     operation: Operation,
     actor: &str,
     (before, after): (&Option<P>, &P),
-) -> Result<(), ProfileError> {
-    store::mark(tx, next, None).await?;
+) {
+    store::mark(tx, next, None);
     let fields = difference(&document(before), &document(after));
-    Ok(store::changes::record(tx, stored, next, operation, actor, fields).await?)
+    store::changes::record(tx, stored, next, operation, actor, fields);
 }
 
 fn document(part: &impl Serialize) -> Map<String, Value> {

@@ -159,9 +159,9 @@ impl Profiles {
                 let next = profile.followed_by(draft, self.0.clock.now());
                 let fields = difference(&profile.draft().document(), &next.draft().document());
                 let happened = Happened::changed(&fields);
-                store::update(tx, &next).await?;
+                store::update(tx, &next);
                 let actor = &call.actor;
-                store::changes::record(tx, &row.stored, &next, Operation::Updated, actor, fields).await?;
+                store::changes::record(tx, &row.stored, &next, Operation::Updated, actor, fields);
                 changes.push(next.id, next.version, happened);
             } else {
                 let right = Profile { image_urls: draft.image_urls, ..profile.clone() };

@@ -30,9 +30,8 @@ impl Profiles {
             Some(_) => {
                 let back = stored.profile.touched(now);
                 let nothing = (Map::new(), Map::new());
-                store::mark(&mut tx, &back, None).await?;
-                store::changes::record(&mut tx, &stored, &back, Operation::Restored, &call.actor, nothing)
-                    .await?;
+                store::mark(&mut tx, &back, None);
+                store::changes::record(&mut tx, &stored, &back, Operation::Restored, &call.actor, nothing);
                 changes.push(id, back.version, Happened::Restored);
                 back
             }

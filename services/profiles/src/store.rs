@@ -154,14 +154,9 @@ pub(crate) async fn emails_in_use(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Adds a profile.
-pub(crate) async fn insert(
-    tx: &mut Transaction,
-    profile: &Profile,
-    actor: &str,
-) -> Result<(), DatabaseError> {
+/// Adds a profile, with whatever the transaction does next, as everything is written that has no result.
+pub(crate) fn insert(tx: &mut Transaction, profile: &Profile, actor: &str) {
     tx.execute_later(&INSERT, insert_values(profile, actor));
-    Ok(())
 }
 
 /// Adds many profiles; answers with the ids of those that found their id and e-mail free.
@@ -175,7 +170,7 @@ pub(crate) async fn insert_many(
 }
 
 /// Writes a changed profile over its row, which the transaction has locked.
-pub(crate) async fn update(tx: &mut Transaction, profile: &Profile) -> Result<(), DatabaseError> {
+pub(crate) fn update(tx: &mut Transaction, profile: &Profile) {
     let values = params![
         Uuid::from(profile.id),
         profile.name.as_str(),
@@ -189,18 +184,12 @@ pub(crate) async fn update(tx: &mut Transaction, profile: &Profile) -> Result<()
         profile.updated_at
     ];
     tx.execute_later(&UPDATE, values);
-    Ok(())
 }
 
 /// Raises the version of a locked profile and marks it deleted or living, nothing else.
-pub(crate) async fn mark(
-    tx: &mut Transaction,
-    profile: &Profile,
-    deleted_at: Option<Timestamp>,
-) -> Result<(), DatabaseError> {
+pub(crate) fn mark(tx: &mut Transaction, profile: &Profile, deleted_at: Option<Timestamp>) {
     let values = params![Uuid::from(profile.id), profile.version, profile.updated_at, deleted_at];
     tx.execute_later(&MARK, values);
-    Ok(())
 }
 
 /// Reads the columns of [`profile_columns`].

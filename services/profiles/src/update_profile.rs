@@ -79,11 +79,10 @@ impl Profiles {
         let profile = if changed { current.followed_by(draft, self.0.clock.now()) } else { current.clone() };
         let mut changes = Changes::default();
         if changed {
-            store::update(&mut tx, &profile).await?;
+            store::update(&mut tx, &profile);
             let fields = difference(&current.draft().document(), &profile.draft().document());
             changes = Changes::change(&profile, ticket, Happened::changed(&fields))?;
-            store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields)
-                .await?;
+            store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields);
         }
         self.keep_answer(&mut tx, Some(id), Outcome::Stands(&profile)).await?;
         let token = self.commit(call, tx, changes).await?;

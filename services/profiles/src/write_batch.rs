@@ -282,8 +282,8 @@ impl<'a> Batch<'a> {
                 let next = current.followed_by(draft, self.profiles.0.clock.now());
                 let fields = difference(&current.draft().document(), &next.draft().document());
                 let happened = Happened::changed(&fields);
-                store::update(tx, &next).await?;
-                store::changes::record(tx, &stored, &next, Operation::Updated, &call.actor, fields).await?;
+                store::update(tx, &next);
+                store::changes::record(tx, &stored, &next, Operation::Updated, &call.actor, fields);
                 version = next.version;
                 self.changes.push(next.id, version, happened);
             }

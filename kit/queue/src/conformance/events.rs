@@ -101,7 +101,7 @@ async fn raise(house: &House, outbox: &Outbox, subject: Uuid, count: usize, comm
         let row = tx.row(&RAISE, params![subject]).await.unwrap().expect("it is there");
         events.push(outbox.event("raised", subject, row.get(0).unwrap(), Value::Null));
     }
-    outbox.publish_all(&mut tx, &events).await.unwrap();
+    outbox.publish_all(&mut tx, &events).unwrap();
     if commits {
         tx.commit().await.unwrap();
     } else {
@@ -114,7 +114,7 @@ async fn a_subscriber_goes_on_where_it_stopped(house: &House) {
     let publish = async |version: i64| {
         let mut tx = house.queue.database().transaction(&call()).await.unwrap();
         let event = outbox.event("counted", "one", version, json!({"v": version}));
-        outbox.publish(&mut tx, &event).await.unwrap();
+        outbox.publish(&mut tx, &event).unwrap();
         tx.commit().await.unwrap();
     };
     let (subscriber, mut events) = collects("steady", true);
@@ -155,8 +155,8 @@ async fn many_events_share_rows_and_are_told_apart(house: &House) {
         })
         .collect();
     let mut tx = house.queue.database().transaction(&call()).await.unwrap();
-    outbox.publish_all(&mut tx, &published).await.unwrap();
-    outbox.publish_all(&mut tx, &[]).await.unwrap();
+    outbox.publish_all(&mut tx, &published).unwrap();
+    outbox.publish_all(&mut tx, &[]).unwrap();
     tx.commit().await.unwrap();
     let first = &published[0];
     for again in [false, true] {
@@ -181,7 +181,7 @@ async fn many_events_share_rows_and_are_told_apart(house: &House) {
 async fn what_nobody_reads_is_swept(house: &House) {
     let outbox = Outbox::new(&house.queue, "effects");
     let mut tx = house.queue.database().transaction(&call()).await.unwrap();
-    outbox.publish(&mut tx, &outbox.event("counted", "one", 1, Value::Null)).await.unwrap();
+    outbox.publish(&mut tx, &outbox.event("counted", "one", 1, Value::Null)).unwrap();
     tx.commit().await.unwrap();
     let later = house.clock.now().plus_micros(1);
     assert_eq!(outbox.sweep(house.clock.now().plus_micros(-3_600_000_000)).await.unwrap(), 0, "it is young");

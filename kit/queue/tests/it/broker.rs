@@ -186,7 +186,7 @@ impl Events {
         for version in versions {
             let mut tx = self.database.transaction(&call()).await.unwrap();
             let event = self.outbox.event("grown", "oak", version, json!({"height": version}));
-            self.outbox.publish(&mut tx, &event).await.unwrap();
+            self.outbox.publish(&mut tx, &event).unwrap();
             tx.commit().await.unwrap();
         }
     }

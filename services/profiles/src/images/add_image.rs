@@ -151,10 +151,10 @@ impl Profiles {
     ) -> Result<Changes, ProfileError> {
         let current = &stored.profile;
         let profile = current.followed_by(draft, self.0.clock.now());
-        crate::store::update(tx, &profile).await?;
+        crate::store::update(tx, &profile);
         let fields = difference(&current.draft().document(), &profile.draft().document());
         let changes = Changes::change(&profile, ticket, Happened::changed(&fields))?;
-        crate::store::changes::record(tx, stored, &profile, Operation::Updated, &call.actor, fields).await?;
+        crate::store::changes::record(tx, stored, &profile, Operation::Updated, &call.actor, fields);
         Ok(changes)
     }
 }

@@ -23,16 +23,16 @@ static PAGE: Query = Query::scan(
 
 /// Records a change from `before` to `after`. The first change of a profile also records its creation: until then the
 /// profile's own row tells it, and a creation costs one insert.
-pub(crate) async fn record(
+pub(crate) fn record(
     tx: &mut Transaction,
     before: &StoredProfile,
     after: &Profile,
     operation: Operation,
     actor: &str,
     (fields_before, fields_after): (Map<String, Value>, Map<String, Value>),
-) -> Result<(), DatabaseError> {
+) {
     if before.profile.version == 1 {
-        insert(tx, before.profile.id, creation(before)).await?;
+        insert(tx, before.profile.id, creation(before));
     }
     let change = Change {
         version: after.version,
@@ -42,7 +42,7 @@ pub(crate) async fn record(
         before: fields_before,
         after: fields_after,
     };
-    insert(tx, after.id, change).await
+    insert(tx, after.id, change);
 }
 
 /// How a profile that is still at its first version came to be.
@@ -57,7 +57,7 @@ pub(crate) fn creation(stored: &StoredProfile) -> Change {
     }
 }
 
-async fn insert(tx: &mut Transaction, id: ProfileId, change: Change) -> Result<(), DatabaseError> {
+fn insert(tx: &mut Transaction, id: ProfileId, change: Change) {
     let values = params![
         Uuid::from(id),
         change.version,
@@ -68,7 +68,6 @@ async fn insert(tx: &mut Transaction, id: ProfileId, change: Change) -> Result<(
         Value::Object(change.after)
     ];
     tx.execute_later(&INSERT, values);
-    Ok(())
 }
 
 /// Changes older than a version, the latest first.

@@ -90,11 +90,7 @@ pub(crate) async fn locked_preferences(
 }
 
 /// Writes the address of a locked profile.
-pub(crate) async fn put_address(
-    tx: &mut Transaction,
-    profile: &Profile,
-    part: &Address,
-) -> Result<(), DatabaseError> {
+pub(crate) fn put_address(tx: &mut Transaction, profile: &Profile, part: &Address) {
     let values = params![
         Uuid::from(profile.id),
         part.street.as_str(),
@@ -104,15 +100,10 @@ pub(crate) async fn put_address(
         part.country.as_str()
     ];
     tx.execute_later(&PUT_ADDRESS, values);
-    Ok(())
 }
 
 /// Writes the preferences of a locked profile.
-pub(crate) async fn put_preferences(
-    tx: &mut Transaction,
-    profile: &Profile,
-    part: &Preferences,
-) -> Result<(), DatabaseError> {
+pub(crate) fn put_preferences(tx: &mut Transaction, profile: &Profile, part: &Preferences) {
     let values = params![
         Uuid::from(profile.id),
         part.language.as_str(),
@@ -121,7 +112,6 @@ pub(crate) async fn put_preferences(
         part.newsletter
     ];
     tx.execute_later(&PUT_PREFERENCES, values);
-    Ok(())
 }
 
 /// Reads an address whose columns begin at `at`; the key column is null where a join found none.
