@@ -36,6 +36,13 @@ pub(crate) struct Step {
     pub(crate) then: Option<Then>,
 }
 
+impl Step {
+    /// Tells the rows to who asked for them.
+    pub(crate) fn tell(&self, rows: &[Row]) {
+        self.then.iter().for_each(|then| then(rows));
+    }
+}
+
 /// Is told of the rows of a statement that nobody waited for.
 pub(crate) type Then = Box<dyn Fn(&[Row]) + Send + Sync>;
 

@@ -270,7 +270,7 @@ impl Transaction {
 
     async fn run_step(&mut self, step: Step) -> Result<Vec<Row>, DatabaseError> {
         let (rows, _) = self.run(&step.statement, &step.values, true).await?;
-        step.then.iter().for_each(|then| then(&rows));
+        step.tell(&rows);
         Ok(rows)
     }
 

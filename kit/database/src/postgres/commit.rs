@@ -87,9 +87,7 @@ async fn send(
     let rows = connection.statements().rows_of(&step.statement, prepared, &step.values).await;
     sent.answered = true;
     step.statement.record(started, rows.as_ref().err());
-    let rows = rows?;
-    step.then.iter().for_each(|then| then(&rows));
-    Ok(rows)
+    rows
 }
 
 /// Sends all of them at the first poll, in their order, and reads the answers in that order too; what is wrong with
@@ -106,9 +104,10 @@ pub(super) async fn send_all(
         steps.push(step);
     }
     let mut result = Ok(());
-    for mut step in steps {
-        step.as_mut().await;
-        result = result.and(step.as_mut().take_output().map_or(Ok(()), |answer| answer.map(drop)));
+    for (mut sent, (step, _)) in steps.into_iter().zip(ready) {
+        sent.as_mut().await;
+        let answer = sent.as_mut().take_output().unwrap_or_else(|| Ok(Vec::new()));
+        result = result.and(answer.map(|rows| step.tell(&rows)));
     }
     result
 }
@@ -124,7 +123,8 @@ pub(super) async fn finish(
 ) -> Result<(Vec<Row>, Token), Undone> {
     let connection = &checkout.connection;
     let ready = prepare_all(connection, steps).await?;
-    // What is over at its first poll failed before it was sent, and then nothing behind it is sent.
+    // What is over at its first poll, and not because the server was quick, failed before it was sent: then nothing
+    // behind it is sent.
     let mut begun = pin!(maybe_done(begin_with(connection, begin)));
     let _ = poll!(&mut begun);
     if let Some(error) = failed_at_once(begun.as_mut()) {
@@ -135,7 +135,8 @@ pub(super) async fn finish(
     for (step, prepared) in &ready {
         let mut step = Box::pin(maybe_done(send(connection, step, prepared.as_ref(), deadline)));
         let _ = poll!(&mut step);
-        if let Some(error) = failed_at_once(step.as_mut()) {
+        let answered = matches!(step.as_mut().output_mut(), Some(Err(error)) if is_of_the_server(error));
+        if !answered && let Some(error) = failed_at_once(step.as_mut()) {
             return Err(Undone::Certainly(error));
         }
         steps.push(step);
@@ -148,10 +149,13 @@ pub(super) async fn finish(
     begun.as_mut().await;
     begun.take_output().transpose().map_err(|error| begin_failed(connection, &error))?;
     let mut failed = None;
-    for mut step in steps {
-        step.as_mut().await;
-        match step.as_mut().take_output().unwrap_or_else(|| Ok(Vec::new())) {
-            Ok(last) => *rows = last,
+    for (mut sent, (step, _)) in steps.into_iter().zip(&ready) {
+        sent.as_mut().await;
+        match sent.as_mut().take_output().unwrap_or_else(|| Ok(Vec::new())) {
+            Ok(last) => {
+                step.tell(&last);
+                *rows = last;
+            }
             Err(error) if !is_of_the_server(&error) => return Err(Undone::Perhaps(error.to_string())),
             // Those behind it fail because it did.
             Err(error) => drop(failed.get_or_insert(error)),
@@ -199,7 +203,7 @@ fn begin_failed(connection: &Exclusive, error: &tokio_postgres::Error) -> Undone
 /// Whether the server refused the statement, and went on to the next.
 fn is_of_the_server(error: &DatabaseError) -> bool {
     match error {
-        DatabaseError::Unavailable { .. } => false,
+        DatabaseError::Unavailable { .. } | DatabaseError::BadParameter { .. } => false,
         DatabaseError::Query { source, .. } => source.code != "driver",
         _ => true,
     }
