@@ -27,6 +27,8 @@ const SINGLE: usize = 3_200;
 const BULK: usize = 30_000;
 const BATCH: usize = 500;
 const CALLERS: usize = 16;
+/// BullMQ on a Redis that flushes.
+const FLUSHING: &str = "BullMQ, flushed";
 /// Jobs that run at once.
 const AT_ONCE: usize = 64;
 /// Jobs of which it is looked how soon they begin, and how many before are not counted.
@@ -41,7 +43,10 @@ struct Seen {
     single: f64,
     bulk: f64,
     completed: f64,
+    /// From the call that adds a job.
     latencies: Vec<f64>,
+    /// From the return of that call; nothing for a job that began before.
+    waits: Vec<f64>,
     /// Ours alone: as they are when jobs do not begin where they were added, and when the worker is another process.
     #[serde(default)]
     claimed: Vec<f64>,
@@ -69,9 +74,11 @@ pub(crate) fn run(rounds: usize, folder: &Path, report: &mut Report) -> Result<(
     ensure!(folder.join("node_modules").exists(), "run `npm ci` in {} first", folder.display());
     // With the settings a server has by itself: every commit waits for the disk.
     let postgres = TestPostgres::start(&["shared_buffers=256MB", "max_wal_size=4GB"]);
+    // As BullMQ is usually met, with nothing on the disk; and with what is acknowledged on it, as it is with the others.
     let redis = Redis::start(&[]);
+    let flushing = Redis::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let runtime = Runtime::new()?;
-    let names = ["PostgreSQL", "SQLite", "Graphile Worker", "pg-boss", "BullMQ"];
+    let names = ["PostgreSQL", "SQLite", "Graphile Worker", "pg-boss", FLUSHING, "BullMQ"];
     let mut all = names.map(|name| Contestant { name, seen: Vec::new() });
     for round in 0..rounds {
         eprintln!("  round {} of {rounds}", round + 1);
@@ -89,7 +96,8 @@ pub(crate) fn run(rounds: usize, folder: &Path, report: &mut Report) -> Result<(
                     let test = TestDatabase::sqlite();
                     ours(test.open().await, false).await
                 })?,
-                "BullMQ" => {
+                peer @ ("BullMQ" | FLUSHING) => {
+                    let redis = if peer == FLUSHING { &flushing } else { &redis };
                     ensure!(redis.ask("FLUSHALL").is_some_and(|it| it.starts_with("+OK")), "Redis refused");
                     theirs(&folder.join("queue/bullmq.js"), &redis.port().to_string())?
                 }
@@ -107,16 +115,23 @@ pub(crate) fn run(rounds: usize, folder: &Path, report: &mut Report) -> Result<(
         }
     }
     tell(&all, report);
+    let bare = runtime.block_on(bare_inserts(postgres.url()))?;
+    report.figure(
+        "a bare insert after the same pause, PostgreSQL: p50",
+        crate::percentile(bare, 50),
+        "ms",
+        None,
+    );
     Ok(())
 }
 
-fn tell([postgres, sqlite, peers @ ..]: &[Contestant; 5], report: &mut Report) {
+fn tell([postgres, sqlite, peers @ ..]: &[Contestant; 6], report: &mut Report) {
     let best: Vec<f64> = (0..postgres.seen.len())
         .map(|round| peers.iter().map(|peer| peer.seen[round].completed).fold(0.0, f64::max))
         .collect();
     let completed = postgres.figures(|seen| seen.completed);
     report.compare(
-        "empty jobs completed, ours on PostgreSQL / the best of three",
+        "empty jobs completed, ours on PostgreSQL / the best of them",
         &completed,
         &best,
         "jobs/s",
@@ -138,20 +153,26 @@ fn tell([postgres, sqlite, peers @ ..]: &[Contestant; 5], report: &mut Report) {
     begins(postgres, sqlite, peers, report);
 }
 
-/// Adding and working in one process, each of them; then what ours owes to that.
+/// Adding and working in one process, each of them; then what ours owes to that. Whoever flushes nothing has no flush to
+/// wait for: what a call takes is compared with those that do.
 fn begins(postgres: &Contestant, sqlite: &Contestant, peers: &[Contestant], report: &mut Report) {
-    let p50 = |contestant: &Contestant| contestant.percentile(|seen| &seen.latencies, 50);
-    let soonest = peers.iter().map(p50).fold(f64::INFINITY, f64::min);
-    for contestant in [postgres, sqlite].into_iter().chain(peers) {
-        for percent in [50, 99] {
-            let text = format!("a job begins after it is added, {}: p{percent}", contestant.name);
-            let most = (contestant.name == "PostgreSQL" && percent == 50).then_some(soonest);
-            report.figure(
-                crate::name(text),
-                contestant.percentile(|seen| &seen.latencies, percent),
-                "ms",
-                most,
-            );
+    let soonest = |latencies: fn(&Seen) -> &Vec<f64>, peers: &[Contestant]| {
+        peers.iter().map(|peer| peer.percentile(latencies, 50)).fold(f64::INFINITY, f64::min)
+    };
+    let (from_call, from_return): (fn(&Seen) -> &Vec<f64>, fn(&Seen) -> &Vec<f64>) =
+        (|seen| &seen.latencies, |seen| &seen.waits);
+    let durable = &peers[..peers.len() - 1];
+    for (what, latencies, most) in [
+        ("a job begins after it is stored", from_return, soonest(from_return, peers)),
+        ("a job begins after the call that adds it", from_call, soonest(from_call, durable)),
+    ] {
+        for contestant in [postgres, sqlite].into_iter().chain(peers) {
+            for percent in [50, 99] {
+                let text = format!("{what}, {}: p{percent}", contestant.name);
+                let most = (contestant.name == "PostgreSQL" && percent == 50)
+                    .then_some((most * 100.0).round() / 100.0);
+                report.figure(crate::name(text), contestant.percentile(latencies, percent), "ms", most);
+            }
         }
     }
     for contestant in [postgres, sqlite] {
@@ -184,13 +205,13 @@ async fn ours(database: Database, server: bool) -> Result<Seen> {
     }
     let bulk = crate::count(BULK) / begun.elapsed().as_secs_f64();
     let completed = completed(&queue).await?;
-    let here = latencies(&queue, &queue).await?;
+    let (here, waits) = latencies(&queue, &queue).await?;
     let apart = open(&database, false)?;
-    let claimed = latencies(&apart, &apart).await?;
+    let (claimed, _) = latencies(&apart, &apart).await?;
     // A file wakes nobody elsewhere.
-    let elsewhere = if server { latencies(&queue, &open(&database, true)?).await? } else { Vec::new() };
+    let elsewhere = if server { latencies(&queue, &open(&database, true)?).await?.0 } else { Vec::new() };
     database.close().await;
-    Ok(Seen { single, bulk, completed, latencies: here, claimed, elsewhere })
+    Ok(Seen { single, bulk, completed, latencies: here, waits, claimed, elsewhere })
 }
 
 async fn singly(queue: &Queue) -> Result<f64> {
@@ -236,9 +257,9 @@ async fn completed(queue: &Queue) -> Result<f64> {
     Ok(crate::count(total) / begun.elapsed().as_secs_f64())
 }
 
-/// From the call that adds a job to its start, when nothing else goes on. A worker on a queue of its own is woken over
-/// the server, as another process would be.
-async fn latencies(queue: &Queue, workers: &Queue) -> Result<Vec<f64>> {
+/// From the call that adds a job to its start, and from its return, when nothing else goes on. A worker on a queue of its
+/// own is woken over the server, as another process would be.
+async fn latencies(queue: &Queue, workers: &Queue) -> Result<(Vec<f64>, Vec<f64>)> {
     let waiting: Arc<std::sync::Mutex<Option<oneshot::Sender<Instant>>>> = Arc::default();
     let told = Arc::clone(&waiting);
     let mut registry = Registry::default();
@@ -249,7 +270,7 @@ async fn latencies(queue: &Queue, workers: &Queue) -> Result<Vec<f64>> {
         async { Ok(Value::Null) }
     }))?;
     let worker = Worker::start(workers, registry);
-    let mut figures = Vec::with_capacity(PROBES);
+    let (mut figures, mut waits) = (Vec::with_capacity(PROBES), Vec::with_capacity(PROBES));
     for probe in 0..WARM_UP + PROBES {
         tokio::time::sleep(PAUSE).await;
         let (tell, started) = oneshot::channel();
@@ -260,12 +281,32 @@ async fn latencies(queue: &Queue, workers: &Queue) -> Result<Vec<f64>> {
         let mut tx = queue.database().transaction(&call()).await?;
         queue.enqueue(&mut tx, Job::new("probe", json!({"number": probe}))).await?;
         tx.commit().await?;
-        let took = started.await?.saturating_duration_since(begun);
+        let stored = Instant::now();
+        let started = started.await?;
         if probe >= WARM_UP {
-            figures.push(took.as_secs_f64() * 1e3);
+            figures.push(started.saturating_duration_since(begun).as_secs_f64() * 1e3);
+            waits.push(started.saturating_duration_since(stored).as_secs_f64() * 1e3);
         }
     }
     worker.stop(Duration::from_secs(1)).await;
+    Ok((figures, waits))
+}
+
+/// What nobody can do sooner who keeps a job on the disk: one insert, committed, by the bare driver.
+async fn bare_inserts(url: &str) -> Result<Vec<f64>> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    let driving = pando_telemetry::spawn("peers.connection", connection);
+    client.batch_execute("create table probes (number bigint)").await?;
+    let insert = client.prepare("insert into probes values ($1)").await?;
+    let mut figures = Vec::with_capacity(PROBES);
+    for probe in 0..i64::try_from(PROBES)? {
+        tokio::time::sleep(PAUSE).await;
+        let begun = Instant::now();
+        client.execute(&insert, &[&probe]).await?;
+        figures.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    drop(client);
+    driving.await??;
     Ok(figures)
 }
 

@@ -41,22 +41,25 @@ async function completed(peer, count) {
   return (count * 1000) / (now() - begun)
 }
 
-// From the call that adds a job to its start, when nothing else goes on.
+// From the call that adds a job to its start, and from its return: then the job is known to be stored. Nothing else
+// goes on.
 async function latencies(peer, probes) {
   let started
   await peer.workProbes((number) => started(number))
   const figures = []
+  const waits = []
   for (let number = -10; number < probes; number += 1) {
     await pause(20)
     const begun = now()
     const start = new Promise((done) => (started = () => done(now())))
-    const added = peer.addProbe(number)
+    const added = peer.addProbe(number).then(now)
+    const [stored, begins] = await Promise.all([added, start])
     // The first ones find connections and plans missing.
-    const took = (await start) - begun
-    if (number >= 0) figures.push(took)
-    await added
+    if (number < 0) continue
+    figures.push(begins - begun)
+    waits.push(Math.max(0, begins - stored))
   }
-  return figures
+  return { latencies: figures, waits }
 }
 
 export async function measure(open) {
@@ -65,6 +68,6 @@ export async function measure(open) {
   const peer = await open(place, atOnce)
   const seen = { single: await singly(peer, single), bulk: await inBulk(peer, bulk) }
   seen.completed = await completed(peer, single + bulk)
-  seen.latencies = await latencies(peer, probes)
+  Object.assign(seen, await latencies(peer, probes))
   process.stdout.write(JSON.stringify(seen), () => process.exit(0))
 }
