@@ -153,14 +153,16 @@ fn tell([postgres, sqlite, peers @ ..]: &[Contestant; 6], report: &mut Report) {
     begins(postgres, sqlite, peers, report);
 }
 
+/// Which of the times of a run.
+type Latencies = fn(&Seen) -> &Vec<f64>;
+
 /// Adding and working in one process, each of them; then what ours owes to that. Whoever flushes nothing has no flush to
 /// wait for: what a call takes is compared with those that do.
 fn begins(postgres: &Contestant, sqlite: &Contestant, peers: &[Contestant], report: &mut Report) {
-    let soonest = |latencies: fn(&Seen) -> &Vec<f64>, peers: &[Contestant]| {
+    let soonest = |latencies: Latencies, peers: &[Contestant]| {
         peers.iter().map(|peer| peer.percentile(latencies, 50)).fold(f64::INFINITY, f64::min)
     };
-    let (from_call, from_return): (fn(&Seen) -> &Vec<f64>, fn(&Seen) -> &Vec<f64>) =
-        (|seen| &seen.latencies, |seen| &seen.waits);
+    let (from_call, from_return): (Latencies, Latencies) = (|seen| &seen.latencies, |seen| &seen.waits);
     let durable = &peers[..peers.len() - 1];
     for (what, latencies, most) in [
         ("a job begins after it is stored", from_return, soonest(from_return, peers)),
