@@ -2,12 +2,15 @@
 
 use pando_clock::Timestamp;
 use pando_database::Transaction;
-use pando_queue::{Enqueued, Job, JobState};
+use pando_queue::{Enqueued, Job, JobState, Unique};
+use pando_resilience::Call;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{ProfileError, Profiles};
+use crate::once::Outcome;
+use crate::profile::ProfileId;
+use crate::{ProfileError, Profiles, Written, store};
 
 /// A job that was stored, as tasks are answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -28,6 +31,21 @@ pub struct Accepted {
 }
 
 impl Profiles {
+    /// Stores a job about a profile that is there; asked for twice at a time, it is one.
+    pub(crate) async fn request_about(
+        &self,
+        call: &Call,
+        id: ProfileId,
+        job: Job,
+    ) -> Result<Written<Accepted>, ProfileError> {
+        let mut tx = self.begin(call).await?;
+        store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
+        let unique = Some(Unique::WhileLive(format!("{}:{id}", job.kind)));
+        let accepted = self.accept(&mut tx, Job { unique, ..job }).await?;
+        self.keep_answer(&mut tx, None, Outcome::Accepted(&accepted)).await?;
+        Ok(Written { value: accepted, token: tx.commit().await? })
+    }
+
     /// Stores a job; the one that is there already when its key is taken.
     pub(crate) async fn accept(&self, tx: &mut Transaction, job: Job) -> Result<Accepted, ProfileError> {
         Ok(Accepted::from(&self.0.queue.enqueue(tx, job).await?))

@@ -1,7 +1,7 @@
 //! Erases a person: a job removes everything that is known of them, and its result is the receipt.
 
 use pando_idempotency::Answer;
-use pando_queue::{Job, JobContext, Unique};
+use pando_queue::{Job, JobContext};
 use pando_resilience::Call;
 use serde_json::{Value, json};
 
@@ -9,7 +9,6 @@ use crate::accepted::Accepted;
 use crate::events::Happened;
 use crate::images::forget_images;
 use crate::memory::Changes;
-use crate::once::Outcome;
 use crate::profile::ProfileId;
 use crate::{ProfileError, Profiles, Written, store};
 
@@ -26,15 +25,7 @@ impl Profiles {
         call: &Call,
         id: ProfileId,
     ) -> Result<Written<Accepted>, ProfileError> {
-        let mut tx = self.begin(call).await?;
-        store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
-        let job = Job {
-            unique: Some(Unique::WhileLive(format!("{KIND}:{id}"))),
-            ..Job::new(KIND, json!({"profile_id": id}))
-        };
-        let accepted = self.accept(&mut tx, job).await?;
-        self.keep_answer(&mut tx, None, Outcome::Accepted(&accepted)).await?;
-        Ok(Written { value: accepted, token: tx.commit().await? })
+        self.request_about(call, id, Job::new(KIND, json!({"profile_id": id}))).await
     }
 
     /// Does it, once however often it is tried; the receipt.

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use pando_queue::{Job, JobContext, Unique};
+use pando_queue::{Job, JobContext};
 use pando_resilience::Call;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,6 @@ use crate::export_profiles::Piece;
 use crate::fetch_export::place_of_export;
 use crate::files::{FileKind, FileWriter, Step, forget_file};
 use crate::jobs::file_settings;
-use crate::once::Outcome;
 use crate::profile::ProfileId;
 use crate::records::RecordFormat;
 use crate::store::files::{FileRow, Purpose};
@@ -55,16 +54,8 @@ impl Profiles {
         call: &Call,
         id: ProfileId,
     ) -> Result<Written<Accepted>, ProfileError> {
-        let mut tx = self.begin(call).await?;
-        store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
-        let job = Job {
-            unique: Some(Unique::WhileLive(format!("{KIND}:{id}"))),
-            settings: file_settings(),
-            ..Job::new(KIND, json!({"profile_id": id}))
-        };
-        let accepted = self.accept(&mut tx, job).await?;
-        self.keep_answer(&mut tx, None, Outcome::Accepted(&accepted)).await?;
-        Ok(Written { value: accepted, token: tx.commit().await? })
+        let job = Job { settings: file_settings(), ..Job::new(KIND, json!({"profile_id": id})) };
+        self.request_about(call, id, job).await
     }
 
     /// Writes it; the receipt is stored with the file, once however often this is tried.
