@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use pando_schema::{Fault, Schema};
 use serde_json::Value;
 
 use crate::job::{DEFAULT_QUEUE, Settings};
@@ -80,7 +81,7 @@ pub struct Registry {
 #[derive(Debug)]
 struct Known {
     kind: JobKind,
-    schema: Option<jsonschema::Validator>,
+    schema: Option<Schema>,
 }
 
 impl Registry {
@@ -88,8 +89,8 @@ impl Registry {
     pub fn add(&mut self, kind: JobKind) -> Result<(), QueueError> {
         Job { queue: kind.queue.clone(), ..Job::new(kind.name.clone(), Value::Null) }.check()?;
         let compile = |schema: &Value| {
-            let compiled = jsonschema::validator_for(schema);
-            compiled.map_err(|error| QueueError::bad_job("schema", format!("{}: {error}", kind.name)))
+            Schema::compile(schema)
+                .map_err(|error| QueueError::bad_job("schema", format!("{}: {error}", kind.name)))
         };
         let schema = kind.schema.as_ref().map(compile).transpose()?;
         if self.kinds.contains_key(&kind.name) {
@@ -121,11 +122,7 @@ impl Registry {
     pub fn job(&self, kind: &str, payload: Value) -> Result<Job, BadPayload> {
         let known = self.kinds.get(kind).ok_or(BadPayload::UnknownKind)?;
         if let Some(schema) = &known.schema {
-            let faults: Vec<(String, String)> = schema
-                .iter_errors(&payload)
-                .take(20)
-                .map(|error| (error.instance_path().to_string(), error.to_string()))
-                .collect();
+            let faults = schema.faults(&payload);
             if !faults.is_empty() {
                 return Err(BadPayload::Faults(faults));
             }
@@ -146,5 +143,5 @@ pub enum BadPayload {
     /// No kind has this name.
     UnknownKind,
     /// The payload does not follow the kind's schema: where, and what is wrong there.
-    Faults(Vec<(String, String)>),
+    Faults(Vec<Fault>),
 }

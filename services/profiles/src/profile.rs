@@ -1,6 +1,7 @@
 //! What a profile is: its fields, parsed at the door and valid from there on.
 
 use pando_clock::Timestamp;
+use pando_schema::{Fault, Schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -148,8 +149,8 @@ impl ProfileDraft {
         }
         let mut attributes = reader.object("attributes");
         attributes.values_mut().for_each(canonical);
-        for (at, message) in rules.violations(&attributes) {
-            reader.refuse(&format!("attributes{at}"), "schema", &message);
+        for Fault { path, message } in rules.violations(&attributes) {
+            reader.refuse(&format!("attributes{path}"), "schema", &message);
         }
         reader.finish()?;
         let (Some(name), Some(email)) = (name, email) else {
@@ -294,18 +295,18 @@ fn canonical(value: &mut Value) {
 #[derive(Debug)]
 pub struct AttributeRules {
     bytes_max: usize,
-    schema: Option<jsonschema::Validator>,
+    schema: Option<Schema>,
 }
 
 impl AttributeRules {
     /// Compiles the configured schema. The error says what is wrong with it.
     pub fn new(bytes_max: usize, schema: Option<&Value>) -> Result<Self, String> {
-        let schema = schema.map(jsonschema::validator_for).transpose().map_err(|error| error.to_string())?;
+        let schema = schema.map(Schema::compile).transpose()?;
         Ok(Self { bytes_max, schema })
     }
 
     /// Each violation with its JSON pointer below `attributes`.
-    fn violations(&self, attributes: &Map<String, Value>) -> Vec<(String, String)> {
+    fn violations(&self, attributes: &Map<String, Value>) -> Vec<Fault> {
         if attributes.is_empty() && self.schema.is_none() {
             return Vec::new();
         }
@@ -313,16 +314,9 @@ impl AttributeRules {
         let bytes = document.to_string().len();
         if bytes > self.bytes_max {
             let message = format!("must be at most {} bytes of JSON, not {bytes}", self.bytes_max);
-            return vec![(String::new(), message)];
+            return vec![Fault { path: String::new(), message }];
         }
-        let Some(schema) = &self.schema else { return Vec::new() };
-        // A bound here too: a schema can find one error an item.
-        schema
-            .iter_errors(&document)
-            .take(20)
-            // Without the value: it may be long, and it may be nobody else's business.
-            .map(|error| (error.instance_path().to_string(), error.masked().to_string()))
-            .collect()
+        self.schema.as_ref().map_or_else(Vec::new, |schema| schema.faults(&document))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pando_clock::Timestamp;
 use pando_http::FieldError;
 use pando_queue::{BadPayload, Job, Registry, Unique};
+use pando_schema::Fault;
 use serde_json::{Map, Value, json};
 
 use crate::error::fault;
@@ -97,7 +98,9 @@ fn job(fields: &Map<String, Value>, registry: &Registry, faults: &mut Vec<FieldE
         }
         Err(BadPayload::Faults(found)) => {
             let place = |path: &str| format!("data{}", path.replace('/', "."));
-            faults.extend(found.into_iter().map(|(path, message)| fault(place(&path), "schema", message)));
+            faults.extend(
+                found.into_iter().map(|Fault { path, message }| fault(place(&path), "schema", message)),
+            );
         }
     }
     Job::new("none", Value::Null)
