@@ -315,9 +315,19 @@ mod tests {
         schema.faults(&document).iter().map(ToString::to_string).collect()
     }
 
+    /// A schema, what follows it, what does not, and what is said of that.
+    type Case = (Value, Value, Value, &'static str);
+
+    fn each(cases: impl IntoIterator<Item = Case>) {
+        for (schema, good, bad, expected) in cases {
+            assert_eq!(told(schema.clone(), good.clone()), Vec::<String>::new(), "{schema} on {good}");
+            assert_eq!(told(schema.clone(), bad.clone()), [expected], "{schema} on {bad}");
+        }
+    }
+
     #[test]
-    fn each_keyword_accepts_what_follows_it_and_names_what_does_not() {
-        for (schema, good, bad, expected) in [
+    fn what_any_value_must_be() {
+        each([
             (json!({"type": "string"}), json!("a"), json!(1), "must be of type string"),
             (
                 json!({"type": ["integer", "null"]}),
@@ -338,6 +348,12 @@ mod tests {
                 json!({}),
                 "must be the value that the schema gives",
             ),
+        ]);
+    }
+
+    #[test]
+    fn the_bounds_of_numbers_and_texts() {
+        each([
             (json!({"minimum": 2}), json!(2), json!(1), "must be at least 2"),
             (json!({"maximum": 2}), json!(2), json!(3), "must be at most 2"),
             (json!({"exclusiveMinimum": 2}), json!(2.5), json!(2), "must be more than 2"),
@@ -346,6 +362,12 @@ mod tests {
             (json!({"minLength": 2}), json!("åö"), json!("å"), "must have at least 2 characters, not 1"),
             (json!({"maxLength": 2}), json!("åö"), json!("abc"), "must have at most 2 characters, not 3"),
             (json!({"pattern": "^a+$"}), json!("aa"), json!("ab"), "must match ^a+$"),
+        ]);
+    }
+
+    #[test]
+    fn what_arrays_must_hold() {
+        each([
             (json!({"minItems": 1}), json!([1]), json!([]), "must have at least 1 items, not 0"),
             (json!({"maxItems": 1}), json!([1]), json!([1, 2]), "must have at most 1 items, not 2"),
             (
@@ -367,6 +389,12 @@ mod tests {
                 json!([0]),
                 "must have an item that follows the schema in contains",
             ),
+        ]);
+    }
+
+    #[test]
+    fn what_objects_must_hold() {
+        each([
             (json!({"required": ["a"]}), json!({"a": 1}), json!({"b": 1}), "must have the field a"),
             (
                 json!({"dependentRequired": {"a": ["b"]}}),
@@ -406,6 +434,12 @@ mod tests {
                 json!({"ab": 1}),
                 "ab is not a name that the schema allows",
             ),
+        ]);
+    }
+
+    #[test]
+    fn schemas_that_are_put_together() {
+        each([
             (json!({"allOf": [{"minimum": 1}, {"maximum": 2}]}), json!(1), json!(3), "must be at most 2"),
             (
                 json!({"anyOf": [{"type": "null"}, {"minimum": 2}]}),
@@ -432,13 +466,7 @@ mod tests {
                 json!([1]),
                 "/0: must be of type null",
             ),
-            (json!(true), json!(1), json!(null), ""),
-        ] {
-            assert_eq!(told(schema.clone(), good.clone()), Vec::<String>::new(), "{schema} on {good}");
-            let faults = told(schema.clone(), bad.clone());
-            let expected: Vec<&str> = Some(expected).filter(|text| !text.is_empty()).into_iter().collect();
-            assert_eq!(faults, expected, "{schema} on {bad}");
-        }
+        ]);
     }
 
     #[test]
