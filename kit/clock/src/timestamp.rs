@@ -10,9 +10,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment this many microseconds after 1970-01-01T00:00:00Z; clamped to the years RFC 3339 can write.
+    /// 0001-01-01T00:00:00Z: the first moment that RFC 3339 and both engines can write.
+    pub const MIN: Self = Self(-62_135_596_800_000_000);
+    /// The last microsecond of 9999 at which jiff still writes a time.
+    pub const MAX: Self = Self(253_402_207_200_999_999);
+
+    /// The moment this many microseconds after 1970-01-01T00:00:00Z, kept within [`Self::MIN`] and [`Self::MAX`].
     pub fn from_micros(micros: i64) -> Self {
-        Self(micros.clamp(jiff::Timestamp::MIN.as_microsecond(), jiff::Timestamp::MAX.as_microsecond()))
+        Self(micros.clamp(Self::MIN.0, Self::MAX.0))
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.
@@ -39,7 +44,11 @@ impl FromStr for Timestamp {
     type Err = jiff::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.parse::<jiff::Timestamp>()?.as_microsecond()))
+        let micros = text.parse::<jiff::Timestamp>()?.as_microsecond();
+        if (Self::MIN.0..=Self::MAX.0).contains(&micros) {
+            return Ok(Self(micros));
+        }
+        Err(jiff::Error::from_args(format_args!("{text} is not within the years 1 and 9999")))
     }
 }
 
@@ -80,6 +89,11 @@ mod tests {
             Timestamp::from_micros(i64::MAX),
             Timestamp::from_micros(i64::MAX - 1).plus_micros(i64::MAX)
         );
-        assert!(Timestamp::from_micros(i64::MIN).to_string().starts_with("-009999"));
+        assert_eq!(Timestamp::MIN.to_string(), "0001-01-01T00:00:00.000000Z");
+        assert_eq!(Timestamp::MAX.as_micros(), jiff::Timestamp::MAX.as_microsecond());
+        assert_eq!(Timestamp::from_micros(i64::MIN), Timestamp::MIN);
+        for beyond in ["-009999-01-02T01:59:59Z", "0000-12-31T23:59:59Z"] {
+            assert!(beyond.parse::<Timestamp>().is_err(), "{beyond}");
+        }
     }
 }

@@ -41,6 +41,7 @@ pub use options::{AccessLogOptions, HttpOptions};
 pub use page::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PageRequest, decode_cursor, encode_cursor, next_link};
 pub use patch::{PATCH_OPERATIONS_MAX, apply_patch};
 pub use problem::{Code, FieldError, PROBLEM_JSON, Problem};
+pub use proxies::Network;
 pub use query::QueryString;
 pub use server::{Drained, HttpError, Server};
 pub use static_files::{StaticFile, StaticFiles};

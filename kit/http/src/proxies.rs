@@ -8,8 +8,9 @@ use crate::HttpError;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrustedProxies(Vec<Network>);
 
+/// Addresses that begin with the same bits: `10.0.0.0/8`, or one address alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Network {
+pub struct Network {
     address: IpAddr,
     prefix: u32,
 }
@@ -80,7 +81,8 @@ pub(crate) fn is_local_origin(origin: &[u8]) -> bool {
 }
 
 impl Network {
-    fn parse(text: &str) -> Option<Self> {
+    /// The network that a text names, if it names one.
+    pub fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix.parse::<u32>().ok()?)),
             None => (text, None),
@@ -91,7 +93,8 @@ impl Network {
         (prefix <= bits).then_some(Self { address, prefix })
     }
 
-    fn contains(self, address: IpAddr) -> bool {
+    /// Whether an address is in it.
+    pub fn contains(self, address: IpAddr) -> bool {
         match (self.address, address) {
             (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
                 (ours.to_bits() ^ theirs.to_bits()).checked_shr(32 - self.prefix).unwrap_or(0) == 0

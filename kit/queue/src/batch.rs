@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::store::batch as store;
 use crate::store::settle::Ended;
-use crate::{Job, JobState, Queue, QueueError};
+use crate::{Enqueued, Job, JobState, Queue, QueueError};
 
 /// A batch that was enqueued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,8 @@ pub struct BatchStatus {
 
 impl Queue {
     /// Adds many jobs that are counted together. `callback` is enqueued when the last one has ended, by the
-    /// transaction that ends it; if its payload is an object, it says under `batch` how they ended.
+    /// transaction that ends it; if its payload is an object, it says under `batch` how they ended: `total`, `failed`
+    /// (the cancelled ones too), and in `last` the state of the one that ended last.
     /// A dead job that is brought back later is no longer part of it.
     pub async fn enqueue_batch(
         &self,
@@ -44,13 +45,7 @@ impl Queue {
     ) -> Result<Batch, QueueError> {
         callback.as_ref().map_or(Ok(()), Job::check)?;
         let (id, now) = (self.clock().fresh_id(), self.clock().now());
-        let document = match &callback {
-            Some(job) => Some(
-                serde_json::to_value(job)
-                    .map_err(|error| QueueError::bad_job("callback", error.to_string()))?,
-            ),
-            None => None,
-        };
+        let document = callback.as_ref().map(document_of).transpose()?;
         let jobs: Vec<Job> = jobs.into_iter().map(|job| Job { batch: Some(id), ..job }).collect();
         let (ids, counted) = if jobs.iter().any(|job| job.unique.is_some() || job.lane.is_some()) {
             self.enqueue_each(tx, jobs).await?
@@ -61,10 +56,33 @@ impl Queue {
         };
         if let (0, Some(callback)) = (counted, callback) {
             let status = BatchStatus { total: 0, unfinished: 0, failed: 0 };
-            self.insert_job(tx, with_field(callback, "batch", status_of(id, status))).await?;
+            self.insert_job(tx, with_field(callback, "batch", status_of(id, status, None))).await?;
         }
         store::insert(tx, id, counted, document, now).await?;
         Ok(Batch { id, jobs: ids })
+    }
+
+    /// Adds one job, and a callback that is enqueued when it has ended. When the job's unique key is taken, nothing is
+    /// added: neither the job nor the callback.
+    pub async fn enqueue_with_callback(
+        &self,
+        tx: &mut Transaction,
+        job: Job,
+        callback: Job,
+    ) -> Result<Enqueued, QueueError> {
+        callback.check()?;
+        let (id, now) = (self.clock().fresh_id(), self.clock().now());
+        let enqueued = self.enqueue(tx, Job { batch: Some(id), ..job }).await?;
+        if enqueued.fresh {
+            store::insert(tx, id, 1, Some(document_of(&callback)?), now).await?;
+        }
+        Ok(enqueued)
+    }
+
+    /// What is enqueued when the batch of this job has ended, as long as the batch is kept.
+    pub async fn callback_of(&self, tx: &mut Transaction, job: Uuid) -> Result<Option<Job>, QueueError> {
+        let document = store::callback_of(tx, job).await?;
+        Ok(document.and_then(|document| serde_json::from_value(document).ok()))
     }
 
     /// One after the other: those whose unique key is taken are not of the batch, and the holder's id stands for them.
@@ -90,24 +108,25 @@ impl Queue {
     /// Does what hangs on the end of jobs, in the transaction that ends them.
     pub(crate) async fn after_end(&self, tx: &mut Transaction, ended: &[Ended]) -> Result<(), QueueError> {
         // In the order of their ids: two that end jobs of several batches never wait in a circle.
-        let mut batches: BTreeMap<Uuid, (i64, i64)> = BTreeMap::new();
+        let mut batches: BTreeMap<Uuid, (i64, i64, JobState)> = BTreeMap::new();
         for job in ended.iter().filter(|job| job.state.is_end()) {
             if let Some(batch) = job.batch {
-                let counts = batches.entry(batch).or_default();
+                let counts = batches.entry(batch).or_insert((0, 0, job.state));
                 counts.0 += 1;
                 counts.1 += i64::from(job.state != JobState::Completed);
+                counts.2 = job.state;
             }
             if let (JobState::Completed, Some(sequel)) = (job.state, &job.sequel) {
                 self.follow(tx, sequel, job.result.clone()).await?;
             }
         }
         let now = self.clock().now();
-        for (id, counts) in batches {
-            if let Some((status, Some(callback))) = store::count_down(tx, id, counts, now).await?
+        for (id, (ended, failed, last)) in batches {
+            if let Some((status, Some(callback))) = store::count_down(tx, id, (ended, failed), now).await?
                 && status.unfinished == 0
                 && let Ok(callback) = serde_json::from_value::<Job>(callback)
             {
-                self.insert_job(tx, with_field(callback, "batch", status_of(id, status))).await?;
+                self.insert_job(tx, with_field(callback, "batch", status_of(id, status, Some(last)))).await?;
             }
         }
         Ok(())
@@ -132,8 +151,12 @@ impl Queue {
     }
 }
 
-fn status_of(id: Uuid, status: BatchStatus) -> Value {
-    json!({"id": id, "total": status.total, "failed": status.failed})
+fn document_of(callback: &Job) -> Result<Value, QueueError> {
+    serde_json::to_value(callback).map_err(|error| QueueError::bad_job("callback", error.to_string()))
+}
+
+fn status_of(id: Uuid, status: BatchStatus, last: Option<JobState>) -> Value {
+    json!({"id": id, "total": status.total, "failed": status.failed, "last": last})
 }
 
 fn with_field(mut job: Job, name: &str, value: Value) -> Job {

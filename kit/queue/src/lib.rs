@@ -44,7 +44,7 @@ pub use options::{QueueOptions, SingleQueueOptions};
 pub use outbox::{Event, Outbox, SubscriberLag};
 pub use queue::{Queue, QueueParts};
 pub use record::JobRecord;
-pub use registry::{BadPayload, Handler, JobKind, JobResult, Registry};
+pub use registry::{BadPayload, Handler, JobKind, JobResult, PayloadCheck, Registry};
 pub use relay::{Relay, Subscriber};
 pub use schedule::{Schedule, Scheduler};
 pub use subscribers::SubscriberStatus;

@@ -16,8 +16,9 @@ pub struct JobRecord {
     pub queue: String,
     /// Which handler runs it.
     pub kind: String,
-    /// What the handler is given.
-    pub payload: Value,
+    /// What the handler is given. A list leaves it out, and the result as well: both may be large.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Value>,
     /// 9 is the most urgent.
     pub priority: i64,
     /// Where it is on its way.

@@ -18,6 +18,9 @@ pub type JobResult = Result<Value, JobError>;
 /// What runs a kind of job; [`JobKind::new`] makes it of an async function.
 pub type Handler = Arc<dyn Fn(JobContext, Value) -> BoxFuture<'static, JobResult> + Send + Sync>;
 
+/// Finds what is wrong with a payload before a job of it is stored.
+pub type PayloadCheck = Arc<dyn Fn(&Value) -> Vec<Fault> + Send + Sync>;
+
 /// A kind of job: its name, how it is run, and what its jobs are unless they say otherwise.
 #[derive(Clone)]
 pub struct JobKind {
@@ -33,6 +36,10 @@ pub struct JobKind {
     pub settings: Settings,
     /// What its payloads must look like: a JSON Schema.
     pub schema: Option<Value>,
+    /// What no schema can say of its payloads.
+    pub check: Option<PayloadCheck>,
+    /// Whether callers may ask for its jobs by name. The others are enqueued by the program itself.
+    pub public: bool,
     /// What runs them.
     pub handler: Handler,
 }
@@ -54,6 +61,8 @@ impl JobKind {
             attempts_max: 25,
             settings: Settings::default(),
             schema: None,
+            check: None,
+            public: false,
             handler: Arc::new(move |context, payload| Box::pin(handler(context, payload))),
         }
     }
@@ -106,8 +115,13 @@ impl Registry {
     }
 
     /// The names of all kinds, in order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.kinds.keys().map(String::as_str)
+    }
+
+    /// The kinds that callers may ask for by name, in the order of their names.
+    pub fn public_kinds(&self) -> impl Iterator<Item = &JobKind> {
+        self.kinds.values().map(|known| &known.kind).filter(|kind| kind.public)
     }
 
     /// The queues its kinds wait in.
@@ -121,13 +135,14 @@ impl Registry {
     /// A job of a known kind, as its kind is set up; what is wrong with its payload, each fault with its place.
     pub fn job(&self, kind: &str, payload: Value) -> Result<Job, BadPayload> {
         let known = self.kinds.get(kind).ok_or(BadPayload::UnknownKind)?;
-        if let Some(schema) = &known.schema {
-            let faults = schema.faults(&payload);
-            if !faults.is_empty() {
-                return Err(BadPayload::Faults(faults));
-            }
-        }
         let kind = &known.kind;
+        let mut faults = known.schema.as_ref().map_or_else(Vec::new, |schema| schema.faults(&payload));
+        if let Some(check) = kind.check.as_ref().filter(|_| faults.is_empty()) {
+            faults = check(&payload);
+        }
+        if !faults.is_empty() {
+            return Err(BadPayload::Faults(faults));
+        }
         Ok(Job {
             queue: kind.queue.clone(),
             attempts_max: kind.attempts_max,

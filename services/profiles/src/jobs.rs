@@ -37,6 +37,7 @@ impl Profiles {
             async move { profiles.run_erasure(&context, &payload).await }
         };
         registry.add(JobKind {
+            public: true,
             summary: "Erases a person; the result is the receipt".to_owned(),
             settings: Settings { timeout_ms: Some(ERASE_MS), ..Settings::default() },
             schema: Some(json!({
@@ -60,6 +61,7 @@ impl Profiles {
             }
         };
         registry.add(JobKind {
+            public: true,
             summary:
                 "Writes what is known of a person, or all profiles, to be fetched; the result is the receipt"
                     .to_owned(),
@@ -87,6 +89,7 @@ impl Profiles {
             }
         };
         registry.add(JobKind {
+            public: true,
             summary: "Imports profiles from an upload that was sent with Prefer: respond-async".to_owned(),
             settings: file_settings(),
             schema: Some(json!({
@@ -114,6 +117,7 @@ impl Profiles {
             }
         };
         registry.add(JobKind {
+            public: true,
             summary: "Looks at every profile, and puts right what is derived from it".to_owned(),
             settings: file_settings(),
             schema: Some(json!({"type": "object"})),

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::task::TaskStatus;
-use crate::{Task, TaskError, TaskRequest, Tasks};
+use crate::{TaskError, TaskRequest, Tasks};
 
 /// What was stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -51,30 +51,36 @@ impl Tasks {
         let TaskRequest { job, delay, callback } = request;
         let due = now.plus_micros(i64::try_from(delay.as_micros()).unwrap_or(i64::MAX));
         let job = Job { run_at: Some(job.run_at.unwrap_or(due)), ..job };
-        let Some(callback) = callback else {
-            let Enqueued { id, state, created_at, run_at, .. } = self.0.queue.enqueue(tx, job).await?;
-            return Ok(Created { id, task_id: id, status: TaskStatus::of(state), created_at, run_at });
+        let enqueued = match callback {
+            None => self.0.queue.enqueue(tx, job).await?,
+            Some(callback) => self.create_with_callback(tx, job, callback).await?,
         };
-        // Called when the task has ended, however it did.
-        let id = self.create_with_callback(tx, job, callback).await?;
-        // As it was stored, or as the one stands that was there before: what a later read says too.
-        let task = self.0.queue.find_in(tx, id).await?.map(Task::from).ok_or(TaskError::NotFound)?;
-        let Task { status, created_at, run_at, .. } = task;
-        Ok(Created { id, task_id: id, status, created_at, run_at })
+        let Enqueued { id, state, created_at, run_at, .. } = enqueued;
+        Ok(Created { id, task_id: id, status: TaskStatus::of(state), created_at, run_at })
     }
 
+    /// The address is called when the task has ended, however it did.
     async fn create_with_callback(
         &self,
         tx: &mut Transaction,
         job: Job,
         mut callback: Job,
-    ) -> Result<Uuid, TaskError> {
+    ) -> Result<Enqueued, TaskError> {
         let id = self.0.queue.clock().fresh_id();
+        let url = callback.payload["url"].clone();
         if let Some(payload) = callback.payload.as_object_mut() {
             payload.insert("body".to_owned(), serde_json::json!({"task_id": id}));
         }
-        let job = Job { id: Some(id), ..job };
-        let batch = self.0.queue.enqueue_batch(tx, vec![job], Some(callback)).await?;
-        Ok(batch.jobs.first().copied().unwrap_or(id))
+        let enqueued = self.0.queue.enqueue_with_callback(tx, Job { id: Some(id), ..job }, callback).await?;
+        if enqueued.fresh {
+            return Ok(enqueued);
+        }
+        // The task that holds the unique key calls the address that it was given, and no other.
+        let known = self.0.queue.callback_of(tx, enqueued.id).await?;
+        if known.is_some_and(|known| known.payload["url"] == url) {
+            Ok(enqueued)
+        } else {
+            Err(TaskError::OtherCallback { id: enqueued.id })
+        }
     }
 }

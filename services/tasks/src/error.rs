@@ -16,6 +16,12 @@ pub enum TaskError {
         /// How it ended.
         state: &'static str,
     },
+    /// The unique key is held by a task that does not call this address when it ends.
+    #[error("the task {id} has this unique key, and it does not call this callback_url when it ends")]
+    OtherCallback {
+        /// The task that holds the key.
+        id: uuid::Uuid,
+    },
     /// The input is not valid; each bad field is named.
     #[error("{} values are invalid", .0.len())]
     Invalid(Vec<FieldError>),
@@ -47,7 +53,9 @@ impl From<TaskError> for Problem {
     fn from(error: TaskError) -> Self {
         match error {
             TaskError::NotFound => Self::not_found("task"),
-            TaskError::Finished { .. } => Self::new(Code::Conflict, error.to_string()),
+            TaskError::Finished { .. } | TaskError::OtherCallback { .. } => {
+                Self::new(Code::Conflict, error.to_string())
+            }
             TaskError::Invalid(faults) => Self::invalid(faults),
             TaskError::Queue(error) => queue_problem(error),
         }

@@ -3,6 +3,30 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::Uri;
+use pando_http::Network;
+use pando_queue::QueueError;
+
+/// The addresses that may be called: those that everybody can reach, and those of some networks.
+#[derive(Clone, Debug)]
+pub(crate) struct Reachable(Vec<Network>);
+
+impl Reachable {
+    /// Reads the networks that may be called although they are not public.
+    pub(crate) fn parse(networks: &[String]) -> Result<Self, QueueError> {
+        let one = |text: &String| {
+            Network::parse(text).ok_or_else(|| QueueError::BadSetting {
+                setting: "tasks.callback_networks".to_owned(),
+                reason: format!("{text} is not a network such as 10.0.0.0/8"),
+            })
+        };
+        networks.iter().map(one).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(crate) fn allows(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        is_public(address) || self.0.iter().any(|network| network.contains(address))
+    }
+}
 
 /// Where a callback goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,23 +54,33 @@ impl Target {
         if authority.as_str().contains('@') {
             return Err("must not hold a user or a password".to_owned());
         }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        // http reads a port that is none, such as 99999, as if there were none.
+        let after_host = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest);
+        let named =
+            after_host.rsplit_once(':').map(|(_, port)| port.parse::<u16>().ok().filter(|port| *port > 0));
+        if host.is_empty() || named == Some(None) {
+            return Err("must name a host, and a port from 1 to 65535 if it names one".to_owned());
+        }
+        let port = named.flatten().unwrap_or(if encrypted { 443 } else { 80 });
         let path = uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
-        Ok(Self {
-            host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 }),
-            encrypted,
-            authority: authority.as_str().to_owned(),
-            path,
-        })
+        Ok(Self { host, port, encrypted, authority: authority.as_str().to_owned(), path })
+    }
+
+    /// Why this target can never be called, if that is clear without looking its name up.
+    pub(crate) fn refusal(&self, reachable: &Reachable) -> Option<String> {
+        let address = self.host.parse::<IpAddr>().ok()?;
+        let refused = !reachable.allows(address);
+        refused.then(|| format!("{address} is not an address that everybody can reach"))
     }
 
     /// An address of the host that may be called. The connection is made to this very address: a name that is
     /// looked up again may lead elsewhere.
-    pub(crate) async fn resolve(&self, private_too: bool) -> Result<SocketAddr, ResolveError> {
+    pub(crate) async fn resolve(&self, reachable: &Reachable) -> Result<SocketAddr, ResolveError> {
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
         let found: Vec<SocketAddr> = found.map_err(|_| ResolveError::Unknown)?.collect();
         // One that is not public condemns the name: which one is taken must not matter.
-        if !private_too && found.iter().any(|address| !is_public(address.ip())) {
+        if found.iter().any(|address| !reachable.allows(address.ip())) {
             return Err(ResolveError::Private);
         }
         found.first().copied().ok_or(ResolveError::Unknown)
@@ -151,5 +185,25 @@ mod tests {
         for bad in ["", "/a", "ftp://a/", "http://u:p@a/", "https://u:p@a/", "http://", "https://"] {
             assert!(Target::parse(bad).is_err(), "{bad}");
         }
+        for bad in ["http://a:99999/", "http://a:0/", "http://a:/", "http://:80/", "http://[::1]:99999/"] {
+            assert!(Target::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_network_that_is_allowed_opens_nothing_else() {
+        let reachable = Reachable::parse(&["127.0.0.0/8".to_owned(), "fd00::/8".to_owned()]).unwrap();
+        for (address, allowed) in [
+            ("127.0.0.1", true),
+            ("::ffff:127.0.0.1", true),
+            ("fd00::1", true),
+            ("8.8.8.8", true),
+            ("169.254.169.254", false),
+            ("10.0.0.1", false),
+            ("::1", false),
+        ] {
+            assert_eq!(reachable.allows(address.parse().unwrap()), allowed, "{address}");
+        }
+        assert!(Reachable::parse(&["everywhere".to_owned()]).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod subscribers;
+mod task_types;
 mod tasks;
 
 use axum::extract::{FromRequestParts, Path};
@@ -46,6 +47,7 @@ fn described_routes() -> OpenApiRouter<Tasks> {
     OpenApiRouter::new()
         .routes(routes!(tasks::create))
         .routes(routes!(tasks::list))
+        .routes(routes!(task_types::list_task_types))
         .routes(routes!(tasks::read, tasks::cancel))
         .routes(routes!(tasks::events))
 }

@@ -11,6 +11,8 @@ use crate::TasksOptions;
 /// Adds the types that come with the service to what a program can run.
 pub fn add_kinds(registry: &mut Registry, options: &TasksOptions) -> Result<(), QueueError> {
     registry.add(echo::kind())?;
-    registry.add(sleep::kind())?;
+    if options.sleep {
+        registry.add(sleep::kind())?;
+    }
     registry.add(http_callback::kind(options)?)
 }

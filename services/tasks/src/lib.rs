@@ -29,7 +29,7 @@ pub use http::{admin_routes, description, limits, routes};
 pub use kinds::add_kinds;
 pub use list_tasks::{TaskFilter, TaskPage};
 pub use options::TasksOptions;
-pub use task::{Task, TaskStatus};
+pub use task::{Task, TaskStatus, TaskSummary};
 pub use task_request::TaskRequest;
 
 /// What the service is made of.

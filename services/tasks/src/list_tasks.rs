@@ -5,7 +5,7 @@ use pando_queue::JobFilter;
 use pando_resilience::Call;
 use uuid::Uuid;
 
-use crate::{Task, TaskError, TaskStatus, Tasks};
+use crate::{Task, TaskError, TaskStatus, TaskSummary, Tasks};
 
 /// Which tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct TaskFilter {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskPage {
     /// The tasks.
-    pub tasks: Vec<Task>,
+    pub tasks: Vec<TaskSummary>,
     /// The last of them, when there are more.
     pub next: Option<Uuid>,
 }
@@ -49,7 +49,8 @@ impl Tasks {
         };
         let jobs = self.0.queue.list(call, &filter, limit + 1).await?;
         let more = jobs.len() > limit;
-        let tasks: Vec<Task> = jobs.into_iter().take(limit).map(Task::from).collect();
+        let tasks: Vec<TaskSummary> =
+            jobs.into_iter().take(limit).map(|job| TaskSummary::from(Task::from(job))).collect();
         let next = tasks.last().map(|task| task.id).filter(|_| more);
         Ok(TaskPage { tasks, next })
     }

@@ -3,6 +3,7 @@
 use pando_queue::QueueError;
 use serde::{Deserialize, Serialize};
 
+use crate::guard::Reachable;
 use crate::trust::Trust;
 
 /// Settings of the tasks service.
@@ -11,14 +12,19 @@ use crate::trust::Trust;
 pub struct TasksOptions {
     /// How far ahead a task may be set.
     pub delay_days_max: u32,
+    /// How many bytes of JSON the data of a task may have.
+    pub data_bytes_max: usize,
+    /// Whether the type `sleep` is there: for trying things out.
+    pub sleep: bool,
     /// How often a task may be retried.
     pub retries_max: u16,
     /// How long `?wait=` may wait.
     pub wait_ms_max: u64,
     /// How long one attempt to call an address back may take.
     pub callback_timeout_ms: u64,
-    /// Whether addresses of private networks may be called back: for development.
-    pub callback_private_networks: bool,
+    /// Networks that may be called although not everybody can reach them, such as `10.1.0.0/16`. Every other address
+    /// that is not public is refused.
+    pub callback_networks: Vec<String>,
     /// A PEM file with authorities that are believed beside the system's when an https address is called; empty for none.
     pub callback_ca_file: String,
 }
@@ -27,10 +33,12 @@ impl Default for TasksOptions {
     fn default() -> Self {
         Self {
             delay_days_max: 366,
+            data_bytes_max: 65_536,
+            sleep: false,
             retries_max: 100,
             wait_ms_max: 60_000,
             callback_timeout_ms: 10_000,
-            callback_private_networks: false,
+            callback_networks: Vec::new(),
             callback_ca_file: String::new(),
         }
     }
@@ -41,6 +49,7 @@ impl TasksOptions {
     pub fn check(&self) -> Result<(), QueueError> {
         for (setting, value, range) in [
             ("delay_days_max", u64::from(self.delay_days_max), 1..=36_500),
+            ("data_bytes_max", self.data_bytes_max as u64, 64..=1_048_576),
             ("retries_max", u64::from(self.retries_max), 0..=1_000),
             ("wait_ms_max", self.wait_ms_max, 0..=600_000),
             ("callback_timeout_ms", self.callback_timeout_ms, 100..=600_000),
@@ -50,6 +59,7 @@ impl TasksOptions {
                 return Err(QueueError::BadSetting { setting: format!("tasks.{setting}"), reason });
             }
         }
+        Reachable::parse(&self.callback_networks)?;
         Trust::authorities_of(&self.callback_ca_file).map(drop)
     }
 }

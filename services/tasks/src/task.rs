@@ -58,6 +58,36 @@ pub struct Task {
     pub completed_at: Option<Timestamp>,
 }
 
+/// A task as a list shows it: without its result, which may be large.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct TaskSummary {
+    /// Its id.
+    pub id: Uuid,
+    /// What it does.
+    pub task_type: String,
+    /// Where it is.
+    pub status: TaskStatus,
+    /// How far it says that it has come.
+    #[schema(value_type = Option<Object>)]
+    pub progress: Option<Value>,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Why its last attempt failed.
+    pub error: Option<String>,
+    /// When it is due.
+    #[schema(value_type = String, format = DateTime)]
+    pub run_at: Timestamp,
+    /// When it was stored.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it last changed its status, as far as is known.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub completed_at: Option<Timestamp>,
+}
+
 impl TaskStatus {
     const ALL: [(Self, JobState); 6] = [
         (Self::Pending, JobState::Pending),
@@ -94,6 +124,23 @@ impl TaskStatus {
     /// Whether nothing more happens to it.
     pub fn is_end(self) -> bool {
         self.job_state().is_end()
+    }
+}
+
+impl From<Task> for TaskSummary {
+    fn from(task: Task) -> Self {
+        Self {
+            id: task.id,
+            task_type: task.task_type,
+            status: task.status,
+            progress: task.progress,
+            attempts: task.attempts,
+            error: task.error,
+            run_at: task.run_at,
+            created_at: task.created_at,
+            updated_at: task.updated_at,
+            completed_at: task.completed_at,
+        }
     }
 }
 

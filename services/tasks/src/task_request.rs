@@ -9,7 +9,6 @@ use pando_schema::Fault;
 use serde_json::{Map, Value, json};
 
 use crate::error::fault;
-use crate::guard::Target;
 use crate::{TaskError, TasksOptions, delay};
 
 /// A task that can be stored.
@@ -26,11 +25,12 @@ impl TaskRequest {
         fields: &Map<String, Value>,
         registry: &Registry,
         options: &TasksOptions,
+        now: Timestamp,
     ) -> Result<Self, TaskError> {
         let mut faults = Vec::new();
-        let job = job(fields, registry, &mut faults);
+        let job = job(fields, registry, options, &mut faults);
         let mut request = Self { job, delay: Duration::ZERO, callback: None };
-        request.read_moment(fields, options, &mut faults);
+        request.read_moment(fields, options, now, &mut faults);
         if let Some(retries) = integer(fields, "max_retries", i64::from(options.retries_max), &mut faults) {
             request.job.attempts_max = u16::try_from(retries + 1).unwrap_or(u16::MAX);
         }
@@ -41,9 +41,14 @@ impl TaskRequest {
             request.job.unique = Some(Unique::WhileLive(key));
         }
         if let Some(url) = text(fields, "callback_url", 2_048, &mut faults) {
-            match Target::parse(&url) {
-                Ok(_) => request.callback = registry.job("http_callback", json!({"url": url})).ok(),
-                Err(reason) => faults.push(fault("callback_url", "url", reason)),
+            match registry.job("http_callback", json!({"url": url})) {
+                Ok(callback) => request.callback = Some(callback),
+                Err(BadPayload::Faults(found)) => {
+                    faults.extend(found.into_iter().map(|it| fault("callback_url", "url", it.message)));
+                }
+                Err(BadPayload::UnknownKind) => {
+                    faults.push(fault("callback_url", "url", "this server calls no addresses"));
+                }
             }
         }
         if faults.is_empty() { Ok(request) } else { Err(TaskError::Invalid(faults)) }
@@ -53,6 +58,7 @@ impl TaskRequest {
         &mut self,
         fields: &Map<String, Value>,
         options: &TasksOptions,
+        now: Timestamp,
         faults: &mut Vec<FieldError>,
     ) {
         let most = Duration::from_secs(u64::from(options.delay_days_max) * 86_400);
@@ -75,14 +81,30 @@ impl TaskRequest {
         }
         if let Some(run_at) = run_at {
             match run_at.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
-                Some(moment) => self.job.run_at = Some(moment),
+                Some(moment) if micros_between(now, moment) <= most.as_micros() => {
+                    self.job.run_at = Some(moment);
+                }
+                Some(_) => {
+                    let message = format!("at most {} days from now", options.delay_days_max);
+                    faults.push(fault("run_at", "range", message));
+                }
                 None => faults.push(fault("run_at", "moment", "must be a moment like 2026-11-20T18:00:00Z")),
             }
         }
     }
 }
 
-fn job(fields: &Map<String, Value>, registry: &Registry, faults: &mut Vec<FieldError>) -> Job {
+/// How long after `now` a moment is; nothing when it is past.
+fn micros_between(now: Timestamp, moment: Timestamp) -> u128 {
+    u128::try_from(i128::from(moment.as_micros()) - i128::from(now.as_micros())).unwrap_or(0)
+}
+
+fn job(
+    fields: &Map<String, Value>,
+    registry: &Registry,
+    options: &TasksOptions,
+    faults: &mut Vec<FieldError>,
+) -> Job {
     let kind = present(fields, "task_type").or_else(|| present(fields, "type"));
     let payload = present(fields, "data").or_else(|| present(fields, "payload"));
     let payload = payload.cloned().unwrap_or_else(|| json!({}));
@@ -90,10 +112,18 @@ fn job(fields: &Map<String, Value>, registry: &Registry, faults: &mut Vec<FieldE
         faults.push(fault("task_type", "required", "must name a type of task"));
         return Job::new("none", Value::Null);
     };
-    match registry.job(kind, payload) {
+    let bytes = payload.to_string().len();
+    if bytes > options.data_bytes_max {
+        let message = format!("must be at most {} bytes of JSON, not {bytes}", options.data_bytes_max);
+        faults.push(fault("data", "too_long", message));
+        return Job::new("none", Value::Null);
+    }
+    let public = registry.get(kind).is_some_and(|kind| kind.public);
+    let made = if public { registry.job(kind, payload) } else { Err(BadPayload::UnknownKind) };
+    match made {
         Ok(job) => return job,
         Err(BadPayload::UnknownKind) => {
-            let known: Vec<&str> = registry.names().collect();
+            let known: Vec<&str> = registry.public_kinds().map(|kind| kind.name.as_str()).collect();
             faults.push(fault("task_type", "unknown_value", format!("must be one of {}", known.join(", "))));
         }
         Err(BadPayload::Faults(found)) => {

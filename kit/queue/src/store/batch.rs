@@ -23,6 +23,16 @@ static COUNT_DOWN: Query = Query::write(
 static FIND: Query =
     Query::point("queue.batch_find", "select total, unfinished, failed from queue_batches where id = $1");
 
+static CALLBACK_OF: Query = Query::write(
+    "queue.batch_callback",
+    "select b.callback from queue_jobs j join queue_batches b on b.id = j.batch_id where j.id = $1",
+);
+
+/// The callback of the batch that a job belongs to.
+pub(crate) async fn callback_of(tx: &mut Transaction, job: Uuid) -> Result<Option<Value>, DatabaseError> {
+    Ok(tx.row(&CALLBACK_OF, params![job]).await?.map(|row| row.get(0)).transpose()?.flatten())
+}
+
 /// Adds a batch.
 pub(crate) async fn insert(
     tx: &mut Transaction,

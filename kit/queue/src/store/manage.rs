@@ -10,22 +10,31 @@ use crate::{JobRecord, JobState};
 
 /// The columns of a job, in the order [`record_from`] reads them.
 macro_rules! record_columns {
-    () => {
-        "id, queue, kind, payload, priority, state, run_at, created_at, started_at, ended_at, attempts, \
-         attempts_max, cancel_requested, tenant, lane, batch_id, progress, result, error, fingerprint"
+    ($payload:literal, $result:literal) => {
+        concat!(
+            "id, queue, kind, ",
+            $payload,
+            ", priority, state, run_at, created_at, started_at, ended_at, attempts, \
+             attempts_max, cancel_requested, tenant, lane, batch_id, progress, ",
+            $result,
+            ", error, fingerprint"
+        )
     };
 }
 
-static FIND: Query =
-    Query::point("queue.find", concat!("select ", record_columns!(), " from queue_jobs where id = $1"));
+static FIND: Query = Query::point(
+    "queue.find",
+    concat!("select ", record_columns!("payload", "result"), " from queue_jobs where id = $1"),
+);
 
 static LIST: Query = Query::scan(
     "queue.list",
     concat!(
         "select ",
-        record_columns!(),
+        record_columns!("cast(null as jsonb)", "cast(null as jsonb)"),
         " from queue_jobs where (cast($1 as text) is null or queue = $1) and \
-         (cast($2 as text) is null or kind = $2) and (cast($3 as text) is null or state = $3) and \
+         (cast($2 as text) is null or kind = $2) and (cast($3 as text) is null or \
+         case when state = 'scheduled' and run_at <= $9 then 'pending' else state end = $3) and \
          (cast($4 as text) is null or tenant = $4) and id < $5 and created_at >= $6 and created_at < $7 \
          order by id desc limit $8"
     ),
@@ -117,9 +126,10 @@ pub(crate) async fn list(
         filter.state.map(JobState::as_str),
         filter.tenant.as_deref(),
         filter.after.unwrap_or(Uuid::max()),
-        filter.since.unwrap_or(Timestamp::from_micros(0)),
-        filter.before.unwrap_or(Timestamp::from_micros(i64::MAX)),
+        filter.since.unwrap_or(Timestamp::MIN),
+        filter.before.unwrap_or(Timestamp::MAX),
         i64::try_from(limit).unwrap_or(i64::MAX),
+        now,
     ];
     read.rows(&LIST, values).await?.iter().map(|row| record_from(row, now)).collect()
 }

@@ -31,6 +31,7 @@ pub(crate) fn payload(id: ProfileId, number: i64) -> Value {
 
 pub(crate) fn kind(images: &Images) -> JobKind {
     JobKind {
+        public: true,
         summary: "Makes the smaller copies of an image".to_owned(),
         settings: settings(),
         schema: Some(json!({

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{Id, KeyParameter};
 use crate::watch_task::Said;
-use crate::{Created, Task, TaskError, TaskFilter, TaskRequest, TaskStatus, Tasks, delay};
+use crate::{Created, Task, TaskError, TaskFilter, TaskRequest, TaskStatus, TaskSummary, Tasks, delay};
 
 /// What the route is called where keys are kept.
 const CREATE: &str = "POST /api/v1/tasks/delayed";
@@ -76,7 +76,8 @@ pub(super) async fn create(
     let Value::Object(fields) = pando_http::parse_json(&body)? else {
         return Err(Problem::malformed("the body must be a JSON object"));
     };
-    let request = TaskRequest::parse(&fields, &tasks.0.registry, &tasks.0.options)?;
+    let now = tasks.0.queue.clock().now();
+    let request = TaskRequest::parse(&fields, &tasks.0.registry, &tasks.0.options, now)?;
     let Some(key) = key(&headers)? else {
         let (created, token) = tasks.create_task(&call, request).await?;
         return answer_response(answer(&created)?, Some(&token.to_string()), false);
@@ -189,20 +190,32 @@ pub(crate) struct TaskEvent {
 
 /// Follow a task
 ///
-/// Server-sent events: `task` with the whole task, now and at each change, until it has ended.
+/// Server-sent events: `task` with the whole task, now and at each change, until it has ended. A browser that connects
+/// again after the last event gets 204, and stops.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{id}/events", tag = "tasks",
-    params(("id" = Uuid, Path, description = "The task's id")),
+    params(
+        ("id" = Uuid, Path, description = "The task's id"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was received"),
+    ),
     responses(
         (status = 200, description = "The changes", content_type = "text/event-stream", body = TaskEvent),
+        (status = 204, description = "The task has ended, and its last event was received"),
         (status = 404, description = "No task has this id"),
     )
 )]
 pub(super) async fn events(
     State(tasks): State<Tasks>,
     Caller(call): Caller,
+    headers: HeaderMap,
     Id(id): Id,
 ) -> Result<Response, Problem> {
+    if let Some(last) = headers.get("last-event-id") {
+        let task = tasks.get_task(&call, id).await?;
+        if task.status.is_end() && last.as_bytes() == event_id(&task).as_bytes() {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
+    }
     let said = tasks.watch_task(&call, id).await?;
     let lines = said.map(|said| {
         let text = match said {
@@ -210,7 +223,7 @@ pub(super) async fn events(
             Said::Closing => ": this server ends, ask again\n\n".to_owned(),
             Said::Changed(task) => {
                 let json = serde_json::to_string(&*task).map_err(std::io::Error::other)?;
-                format!("event: task\ndata: {json}\n\n")
+                format!("id: {}\nevent: task\ndata: {json}\n\n", event_id(&task))
             }
         };
         Ok::<Bytes, std::io::Error>(Bytes::from(text))
@@ -220,6 +233,11 @@ pub(super) async fn events(
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     Ok((headers, Body::from_stream(lines)).into_response())
+}
+
+/// Tells the ends of a task apart, also when a dead letter was brought back and ended again.
+fn event_id(task: &Task) -> String {
+    format!("{}-{}-{}", task.status.as_str(), task.attempts, task.updated_at.as_micros())
 }
 
 /// Cancel a task
@@ -244,7 +262,7 @@ pub(super) async fn cancel(
 
 /// List tasks
 ///
-/// Newest first, page by page.
+/// Newest first, page by page, without their results.
 #[utoipa::path(
     get, path = "/api/v1/tasks", tag = "tasks",
     params(
@@ -255,7 +273,7 @@ pub(super) async fn cancel(
         ("since" = Option<String>, Query, format = DateTime, description = "Only tasks stored at or after this moment"),
         ("before" = Option<String>, Query, format = DateTime, description = "Only tasks stored before this moment"),
     ),
-    responses((status = 200, description = "The tasks", body = Vec<Task>))
+    responses((status = 200, description = "The tasks", body = Vec<TaskSummary>))
 )]
 pub(super) async fn list(
     State(tasks): State<Tasks>,
@@ -267,8 +285,10 @@ pub(super) async fn list(
     let filter = TaskFilter {
         status: query.one_of("status", &TaskStatus::NAMES),
         task_type: query.text("type"),
-        since: query.parsed::<Timestamp>("since", "a moment like 2026-11-20T18:00:00Z"),
-        before: query.parsed::<Timestamp>("before", "a moment like 2026-11-20T18:00:00Z"),
+        since: query
+            .parsed::<Timestamp>("since", "a moment like 2026-11-20T18:00:00Z, of the years 1 to 9999"),
+        before: query
+            .parsed::<Timestamp>("before", "a moment like 2026-11-20T18:00:00Z, of the years 1 to 9999"),
         after: None,
     };
     query.finish()?;

@@ -1,37 +1,42 @@
 //! Calls an address.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
-use pando_queue::{JobContext, JobError, JobKind, JobResult, QueueError, Settings};
+use pando_queue::{JobContext, JobError, JobKind, JobResult, JobState, QueueError, Settings};
 use pando_resilience::Deadline;
+use pando_schema::Fault;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::TasksOptions;
-use crate::guard::{ResolveError, Target};
+use crate::guard::{Reachable, ResolveError, Target};
 use crate::trust::Trust;
+use crate::{TaskStatus, TasksOptions};
 
 /// How addresses are called.
 #[derive(Clone)]
 struct Caller {
     timeout_ms: u64,
-    private_too: bool,
+    reachable: Reachable,
     trust: Trust,
 }
 
 pub(super) fn kind(options: &TasksOptions) -> Result<JobKind, QueueError> {
     let caller = Caller {
         timeout_ms: options.callback_timeout_ms,
-        private_too: options.callback_private_networks,
+        reachable: Reachable::parse(&options.callback_networks)?,
         trust: Trust::open(&options.callback_ca_file)?,
     };
+    let reachable = caller.reachable.clone();
     Ok(JobKind {
-        summary: "Sends a request to an address; private networks are refused".to_owned(),
+        public: true,
+        summary: "Sends a request to an address; addresses that are not public are refused".to_owned(),
+        check: Some(Arc::new(move |data| faults(data, &reachable))),
         schema: Some(json!({
             "type": "object",
             "properties": {
@@ -46,6 +51,27 @@ pub(super) fn kind(options: &TasksOptions) -> Result<JobKind, QueueError> {
         attempts_max: 10,
         ..JobKind::new("http_callback", move |context, data| call(context, data, caller.clone()))
     })
+}
+
+/// What would keep a request from ever being sent.
+fn faults(data: &Value, reachable: &Reachable) -> Vec<Fault> {
+    let fault = |path: String, message: String| Fault { path, message };
+    let mut faults = Vec::new();
+    match Target::parse(data["url"].as_str().unwrap_or_default()) {
+        Ok(target) => {
+            faults.extend(target.refusal(reachable).map(|message| fault("/url".to_owned(), message)));
+        }
+        Err(message) => faults.push(fault("/url".to_owned(), message)),
+    }
+    for (name, value) in data["headers"].as_object().into_iter().flatten() {
+        let value = value.as_str().unwrap_or_default();
+        if HeaderName::try_from(name).is_err() {
+            faults.push(fault(format!("/headers/{name}"), "is not the name of a header".to_owned()));
+        } else if HeaderValue::try_from(value).is_err() {
+            faults.push(fault(format!("/headers/{name}"), "is not the value of a header".to_owned()));
+        }
+    }
+    faults
 }
 
 async fn call(context: JobContext, data: Value, caller: Caller) -> JobResult {
@@ -82,8 +108,7 @@ fn request(context: &JobContext, data: &Value, target: &Target) -> Result<Reques
         // How the task ended stands beside what the caller wants to be told.
         Some(body) => match (body.clone(), data.get("batch")) {
             (Value::Object(mut body), Some(batch)) => {
-                let failed = batch["failed"].as_u64().unwrap_or(0) > 0;
-                body.insert("status".to_owned(), json!(if failed { "failed" } else { "completed" }));
+                body.insert("status".to_owned(), json!(end_of(batch)));
                 Value::Object(body).to_string().into_bytes()
             }
             (body, _) => body.to_string().into_bytes(),
@@ -92,16 +117,45 @@ fn request(context: &JobContext, data: &Value, target: &Target) -> Result<Reques
     let mut request = Request::builder()
         .method(method)
         .uri(&target.path)
-        .header(header::HOST, &target.authority)
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::USER_AGENT, "pando")
-        // The same in every attempt: who was called twice can tell.
-        .header("pando-delivery-id", context.id().to_string());
-    let headers = data["headers"].as_object().into_iter().flatten();
-    for (name, value) in headers.filter(|(name, _)| !is_ours(name)) {
-        request = request.header(name, value.as_str().unwrap_or_default());
+        .body(Full::default())
+        .map_err(JobError::give_up)?;
+    *request.headers_mut() = headers(context, data, target)?;
+    // hyper says nothing of a body that is empty, and some servers then wait for one.
+    if body.is_empty() && request.method() != Method::GET {
+        request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    request.body(Full::new(Bytes::from(body))).map_err(JobError::give_up)
+    *request.body_mut() = Full::new(Bytes::from(body));
+    Ok(request)
+}
+
+/// The status of the task whose end is told.
+fn end_of(batch: &Value) -> &'static str {
+    match batch["last"].as_str().and_then(JobState::parse) {
+        Some(state) => TaskStatus::of(state).as_str(),
+        // It was stored by a version that did not say.
+        None if batch["failed"].as_u64().unwrap_or(0) > 0 => "failed",
+        None => "completed",
+    }
+}
+
+/// The caller's headers, and those that are ours to set.
+fn headers(context: &JobContext, data: &Value, target: &Target) -> Result<HeaderMap, JobError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static("pando"));
+    let given = data["headers"].as_object().into_iter().flatten();
+    for (name, value) in given.filter(|(name, _)| !is_ours(name)) {
+        let name = HeaderName::try_from(name).map_err(JobError::give_up)?;
+        headers.insert(
+            name,
+            HeaderValue::try_from(value.as_str().unwrap_or_default()).map_err(JobError::give_up)?,
+        );
+    }
+    headers.insert(header::HOST, HeaderValue::try_from(&target.authority).map_err(JobError::give_up)?);
+    // The same in every attempt, so that a server that is called twice can tell.
+    let id = HeaderValue::try_from(context.id().to_string()).map_err(JobError::give_up)?;
+    headers.insert("pando-delivery-id", id);
+    Ok(headers)
 }
 
 /// What decides where a message goes and where it ends is not the caller's to say.
@@ -118,7 +172,7 @@ impl Caller {
         target: &Target,
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Option<u64>), JobError> {
-        let address = target.resolve(self.private_too).await.map_err(|error| match error {
+        let address = target.resolve(&self.reachable).await.map_err(|error| match error {
             ResolveError::Private => JobError::give_up(error),
             ResolveError::Unknown => JobError::retry(error),
         })?;

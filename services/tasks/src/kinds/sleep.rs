@@ -12,6 +12,7 @@ const STEPS: u64 = 10;
 
 pub(super) fn kind() -> JobKind {
     JobKind {
+        public: true,
         summary: "Waits for a number of milliseconds, and says how far it has come".to_owned(),
         schema: Some(json!({
             "type": "object",
@@ -28,7 +29,7 @@ async fn sleep(context: JobContext, data: Value) -> JobResult {
     for step in 1..=STEPS {
         tokio::time::sleep(Duration::from_micros(ms * 1_000 / STEPS)).await;
         // Short sleeps have nothing to tell on the way.
-        if ms >= 1_000 && step < STEPS {
+        if ms >= 1_000 {
             context.progress(json!({"percent": step * 100 / STEPS})).await?;
         }
     }

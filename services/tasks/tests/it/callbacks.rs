@@ -146,14 +146,18 @@ async fn a_certificate_of_another_name_or_of_a_stranger_is_refused_and_nothing_i
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn private_networks_are_refused_over_https_too() {
     let (folder, certified) = (tempfile::tempdir().unwrap(), certificate("localhost"));
-    let guarded = TasksOptions { callback_private_networks: false, ..believing(&folder, &certified) };
+    let guarded = TasksOptions { callback_networks: Vec::new(), ..believing(&folder, &certified) };
     each_house_with(&guarded, async |house| {
         let worker = house.worker();
         let (address, mut requests) = serve("localhost", &certified).await;
-        for host in ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"] {
-            let refused = called_once(house, &format!("https://{host}:{}/", address.port())).await;
-            let found = (&refused["status"], &refused["error"]);
-            assert_eq!(found, (&json!("failed"), &json!("the host is in a private network")), "{host}");
+        let refused = called_once(house, &format!("https://localhost:{}/", address.port())).await;
+        let found = (&refused["status"], &refused["error"]);
+        assert_eq!(found, (&json!("failed"), &json!("the host is in a private network")));
+        // An address that is written out is refused before anything is stored.
+        for host in ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"] {
+            let url = format!("https://{host}:{}/", address.port());
+            let refused = house.create(&json!({"type": "http_callback", "data": {"url": url}})).await;
+            assert_eq!(refused.json()["errors"][0]["field"], "data.url", "{host}");
         }
         assert!(requests.try_recv().is_err(), "nothing was sent");
         worker.stop(Duration::from_secs(5)).await;

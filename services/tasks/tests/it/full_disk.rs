@@ -37,7 +37,7 @@ async fn tell(house: &House, statements: &[Query]) {
 
 /// More than fits into pages that are there already.
 fn large(number: u32) -> Value {
-    json!({"type": "echo", "data": {"number": number, "weight": "x".repeat(200_000)}})
+    json!({"type": "echo", "data": {"number": number, "weight": "x".repeat(60_000)}})
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

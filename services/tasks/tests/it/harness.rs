@@ -48,9 +48,13 @@ pub(crate) async fn each_house(test: impl AsyncFn(&House)) {
     each_house_with(&open_minded(), test).await;
 }
 
-/// Settings with which servers on this machine may be called back.
+/// Settings with which servers on this machine may be called back, and tasks may sleep.
 pub(crate) fn open_minded() -> TasksOptions {
-    TasksOptions { callback_private_networks: true, ..TasksOptions::default() }
+    TasksOptions {
+        callback_networks: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
+        sleep: true,
+        ..TasksOptions::default()
+    }
 }
 
 /// Runs a test on every engine, with these settings.

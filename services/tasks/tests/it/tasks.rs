@@ -62,6 +62,7 @@ async fn what_is_wrong_is_named_and_nothing_is_stored() {
             fields(json!({"type": "echo", "delay": "1s", "run_at": "2026-01-01T00:00:00Z"})).await,
             ["run_at"]
         );
+        assert_eq!(fields(json!({"type": "echo", "run_at": "2999-01-01T00:00:00Z"})).await, ["run_at"]);
         let unknown = house.create(&json!({"type": "dance"})).await;
         let message = unknown.json()["errors"][0]["message"].as_str().unwrap().to_owned();
         assert_eq!(message, "must be one of echo, http_callback, sleep");
@@ -157,6 +158,13 @@ async fn events_follow_a_task_to_its_end() {
         assert_eq!(tasks.first().unwrap()["status"], "scheduled");
         assert_eq!(tasks.last().unwrap()["status"], "completed");
         assert!(tasks.iter().any(|task| task["progress"]["percent"].is_u64()), "{text}");
+        assert_eq!(tasks.last().unwrap()["progress"]["percent"], 100);
+        // A browser connects again by itself, with the id of the last event it has. Then it must learn to stop.
+        let last = text.lines().filter_map(|line| line.strip_prefix("id: ")).next_back().unwrap();
+        let again = house.ask(Method::GET, &path, &[("last-event-id", last)], "").await;
+        assert_eq!(again.status, StatusCode::NO_CONTENT);
+        let earlier = house.ask(Method::GET, &path, &[("last-event-id", "scheduled-0-1")], "").await;
+        assert_eq!(earlier.status, StatusCode::OK);
         worker.stop(Duration::from_secs(5)).await;
     })
     .await;
@@ -180,8 +188,69 @@ async fn lists_go_page_by_page_and_by_status() {
         let next = link.split_once('<').unwrap().1.split_once('>').unwrap().0;
         assert_eq!([listed(&first), listed(&house.get(next).await)].concat(), ids[..4]);
         assert_eq!(listed(&house.get("/api/v1/tasks?status=scheduled&type=echo").await), ids[2..]);
+        assert_eq!(listed(&house.get("/api/v1/tasks?status=pending").await), ids[..2]);
         assert!(listed(&house.get("/api/v1/tasks?before=2020-01-01T00:00:00Z").await).is_empty());
-        assert_eq!(house.get("/api/v1/tasks?status=odd").await.status, StatusCode::BAD_REQUEST);
+        for bad in ["status=odd", "since=-009999-01-02T01:59:59Z", "before=%2B10000-01-01T00:00:00Z"] {
+            assert_eq!(
+                house.get(&format!("/api/v1/tasks?{bad}")).await.status,
+                StatusCode::BAD_REQUEST,
+                "{bad}"
+            );
+        }
+        assert_eq!(listed(&house.get("/api/v1/tasks?since=0001-01-01T00:00:00Z").await), ids);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_became_due_is_listed_as_pending_before_a_worker_looks() {
+    each_house(async |house| {
+        let soon = id(&house.create(&json!({"type": "echo", "delay": "300ms"})).await);
+        for _ in 0..200 {
+            let task = house.get(&format!("/api/v1/tasks/{soon}?wait=50ms")).await.json();
+            if task["status"] == "pending" {
+                let pending = house.get("/api/v1/tasks?status=pending").await.json();
+                assert_eq!(pending[0]["id"], json!(soon));
+                assert_eq!(house.get("/api/v1/tasks?status=scheduled").await.json(), json!([]));
+                return;
+            }
+        }
+        panic!("it never becomes due");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_leave_results_out_and_large_data_is_refused() {
+    each_house(async |house| {
+        let created = house.create(&json!({"type": "echo", "data": {"text": "a".repeat(60_000)}})).await;
+        assert_eq!(created.status, StatusCode::ACCEPTED);
+        assert_eq!(house.queue.run_until_idle(&house.registry).await.unwrap(), 1);
+        let listed = house.get("/api/v1/tasks").await;
+        assert!(listed.body.len() < 1_000 && listed.json()[0].get("result").is_none());
+        let task = house.get(&format!("/api/v1/tasks/{}", id(&created))).await.json();
+        assert_eq!(task["result"]["text"].as_str().unwrap().len(), 60_000);
+        let large = house.create(&json!({"type": "echo", "data": "a".repeat(70_000)})).await;
+        let error = large.json()["errors"][0].clone();
+        assert_eq!((large.status, &error["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("data")));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn types_are_listed_and_those_of_the_program_itself_are_not_to_be_had() {
+    each_house(async |house| {
+        let types = house.get("/api/v1/tasks/types").await.json();
+        let names: Vec<&str> =
+            types.as_array().unwrap().iter().map(|it| it["type"].as_str().unwrap()).collect();
+        assert_eq!(names, ["echo", "http_callback", "sleep"]);
+        assert_eq!(types[1]["schema"]["required"], json!(["url"]));
+        let mut registry = house.registry.clone();
+        registry.add(JobKind::new("inner", async |_, _| Ok(Value::Null))).unwrap();
+        let fields = json!({"type": "inner"});
+        let (options, now) = (pando_tasks::TasksOptions::default(), house.queue.clock().now());
+        let refused = pando_tasks::TaskRequest::parse(fields.as_object().unwrap(), &registry, &options, now);
+        assert!(matches!(refused, Err(pando_tasks::TaskError::Invalid(_))));
     })
     .await;
 }

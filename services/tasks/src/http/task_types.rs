@@ -1,0 +1,48 @@
+//! The route that lists the types of tasks.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use pando_http::{JsonAnswer, Problem};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::Tasks;
+
+/// A type of task.
+#[derive(Serialize, ToSchema)]
+struct TaskType<'t> {
+    /// What `task_type` must say.
+    #[serde(rename = "type")]
+    task_type: &'t str,
+    /// What such a task does.
+    summary: &'t str,
+    /// The JSON Schema of its data; null when any data will do.
+    #[schema(value_type = Option<Object>)]
+    schema: Option<&'t Value>,
+    /// How often it is tried unless `max_retries` says otherwise.
+    attempts_max: u16,
+    /// How long one attempt may take, in milliseconds.
+    timeout_ms: Option<u64>,
+}
+
+/// List types of tasks
+///
+/// Everything that `task_type` may say, and the data that each type takes.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/types", tag = "tasks",
+    responses((status = 200, description = "The types, by name", body = Vec<TaskType>))
+)]
+pub(super) async fn list_task_types(State(tasks): State<Tasks>) -> Result<Response, Problem> {
+    let kinds = tasks.0.registry.public_kinds();
+    let types: Vec<TaskType<'_>> = kinds
+        .map(|kind| TaskType {
+            task_type: &kind.name,
+            summary: &kind.summary,
+            schema: kind.schema.as_ref(),
+            attempts_max: kind.attempts_max,
+            timeout_ms: kind.settings.timeout_ms,
+        })
+        .collect();
+    Ok(JsonAnswer(types).into_response())
+}
