@@ -4,45 +4,47 @@ use pando_resilience::Call;
 use uuid::Uuid;
 
 use crate::store::forget as store;
-use crate::{Queue, QueueError};
+use crate::{Mentions, Queue, QueueError};
 
-/// How many jobs are looked up at once.
-const PAGE: usize = 500;
+/// How many jobs are read at once, at most, and how many characters.
+const PAGE: (usize, i64) = (500, 1 << 22);
 
 impl Queue {
-    /// Empties every job that mentions one of these texts, whatever its case: payload, progress, result, cursor, what
+    /// Empties every job that mentions somebody: payload, progress, result, cursor, what
     /// follows, error and unique key. Those that have not ended are cancelled: without what they were told they cannot
     /// be run. `spared` is the job that does this. Answers how many.
     ///
-    /// Looks at every job there is: for what is seldom and must be thorough.
+    /// Reads every job there is, some megabytes at a time and outside of any transaction, and writes one job in a
+    /// transaction: for what is seldom and must be thorough.
     pub async fn forget_mentions(
         &self,
         call: &Call,
-        texts: &[String],
+        mentions: &Mentions,
         spared: Uuid,
     ) -> Result<u64, QueueError> {
-        let mut forgotten = 0;
-        for text in texts.iter().filter(|text| !text.is_empty()) {
-            let mut after = Uuid::nil();
-            loop {
-                let read = self.database().read_primary(call);
-                let found = store::mentioning(&read, text, (after, spared), PAGE).await?;
-                for id in &found {
-                    match self.cancel(call, *id).await {
-                        Ok(_) | Err(QueueError::Ended { .. } | QueueError::NotFound) => {}
-                        Err(error) => return Err(error),
-                    }
-                    let mut tx = self.database().transaction(call).await?;
-                    forgotten += store::empty(&mut tx, *id).await?;
-                    tx.commit().await?;
-                    self.changed(*id);
-                }
-                match found.last() {
-                    Some(last) if found.len() == PAGE => after = *last,
-                    _ => break,
-                }
+        let (mut forgotten, mut after) = (0, Uuid::nil());
+        while !mentions.is_empty() {
+            let read = self.database().read_primary(call);
+            let page = store::contents(&read, (after, spared), PAGE.0, PAGE.1).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            for job in page.iter().filter(|job| job.mention(mentions)) {
+                forgotten += self.empty(call, job.id).await?;
             }
         }
         Ok(forgotten)
+    }
+
+    /// Calls a job off if it has not ended, and takes out what it knows; how many jobs that were.
+    async fn empty(&self, call: &Call, id: Uuid) -> Result<u64, QueueError> {
+        match self.cancel(call, id).await {
+            Ok(_) | Err(QueueError::Ended { .. } | QueueError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+        let mut tx = self.database().transaction(call).await?;
+        let emptied = store::empty(&mut tx, id).await?;
+        tx.commit().await?;
+        self.changed(id);
+        Ok(emptied)
     }
 }

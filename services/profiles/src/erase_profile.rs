@@ -1,7 +1,7 @@
 //! Erases a person: a job removes everything that is known of them, and its result is the receipt.
 
 use pando_idempotency::Answer;
-use pando_queue::{Job, JobContext};
+use pando_queue::{Job, JobContext, Mentions};
 use pando_resilience::Call;
 use serde_json::{Value, json};
 
@@ -38,7 +38,8 @@ impl Profiles {
         let mentions = self.mentions(call, id).await?;
         // Before the profile, so that nothing is left half-known when this is tried again.
         let before = self.remove_files(context, id, &mentions).await?;
-        let jobs = self.0.queue.forget_mentions(call, &mentions, context.id()).await?;
+        let named = Mentions::of(&mentions);
+        let jobs = self.0.queue.forget_mentions(call, &named, context.id()).await?;
         let mut tx = self.0.database.transaction(call).await?;
         context.fence(&mut tx).await?;
         let Some(stored) = store::lock(&mut tx, id).await? else {

@@ -5,9 +5,12 @@ use std::time::Duration;
 use pando_clock::Clock;
 use pando_database::Database;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{House, call, defaults, note};
-use crate::{DeadSelection, Job, JobError, JobState, QueueError, Registry, Settings, Unique, Worker};
+use crate::{
+    DeadSelection, Job, JobError, JobState, Mentions, QueueError, Registry, Settings, Unique, Worker,
+};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     let scripted = async || House::scripted(fresh().await, defaults()).await;
@@ -20,6 +23,7 @@ pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     batches_call_back_and_chains_go_on(&scripted().await).await;
     old_jobs_are_swept(&scripted().await).await;
     what_mentions_somebody_is_emptied(&scripted().await).await;
+    strangers_keep_their_jobs_whatever_the_script(&scripted().await).await;
 }
 
 async fn what_mentions_somebody_is_emptied(house: &House) {
@@ -33,8 +37,8 @@ async fn what_mentions_somebody_is_emptied(house: &House) {
     let spared = house.add(Job { run_at: Some(later), ..about("zoe_1@example.org") }).await;
     // The sign that stands for any other in a pattern is a letter like any other here.
     let other = house.add(Job { run_at: Some(later), ..about("zoex1@example.org") }).await;
-    let texts = ["zoe_1@example.org".to_owned(), String::new()];
-    assert_eq!(house.queue.forget_mentions(&call(), &texts, spared).await.unwrap(), 2);
+    let mentions = Mentions::of(["zoe_1@example.org", ""]);
+    assert_eq!(house.queue.forget_mentions(&call(), &mentions, spared).await.unwrap(), 2);
     for (id, state) in [(done, JobState::Completed), (waiting, JobState::Cancelled)] {
         let job = house.find(id).await;
         assert_eq!((job.state, job.payload, job.result), (state, Some(json!({})), None));
@@ -43,7 +47,35 @@ async fn what_mentions_somebody_is_emptied(house: &House) {
         assert_eq!(house.find(id).await.state, JobState::Scheduled);
         assert_ne!(house.find(id).await.payload, Some(json!({})));
     }
-    assert_eq!(house.queue.forget_mentions(&call(), &texts, spared).await.unwrap(), 0);
+    assert_eq!(house.queue.forget_mentions(&call(), &mentions, spared).await.unwrap(), 0);
+}
+
+async fn strangers_keep_their_jobs_whatever_the_script(house: &House) {
+    let later = house.clock.now().plus_micros(60_000_000);
+    let about = |payload: Value| Job { run_at: Some(later), ..Job::new("note", payload) };
+    let (mut theirs, mut strangers) = (Vec::new(), Vec::new());
+    for text in
+        ["al@example.org", "ÅSA@EXAMPLE.ORG", "mailto:al%40example.org", "{\"to\":\"\\u00e5sa@example.org\"}"]
+    {
+        theirs.push(house.add(about(json!({"deep": [{"to": text}]}))).await);
+    }
+    // More than one page of them, and one that is bigger than a page may be.
+    for number in 0..250 {
+        strangers.push(house.add(about(json!({"to": format!("michal@example.org {number}")}))).await);
+    }
+    strangers.push(house.add(about(json!({"to": "al@example.org.uk", "long": "x".repeat(5_000_000)}))).await);
+    strangers.push(house.add(about(json!({"to": "vasa@example.org, kåsa.åsa@example.org"}))).await);
+    theirs.push(house.add(about(json!({"al@example.org": true}))).await);
+    let mentions = Mentions::of(["al@example.org", "åsa@example.org"]);
+    let forgotten = house.queue.forget_mentions(&call(), &mentions, Uuid::nil()).await.unwrap();
+    assert_eq!(forgotten, u64::try_from(theirs.len()).unwrap());
+    for id in theirs {
+        let job = house.find(id).await;
+        assert_eq!((job.state, job.payload), (JobState::Cancelled, json!({})));
+    }
+    for id in strangers {
+        assert_eq!(house.find(id).await.state, JobState::Scheduled);
+    }
 }
 
 async fn attempts_follow_their_pauses_and_end_in_the_dead_letters(house: &House) {

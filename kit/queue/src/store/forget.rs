@@ -1,15 +1,21 @@
-//! Statements that find and empty what mentions somebody.
+//! Statements that read what jobs know, and empty them.
 
-use pando_database::{DatabaseError, Query, Read, Transaction, params};
-use serde_json::json;
+use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-static MENTIONING: Query = Query::scan(
-    "queue.mentioning",
-    "select id from queue_jobs where id > $1 and id <> $2 and lower(cast(payload as text) || \
-     coalesce(cast(progress as text), '') || coalesce(cast(result as text), '') || \
-     coalesce(cast(cursor as text), '') || coalesce(cast(sequel as text), '') || coalesce(error, '') || \
-     coalesce(unique_key, '')) like $3 escape '!' order by id limit $4",
+use crate::Mentions;
+
+/// Jobs in the order of their ids, as many as have `$4` characters together, and at least one.
+static PAGE: Query = Query::scan(
+    "queue.contents",
+    "select id, payload, progress, result, cursor, sequel, error, unique_key from queue_jobs where id in (\
+     select id from (select id, size, sum(size) over (order by id) as total from (select id, \
+     length(cast(payload as text)) + coalesce(length(cast(progress as text)), 0) + \
+     coalesce(length(cast(result as text)), 0) + coalesce(length(cast(cursor as text)), 0) + \
+     coalesce(length(cast(sequel as text)), 0) + coalesce(length(error), 0) as size \
+     from queue_jobs where id > $1 and id <> $2 order by id limit $3) as sized) as page \
+     where total - size < $4) order by id",
 );
 
 static EMPTY: Query = Query::write(
@@ -18,17 +24,43 @@ static EMPTY: Query = Query::write(
      error = null, unique_key = null where id = $1",
 );
 
-/// Jobs after one, but not the other, that mention a text.
-pub(crate) async fn mentioning(
+/// What a job was told, and what came of it.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    pub(crate) id: Uuid,
+    values: Vec<Value>,
+    texts: Vec<String>,
+}
+
+impl Contents {
+    /// Whether anything in it mentions one of them.
+    pub(crate) fn mention(&self, mentions: &Mentions) -> bool {
+        self.values.iter().any(|value| mentions.stand_in_json(value))
+            || self.texts.iter().any(|text| mentions.stand_in(text))
+    }
+}
+
+/// What the jobs after one know, except for `spared`: at most `count` jobs, and no more once they have `size_max`
+/// characters together. None when there are no more.
+pub(crate) async fn contents(
     read: &Read<'_>,
-    text: &str,
     (after, spared): (Uuid, Uuid),
     count: usize,
-) -> Result<Vec<Uuid>, DatabaseError> {
-    let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    size_max: i64,
+) -> Result<Vec<Contents>, DatabaseError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let rows = read.rows(&MENTIONING, params![after, spared, format!("%{escaped}%"), count]).await?;
-    rows.iter().map(|row| row.get(0)).collect()
+    let rows = read.rows(&PAGE, params![after, spared, count, size_max]).await?;
+    rows.iter().map(contents_from).collect()
+}
+
+fn contents_from(row: &Row) -> Result<Contents, DatabaseError> {
+    let values: [Option<Value>; 5] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
+    let texts: [Option<String>; 2] = [row.get(6)?, row.get(7)?];
+    Ok(Contents {
+        id: row.get(0)?,
+        values: values.into_iter().flatten().collect(),
+        texts: texts.into_iter().flatten().collect(),
+    })
 }
 
 /// Takes out of a job what it was told and what came of it; whether it was there.
