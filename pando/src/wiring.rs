@@ -1,5 +1,6 @@
 //! Which role needs what: a function each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,7 +11,7 @@ use pando_http::{App, Dependency};
 use pando_idempotency::Idempotency;
 use pando_objects::Objects;
 use pando_profiles::{Images, ImagesParts, Profiles, ProfilesParts};
-use pando_queue::{Outbox, Queue, Relay, Subscriber};
+use pando_queue::{EventExchange, Outbox, Queue, Relay, Subscriber};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
 use utoipa_axum::router::OpenApiRouter;
@@ -55,8 +56,8 @@ pub(crate) async fn wire(
         app = app.dependency(redis_dependency(caches));
     }
     let queue = jobs::queue(config, database, metrics, clock)?;
-    if queue.broker_is_up().is_some() {
-        app = app.dependency(rabbitmq_dependency(&queue));
+    if let Some(exchange) = EventExchange::new(&config.queue.broker) {
+        app = app.dependency(rabbitmq_dependency(exchange));
     }
     let idempotency = jobs::idempotency(config, &queue, metrics)?;
     if config.plays(Role::Profiles) || config.plays(Role::Tasks) {
@@ -192,12 +193,13 @@ fn redis_dependency(caches: &Caches) -> Dependency {
     Dependency::new("redis", PING_BUDGET, probe).optional()
 }
 
-/// Without a broker wake-ups go over the database, and events wait in the outbox.
-fn rabbitmq_dependency(queue: &Queue) -> Dependency {
-    let queue = queue.clone();
+/// Without a broker events wait in the outbox. The line is of its own: the relay may be waiting on the other.
+fn rabbitmq_dependency(exchange: EventExchange) -> Dependency {
+    let exchange = Arc::new(exchange);
     let probe = move || {
-        let up = queue.broker_is_up() != Some(false);
-        std::future::ready(if up { Ok(()) } else { Err("the broker is not connected") })
+        let exchange = Arc::clone(&exchange);
+        // Of no events: only the line is opened where it is not.
+        async move { exchange.publish(&[]).await }
     };
     Dependency::new("rabbitmq", PING_BUDGET, probe).optional()
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pando_telemetry::{Counter, Histogram, LATENCY_BUCKETS, Metrics};
 
 use crate::query::{KeyedQuery, Query};
-use crate::{DatabaseError, Engine, Row, Value, sql};
+use crate::{DatabaseError, Engine, Value, sql};
 
 /// A statement of the program, ready for its engine.
 pub(crate) struct Statement {
@@ -32,19 +32,7 @@ pub(crate) struct Statement {
 pub(crate) struct Step {
     pub(crate) statement: Arc<Statement>,
     pub(crate) values: Vec<Value>,
-    /// Who is told of its rows.
-    pub(crate) then: Option<Then>,
 }
-
-impl Step {
-    /// Tells the rows to who asked for them.
-    pub(crate) fn tell(&self, rows: &[Row]) {
-        self.then.iter().for_each(|then| then(rows));
-    }
-}
-
-/// Is told of the rows of a statement that nobody waited for.
-pub(crate) type Then = Box<dyn Fn(&[Row]) + Send + Sync>;
 
 impl Statement {
     /// Counts one run: once, whatever happened inside of it.

@@ -11,7 +11,7 @@ use crate::bulk::BulkInsert;
 use crate::database::Inner;
 use crate::postgres::{self, Session};
 use crate::sqlite::{Turn, WriterTransaction};
-use crate::statement::{Statement, Step, Then};
+use crate::statement::{Statement, Step};
 use crate::{DatabaseError, Query, Row, Token, Value};
 
 /// A transaction. Dropped without a commit, or past its call's deadline, it is rolled back.
@@ -25,8 +25,7 @@ pub struct Transaction {
     failed: bool,
     /// Statements that go with the next, or with the commit.
     later: Vec<Step>,
-    /// What to do then, and whether only if it is certain.
-    after_commit: Vec<(Box<dyn FnOnce() + Send>, bool)>,
+    after_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 /// A commit under way. When nobody waits for it any more it goes on by itself: it may have been sent, and others have
@@ -132,22 +131,7 @@ impl Transaction {
     /// Runs a statement with whatever comes next, the commit if need be: a trip to the database less. What is wrong
     /// with it is told there, and nobody sees how many rows it changed.
     pub fn execute_later(&mut self, query: &Query, values: impl Into<Vec<Value>>) {
-        self.push(query, values.into(), None);
-    }
-
-    /// The same, and `then` is told its rows, again where a broken connection makes it run again. That is before the commit: what it learns is only worth something
-    /// [once it is committed](Self::once_committed).
-    pub fn rows_later(
-        &mut self,
-        query: &Query,
-        values: impl Into<Vec<Value>>,
-        then: impl Fn(&[Row]) + Send + Sync + 'static,
-    ) {
-        self.push(query, values.into(), Some(Box::new(then)));
-    }
-
-    fn push(&mut self, query: &Query, values: Vec<Value>, then: Option<Then>) {
-        self.later.push(Step { statement: self.database.book.query(query), values, then });
+        self.later.push(Step { statement: self.database.book.query(query), values: values.into() });
     }
 
     /// Inserts many rows; the keys of those that were really inserted.
@@ -179,12 +163,7 @@ impl Transaction {
     /// Runs `then` once this is committed: for telling others in this process, without waiting. Not after a rollback.
     /// After a commit of which nobody knows whether it happened it runs too.
     pub fn after_commit(&mut self, then: impl FnOnce() + Send + 'static) {
-        self.after_commit.push((Box::new(then), false));
-    }
-
-    /// As [`after_commit`](Self::after_commit), and only when it is certain that it is committed.
-    pub fn once_committed(&mut self, then: impl FnOnce() + Send + 'static) {
-        self.after_commit.push((Box::new(then), true));
+        self.after_commit.push(Box::new(then));
     }
 
     /// Makes it all durable; the token lets a later read see it. Whoever goes away while this is under way leaves it
@@ -227,11 +206,8 @@ impl Transaction {
                 Engine::Postgres(session) => session.commit(&steps).await,
             };
             database.commit_seconds.observe_duration(started.elapsed());
-            let unknown = matches!(result, Err(DatabaseError::CommitUnknown { .. }));
-            for (then, certain) in after_commit {
-                if result.is_ok() || (unknown && !certain) {
-                    then();
-                }
+            if matches!(result, Ok(_) | Err(DatabaseError::CommitUnknown { .. })) {
+                after_commit.into_iter().for_each(|then| then());
             }
             result
         };
@@ -257,10 +233,8 @@ impl Transaction {
         self.begin_step(statement.name)?;
         let mut before = std::mem::take(&mut self.later);
         if !self.database.together {
-            for Step { statement, values, then } in before.drain(..) {
-                let run = self.engine.run(Vec::new(), &statement, &values, true);
-                let (rows, _) = statement.measure(run).await?;
-                then.iter().for_each(|then| then(&rows));
+            for Step { statement, values } in before.drain(..) {
+                statement.measure(self.engine.run(Vec::new(), &statement, &values, true)).await?;
             }
         }
         let result = statement.measure(self.engine.run(before, statement, values, want_rows)).await;
@@ -269,9 +243,7 @@ impl Transaction {
     }
 
     async fn run_step(&mut self, step: Step) -> Result<Vec<Row>, DatabaseError> {
-        let (rows, _) = self.run(&step.statement, &step.values, true).await?;
-        step.tell(&rows);
-        Ok(rows)
+        self.run(&step.statement, &step.values, true).await.map(|(rows, _)| rows)
     }
 
     /// Until the step has succeeded the transaction counts as failed: its future may be dropped half-way.

@@ -118,18 +118,8 @@ async fn idle(queue: &Queue, engine: Engine) -> Result<(), Failure> {
         clock: Clock::system(),
         metrics: pando_telemetry::Metrics::new(),
     };
-    let apart = QueueParts {
-        database: queue.database().clone(),
-        clock: Clock::system(),
-        metrics: pando_telemetry::Metrics::new(),
-    };
-    let apart = Queue::new(apart, QueueOptions { hand_over: false, ..QueueOptions::default() })?;
     let elsewhere = Queue::new(elsewhere, QueueOptions::default())?;
-    for (what, queue, at) in [
-        ("the same process", queue, queue),
-        ("the same process, hand_over off,", &apart, &apart),
-        ("another process", queue, &elsewhere),
-    ] {
+    for (what, queue, at) in [("the same process", queue, queue), ("another process", queue, &elsewhere)] {
         if engine == Engine::Sqlite && what == "another process" {
             continue;
         }

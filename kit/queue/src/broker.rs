@@ -1,26 +1,24 @@
-//! RabbitMQ beside the table: it carries wake-ups to one worker at a time, and events to whoever binds a queue.
-//!
-//! The table stays the truth. While the broker is away, wake-ups go over the database's channel, and jobs flow as
-//! they do without a broker; events wait in the outbox.
+//! RabbitMQ: committed events to a topic exchange, for whoever binds a queue. Jobs never go through it.
 
-mod carrier;
-mod events;
-
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::options::ConfirmSelectOptions;
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
 use pando_database::Secret;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
-use crate::QueueError;
-
-pub(crate) use carrier::Carrier;
-pub use events::EventExchange;
-pub(crate) use events::SUBSCRIBER;
+use crate::{Event, QueueError, Subscriber};
 
 /// How long any single step with the broker may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What the broker is called among the subscribers.
+pub(crate) const SUBSCRIBER: &str = "rabbitmq";
+/// Stays on the broker's disk.
+const PERSISTENT: u8 = 2;
 
 /// Settings of the broker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,17 +26,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct BrokerOptions {
     /// Where it is: `amqp://user:password@host:5672/%2f`. Without it there is none.
     pub url: Option<Secret>,
-    /// What its names begin with: `<namespace>.events`, `<namespace>.jobs.<queue>`.
+    /// What the name of its exchange begins with: `<namespace>.events`.
     pub namespace: String,
-    /// How many wake-ups a worker holds unacknowledged.
-    pub prefetch: u16,
-    /// How many wake-ups of a queue the broker keeps; beyond, the oldest go.
-    pub wakeups_max: u32,
 }
 
 impl Default for BrokerOptions {
     fn default() -> Self {
-        Self { url: None, namespace: "pando".to_owned(), prefetch: 32, wakeups_max: 1_000 }
+        Self { url: None, namespace: "pando".to_owned() }
     }
 }
 
@@ -56,25 +50,97 @@ impl BrokerOptions {
         if !crate::job::is_name(&self.namespace) {
             return bad("namespace", "1 to 100 letters, digits, `_`, `-`, `.` or `:`".to_owned());
         }
-        if self.prefetch == 0 {
-            return bad("prefetch", "at least 1".to_owned());
-        }
-        if self.wakeups_max == 0 {
-            return bad("wakeups_max", "at least 1".to_owned());
-        }
         Ok(())
     }
 }
 
+impl Subscriber {
+    /// An [`EventExchange`] that is given every event.
+    pub fn rabbitmq(options: &BrokerOptions) -> Option<Self> {
+        let exchange = Arc::new(EventExchange::new(options)?);
+        Some(Self::durable(SUBSCRIBER, move |events| {
+            let exchange = Arc::clone(&exchange);
+            async move { exchange.publish(&events).await }
+        }))
+    }
+}
+
+/// The topic exchange `<namespace>.events` of a broker, with `<service>.<type>` as the routing key. An event that no
+/// queue is bound for is dropped there.
+pub struct EventExchange {
+    url: Secret,
+    name: String,
+    /// The line that is open, if one is.
+    line: Mutex<Option<(Connection, Channel)>>,
+}
+
+impl EventExchange {
+    /// The exchange of the broker that is set, if one is. Nothing is connected yet.
+    pub fn new(options: &BrokerOptions) -> Option<Self> {
+        let url = options.url.clone()?;
+        Some(Self { url, name: format!("{}.events", options.namespace), line: Mutex::default() })
+    }
+
+    /// Publishes all of them in order, and waits until the broker has confirmed them all. After an error, which says
+    /// why, some of them may have been taken; the line is opened afresh by the next call.
+    pub async fn publish(&self, events: &[Event]) -> Result<(), String> {
+        publish(&self.url, &self.name, &self.line, events).await.map_err(|error| error.to_string())
+    }
+}
+
+impl fmt::Debug for EventExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventExchange").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+async fn publish(
+    url: &Secret,
+    exchange: &str,
+    line: &Mutex<Option<(Connection, Channel)>>,
+    events: &[Event],
+) -> Result<(), BrokerError> {
+    let mut line = line.lock().await;
+    let (connection, channel) = match line.take() {
+        Some(open) if open.0.status().connected() && open.1.status().connected() => open,
+        _ => {
+            let (connection, channel) = connect(url).await?;
+            let declare = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+            let kind = ExchangeKind::Topic;
+            step(channel.exchange_declare(exchange.into(), kind, declare, FieldTable::default())).await?;
+            (connection, channel)
+        }
+    };
+    let mut confirmations = Vec::with_capacity(events.len());
+    for event in events {
+        let body = serde_json::to_vec(event).map_err(|_| BrokerError::Refused)?;
+        let properties = BasicProperties::default()
+            .with_delivery_mode(PERSISTENT)
+            .with_content_type("application/json".into())
+            .with_message_id(event.id.to_string().into())
+            .with_type(event.kind.as_str().into())
+            .with_app_id(event.service.as_str().into());
+        let key = format!("{}.{}", event.service, event.kind);
+        let options = BasicPublishOptions::default();
+        let published = channel.basic_publish(exchange.into(), key.into(), options, &body, properties);
+        confirmations.push(step(published).await?);
+    }
+    for confirmation in confirmations {
+        if !step(confirmation).await?.is_ack() {
+            return Err(BrokerError::Refused);
+        }
+    }
+    *line = Some((connection, channel));
+    Ok(())
+}
+
 /// Why the broker did not do it: for the log.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BrokerError {
+enum BrokerError {
     #[error("the broker did not answer in time")]
     Late,
     #[error("the broker refused a message")]
     Refused,
-    #[error("the broker closed the line")]
-    Closed,
     #[error(transparent)]
     Broker(#[from] lapin::Error),
 }

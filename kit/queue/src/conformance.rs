@@ -7,7 +7,6 @@ mod endings;
 mod events;
 mod faults;
 mod order;
-mod seats;
 mod timing;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,8 +20,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    BrokerOptions, Job, JobContext, JobKind, JobRecord, JobResult, JobState, MIGRATIONS, Queue, QueueOptions,
-    QueueParts, Registry,
+    Job, JobContext, JobKind, JobRecord, JobResult, JobState, MIGRATIONS, Queue, QueueOptions, QueueParts,
+    Registry,
 };
 
 /// The table that jobs of the suite write to.
@@ -42,23 +41,9 @@ const COUNT: Query = Query::scan("effects.count", "select count(*), count(distin
 /// How long anything may take before the suite says that it never happens.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-tokio::task_local! {
-    /// The broker that the queues of the suite have.
-    static BROKER: Option<BrokerOptions>;
-}
-
-/// Runs the whole suite with wake-ups over this broker.
-///
-/// # Panics
-/// Where a promise is broken.
-pub async fn exercise_carried(fresh: impl AsyncFn() -> Database, broker: BrokerOptions) {
-    BROKER.scope(Some(broker), exercise(fresh)).await;
-}
-
 /// The options of the suite.
 pub(crate) fn defaults() -> QueueOptions {
-    let broker = BROKER.try_with(Clone::clone).ok().flatten().unwrap_or_default();
-    QueueOptions { broker, ..QueueOptions::default() }
+    QueueOptions::default()
 }
 
 /// Runs the whole suite; each part on an empty queue of its own, which `fresh` makes.
@@ -70,7 +55,6 @@ pub async fn exercise(fresh: impl AsyncFn() -> Database) {
     endings::exercise(&fresh).await;
     order::exercise(&fresh).await;
     events::exercise(&fresh).await;
-    seats::exercise(&fresh).await;
     timing::exercise(&fresh).await;
     faults::exercise(&fresh).await;
 }

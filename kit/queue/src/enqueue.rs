@@ -48,10 +48,7 @@ impl Queue {
     async fn enqueue_job(&self, tx: &mut Transaction, job: Job) -> Result<Enqueued, QueueError> {
         job.check()?;
         self.admit(tx, &job.queue, 1).await?;
-        match self.seat_for(&job) {
-            Some(seat) => Ok(self.hand_over(tx, job, seat)),
-            None => self.insert_job(tx, job).await,
-        }
+        self.insert_job(tx, job).await
     }
 
     /// Adds a job whether the queue is full or not: what follows from a job that ended must not keep it from ending.

@@ -24,7 +24,6 @@ mod registry;
 mod relay;
 mod runner;
 mod schedule;
-mod seats;
 mod settle;
 mod store;
 mod subscribers;

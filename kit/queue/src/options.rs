@@ -17,8 +17,6 @@ pub struct QueueOptions {
     pub batch_max: usize,
     /// How many unfinished jobs a queue may hold; beyond, enqueueing is an error.
     pub depth_max: u64,
-    /// Whether a job that is enqueued where a worker is free begins there as soon as it is committed.
-    pub hand_over: bool,
     /// How often a worker looks for work when nothing woke it.
     pub poll_ms: u64,
     /// How often a worker says that it is alive.
@@ -71,7 +69,6 @@ impl Default for QueueOptions {
             concurrency: 16,
             batch_max: 500,
             depth_max: 1_000_000,
-            hand_over: true,
             poll_ms: 1_000,
             heartbeat_ms: 10_000,
             lease_ms: 25_000,

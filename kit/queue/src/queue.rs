@@ -10,7 +10,6 @@ use pando_telemetry::Metrics;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use crate::broker::Carrier;
 use crate::enqueue::Depths;
 use crate::gauges::Gauges;
 use crate::wake::Wakes;
@@ -56,10 +55,6 @@ impl Queue {
         options.check()?;
         let QueueParts { database, clock, metrics } = parts;
         let wakes = Wakes::open(database.channel("pando_queue"), Duration::from_millis(options.notify_ms));
-        if let Some(url) = &options.broker.url {
-            let carrier = Carrier::start(&options.broker, url, Arc::downgrade(&wakes), clock.clone());
-            wakes.carry_by(carrier);
-        }
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let gauges = Gauges::new(&metrics);
         let depths = Depths::default();
@@ -80,11 +75,6 @@ impl Queue {
     /// What was set.
     pub fn options(&self) -> &QueueOptions {
         &self.0.options
-    }
-
-    /// Whether the broker is connected; none where none is set. Without it everything goes on over the database.
-    pub fn broker_is_up(&self) -> Option<bool> {
-        self.0.wakes.broker_is_up()
     }
 
     /// The ids of jobs that changed in this process, as they do. A hint: what other processes change is not among

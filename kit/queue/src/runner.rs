@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 use crate::attempt::{Signals, Stop, execute};
 use crate::claim::{Claimer, Turn};
-use crate::seats::{Given, Seats};
 use crate::settle::Settlement;
 use crate::store::claim::Claimed;
 use crate::verdict::Verdict;
@@ -43,8 +42,6 @@ pub(crate) struct Runner {
     frees_others: bool,
     settle: mpsc::Sender<Settlement>,
     bell: Arc<Bell>,
-    seats: Arc<Seats>,
-    given: mpsc::UnboundedReceiver<Given>,
     phase: watch::Receiver<Phase>,
     /// Claimed and not started yet, with when it was claimed.
     waiting: VecDeque<(Claimed, Arc<Signals>, Instant)>,
@@ -87,8 +84,6 @@ impl Runner {
     ) -> Self {
         let bell = queue.wakes().bell(name);
         let kinds = Arc::new(registry.names().map(ToOwned::to_owned).collect());
-        let (seats, given) = Seats::open(&kinds, &bell);
-        bell.seat(&seats);
         Self {
             name: name.into(),
             kinds,
@@ -98,8 +93,6 @@ impl Runner {
             registry,
             settle,
             bell,
-            seats,
-            given,
             phase,
             waiting: VecDeque::new(),
             running: HashMap::new(),
@@ -122,7 +115,6 @@ impl Runner {
             self.start_waiting().await;
             self.claim_if_useful();
             self.bell.free.store(self.room() > 0, Ordering::Release);
-            self.seats.offer(self.free_seats());
             tokio::select! {
                 (result, tenant) = joined(&mut self.claiming) => {
                     self.claiming = None;
@@ -135,7 +127,6 @@ impl Runner {
                         self.pace.finished += 1;
                     }
                 }
-                Some(given) = self.given.recv() => self.seat(given).await,
                 () = self.bell.rung() => self.hear(),
                 () = tokio::time::sleep_until(self.look_at) => {
                     (self.wanted, self.looks) = (true, true);
@@ -152,14 +143,12 @@ impl Runner {
             }
         }
         self.bell.free.store(false, Ordering::Release);
-        self.seats.offer(0);
         self.drain().await
     }
 
     /// The worker was dropped: everything stops where it is, as if the process had died, and is rescued by others.
     fn abandon(self) -> Stopped {
         self.bell.free.store(false, Ordering::Release);
-        self.seats.offer(0);
         for signals in self.running.values() {
             signals.stop(Stop::Lost);
         }
@@ -172,11 +161,6 @@ impl Runner {
             && let Ok((Ok(turn), _)) = claiming.await
         {
             self.take(Ok(turn));
-        }
-        // Who still has a seat finds the door closed, and hands the job back himself.
-        self.given.close();
-        while let Some(given) = self.given.recv().await {
-            self.seat(given).await;
         }
         while let Some((claimed, _, _)) = self.waiting.pop_front() {
             self.stopped.handed_back += 1;
@@ -204,39 +188,16 @@ impl Runner {
         }
     }
 
+    /// How many more jobs may be claimed.
     fn room(&self) -> usize {
-        self.unfilled().saturating_sub(self.seats.taken())
-    }
-
-    /// Room for those that wait already. A transaction may keep its seat for long, so they do not wait for it.
-    fn unfilled(&self) -> usize {
         let target = self.concurrency + self.pace.ahead;
         target.saturating_sub(self.running.len() + self.waiting.len())
-    }
-
-    /// How many jobs of this process's own may begin at once. While others may wait, none.
-    fn free_seats(&self) -> usize {
-        let others = self.claiming.is_some() || self.wanted || self.more || !self.waiting.is_empty();
-        if others { 0 } else { self.concurrency.saturating_sub(self.running.len()) }
-    }
-
-    /// A job that was born for a seat here, and is committed.
-    async fn seat(&mut self, Given { claimed, since, seat }: Given) {
-        if since.elapsed() > self.queue.options().lease() / 2 {
-            // Its transaction took so long that the lease may not last.
-            self.hand_back(claimed).await;
-        } else {
-            let signals = self.queue.wakes().live.enter(claimed.id, claimed.lease);
-            self.waiting.push_back((claimed, signals, Instant::now()));
-        }
-        self.seats.offer(0);
-        drop(seat);
     }
 
     fn hear(&mut self) {
         let (due, now) = (self.bell.take_due(), self.queue.clock().now().as_micros());
         if due == i64::MAX {
-            // Only that there is room.
+            // It was heard already.
             return;
         }
         if due <= now {
@@ -252,7 +213,7 @@ impl Runner {
 
     fn claim_if_useful(&mut self) {
         self.measure_pace();
-        let room = if self.looks || self.more { self.unfilled() } else { self.room() };
+        let room = self.room();
         // After a full claim the next one waits until it is worth its while; a wake-up does not wait.
         let worth = room >= (self.concurrency + self.pace.ahead).div_ceil(2);
         if self.claiming.is_some() || room == 0 || !(self.wanted || (self.more && worth)) {

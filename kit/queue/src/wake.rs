@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use pando_database::{Channel, ChannelSender, Signal};
@@ -15,9 +15,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::attempt::{Live, Stop};
-use crate::broker::Carrier;
-use crate::outbox::BELL;
-use crate::seats::Seats;
 
 /// Who waits for work in this process.
 #[derive(Debug)]
@@ -25,7 +22,6 @@ pub(crate) struct Wakes {
     local: Mutex<HashMap<String, Arc<Bell>>>,
     told: Mutex<HashMap<String, Told>>,
     line: ChannelSender,
-    carrier: OnceLock<Arc<Carrier>>,
     pause: Duration,
     pub(crate) live: Live,
     /// Closed when the queue is dropped: the listening task ends.
@@ -40,8 +36,6 @@ pub(crate) struct Bell {
     due: AtomicI64,
     /// The runner could start a job at once.
     pub(crate) free: AtomicBool,
-    /// Where jobs that are enqueued here may begin.
-    seats: Mutex<Weak<Seats>>,
 }
 
 impl Bell {
@@ -53,11 +47,6 @@ impl Bell {
 
     pub(crate) async fn rung(&self) {
         self.notify.notified().await;
-    }
-
-    /// Jobs may be given to these seats from now on, until the runner that has them is gone.
-    pub(crate) fn seat(&self, seats: &Arc<Seats>) {
-        *self.seats.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(seats);
     }
 
     /// The earliest moment rung for since this was last asked.
@@ -81,7 +70,6 @@ impl Wakes {
             local: Mutex::default(),
             told: Mutex::default(),
             line: channel.sender(),
-            carrier: OnceLock::new(),
             pause,
             live: Live::default(),
             _open: open,
@@ -101,13 +89,6 @@ impl Wakes {
         Arc::clone(bell)
     }
 
-    /// The seats of the runner that serves a queue here.
-    pub(crate) fn seats(&self, queue: &str) -> Option<Arc<Seats>> {
-        let local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
-        let bell = local.get(queue)?;
-        bell.seats.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
-    }
-
     /// A job that was just committed is due at `due`; `now` is the present moment.
     pub(crate) fn enqueued(self: &Arc<Self>, queue: &str, due: i64, now: i64) {
         let bell = self.local.lock().unwrap_or_else(PoisonError::into_inner).get(queue).cloned();
@@ -125,7 +106,7 @@ impl Wakes {
 
     /// Tells the other processes that there is work, at most once in a pause.
     pub(crate) fn tell(self: &Arc<Self>, queue: &str) {
-        if self.line.is_silent() && self.carrier.get().is_none() {
+        if self.line.is_silent() {
             return;
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,35 +131,8 @@ impl Wakes {
         }
     }
 
-    /// Over the broker to one worker, or, without one, over the database to all.
     fn say(&self, queue: &str) {
-        // Events are for every process.
-        let carried = queue != BELL && self.carrier.get().is_some_and(|carrier| carrier.carry(queue));
-        if !carried {
-            self.over_the_database(queue);
-        }
-    }
-
-    pub(crate) fn over_the_database(&self, queue: &str) {
         self.line.send(format!("work {queue}"));
-    }
-
-    /// Wake-ups go over a broker from now on.
-    pub(crate) fn carry_by(&self, carrier: Arc<Carrier>) {
-        // Set once, by the queue that makes this.
-        let _ = self.carrier.set(carrier);
-    }
-
-    /// Whether the broker carries what is given to it; none where there is no broker.
-    pub(crate) fn broker_is_up(&self) -> Option<bool> {
-        self.carrier.get().map(|carrier| carrier.is_open())
-    }
-
-    /// This process takes the wake-ups of these queues.
-    pub(crate) fn serve(&self, names: &[String]) {
-        if let Some(carrier) = self.carrier.get() {
-            carrier.serve(names);
-        }
     }
 
     /// Stops a running attempt of a cancelled job, wherever it runs.

@@ -55,7 +55,6 @@ impl Worker {
         names.extend(queue.options().queues.keys().cloned());
         names.sort();
         names.dedup();
-        queue.wakes().serve(&names);
         let runners = names
             .iter()
             .map(|name| {

@@ -49,7 +49,6 @@ struct Seen {
     waits: Vec<f64>,
     /// Ours alone: as they are when jobs do not begin where they were added, and when the worker is another process.
     #[serde(default)]
-    claimed: Vec<f64>,
     #[serde(default)]
     elsewhere: Vec<f64>,
 }
@@ -177,10 +176,6 @@ fn begins(postgres: &Contestant, sqlite: &Contestant, peers: &[Contestant], repo
             }
         }
     }
-    for contestant in [postgres, sqlite] {
-        let text = format!("the same with hand_over off, {}: p50", contestant.name);
-        report.figure(crate::name(text), contestant.percentile(|seen| &seen.claimed, 50), "ms", None);
-    }
     let elsewhere = postgres.percentile(|seen| &seen.elsewhere, 50);
     report.figure("the same when the worker is another process, PostgreSQL: p50", elsewhere, "ms", None);
 }
@@ -189,14 +184,14 @@ fn call() -> Call {
     Call::internal("peers", Duration::from_secs(60))
 }
 
-fn open(database: &Database, hand_over: bool) -> Result<Queue> {
+fn open(database: &Database) -> Result<Queue> {
     let parts = QueueParts { database: database.clone(), clock: Clock::system(), metrics: Metrics::new() };
-    Ok(Queue::new(parts, QueueOptions { concurrency: AT_ONCE, hand_over, ..QueueOptions::default() })?)
+    Ok(Queue::new(parts, QueueOptions { concurrency: AT_ONCE, ..QueueOptions::default() })?)
 }
 
 async fn ours(database: Database, server: bool) -> Result<Seen> {
     database.migrate(&[MIGRATIONS]).await?;
-    let queue = open(&database, true)?;
+    let queue = open(&database)?;
     let single = singly(&queue).await?;
     let begun = Instant::now();
     for first in (0..BULK).step_by(BATCH) {
@@ -208,12 +203,10 @@ async fn ours(database: Database, server: bool) -> Result<Seen> {
     let bulk = crate::count(BULK) / begun.elapsed().as_secs_f64();
     let completed = completed(&queue).await?;
     let (here, waits) = latencies(&queue, &queue).await?;
-    let apart = open(&database, false)?;
-    let (claimed, _) = latencies(&apart, &apart).await?;
     // A file wakes nobody elsewhere.
-    let elsewhere = if server { latencies(&queue, &open(&database, true)?).await?.0 } else { Vec::new() };
+    let elsewhere = if server { latencies(&queue, &open(&database)?).await?.0 } else { Vec::new() };
     database.close().await;
-    Ok(Seen { single, bulk, completed, latencies: here, waits, claimed, elsewhere })
+    Ok(Seen { single, bulk, completed, latencies: here, waits, elsewhere })
 }
 
 async fn singly(queue: &Queue) -> Result<f64> {

@@ -26,6 +26,6 @@ pub(super) async fn examine(config: &Config) -> Option<Finding> {
         Ok(Err(reason)) => reason,
         Err(late) => late.to_string(),
     };
-    let detail = format!("{place}: {reason}; meanwhile wake-ups go over the database, and events wait in it");
+    let detail = format!("{place}: {reason}; meanwhile events wait in the database");
     Some(Finding::warn("rabbitmq", detail, "start it, or correct queue.broker.url"))
 }

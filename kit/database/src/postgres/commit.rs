@@ -104,10 +104,9 @@ pub(super) async fn send_all(
         steps.push(step);
     }
     let mut result = Ok(());
-    for (mut sent, (step, _)) in steps.into_iter().zip(ready) {
+    for mut sent in steps {
         sent.as_mut().await;
-        let answer = sent.as_mut().take_output().unwrap_or_else(|| Ok(Vec::new()));
-        result = result.and(answer.map(|rows| step.tell(&rows)));
+        result = result.and(sent.as_mut().take_output().map_or(Ok(()), |answer| answer.map(drop)));
     }
     result
 }
@@ -149,13 +148,10 @@ pub(super) async fn finish(
     begun.as_mut().await;
     begun.take_output().transpose().map_err(|error| begin_failed(connection, &error))?;
     let mut failed = None;
-    for (mut sent, (step, _)) in steps.into_iter().zip(&ready) {
+    for mut sent in steps {
         sent.as_mut().await;
         match sent.as_mut().take_output().unwrap_or_else(|| Ok(Vec::new())) {
-            Ok(last) => {
-                step.tell(&last);
-                *rows = last;
-            }
+            Ok(last) => *rows = last,
             Err(error) if !is_of_the_server(&error) => return Err(Undone::Perhaps(error.to_string())),
             // Those behind it fail because it did.
             Err(error) => drop(failed.get_or_insert(error)),

@@ -263,14 +263,13 @@ fn run_steps(
     steps: &[Step],
 ) -> Result<Vec<Row>, DatabaseError> {
     let mut rows = Vec::new();
-    for Step { statement, values, then } in steps {
+    for Step { statement, values } in steps {
         let started = Instant::now();
         let result = session
             .limit(deadline, started, busy)
             .and_then(|()| session.run_each(statement, [values.as_slice()], true));
         statement.record(started, result.as_ref().err());
         rows = result?.rows;
-        then.iter().for_each(|then| then(&rows));
     }
     Ok(rows)
 }

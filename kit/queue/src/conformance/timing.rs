@@ -73,11 +73,9 @@ async fn an_idle_worker_is_woken_and_begins_when_it_is_time(house: &House) {
     worker.stop(Duration::from_secs(5)).await;
 }
 
-/// On SQLite another process is not told: it looks each second. So it does where a broker carries the word to one
-/// worker, which may be one of an earlier part that is about to leave.
+/// On SQLite another process is not told: it looks each second.
 async fn a_worker_elsewhere_is_woken(house: &House) {
-    let carried = house.queue.options().broker.url.is_some();
-    let told = house.queue.database().engine() == Engine::Postgres && !carried;
+    let told = house.queue.database().engine() == Engine::Postgres;
     let elsewhere = open(house.queue.database(), &house.clock, if told { woken() } else { defaults() });
     let worker = Worker::start(&elsewhere, house.kind("note", note));
     for _ in 0..3 {

@@ -7,7 +7,6 @@ use pando_database::{
 use uuid::Uuid;
 
 use crate::job::{JobState, Settings, Unique};
-use crate::store::claim::Claimed;
 use crate::{Enqueued, Job};
 
 static INSERT: Query = Query::write(
@@ -17,21 +16,6 @@ static INSERT: Query = Query::write(
      tenant, rate_key, batch_id, settings, sequel) \
      values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, false, false, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
      on conflict (unique_key) where unique_key is not null do nothing returning id",
-);
-
-/// A job that begins where it is enqueued. Who pauses a queue is heard here as he is by a claim.
-static INSERT_RUNNING: Query = Query::write(
-    "queue.enqueue_running",
-    "insert into queue_jobs (id, queue, kind, payload, priority, state, run_at, created_at, attempts, \
-     attempts_max, cancel_requested, rate_granted, tenant, batch_id, settings, sequel, lease, lease_until, started_at) \
-     select cast($1 as uuid), $2, $3, cast($4 as jsonb), cast($5 as smallint), \
-     case when paused then 'pending' else 'running' end, cast($6 as timestamptz), cast($6 as timestamptz), \
-     case when paused then 0 else 1 end, cast($7 as integer), false, false, $8, cast($9 as uuid), \
-     cast($10 as jsonb), cast($11 as jsonb), case when paused then null else cast($12 as uuid) end, \
-     case when paused then null else cast($13 as timestamptz) end, \
-     case when paused then null else cast($6 as timestamptz) end \
-     from (select count(*) > 0 as paused from queue_controls where queue = $2 and paused) as control \
-     returning state = 'running'",
 );
 
 /// Many jobs without keys at once.
@@ -127,34 +111,6 @@ pub(crate) async fn insert(
         return Ok(Some(id));
     }
     tx.row(&INSERT, values).await?.map(|row| row.get(0)).transpose()
-}
-
-/// Adds a job that was claimed at its birth, with whatever the transaction does next; `then` is told whether it begins.
-pub(crate) fn insert_running(
-    tx: &mut Transaction,
-    claimed: &Claimed,
-    job: &Job,
-    lease_until: Timestamp,
-    then: impl Fn(bool) + Send + Sync + 'static,
-) {
-    let values = params![
-        claimed.id,
-        job.queue.as_str(),
-        job.kind.as_str(),
-        job.payload.clone(),
-        i32::from(job.priority),
-        claimed.created_at,
-        i32::from(job.attempts_max),
-        job.tenant.as_deref(),
-        job.batch,
-        settings(&job.settings),
-        sequel(job),
-        claimed.lease,
-        lease_until,
-    ];
-    tx.rows_later(&INSERT_RUNNING, values, move |rows| {
-        then(rows.first().is_some_and(|row| row.get(0).unwrap_or(false)));
-    });
 }
 
 /// Adds many jobs that have neither unique keys nor lanes.

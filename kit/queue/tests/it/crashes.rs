@@ -1,17 +1,14 @@
-//! kill -9 of workers, servers, the broker and the database at random moments, over a stream of jobs that write to a
+//! kill -9 of workers, servers and the database at random moments, over a stream of jobs that write to a
 //! table: every committed job's effect is in it once, none is lost, none stays behind.
 
 mod processes;
 mod stream;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pando_clock::Clock;
 use pando_database::testing::{TestDatabase, TestPostgres};
-use pando_servers::RabbitMq;
-use tokio::task::JoinHandle;
 
 use processes::{Doomed, Place, Role, variable};
 use stream::Stream;
@@ -20,43 +17,21 @@ use stream::Stream;
 const ROUNDS: (u64, u64) = (12, 1_000);
 /// Nothing happens between two kills for at most this long, in milliseconds.
 const PAUSE_MS_MAX: u64 = 150;
-/// How many rounds the broker is there, and how many it is away.
-const BLOCKS: (u64, u64) = (6, 25);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prove_every_effect_happens_once_however_often_processes_are_killed_on_sqlite() {
     let test = TestDatabase::sqlite();
-    let place = Place::on(&test, None);
-    House::open(place, test, None, Broker::None).await.survive().await;
+    let place = Place::on(&test);
+    House::open(place, test, None).await.survive().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn prove_every_effect_happens_once_whoever_is_killed_on_postgresql_with_rabbitmq() {
-    on_postgres(Broker::Drawn { restarting: None }).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn prove_every_effect_happens_once_with_rabbitmq_stopped_half_the_time() {
-    on_postgres(Broker::AwayHalfTheTime).await;
-}
-
-async fn on_postgres(habit: Broker) {
+async fn prove_every_effect_happens_once_whoever_is_killed_on_postgresql() {
     // Flushes of the disk are of no use against kill -9: what was written is with the kernel. Recovery is the real one.
     let postgres = TestPostgres::start(&["fsync=off"]);
-    let broker = Arc::new(RabbitMq::start());
     let test = TestDatabase::on(&postgres).await;
-    let place = Place::on(&test, Some(&broker));
-    House::open(place, test, Some((postgres, broker)), habit).await.survive().await;
-}
-
-/// What happens to the broker.
-enum Broker {
-    /// There is none.
-    None,
-    /// It is killed when it is drawn, and started again at once, while other rounds go on.
-    Drawn { restarting: Option<JoinHandle<()>> },
-    /// It is killed at the end of a block of rounds, and comes back after another.
-    AwayHalfTheTime,
+    let place = Place::on(&test);
+    House::open(place, test, Some(postgres)).await.survive().await;
 }
 
 /// Who can be killed.
@@ -65,14 +40,12 @@ enum Victim {
     Worker,
     Server,
     Database,
-    Broker,
 }
 
 /// Everything that is killed, and what it works on.
 struct House {
     stream: Stream,
-    servers: Option<(TestPostgres, Arc<RabbitMq>)>,
-    habit: Broker,
+    postgres: Option<TestPostgres>,
     /// The one that enqueues, then those that work.
     processes: Vec<(Role, Doomed)>,
     place: Place,
@@ -81,39 +54,27 @@ struct House {
 }
 
 impl House {
-    async fn open(
-        place: Place,
-        test: TestDatabase,
-        servers: Option<(TestPostgres, Arc<RabbitMq>)>,
-        habit: Broker,
-    ) -> Self {
+    async fn open(place: Place, test: TestDatabase, postgres: Option<TestPostgres>) -> Self {
         let stream = Stream::open(test, &place).await;
         let processes = [Role::Server, Role::Worker, Role::Worker];
         let processes = processes.map(|role| (role, Doomed::start(role, &place))).into();
-        Self { stream, servers, habit, processes, place, chance: Chance::new(), killed: BTreeMap::new() }
+        Self { stream, postgres, processes, place, chance: Chance::new(), killed: BTreeMap::new() }
     }
 
     async fn survive(mut self) {
-        let long = variable("PANDO_PROVE").is_some();
-        let (rounds, block) = if long { (ROUNDS.1, BLOCKS.1) } else { (ROUNDS.0, BLOCKS.0) };
+        let rounds = if variable("PANDO_PROVE").is_some() { ROUNDS.1 } else { ROUNDS.0 };
         let began = Instant::now();
-        for round in 0..rounds {
+        for _ in 0..rounds {
             // A random moment: what is waited for is nothing but that it comes.
             tokio::time::sleep(Duration::from_millis(self.chance.below(PAUSE_MS_MAX))).await;
-            if matches!(self.habit, Broker::AwayHalfTheTime) && round % block == 0 {
-                self.turn_the_broker(round / block % 2 == 1);
-            }
             let victim = self.draw();
-            self.kill(victim).await;
+            self.kill(victim);
             *self.killed.entry(victim).or_default() += 1;
             self.stream.nothing_is_overdue().await;
         }
         let took = began.elapsed();
         // No more jobs; whoever works finishes what there is.
         self.processes.remove(0).1.kill();
-        if let Broker::Drawn { restarting: Some(restarting) } = self.habit {
-            restarting.await.unwrap();
-        }
         let seen = self.stream.every_effect_happened_once().await;
         for (_, process) in self.processes {
             process.kill();
@@ -123,25 +84,15 @@ impl House {
     }
 
     fn draw(&mut self) -> Victim {
-        let drawn = match self.chance.below(20) {
+        match self.chance.below(20) {
             0..8 => Victim::Worker,
             8..14 => Victim::Server,
-            14..19 => Victim::Database,
-            _ => Victim::Broker,
-        };
-        match drawn {
-            Victim::Database if self.servers.is_none() => Victim::Worker,
-            Victim::Broker => match &self.habit {
-                Broker::Drawn { restarting } if restarting.as_ref().is_none_or(JoinHandle::is_finished) => {
-                    drawn
-                }
-                _ => Victim::Server,
-            },
-            _ => drawn,
+            _ if self.postgres.is_none() => Victim::Worker,
+            _ => Victim::Database,
         }
     }
 
-    async fn kill(&mut self, victim: Victim) {
+    fn kill(&mut self, victim: Victim) {
         match victim {
             Victim::Server => self.replace(0),
             Victim::Worker => {
@@ -149,17 +100,9 @@ impl House {
                 self.replace(place);
             }
             Victim::Database => {
-                let (postgres, _) = self.servers.as_ref().unwrap();
+                let postgres = self.postgres.as_ref().unwrap();
                 postgres.kill();
                 postgres.resurrect();
-            }
-            Victim::Broker => {
-                let (_, broker) = self.servers.as_ref().unwrap();
-                broker.kill();
-                let broker = Arc::clone(broker);
-                // It takes some seconds; meanwhile the others die.
-                let restarting = tokio::task::spawn_blocking(move || broker.resurrect());
-                self.habit = Broker::Drawn { restarting: Some(restarting) };
             }
         }
     }
@@ -168,16 +111,6 @@ impl House {
         let (role, process) = self.processes.remove(place);
         process.kill();
         self.processes.insert(place, (role, Doomed::start(role, &self.place)));
-    }
-
-    fn turn_the_broker(&mut self, away: bool) {
-        let (_, broker) = self.servers.as_ref().unwrap();
-        if away {
-            broker.kill();
-            *self.killed.entry(Victim::Broker).or_default() += 1;
-        } else {
-            broker.resurrect();
-        }
     }
 }
 

@@ -9,8 +9,7 @@ use std::time::Duration;
 use pando_clock::Clock;
 use pando_database::testing::TestDatabase;
 use pando_database::{Database, DatabaseOptions, Secret};
-use pando_queue::{BrokerOptions, Queue, QueueOptions, QueueParts, Worker};
-use pando_servers::RabbitMq;
+use pando_queue::{Queue, QueueOptions, QueueParts, Worker};
 use pando_telemetry::Metrics;
 use serde::{Deserialize, Serialize};
 
@@ -34,22 +33,18 @@ pub(super) struct Place {
     /// The file, or the server and its database.
     sqlite: Option<PathBuf>,
     postgres: Option<(String, String)>,
-    /// Where the broker is, and what its names begin with.
-    broker: Option<(String, String)>,
     /// Where servers write what they asked for, and what they were promised.
     pub(super) journal: PathBuf,
 }
 
 impl Place {
-    pub(super) fn on(test: &TestDatabase, broker: Option<&RabbitMq>) -> Self {
+    pub(super) fn on(test: &TestDatabase) -> Self {
         let journal = tempfile::Builder::new().prefix("pando-journal-").tempfile().unwrap();
         let options = &test.options;
         let url = options.url.as_ref().map(|url| url.expose().to_owned());
         Self {
             sqlite: url.is_none().then(|| options.sqlite.path.clone()),
             postgres: url.zip(options.database.clone()),
-            broker: broker
-                .map(|broker| (broker.amqp_url(), format!("test{}", Clock::system().fresh_id().simple()))),
             journal: journal.into_temp_path().keep().unwrap(),
         }
     }
@@ -67,21 +62,12 @@ impl Place {
 
     /// Quick to take back what a dead worker had, and full before the workers cannot keep up.
     fn queue(&self) -> QueueOptions {
-        let broker = match &self.broker {
-            Some((url, namespace)) => BrokerOptions {
-                url: Some(Secret::new(url.clone())),
-                namespace: namespace.clone(),
-                ..BrokerOptions::default()
-            },
-            None => BrokerOptions::default(),
-        };
         QueueOptions {
             heartbeat_ms: 50,
             lease_ms: 250,
             rescue_ms: 50,
             poll_ms: 100,
             depth_max: 300,
-            broker,
             ..QueueOptions::default()
         }
     }
@@ -121,7 +107,7 @@ async fn one_works_until_it_is_killed() {
         let queue = open(&place).await;
         match role {
             Role::Server => {
-                // As a process does by default: some jobs begin where they were enqueued.
+                // As a process does by default.
                 let _worker = Worker::start(&queue, registry());
                 serve(&queue, &place).await;
             }
