@@ -106,14 +106,15 @@ async fn relay(config: &Config, queue: &Queue, subscribers: Vec<Subscriber>) -> 
 
 /// Keeps the cache of this process true when the word of a write did not reach it.
 fn caught_up(profiles: &Profiles) -> Subscriber {
-    let profiles = profiles.clone();
-    Subscriber::every_process("profiles.cache", move |events| {
+    let (profiles, current) = (profiles.clone(), profiles.clone());
+    let subscriber = Subscriber::every_process("profiles.cache", move |events| {
         let profiles = profiles.clone();
         async move {
             profiles.catch_up(&events).await;
             Ok(())
         }
-    })
+    });
+    subscriber.when_current(move || current.caught_up())
 }
 
 /// Every role as it describes itself, with nothing behind it: to be read, not served.

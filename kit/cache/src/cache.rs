@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::CacheOptions;
 use crate::entry::{Entry, Found, Loaded, Source};
+use crate::events::Events;
 use crate::fence::{Fence, Ticket};
 use crate::flight::{Flight, Waiter};
 use crate::hottest::Hottest;
@@ -19,6 +20,7 @@ use crate::l2::{Fill, Kind, Link, Message, Remote};
 use crate::local::Local;
 use crate::meters::{Meters, Turn};
 use crate::options::micros;
+use crate::silence::{Doubt, Silences};
 use crate::staleness::Staleness;
 use crate::tags::{Tags, Verdict};
 
@@ -42,6 +44,8 @@ pub(crate) struct Inner {
     /// The second tier, if there is one.
     pub(crate) remote: Option<Remote>,
     pub(crate) staleness: Staleness,
+    pub(crate) silences: Silences,
+    pub(crate) events: Events,
 }
 
 /// What a look into this process found.
@@ -93,6 +97,8 @@ impl Cache {
             position: AtomicU64::new(0),
             protected: Semaphore::new(options.protect_loads_max),
             staleness: Staleness::default(),
+            silences: Silences::new(micros(options.silence_spread_ms)),
+            events: Events::default(),
             remote: link.filter(|_| options.l2).map(|link| Remote::new(Arc::clone(link), name, &options)),
             options,
         }));
@@ -113,7 +119,7 @@ impl Cache {
         let started = turn.is_timed().then(Instant::now);
         let entry = inner.local.get(key)?;
         let now = inner.now();
-        if !inner.is_usable(&entry, at_least, now) {
+        if !inner.is_usable(key, &entry, at_least, now) {
             return None;
         }
         if entry.is_due(now, inner.options.early_refresh_beta) {
@@ -154,10 +160,10 @@ impl Cache {
         let inner = &*self.0;
         inner.raise(position);
         let now = inner.now();
-        let entry = inner.entry(value, position, ticket.epoch, &inner.freshness(now, value.ttl, 0, key));
+        let entry = inner.entry(value, position, ticket.epoch, &inner.freshness(now, value.ttl, 0));
         let mut stripe = inner.fence.stripe(ticket.hash);
         let admitted = stripe.admits(ticket, Some(value.version), now)
-            && inner.tags.verdict(&entry) == Verdict::Valid
+            && matches!(inner.verdict(key, &entry, now), Verdict::Valid | Verdict::Doubted)
             && !inner.has_newer(key, &entry, now);
         stripe.mark(key, ticket.hash, value.version, now);
         inner.remove_older(key, value.version);
@@ -177,33 +183,10 @@ impl Cache {
         self.tell(Kind::Key, key, version, position).await;
     }
 
-    /// Learns of a write from somewhere else than the bus, such as the write's event in the database. What this process
-    /// has heard of costs nothing more; otherwise this is [`Cache::invalidate`]. Answers whether it was news.
-    pub async fn catch_up(&self, key: &[u8], version: i64) -> bool {
-        let hash = self.0.fence.hash(key);
-        if self.0.fence.stripe(hash).knows(hash, version) {
-            return false;
-        }
-        self.invalidate(key, version, 0).await;
-        true
-    }
-
-    /// Whether this process holds something under this key, or is just loading it.
-    pub fn concerns(&self, key: &[u8]) -> bool {
-        let stripe = self.0.fence.stripe(self.0.fence.hash(key));
-        stripe.flights.contains_key(key) || self.0.local.peek(key).is_some()
-    }
-
     /// Everything with this tag that was loaded until now is gone.
     pub async fn invalidate_tag(&self, tag: &str) {
         self.0.tags.invalidate(tag);
         self.tell(Kind::Tag, tag.as_bytes(), 0, 0).await;
-    }
-
-    /// Everything with this tag that this process loaded until now is gone. For who learns of a write from somewhere else
-    /// than the bus, as every process does: the writer has told Redis, or its silence is noticed there.
-    pub fn catch_up_tag(&self, tag: &str) {
-        self.0.tags.invalidate(tag);
     }
 
     /// Everything that was loaded until now is gone.
@@ -232,6 +215,11 @@ impl Cache {
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.0.name
+    }
+
+    /// Whether its entries are kept in Redis, too.
+    pub fn is_shared(&self) -> bool {
+        self.0.remote.is_some()
     }
 
     /// A hit of this process: a value, or that there is none.
@@ -273,9 +261,11 @@ impl Cache {
         if at_least.is_some_and(|position| entry.position < position) {
             return Look::Nothing;
         }
-        match inner.tags.verdict(&entry) {
+        match inner.verdict(key, &entry, now) {
             Verdict::Valid if entry.is_fresh(now) => Look::Fresh(entry),
-            Verdict::Valid | Verdict::Expired if entry.may_stand_in(now) && entry.body.is_some() => {
+            Verdict::Valid | Verdict::Doubted | Verdict::Expired
+                if entry.may_stand_in(now) && entry.body.is_some() =>
+            {
                 Look::Stale(entry)
             }
             _ => Look::Nothing,
@@ -298,19 +288,21 @@ impl Cache {
         {
             return Boarding::Filled(entry);
         }
-        let asked = at_least.unwrap_or(0);
+        let (asked, epoch) = (at_least.unwrap_or(0), inner.tags.epoch());
+        // What a load under way will be tagged with, nobody knows yet: after any invalidation it is not joined.
         if inner.options.single_flight
             && let Some(flight) = stripe.flights.get(key)
             && flight.asked >= asked
+            && flight.epoch == epoch
         {
             return Boarding::Join(flight.join());
         }
         let known = if inner.options.loads_may_lag { 0 } else { inner.position.load(Ordering::Acquire) };
-        let flight = Flight::new(known.max(asked), asked);
+        let flight = Flight::new(known.max(asked), asked, epoch);
         if inner.options.single_flight {
             stripe.flights.insert(key.into(), Arc::clone(&flight));
         }
-        Boarding::Lead(flight, Ticket { hash, count: stripe.count(), epoch: inner.tags.epoch() })
+        Boarding::Lead(flight, Ticket { hash, count: stripe.count(), epoch })
     }
 
     /// The load is over: nobody joins it any more.
@@ -357,10 +349,25 @@ impl Inner {
         self.position.fetch_max(position, Ordering::AcqRel);
     }
 
-    pub(crate) fn is_usable(&self, entry: &Entry, at_least: Option<u64>, now: i64) -> bool {
+    pub(crate) fn is_usable(&self, key: &[u8], entry: &Entry, at_least: Option<u64>, now: i64) -> bool {
         entry.is_fresh(now)
             && at_least.is_none_or(|position| entry.position >= position)
-            && self.tags.verdict(entry) == Verdict::Valid
+            && self.verdict(key, entry, now) == Verdict::Valid
+    }
+
+    /// What invalidations and silences leave of an entry.
+    pub(crate) fn verdict(&self, key: &[u8], entry: &Entry, now: i64) -> Verdict {
+        match self.tags.verdict(entry) {
+            Verdict::Valid => {
+                let mark = i64::try_from(entry.epoch).unwrap_or(i64::MAX);
+                match self.silences.doubt(mark, key, now, || self.knows_events()) {
+                    Doubt::None => Verdict::Valid,
+                    Doubt::Due => Verdict::Doubted,
+                    Doubt::Past => Verdict::Expired,
+                }
+            }
+            verdict => verdict,
+        }
     }
 
     async fn tell(&self, kind: Kind, name: &[u8], version: i64, position: u64) {
@@ -437,7 +444,7 @@ impl Inner {
     /// back to an earlier state is believed after one TTL.
     fn has_newer(&self, key: &[u8], entry: &Entry, now: i64) -> bool {
         let Some(held) = self.local.peek(key).filter(|held| held.is_fresh(now)) else { return false };
-        if self.tags.verdict(&held) != Verdict::Valid {
+        if !matches!(self.verdict(key, &held, now), Verdict::Valid | Verdict::Doubted) {
             return false;
         }
         let comparable = held.body.is_some() && entry.body.is_some();
@@ -448,13 +455,9 @@ impl Inner {
     }
 
     /// How long what was loaded now is fresh in this process.
-    pub(crate) fn freshness(&self, now: i64, ttl: Option<Duration>, cost: i64, key: &[u8]) -> Freshness {
+    pub(crate) fn freshness(&self, now: i64, ttl: Option<Duration>, cost: i64) -> Freshness {
         let own = ttl.map_or(i64::MAX, |ttl| i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX));
-        let times = match self.options.hot_keys_longer_times {
-            times if times > 1 && self.hottest.is_hot(key) => i64::from(times),
-            _ => 1,
-        };
-        let usual = self.jitter(micros(self.options.l1_ttl_ms)).saturating_mul(times);
+        let usual = self.jitter(micros(self.options.l1_ttl_ms));
         Freshness { now, ttl: usual.min(own), cost, ends_with_l2: true }
     }
 
@@ -495,10 +498,6 @@ impl Inner {
         let Freshness { now, ttl, cost, ends_with_l2 } = *freshness;
         let fresh_until = now.saturating_add(ttl);
         let window = if body.is_some() { micros(self.options.stale_window_ms) } else { 0 };
-        let eager_at = match self.options.eager_refresh_percent {
-            0 => i64::MAX,
-            percent => now.saturating_add(ttl / 100 * i64::from(percent)),
-        };
         // Twenty load times before expiry the chance that a hit is due is two in a billion: not worth a draw.
         #[expect(
             clippy::cast_possible_truncation,
@@ -506,7 +505,7 @@ impl Inner {
             reason = "a load takes no years"
         )]
         let drawn_from = fresh_until - (cost as f64 * self.options.early_refresh_beta * 20.0) as i64;
-        let early_from = if body.is_some() { drawn_from.min(eager_at).max(now) } else { i64::MAX };
+        let early_from = if body.is_some() { drawn_from.max(now) } else { i64::MAX };
         Entry {
             version,
             position,
@@ -520,7 +519,6 @@ impl Inner {
             no_load_before: AtomicI64::new(i64::MIN),
             refresh_wanted: AtomicBool::new(false),
             cost,
-            eager_at,
             ends_with_l2,
         }
     }

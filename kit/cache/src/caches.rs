@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use crate::cache::Inner;
+use crate::events::SilenceStamps;
 use crate::l2::{Invalidation, Kind, Link, Message};
 use crate::lock::{Mutex, lock};
 use crate::{Cache, CacheError, CacheOptions, RedisOptions};
@@ -72,6 +73,9 @@ impl Caches {
         }
         self.check_tombstones(&options)?;
         let cache = Cache::new(name, options, &self.0.metrics, &self.0.clock, self.0.link.as_ref());
+        if let Some(link) = &self.0.link {
+            cache.0.hear_of_silence(link.silence());
+        }
         lock(&self.0.caches.0).push(Arc::downgrade(&cache.0));
         Ok(cache)
     }
@@ -161,6 +165,20 @@ impl Registry {
                 cache.meters.bus_lost.inc();
             }
         }
+    }
+
+    /// Processes died that may have written what nobody was told.
+    pub(crate) fn hear_of_silence(&self, stamps: SilenceStamps) {
+        self.all().iter().for_each(|cache| cache.hear_of_silence(stamps));
+    }
+
+    /// The caches that learn of every write from events, by name.
+    pub(crate) fn knowing_events(&self) -> String {
+        let all = self.all();
+        let mut names: Vec<&str> =
+            all.iter().filter(|cache| cache.knows_events()).map(|cache| cache.name).collect();
+        names.sort_unstable();
+        names.join(" ")
     }
 
     /// An invalidation reached Redis, later than it was meant to.

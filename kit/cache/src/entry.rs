@@ -100,8 +100,6 @@ pub(crate) struct Entry {
     pub(crate) stale_until: i64,
     /// How long the load took, in microseconds: the weight of XFetch.
     pub(crate) cost: i64,
-    /// The share of the TTL is over, by the options: every hit past it is due.
-    pub(crate) eager_at: i64,
     /// After a load failed: while this entry can stand in, the next load waits until here.
     pub(crate) no_load_before: AtomicI64,
     /// A hit was found due: the next slow path refreshes.
@@ -143,7 +141,7 @@ impl Entry {
         if now < self.early_from.load(Ordering::Relaxed) {
             return false;
         }
-        now >= self.eager_at || gap(self.cost, beta) >= self.fresh_until - now
+        gap(self.cost, beta) >= self.fresh_until - now
     }
 
     /// Whether a load failed a moment ago: then the next one waits.
@@ -208,7 +206,6 @@ pub(crate) mod tests {
             no_load_before: AtomicI64::new(i64::MIN),
             refresh_wanted: AtomicBool::new(false),
             cost: 1_000,
-            eager_at: i64::MAX,
             ends_with_l2: true,
         }
     }

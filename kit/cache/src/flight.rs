@@ -39,15 +39,17 @@ pub(crate) struct Flight {
     pub(crate) position: u64,
     /// What its caller must see: what Redis holds must be this new too.
     pub(crate) asked: u64,
+    /// How many invalidations of tags, or of everything, this process knew when the load began.
+    pub(crate) epoch: u64,
     outcome: OnceLock<Outcome>,
     landed: Notify,
     waiters: AtomicUsize,
 }
 
 impl Flight {
-    pub(crate) fn new(position: u64, asked: u64) -> Arc<Self> {
+    pub(crate) fn new(position: u64, asked: u64, epoch: u64) -> Arc<Self> {
         let (outcome, landed) = (OnceLock::new(), Notify::new());
-        Arc::new(Self { position, asked, outcome, landed, waiters: AtomicUsize::new(0) })
+        Arc::new(Self { position, asked, epoch, outcome, landed, waiters: AtomicUsize::new(0) })
     }
 
     /// Counts a waiter; called under the lock of the stripe, so that who leaves the load sees who waits for it.

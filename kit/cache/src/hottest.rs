@@ -47,14 +47,6 @@ impl Hottest {
         }
     }
 
-    /// Whether the key takes at least one hit in fifty, by a sample large enough to say so.
-    pub(crate) fn is_hot(&self, key: &[u8]) -> bool {
-        let samples = lock(&self.0);
-        let count = samples.keys.iter().find(|(known, _)| **known == *key).map_or(0, |(_, count)| *count);
-        // Below one in as many keys as are tracked, a count says nothing.
-        count >= 10 && count * 50 >= samples.total
-    }
-
     pub(crate) fn list(&self) -> Vec<HotKey> {
         let samples = lock(&self.0);
         let mut keys: Vec<_> = samples.keys.iter().collect();
@@ -83,6 +75,5 @@ mod tests {
             }
         }
         assert_eq!(hottest.list()[0].key, "hot");
-        assert!(hottest.is_hot(b"hot") && !hottest.is_hot(&7_u32.to_be_bytes()));
     }
 }

@@ -73,7 +73,7 @@ impl Cache {
         let (outcome, stale) = loop {
             let stale = match looked {
                 Look::Fresh(entry) => return Ok(self.hit(call, key, at_least, entry, Some(origin))),
-                Look::Stale(entry) if self.may_wait_behind(&entry) => {
+                Look::Stale(entry) if self.may_wait_behind(key, &entry) => {
                     return Ok(self.serve_behind(call, key, at_least, entry, origin));
                 }
                 Look::Stale(entry) => Some(entry),
@@ -87,7 +87,7 @@ impl Cache {
                 }
                 Boarding::Join(waiter) => {
                     self.0.meters.l1.misses.inc();
-                    match self.wait(call, &waiter, stale.as_ref()).await {
+                    match self.wait(call, key, &waiter, stale.as_ref()).await {
                         // Its caller left: this one begins anew, with its own load.
                         Outcome::Abandoned => looked = self.look(key, at_least, self.0.now()),
                         outcome => break (outcome, stale),
@@ -97,9 +97,9 @@ impl Cache {
         };
         match outcome {
             Outcome::Done(entry, source) => Ok(Found::new(entry, source, self.0.now())),
-            Outcome::Trouble(trouble) => self.stand_in(stale, trouble),
+            Outcome::Trouble(trouble) => self.stand_in(key, stale, trouble),
             // A load that its own caller carried does not get lost.
-            Outcome::Abandoned => self.stand_in(stale, Trouble::Panicked),
+            Outcome::Abandoned => self.stand_in(key, stale, Trouble::Panicked),
         }
     }
 
@@ -121,16 +121,16 @@ impl Cache {
     }
 
     /// Whether a stale entry is served at once: it has only just expired, or a load has only just failed.
-    fn may_wait_behind(&self, entry: &Entry) -> bool {
+    fn may_wait_behind(&self, key: &[u8], entry: &Entry) -> bool {
         let (now, options) = (self.0.now(), &self.0.options);
         let just_expired = now < entry.fresh_until.saturating_add(micros(options.stale_while_revalidate_ms));
-        entry.load_failed_lately(now) || (just_expired && self.is_only_old(entry))
+        entry.load_failed_lately(now) || (just_expired && self.is_only_old(key, entry))
     }
 
     /// Whether nothing speaks against an entry but its age. One that an invalidation may have missed stands in for a
     /// load that fails, and not for one that is slow.
-    fn is_only_old(&self, entry: &Entry) -> bool {
-        self.0.tags.verdict(entry) == Verdict::Valid
+    fn is_only_old(&self, key: &[u8], entry: &Entry) -> bool {
+        matches!(self.0.verdict(key, entry, self.0.now()), Verdict::Valid | Verdict::Doubted)
     }
 
     fn serve_behind(
@@ -184,7 +184,7 @@ impl Cache {
     ) -> Outcome {
         let work = Box::pin(self.work(call, key, Arc::clone(&flight), ticket, origin, false));
         let mut carried = Carried { work: Some(work), is_awaited: || flight.is_awaited() };
-        let (until, trouble) = self.patience(call, stale, self.0.options.load_hard_ms.saturating_mul(2));
+        let (until, trouble) = self.patience(call, key, stale, self.0.options.load_hard_ms.saturating_mul(2));
         let Some(work) = carried.work.as_mut() else { return Outcome::Abandoned };
         if tokio::time::timeout_at(until.instant(), work).await.is_ok() {
             carried.work = None;
@@ -199,8 +199,14 @@ impl Cache {
         Outcome::Trouble(trouble)
     }
 
-    pub(crate) async fn wait(&self, call: &Call, waiter: &Waiter, stale: Option<&Arc<Entry>>) -> Outcome {
-        let (until, trouble) = self.patience(call, stale, self.0.options.wait_ms);
+    pub(crate) async fn wait(
+        &self,
+        call: &Call,
+        key: &[u8],
+        waiter: &Waiter,
+        stale: Option<&Arc<Entry>>,
+    ) -> Outcome {
+        let (until, trouble) = self.patience(call, key, stale, self.0.options.wait_ms);
         match tokio::time::timeout_at(until.instant(), waiter.outcome()).await {
             Ok(outcome) => outcome,
             Err(_) => Outcome::Trouble(trouble),
@@ -208,8 +214,14 @@ impl Cache {
     }
 
     /// Until when this caller waits, and what it is told then.
-    fn patience(&self, call: &Call, stale: Option<&Arc<Entry>>, longest_ms: u64) -> (Deadline, Trouble) {
-        let replaceable = stale.is_some_and(|entry| self.is_only_old(entry));
+    fn patience(
+        &self,
+        call: &Call,
+        key: &[u8],
+        stale: Option<&Arc<Entry>>,
+        longest_ms: u64,
+    ) -> (Deadline, Trouble) {
+        let replaceable = stale.is_some_and(|entry| self.is_only_old(key, entry));
         let own = if replaceable { longest_ms.min(self.0.options.load_soft_ms) } else { longest_ms };
         let own = Deadline::after(millis(own));
         match call.deadline <= own {
@@ -221,12 +233,13 @@ impl Cache {
     /// Fail-safe: a stale entry stands in for a load that failed or is slow.
     pub(crate) fn stand_in(
         &self,
+        key: &[u8],
         stale: Option<Arc<Entry>>,
         trouble: Trouble,
     ) -> Result<Option<Found>, Trouble> {
         let Some(entry) = stale else { return Err(trouble) };
         let slow = matches!(trouble, Trouble::WaitTimeout | Trouble::Deadline);
-        if slow && !self.is_only_old(&entry) {
+        if slow && !self.is_only_old(key, &entry) {
             return Err(trouble);
         }
         if !slow {

@@ -75,8 +75,8 @@ impl Cache {
             self.lead_many(call, led, origin).await;
         }
         let mut found = Vec::with_capacity(keys.len());
-        for seat in seats {
-            found.push(self.take_seat(call, seat).await?);
+        for (seat, key) in seats.into_iter().zip(keys) {
+            found.push(self.take_seat(call, key, seat).await?);
         }
         Ok(found)
     }
@@ -152,7 +152,7 @@ impl Cache {
                     let position = landing.flight.position;
                     let (entry, kept) = self.fill(&landing.key, value.as_ref(), position, ticket, took);
                     if kept && let Some(at) = start.at {
-                        self.fill_l2(&landing.key, value, position, took, at).await;
+                        self.fill_l2(&landing.key, value, position, took, at);
                     }
                     landing.land(Outcome::Done(entry, Source::Origin));
                 }
@@ -200,19 +200,19 @@ impl Cache {
         }
     }
 
-    async fn take_seat(&self, call: &Call, seat: Seat) -> Result<Option<Found>, Trouble> {
+    async fn take_seat(&self, call: &Call, key: &[u8], seat: Seat) -> Result<Option<Found>, Trouble> {
         let (outcome, stale) = match seat {
             Seat::Here(entry, source) => return Ok(Found::new(entry, source, self.0.now())),
             Seat::Leads(flight, stale) => {
                 (flight.outcome().unwrap_or(Outcome::Trouble(Trouble::Deadline)), stale)
             }
-            Seat::Waits(waiter, stale) => (self.wait(call, &waiter, stale.as_ref()).await, stale),
+            Seat::Waits(waiter, stale) => (self.wait(call, key, &waiter, stale.as_ref()).await, stale),
         };
         match outcome {
             Outcome::Done(entry, source) => Ok(Found::new(entry, source, self.0.now())),
-            Outcome::Trouble(trouble) => self.stand_in(stale, trouble),
+            Outcome::Trouble(trouble) => self.stand_in(key, stale, trouble),
             // Its caller left in the moment this one came; the own load of this call is spent already.
-            Outcome::Abandoned => self.stand_in(stale, Trouble::WaitTimeout),
+            Outcome::Abandoned => self.stand_in(key, stale, Trouble::WaitTimeout),
         }
     }
 }

@@ -35,18 +35,19 @@ pub struct CacheOptions {
     pub failed_load_pause_ms: u64,
     /// XFetch: how eagerly a hit close to expiry refreshes early, weighted by the measured load time; 0 never does.
     pub early_refresh_beta: f64,
-    /// A hit past this share of the TTL refreshes behind; 0 never does.
-    pub eager_refresh_percent: u32,
     /// How long a caller waits for a load when a stale entry could stand in.
     pub load_soft_ms: u64,
     /// How long a load may take at all: then it is dropped.
     pub load_hard_ms: u64,
     /// How long a caller waits for the load of another.
     pub wait_ms: u64,
+    /// Whether a cache whose service learns of every write from events keeps its entries when another process dies.
+    pub rely_on_events: bool,
+    /// When a process dies that may not have announced its last writes, the entries from before are loaded again one
+    /// after the other within this time; 0 expires them all at once.
+    pub silence_spread_ms: u64,
     /// Whether concurrent misses of one key share one load.
     pub single_flight: bool,
-    /// Whether one load per key is made across all processes too (a lock in Redis). It saves work; nothing relies on it.
-    pub cluster_lock: bool,
     /// Which entry gives way when the cache is full.
     pub policy: Policy,
     /// How many entries at most in this process.
@@ -60,10 +61,6 @@ pub struct CacheOptions {
     /// Loads may read a replica that lags: entries are then stamped with the position their caller asked for, and not
     /// with the highest one known.
     pub loads_may_lag: bool,
-    /// Values of at least this size are compressed in Redis; 0 compresses none.
-    pub compress_bytes_min: usize,
-    /// Keys among the hottest stay this many times longer in this process; 1 treats all alike.
-    pub hot_keys_longer_times: u32,
     /// One hit in so many is counted towards the hottest keys; 0 counts none.
     pub hottest_sample_one_in: u32,
     /// One hit in so many is compared with the database, when the cache was given a reader; 0 compares none.
@@ -165,20 +162,18 @@ impl Default for CacheOptions {
             stale_while_revalidate_ms: 1_000,
             failed_load_pause_ms: 1_000,
             early_refresh_beta: 1.0,
-            eager_refresh_percent: 0,
             load_soft_ms: 100,
             load_hard_ms: 2_000,
             wait_ms: 2_500,
+            rely_on_events: true,
+            silence_spread_ms: 10_000,
             single_flight: true,
-            cluster_lock: false,
             policy: Policy::S3Fifo,
             entries_max: 1_000_000,
             bytes_max: 64 * 1024 * 1024,
             when_l2_down: WhenL2Down::Degrade,
             protect_loads_max: 64,
             loads_may_lag: false,
-            compress_bytes_min: 0,
-            hot_keys_longer_times: 1,
             hottest_sample_one_in: 64,
             staleness_sample_one_in: 0,
         }
@@ -224,14 +219,13 @@ impl CacheOptions {
             ("stale_window_ms", self.stale_window_ms, 0, YEAR_MS),
             ("stale_while_revalidate_ms", self.stale_while_revalidate_ms, 0, YEAR_MS),
             ("failed_load_pause_ms", self.failed_load_pause_ms, 0, DAY_MS),
-            ("eager_refresh_percent", self.eager_refresh_percent.into(), 0, 99),
             ("load_soft_ms", self.load_soft_ms, 1, DAY_MS),
             ("load_hard_ms", self.load_hard_ms, 1, DAY_MS),
             ("wait_ms", self.wait_ms, 1, DAY_MS),
+            ("silence_spread_ms", self.silence_spread_ms, 0, DAY_MS),
             ("entries_max", count(self.entries_max), 1, 1 << 32),
             ("bytes_max", count(self.bytes_max), 1_024, 1 << 44),
             ("protect_loads_max", count(self.protect_loads_max), 1, 1 << 20),
-            ("hot_keys_longer_times", self.hot_keys_longer_times.into(), 1, 1_000),
         ] {
             between(setting, value, least, most)?;
         }
@@ -263,13 +257,7 @@ impl CacheOptions {
             self.stale_while_revalidate_ms > window,
             "stale_while_revalidate_ms is above stale_window_ms, which ends it",
         );
-        warn(self.cluster_lock && !self.l2, "cluster_lock needs l2");
-        warn(self.cluster_lock && !self.single_flight, "cluster_lock needs single_flight");
         warn(!self.l1 && !self.l2, "neither l1 nor l2 is on: nothing is cached");
-        warn(
-            self.eager_refresh_percent > 0 && self.eager_refresh_percent < 50,
-            "eager_refresh_percent is below 50: entries are loaded more than twice as often as they expire",
-        );
         found
     }
 }
@@ -367,7 +355,7 @@ mod tests {
                 matches!(&refused, Err(CacheError::BadSetting { setting: named, .. }) if *named == setting)
             );
         }
-        for text in ["l1 = false\nl2 = false", "load_soft_ms = 5000", "cluster_lock = true\nl2 = false"] {
+        for text in ["l1 = false\nl2 = false", "load_soft_ms = 5000"] {
             assert!(!toml::from_str::<CacheOptions>(text).unwrap().check().unwrap().is_empty(), "{text}");
         }
     }

@@ -15,10 +15,7 @@ use crate::fence::Ticket;
 use crate::flight::{Flight, Outcome, Trouble};
 use crate::l2::{Fill, Read, Remote, Stored};
 use crate::load::Origin;
-use crate::options::{micros, millis};
-
-/// How often a process looks whether another one has finished the load it holds the lock of.
-const LOCK_POLL: Duration = Duration::from_millis(10);
+use crate::options::micros;
 
 /// What Redis had to say before a load.
 #[derive(Default)]
@@ -58,16 +55,7 @@ impl Cache {
             Looked::Refused(trouble) => return Outcome::Trouble(trouble),
             Looked::Load(start) => start,
         };
-        if !inner.options.cluster_lock || start.at.is_none() {
-            return self.load(call, key, flight.position, ticket, origin, &start).await;
-        }
-        let holder = fastrand::u64(..);
-        if let Some(entry) = self.await_lock(remote, key, flight, ticket, holder).await {
-            return Outcome::Done(entry, Source::L2);
-        }
-        let outcome = self.load(call, key, flight.position, ticket, origin, &start).await;
-        remote.unlock(key, holder).await;
-        outcome
+        self.load(call, key, flight.position, ticket, origin, &start).await
     }
 
     /// What the answer of Redis means for a load.
@@ -94,7 +82,7 @@ impl Cache {
             // As with an entry of this process: the closer its expiry, the likelier that this look refreshes it.
             let due = stored.body.is_some()
                 && gap(stored.cost, inner.options.early_refresh_beta) >= stored.fresh_until - now;
-            let entry = Arc::new(inner.promote(key, stored, now, ticket.epoch, fresh));
+            let entry = Arc::new(inner.promote(stored, now, ticket.epoch, fresh));
             if fresh && !due && !skip_l2 && self.keep(key, ticket, &entry) {
                 inner.meters.hits_l2.inc();
                 return Looked::Found(entry);
@@ -127,7 +115,7 @@ impl Cache {
             Ok(Ok(value)) => {
                 let (entry, kept) = self.fill(key, value.as_ref(), position, ticket, took);
                 if kept && let Some(at) = start.at {
-                    self.fill_l2(key, value, position, took, at).await;
+                    self.fill_l2(key, value, position, took, at);
                 }
                 return Outcome::Done(entry, Source::Origin);
             }
@@ -167,9 +155,7 @@ impl Cache {
         let now = inner.now();
         let cost = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
         let entry = Arc::new(match value {
-            Some(value) => {
-                inner.entry(value, position, ticket.epoch, &inner.freshness(now, value.ttl, cost, key))
-            }
+            Some(value) => inner.entry(value, position, ticket.epoch, &inner.freshness(now, value.ttl, cost)),
             None => inner.nothing(position, ticket.epoch, now),
         });
         let worth_it = entry.body.is_some() || inner.options.negative_ttl_ms > 0;
@@ -177,8 +163,8 @@ impl Cache {
         (entry, kept)
     }
 
-    /// Sends a value on its way to Redis; the caller does not wait for it, unless other processes do.
-    pub(crate) async fn fill_l2(
+    /// Sends a value on its way to Redis; the caller does not wait for it.
+    pub(crate) fn fill_l2(
         &self,
         key: &[u8],
         value: Option<Loaded>,
@@ -196,11 +182,7 @@ impl Cache {
             let _leave = leave;
             cache.send(&key, value.as_ref(), position, took, started).await;
         };
-        if self.0.options.cluster_lock {
-            sending.await;
-        } else {
-            pando_telemetry::spawn("cache.fill", sending);
-        }
+        pando_telemetry::spawn("cache.fill", sending);
     }
 
     async fn send(&self, key: &[u8], value: Option<&Loaded>, position: u64, took: Duration, started: i64) {
@@ -223,40 +205,6 @@ impl Cache {
             Err(_) => inner.meters.l2_errors.inc(),
         }
     }
-
-    /// Waits until this process may load for all of them; or until another one has.
-    async fn await_lock(
-        &self,
-        remote: &Remote,
-        key: &[u8],
-        flight: &Flight,
-        ticket: Ticket,
-        holder: u64,
-    ) -> Option<Arc<Entry>> {
-        let longest = millis(self.0.options.load_hard_ms);
-        let until = Instant::now() + longest / 2;
-        while Instant::now() < until {
-            // Without Redis: load.
-            let locked = remote.lock(key, holder, longest).await?;
-            if !locked {
-                tokio::time::sleep(LOCK_POLL).await;
-            }
-            // With the lock, too: the one who had it may have finished since this process looked.
-            let read = remote.read(key, remote.link.soft()).await;
-            if let Read::Fresh(..) = &read
-                && let Looked::Found(entry) = self.judge(key, flight, ticket, read, false)
-            {
-                if locked {
-                    remote.unlock(key, holder).await;
-                }
-                return Some(entry);
-            }
-            if locked {
-                return None;
-            }
-        }
-        None
-    }
 }
 
 impl Inner {
@@ -268,7 +216,7 @@ impl Inner {
         };
         let started = Instant::now();
         let was_up = remote.link.is_up();
-        let answers = remote.read_all(keys, patience).await;
+        let answers = remote.read_all(keys, patience, self.knows_events()).await;
         if was_up {
             self.meters.l2.seconds.observe_duration(started.elapsed());
             if answers.iter().any(|answer| matches!(answer, Read::Down)) {
@@ -291,10 +239,10 @@ impl Inner {
     }
 
     /// An entry of this process from what Redis holds, for as long as that is fresh yet.
-    fn promote(&self, key: &[u8], stored: Stored, there: i64, epoch: u64, fresh: bool) -> Entry {
+    fn promote(&self, stored: Stored, there: i64, epoch: u64, fresh: bool) -> Entry {
         let now = self.now();
         let remaining = if fresh { (stored.fresh_until - there).max(0) } else { 0 };
-        let usual = self.freshness(now, None, stored.cost, key).ttl;
+        let usual = self.freshness(now, None, stored.cost).ttl;
         let ends_with_l2 = remaining <= usual;
         let freshness = Freshness { now, ttl: usual.min(remaining), cost: stored.cost, ends_with_l2 };
         let tags = stored.tags.into_boxed_slice();

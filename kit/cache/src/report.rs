@@ -93,7 +93,7 @@ impl Cache {
             fresh_ms: (entry.fresh_until - now) / 1_000,
             stale_ms: (entry.stale_until - now) / 1_000,
             tags: entry.tags.iter().map(ToString::to_string).collect(),
-            invalidated: inner.tags.verdict(&entry) != crate::tags::Verdict::Valid,
+            invalidated: inner.verdict(key, &entry, now) != crate::tags::Verdict::Valid,
         })
     }
 }

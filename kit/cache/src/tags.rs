@@ -32,6 +32,8 @@ struct Known {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Valid,
+    /// A process died that may have changed it: it is served while it is loaded behind.
+    Doubted,
     Expired,
     Gone,
 }
@@ -67,6 +69,14 @@ impl Tags {
         let epoch = self.epoch() + 1;
         self.expired.store(epoch, Ordering::Release);
         self.epoch.store(epoch, Ordering::Release);
+    }
+
+    /// A new epoch: what is loaded from now on is told from what was loaded before.
+    pub(crate) fn begin_epoch(&self) -> u64 {
+        let _raising = write(&self.known);
+        let epoch = self.epoch() + 1;
+        self.epoch.store(epoch, Ordering::Release);
+        epoch
     }
 
     pub(crate) fn verdict(&self, entry: &Entry) -> Verdict {

@@ -32,6 +32,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const LAG_EVERY: Duration = Duration::from_secs(5);
 
 type Deliver = Arc<dyn Fn(Vec<Event>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+type Current = Arc<dyn Fn() + Send + Sync>;
 
 /// Who is given events: all of them, in the order of the log, at least once. After an error the same events come
 /// again, until they are taken.
@@ -40,6 +41,7 @@ pub struct Subscriber {
     name: String,
     durable: bool,
     deliver: Deliver,
+    current: Option<Current>,
 }
 
 impl Subscriber {
@@ -53,7 +55,7 @@ impl Subscriber {
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
         let deliver: Deliver = Arc::new(move |events| Box::pin(deliver(events)));
-        Self { name: name.into(), durable: true, deliver }
+        Self { name: name.into(), durable: true, deliver, current: None }
     }
 
     /// One in each process, from its start to its end: for what a process keeps in memory.
@@ -65,6 +67,14 @@ impl Subscriber {
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
         Self { durable: false, ..Self::durable(name, deliver) }
+    }
+
+    /// Has `current` called after each round in which this subscriber was given all events that were committed before
+    /// the round, also when there were none.
+    #[must_use]
+    pub fn when_current(mut self, current: impl Fn() + Send + Sync + 'static) -> Self {
+        self.current = Some(Arc::new(current));
+        self
     }
 }
 
@@ -186,12 +196,16 @@ impl Queue {
                 return Round::Done;
             }
         };
-        let numbered = match fresh {
-            false => Some(0),
-            true => self.number_events().await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "events could not be numbered");
-                Some(0)
-            }),
+        let (numbered, complete) = match fresh {
+            false => (Some(0), true),
+            true => match self.number_events().await {
+                // A whole batch may not be all, and what another process numbers is not seen yet.
+                Ok(numbered) => (numbered, numbered.is_some_and(|numbered| numbered < BATCH as u64)),
+                Err(error) => {
+                    tracing::warn!(%error, "events could not be numbered");
+                    (Some(0), false)
+                }
+            },
         };
         if numbered > Some(0) {
             // The other processes have subscribers of their own.
@@ -214,6 +228,9 @@ impl Queue {
             }
         });
         let more = join_all(delivering).await.contains(&true);
+        for post in posts.iter().filter(|post| complete && post.number >= end) {
+            post.subscriber.current.iter().for_each(|current| current());
+        }
         match numbered {
             Some(numbered) if more || numbered >= u64::try_from(BATCH).unwrap_or(u64::MAX) => Round::More,
             None => Round::Soon,

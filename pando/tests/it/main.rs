@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod configuration;
 mod crashes;
+mod deaths;
 mod dependencies;
 mod engines;
 mod erase_crashes;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use pando_cache::Cache;
 use pando_database::Transaction;
 use pando_queue::{Event, Outbox};
 use pando_resilience::Call;
@@ -124,6 +125,17 @@ impl Profiles {
         } else {
             pages.catch_up_tag(PAGES);
         }
+    }
+
+    /// Says to the caches that they have been told of every write there was. Where nothing is published they are not, and
+    /// pages in Redis are not told of new profiles (see [`Profiles::catch_up`]).
+    pub fn caught_up(&self) {
+        if self.0.teller.0.is_none() {
+            return;
+        }
+        let memory = &self.0.memory;
+        memory.profiles().into_iter().for_each(Cache::caught_up);
+        memory.pages().filter(|pages| !pages.is_shared()).into_iter().for_each(Cache::caught_up);
     }
 
     /// Whether the cache of this process is up to an event: it was published here, and its write told the cache.

@@ -60,6 +60,11 @@ impl Place {
         Ok(Self { mode: options.mode, nodes: signed.collect() })
     }
 
+    /// The number of the database, as the address or the settings say it.
+    pub(crate) fn database(&self) -> i64 {
+        self.nodes.first().map_or(0, |node| node.redis_settings().db())
+    }
+
     /// Connects: what carries operations, and what listens.
     pub(crate) async fn connect(&self, options: &RedisOptions) -> RedisResult<(Wire, PubSub)> {
         if self.mode == RedisMode::Cluster {

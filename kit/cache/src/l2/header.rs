@@ -2,8 +2,6 @@
 //!
 //! Numbers are decimal and padded, so that scripts compare them as texts, exactly, and people can read them.
 
-use std::io::Read;
-
 use bytes::Bytes;
 
 /// What this program writes and reads. Another format is another key, so that two programs of different age may share
@@ -15,9 +13,6 @@ const NUMBER: usize = 20;
 const COST: usize = 10;
 const TAGS: usize = 6;
 const LENGTH: usize = MAGIC.len() + 4 * NUMBER + COST + 1 + TAGS + 1;
-
-/// No value is unpacked to more than this.
-const UNPACKED_MAX: u64 = 256 * 1024 * 1024;
 
 /// A value as Redis holds it. Moments are microseconds of Redis's own clock.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,16 +44,12 @@ pub(crate) fn front(version: Option<i64>, position: u64) -> Vec<u8> {
     [MAGIC, version_text(version).as_bytes(), number(position).as_bytes()].concat()
 }
 
-/// What comes after them. A body of at least `compress_bytes_min` is compressed, if that makes it smaller.
-pub(crate) fn back(cost: i64, tags: &[Box<str>], body: Option<&Bytes>, compress_bytes_min: usize) -> Vec<u8> {
+/// What comes after them.
+pub(crate) fn back(cost: i64, tags: &[Box<str>], body: Option<&Bytes>) -> Vec<u8> {
     let tags = tags.join("\n");
-    let packed = body
-        .filter(|body| compress_bytes_min > 0 && body.len() >= compress_bytes_min)
-        .and_then(|body| zstd::bulk::compress(body, 1).ok().filter(|packed| packed.len() < body.len()));
-    let (kind, body) = match (&packed, body) {
-        (Some(packed), _) => ('z', packed.as_slice()),
-        (None, Some(body)) => ('v', body.as_ref()),
-        (None, None) => ('n', [].as_slice()),
+    let (kind, body) = match body {
+        Some(body) => ('v', body.as_ref()),
+        None => ('n', [].as_slice()),
     };
     let cost = cost.clamp(0, 9_999_999_999);
     let mut written = format!("{cost:010}{kind}{:06}\n{tags}", tags.len()).into_bytes();
@@ -67,7 +58,7 @@ pub(crate) fn back(cost: i64, tags: &[Box<str>], body: Option<&Bytes>, compress_
 }
 
 impl Stored {
-    /// Reads what Redis holds; `None` when that is something else. The body is not copied unless it is compressed.
+    /// Reads what Redis holds; `None` when that is something else. The body is not copied.
     pub(crate) fn read(written: &Bytes) -> Option<Self> {
         if written.len() < LENGTH || !written.starts_with(MAGIC) {
             return None;
@@ -87,7 +78,6 @@ impl Stored {
             tags: tags.split('\n').filter(|tag| !tag.is_empty()).map(Into::into).collect(),
             body: match written[after + COST] {
                 b'v' => Some(body),
-                b'z' => Some(unpack(&body)?),
                 b'n' => None,
                 _ => return None,
             },
@@ -95,19 +85,13 @@ impl Stored {
     }
 }
 
-fn unpack(packed: &[u8]) -> Option<Bytes> {
-    let mut body = Vec::new();
-    zstd::stream::read::Decoder::new(packed).ok()?.take(UNPACKED_MAX).read_to_end(&mut body).ok()?;
-    Some(body.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(version: Option<i64>, tags: &[Box<str>], body: Option<&Bytes>, compress: usize) -> Bytes {
+    fn written(version: Option<i64>, tags: &[Box<str>], body: Option<&Bytes>) -> Bytes {
         let moments = [number(1_700_000_000_000_000), number(1_700_000_060_000_000)].concat();
-        let parts = [front(version, 77), moments.into_bytes(), back(1_500, tags, body, compress)];
+        let parts = [front(version, 77), moments.into_bytes(), back(1_500, tags, body)];
         parts.concat().into()
     }
 
@@ -115,20 +99,16 @@ mod tests {
     fn what_is_written_is_read() {
         let body = Bytes::from(r#"{"name":"Ada"}"#.repeat(50));
         let tags: [Box<str>; 2] = ["list".into(), "tenant:7".into()];
-        for compress in [0, 100] {
-            let bytes = written(Some(-3), &tags, Some(&body), compress);
-            assert_eq!(bytes.len() < body.len(), compress > 0);
-            let stored = Stored::read(&bytes).unwrap();
-            assert_eq!((stored.version, stored.position, stored.cost), (-3, 77, 1_500));
-            assert_eq!((stored.started, stored.fresh_until), (1_700_000_000_000_000, 1_700_000_060_000_000));
-            assert_eq!((stored.tags.as_slice(), stored.body.as_ref()), (tags.as_slice(), Some(&body)));
-        }
-        assert_eq!(Stored::read(&written(None, &[], None, 0)).unwrap().body, None);
+        let stored = Stored::read(&written(Some(-3), &tags, Some(&body))).unwrap();
+        assert_eq!((stored.version, stored.position, stored.cost), (-3, 77, 1_500));
+        assert_eq!((stored.started, stored.fresh_until), (1_700_000_000_000_000, 1_700_000_060_000_000));
+        assert_eq!((stored.tags.as_slice(), stored.body.as_ref()), (tags.as_slice(), Some(&body)));
+        assert_eq!(Stored::read(&written(None, &[], None)).unwrap().body, None);
     }
 
     #[test]
     fn what_something_else_wrote_is_nothing() {
-        let good = written(Some(1), &[], Some(&Bytes::from_static(b"x")), 0);
+        let good = written(Some(1), &[], Some(&Bytes::from_static(b"x")));
         for length in 0..LENGTH {
             assert_eq!(Stored::read(&good.slice(..length)), None);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pando_resilience::{Breaker, BreakerOptions, BreakerState};
-use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
+use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::Notify;
 
 use super::bus::{Kind, Message};
@@ -15,6 +15,7 @@ use super::header::{FORMAT, version_text};
 use super::pending::{Invalidation, Pending};
 use super::scripts::Scripts;
 use crate::caches::Registry;
+use crate::events::SilenceStamps;
 use crate::lock::{Mutex, RwLock, lock, read, write};
 use crate::options::millis;
 use crate::{CacheError, RedisOptions};
@@ -39,6 +40,8 @@ pub(crate) struct Link {
     pub(super) unsent: Notify,
     /// What was loaded before this moment of Redis's clock is expired, in all caches.
     pub(super) distrusted: AtomicI64,
+    /// When processes died.
+    pub(super) silence: Mutex<SilenceStamps>,
     /// It was up at least once.
     pub(super) was_up: AtomicBool,
     /// The number of the connection, from 1.
@@ -68,6 +71,7 @@ impl Link {
             pending: Mutex::new(Pending::new(options.queued_invalidations_max)),
             unsent: Notify::new(),
             distrusted: AtomicI64::new(0),
+            silence: Mutex::default(),
             was_up: AtomicBool::new(false),
             connections: AtomicU64::new(0),
             options: options.clone(),
@@ -80,6 +84,11 @@ impl Link {
 
     pub(crate) fn connection(&self) -> u64 {
         self.connections.load(Ordering::Acquire)
+    }
+
+    /// When processes died, as far as this one has heard.
+    pub(crate) fn silence(&self) -> SilenceStamps {
+        *lock(&self.silence)
     }
 
     pub(crate) fn pending_len(&self) -> usize {
@@ -126,8 +135,13 @@ impl Link {
         format!("{{{}}}:{what}", self.options.key_prefix)
     }
 
+    /// Redis keeps channels apart from its numbered databases, so the name tells them apart.
     pub(crate) fn channel(&self) -> String {
-        format!("{}:{FORMAT}:bus", self.options.key_prefix)
+        let prefix = &self.options.key_prefix;
+        match self.place.database() {
+            0 => format!("{prefix}:{FORMAT}:bus"),
+            database => format!("{prefix}:{FORMAT}:bus:{database}"),
+        }
     }
 
     /// Asks Redis, if it is up, within `patience`.
@@ -259,9 +273,4 @@ fn is_useless(error: &RedisError) -> bool {
     error.is_connection_dropped()
         || error.is_unrecoverable_error()
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
-}
-
-/// Reads what Redis answers as one type or another.
-pub(super) fn value<T: FromRedisValue>(value: redis::Value) -> RedisResult<T> {
-    redis::from_redis_value(value).map_err(RedisError::from)
 }

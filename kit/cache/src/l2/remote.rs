@@ -13,11 +13,12 @@ use tokio::sync::Semaphore;
 
 use super::bus::Kind;
 use super::header::{Stored, back, front, version_text};
-use super::link::{Failed, Link, value};
+use super::link::{Failed, Link};
 use super::pending::Invalidation;
 use crate::CacheOptions;
 use crate::lock::{RwLock, read, write};
 use crate::options::micros;
+use crate::silence::{Doubt, Silences};
 
 /// How many values are on their way to Redis at once; past it, filling is skipped.
 const FILLS_MAX: usize = 256;
@@ -29,11 +30,11 @@ pub(crate) struct Remote {
     cache: &'static str,
     ttl: i64,
     window: i64,
-    compress_bytes_min: usize,
     /// Which connection the stamps were learned over: a new one may have missed some.
     learned: AtomicU64,
     cleared: AtomicI64,
     expired: AtomicI64,
+    silences: Silences,
     tags: RwLock<TagStamps>,
     pub(crate) fills: Arc<Semaphore>,
 }
@@ -72,22 +73,17 @@ impl Remote {
             cache,
             ttl: micros(options.l2_ttl_ms),
             window: micros(options.stale_window_ms),
-            compress_bytes_min: options.compress_bytes_min,
             learned: AtomicU64::new(0),
             cleared: AtomicI64::new(0),
             expired: AtomicI64::new(0),
+            silences: Silences::new(micros(options.silence_spread_ms)),
             tags: RwLock::default(),
             fills: Arc::new(Semaphore::new(FILLS_MAX)),
         }
     }
 
-    /// What Redis holds under this key, and what time it is there.
-    pub(crate) async fn read(&self, key: &[u8], patience: Duration) -> Read {
-        self.read_all(&[key], patience).await.pop().unwrap_or(Read::Down)
-    }
-
-    /// The same for many keys, in one round trip.
-    pub(crate) async fn read_all(&self, keys: &[&[u8]], patience: Duration) -> Vec<Read> {
+    /// What Redis holds under these keys, and what time it is there: one round trip.
+    pub(crate) async fn read_all(&self, keys: &[&[u8]], patience: Duration, knows_events: bool) -> Vec<Read> {
         // One patience for all questions together.
         let until = Deadline::after(patience);
         let answer = async {
@@ -100,7 +96,9 @@ impl Remote {
             let tags =
                 stored.iter().filter_map(|(stored, _)| stored.as_ref()).flat_map(|stored| &stored.tags);
             self.learn_tags(tags, 0, until.remaining()).await?;
-            Ok::<_, Failed>(stored.into_iter().map(|(stored, now)| self.judge(stored, now)).collect())
+            let judged = keys.iter().zip(stored);
+            let judged = judged.map(|(key, (stored, now))| self.judge(key, stored, now, knows_events));
+            Ok::<_, Failed>(judged.collect())
         };
         answer.await.unwrap_or_else(|_| keys.iter().map(|_| Read::Down).collect())
     }
@@ -134,7 +132,7 @@ impl Remote {
         Ok(values.into_iter().map(|value| (bytes(value), now)).collect())
     }
 
-    fn judge(&self, stored: Option<Stored>, now: i64) -> Read {
+    fn judge(&self, key: &[u8], stored: Option<Stored>, now: i64, knows_events: bool) -> Read {
         let Some(stored) = stored else { return Read::Nothing(now) };
         let skew = self.link.skew();
         let before = |stamp: i64| stamp > 0 && stored.started <= stamp.saturating_add(skew);
@@ -145,14 +143,23 @@ impl Remote {
         if gone {
             return Read::Nothing(now);
         }
+        // Who reads the event of a new thing tells Redis only if it knew the thing to be missing.
+        let witnessed = knows_events && stored.body.is_some();
         let expired = before(self.expired.load(Ordering::Acquire))
             || before(self.link.distrusted.load(Ordering::Acquire))
+            || self.silences.doubt(stored.started, key, now, || witnessed) != Doubt::None
             || now >= stored.fresh_until;
         match (expired, &stored.body) {
             (false, _) => Read::Fresh(stored, now),
             (true, Some(_)) => Read::Stale(stored, now),
             (true, None) => Read::Nothing(now),
         }
+    }
+
+    /// A process died at this moment: what was loaded before is doubted.
+    pub(crate) fn doubt(&self, silence: i64, witnessed: bool) {
+        let mark = silence.saturating_add(self.link.skew()).saturating_add(1);
+        self.silences.begin(mark, silence, witnessed);
     }
 
     /// Learns what was cleared and expired, once per connection; from then on the bus tells.
@@ -295,36 +302,12 @@ impl Remote {
         stamp.is_some()
     }
 
-    /// Takes the lock of a key for at most `longest`; `None` when Redis is down.
-    pub(crate) async fn lock(&self, key: &[u8], holder: u64, longest: Duration) -> Option<bool> {
-        let lock = self.key('l', key);
-        let longest = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
-        let asked = self.link.ask(self.link.soft(), async |carrier| {
-            let mut set = redis::cmd("SET");
-            set.arg(&lock).arg(holder).arg("NX").arg("PX").arg(longest);
-            value::<Option<String>>(set.query_async(carrier).await?)
-        });
-        asked.await.ok().map(|taken| taken.is_some())
-    }
-
-    pub(crate) async fn unlock(&self, key: &[u8], holder: u64) {
-        let lock = self.key('l', key);
-        // If it fails, the lock ends by itself.
-        let _ = self
-            .link
-            .ask(self.link.hard(), async |carrier| {
-                self.link.scripts.unlock.key(lock).arg(holder).invoke_async::<i64>(carrier).await
-            })
-            .await;
-    }
-
     fn key(&self, what: char, name: &[u8]) -> Vec<u8> {
         self.link.key(self.cache, what, name)
     }
 
     fn parts(&self, fill: &Fill<'_>) -> (Vec<u8>, Vec<u8>) {
-        let back = back(fill.cost, fill.tags, fill.body, self.compress_bytes_min);
-        (front(fill.version, fill.position), back)
+        (front(fill.version, fill.position), back(fill.cost, fill.tags, fill.body))
     }
 
     /// For how long Redis keeps it: while it is fresh, and while it may stand in.

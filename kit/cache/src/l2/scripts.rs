@@ -10,7 +10,6 @@ pub(crate) struct Scripts {
     pub(crate) learn: Script,
     pub(crate) trust: Script,
     pub(crate) beat: Script,
-    pub(crate) unlock: Script,
 }
 
 /// The moment, in microseconds.
@@ -114,31 +113,54 @@ end
 return redis.call('GET', KEYS[2])
 ";
 
-/// KEYS: when each process was last here, the stamp of everything. ARGV: who beats, after how many µs a process counts as
-/// dead. One that died without a farewell may have written what Redis never heard of: everything is stamped. Who finds
-/// that its own last beat is that old cannot tell who is dead from who was cut off with it: all get time to come back.
+/// KEYS: when each process was last here, the stamp of everything, since when each process has known all events and of
+/// which caches, the last silence, the last silence without a witness. ARGV: the caller, after how many µs a process
+/// counts as dead, from how many µs before that a witness must have known all events, how old its own heartbeat may be,
+/// the caches of the caller that know all events, whether it owes an announcement.
+///
+/// A process that died without a farewell may have written what Redis never heard of. A caller that finds that its own
+/// last heartbeat is that old cannot tell which process is dead from which was cut off with it: all get time to come back.
 const BEAT: &str = "
+local function stamps()
+  local function stamp(key) return tonumber(redis.call('GET', key) or '0') end
+  return {stamp(KEYS[2]), stamp(KEYS[4]), stamp(KEYS[5])}
+end
+if ARGV[6] == '1' then return stamps() end
 local own = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or now)
-local members, oldest, died = redis.call('HGETALL', KEYS[1]), now - ARGV[2], false
-for place = 1, #members, 2 do
-  if tonumber(members[place + 1]) < oldest then
-    if own < oldest then
-      redis.pcall('HSET', KEYS[1], members[place], text(now))
-    else
-      redis.call('HDEL', KEYS[1], members[place])
-      died = true
+local members, witnesses = redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[3])
+local beats, oldest = {}, now - ARGV[2]
+for place = 1, #members, 2 do beats[members[place]] = tonumber(members[place + 1]) end
+local function witnessed(beat)
+  local known, vouched = {}, {}
+  for place = 1, #witnesses, 2 do
+    local lives = beats[witnesses[place]]
+    local since = tonumber(string.sub(witnesses[place + 1], 1, 20))
+    for name in string.gmatch(string.sub(witnesses[place + 1], 21), '%S+') do
+      known[name] = true
+      if lives and lives >= now - ARGV[4] and since <= beat - ARGV[3] then vouched[name] = true end
     end
   end
+  for name in pairs(known) do if not vouched[name] then return false end end
+  return next(known) ~= nil
 end
-if died then redis.call('SET', KEYS[2], text(now)) end
+for process, beat in pairs(beats) do
+  if beat < oldest and own < oldest then
+    redis.pcall('HSET', KEYS[1], process, text(now))
+  elseif beat < oldest then
+    if not witnessed(beat) then redis.call('SET', KEYS[5], text(now)) end
+    redis.call('SET', KEYS[4], text(now))
+    redis.call('HDEL', KEYS[1], process)
+    redis.call('HDEL', KEYS[3], process)
+  end
+end
 redis.pcall('HSET', KEYS[1], ARGV[1], text(now))
-return redis.call('GET', KEYS[2]) or '0'
-";
-
-/// KEYS: the lock. ARGV: who holds it.
-const UNLOCK: &str = "
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-return 1
+local known = redis.call('HGET', KEYS[3], ARGV[1])
+if ARGV[5] == '' then
+  redis.call('HDEL', KEYS[3], ARGV[1])
+elseif not known or string.sub(known, 21) ~= ARGV[5] then
+  redis.pcall('HSET', KEYS[3], ARGV[1], text(now) .. ARGV[5])
+end
+return stamps()
 ";
 
 impl Scripts {
@@ -152,7 +174,6 @@ impl Scripts {
             learn: script(LEARN),
             trust: script(TRUST),
             beat: script(BEAT),
-            unlock: script(UNLOCK),
         }
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt};
 use pando_resilience::BreakerState;
 use redis::aio::{PubSub, PubSubSink, PubSubStream};
-use redis::{RedisError, RedisResult};
+use redis::{RedisError, RedisResult, Value};
 
 use super::bus::Message;
 use super::connect::Wire;
 use super::link::{Failed, Link};
+use crate::events::SilenceStamps;
 use crate::lock::{lock, write};
 use crate::options::millis;
 
@@ -19,6 +20,9 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const HEARTBEATS_MISSED_MAX: u32 = 3;
 /// After so many microseconds without a heartbeat a process counts as dead.
 const LEASE: i64 = 10_000_000;
+/// A process vouches for another if it has known all events since so many microseconds before the other's last
+/// heartbeat, and was here itself so many microseconds ago. In that time the other has announced what it wrote.
+const WITNESS: (i64, i64) = (2_000_000, 3_000_000);
 const PAUSE_LEAST: Duration = Duration::from_millis(50);
 
 /// How a platform listens: the stream of messages, and the end that can be asked whether it still lives.
@@ -35,10 +39,10 @@ impl Link {
                 continue;
             }
             match self.establish().await {
-                Ok((wire, bus)) => {
+                Ok((wire, bus, run)) => {
                     tracing::info!("redis is there");
                     (pause, told) = (PAUSE_LEAST, false);
-                    self.serve(&wire, bus).await;
+                    self.serve(&wire, bus, &run).await;
                     *write(&self.wire) = None;
                     tracing::warn!("redis is gone; the caches go on without it");
                 }
@@ -58,7 +62,7 @@ impl Link {
     }
 
     /// A connection that is proven: it writes, it listens, and it has heard all that this process had to say.
-    async fn establish(&self) -> Result<(Wire, Bus), Why> {
+    async fn establish(&self) -> Result<(Wire, Bus, String), Why> {
         let patience = millis(self.options.connect_ms.saturating_mul(2));
         let connected = tokio::time::timeout(patience, async {
             let (wire, listener) = self.place.connect(&self.options).await?;
@@ -69,7 +73,8 @@ impl Link {
         // Messages were lost while nobody listened: what was loaded before may be old.
         self.connections.fetch_add(1, Ordering::AcqRel);
         self.registry.missed_messages(was_up);
-        self.trust(&wire, was_up).await?;
+        let run = self.run_id(&wire).await?;
+        self.trust(&wire, &run).await?;
         if was_up {
             self.distrust_until_now(&wire).await?;
         }
@@ -85,7 +90,7 @@ impl Link {
                 // What the last connection had to complain of is no complaint of this one.
                 let _ = self.broken.notified().now_or_never();
                 *write(&self.wire) = Some(wire.clone());
-                return Ok((wire, bus));
+                return Ok((wire, bus, run));
             }
         }
     }
@@ -97,13 +102,7 @@ impl Link {
 
     /// Makes sure that what Redis holds was not written by an earlier run of it, whose last deletions may be missing.
     /// That is a write: a replica refuses it, and is not used.
-    async fn trust(&self, wire: &Wire, was_up: bool) -> Result<(), Failed> {
-        let run = match wire.is_cluster() {
-            // Nodes come and go one by one: after any outage, what is there is read again.
-            true if was_up => fastrand::u64(..).to_string(),
-            true => self.options.key_prefix.clone(),
-            false => self.run_id(wire).await?,
-        };
+    async fn trust(&self, wire: &Wire, run: &str) -> Result<(), Failed> {
         let keys = ["run", "distrusted"].map(|what| self.common_key(what));
         let stamp = self.ask_on(wire, self.hard(), async |carrier| {
             let mut call = self.scripts.trust.prepare_invoke();
@@ -126,39 +125,62 @@ impl Link {
 
     /// Says that this process lives, and learns whether another one died with something to say.
     async fn announce(&self, wire: &Wire) -> Result<(), Failed> {
-        let keys = ["processes", "distrusted"].map(|what| self.common_key(what));
-        let stamp = self.ask_on(wire, self.hard(), async |carrier| {
+        let keys = ["processes", "distrusted", "witnesses", "silence", "unwitnessed"];
+        let keys = keys.map(|what| self.common_key(what));
+        let knowing = self.registry.knowing_events();
+        // One that has something to say is not as far as its heartbeat would claim.
+        let owes = !lock(&self.pending).is_empty();
+        let stamps = self.ask_on(wire, self.hard(), async |carrier| {
             let mut call = self.scripts.beat.prepare_invoke();
-            call.key(&keys[0]).key(&keys[1]).arg(self.id).arg(LEASE).invoke_async::<i64>(carrier).await
+            for key in &keys {
+                call.key(key);
+            }
+            call.arg(self.id).arg(LEASE).arg(WITNESS.0).arg(WITNESS.1).arg(knowing).arg(i64::from(owes));
+            call.invoke_async::<(i64, i64, i64)>(carrier).await
         });
-        let stamp = stamp.await?;
-        if self.distrusted.fetch_max(stamp, Ordering::AcqRel) < stamp {
+        let (distrusted, last, unwitnessed) = stamps.await?;
+        if self.distrusted.fetch_max(distrusted, Ordering::AcqRel) < distrusted {
             self.registry.missed_messages(false);
         }
+        let stamps = SilenceStamps { last, unwitnessed };
+        *lock(&self.silence) = stamps;
+        self.registry.hear_of_silence(stamps);
         Ok(())
     }
 
     /// Says that this process ends, and owes nothing.
     pub(crate) async fn farewell(&self) {
         if lock(&self.pending).is_empty() {
-            let key = self.common_key("processes");
-            // Who is not heard counts as dead, which is safe.
-            let _ = self
-                .ask(self.hard(), async |carrier| {
-                    redis::cmd("HDEL").arg(&key).arg(self.id).exec_async(carrier).await
-                })
-                .await;
+            let keys = ["witnesses", "processes"].map(|what| self.common_key(what));
+            // A process that is not heard counts as dead, which is safe.
+            for key in keys {
+                let _ = self
+                    .ask(self.hard(), async |carrier| {
+                        redis::cmd("HDEL").arg(&key).arg(self.id).exec_async(carrier).await
+                    })
+                    .await;
+            }
         }
     }
 
+    /// Which run of the server this is; of a Cluster, which runs of all its masters, and which nodes are masters by the
+    /// word of one of them: the connection learns that late.
     async fn run_id(&self, wire: &Wire) -> Result<String, Failed> {
         let info = self.ask_on(wire, self.hard(), async |carrier| {
-            redis::cmd("INFO").arg("server").query_async::<String>(carrier).await
+            redis::cmd("INFO").arg("server").query_async::<Value>(carrier).await
         });
-        let info = info.await?;
-        let id = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+        let mut ids = Vec::new();
+        collect_run_ids(&info.await?, &mut ids);
+        if wire.is_cluster() {
+            let slots = self.ask_on(wire, self.hard(), async |carrier| {
+                redis::cmd("CLUSTER").arg("SLOTS").query_async::<Vec<Vec<Value>>>(carrier).await
+            });
+            ids.extend(slots.await?.iter().filter_map(|range| master_id(range)));
+        }
+        ids.sort_unstable();
+        ids.dedup();
         // A server that does not say who it is, is another one each time.
-        Ok(id.map_or_else(|| fastrand::u64(..).to_string(), |id| id.trim().to_owned()))
+        Ok(if ids.is_empty() { fastrand::u64(..).to_string() } else { ids.join(" ") })
     }
 
     async fn ping(&self, wire: &Wire) -> Result<(), Failed> {
@@ -195,7 +217,7 @@ impl Link {
     }
 
     /// Listens until the connection is of no use any more.
-    async fn serve(&self, wire: &Wire, (asks, mut messages): Bus) {
+    async fn serve(&self, wire: &Wire, (asks, mut messages): Bus, run: &str) {
         let listen = async {
             while let Some(message) = messages.next().await {
                 self.hear(message.get_payload_bytes());
@@ -204,22 +226,27 @@ impl Link {
         // Side by side: a slow answer to a heartbeat does not hold up what the others have to say.
         tokio::select! {
             () = listen => {}
-            () = self.beat(wire, asks) => {}
+            () = self.beat(wire, asks, run) => {}
             () = self.send_again(wire) => {}
             () = self.broken.notified() => {}
         }
     }
 
     /// Asks again and again whether both connections live; ends when too many answers are missing.
-    async fn beat(&self, wire: &Wire, mut asks: PubSubSink) {
+    async fn beat(&self, wire: &Wire, mut asks: PubSubSink, run: &str) {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut missed = 0;
         while missed < HEARTBEATS_MISSED_MAX {
             heartbeat.tick().await;
-            let hears = tokio::time::timeout(self.hard(), asks.ping::<redis::Value>());
+            let hears = tokio::time::timeout(self.hard(), asks.ping::<Value>());
             let (answers, hears) = tokio::join!(self.announce(wire), hears);
             missed = if answers.is_ok() && matches!(hears, Ok(Ok(_))) { 0 } else { missed + 1 };
+            // A Cluster replaces one master by another behind the connection, and the new one may lack the last deletions.
+            if wire.is_cluster() && self.run_id(wire).await.is_ok_and(|now| now != run) {
+                tracing::warn!("a master of the redis cluster was replaced or restarted");
+                return;
+            }
         }
     }
 
@@ -239,6 +266,30 @@ impl Link {
             Some(_) => {}
             None => tracing::debug!("a message on the bus of the caches that is none"),
         }
+    }
+}
+
+/// The runs that an answer names: one server's text, or a map of a Cluster's.
+fn collect_run_ids(answer: &Value, ids: &mut Vec<String>) {
+    let mut read = |text: &str| {
+        let id = text.lines().find_map(|line| line.strip_prefix("run_id:"));
+        ids.extend(id.map(|id| id.trim().to_owned()));
+    };
+    match answer {
+        Value::BulkString(bytes) => read(&String::from_utf8_lossy(bytes)),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => read(text),
+        Value::Array(answers) => answers.iter().for_each(|answer| collect_run_ids(answer, ids)),
+        Value::Map(answers) => answers.iter().for_each(|(_, answer)| collect_run_ids(answer, ids)),
+        _ => {}
+    }
+}
+
+/// The id of the master in a line of `CLUSTER SLOTS`: first and last slot, then each node with address, port and id.
+fn master_id(range: &[Value]) -> Option<String> {
+    let Some(Value::Array(master)) = range.get(2) else { return None };
+    match master.get(2) {
+        Some(Value::BulkString(id)) => Some(String::from_utf8_lossy(id).into_owned()),
+        _ => None,
     }
 }
 

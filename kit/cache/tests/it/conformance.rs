@@ -12,7 +12,6 @@ fn kinds() -> Vec<CacheOptions> {
         CacheOptions { policy: Policy::Lru, ..defaults.clone() },
         CacheOptions { policy: Policy::Fifo, entries_max: 10, ..defaults.clone() },
         CacheOptions { l1: false, ..defaults.clone() },
-        CacheOptions { compress_bytes_min: 1, hot_keys_longer_times: 4, ..defaults.clone() },
         CacheOptions { negative_ttl_ms: 0, stale_window_ms: 0, jitter_percent: 0, ..defaults },
     ]
 }
@@ -26,8 +25,7 @@ async fn every_promise_holds_in_one_process() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_promise_holds_with_redis() {
-    for options in kinds().into_iter().chain([CacheOptions { cluster_lock: true, ..CacheOptions::default() }])
-    {
+    for options in kinds() {
         let process = Process::on(&redis_at(&Redis::shared().url()), options).await;
         conformance::exercise(&process.cache).await;
     }

@@ -168,3 +168,35 @@ async fn many_keys_are_one_load_for_what_is_missing_in_their_order() {
     let nothing = async |_: Call, places: Vec<usize>| panic!("{places:?} are here") as Result<_, Infallible>;
     alone.cache.get_many(&call(), &keys, None, nothing).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_load_from_before_a_tag_or_everything_was_invalidated_is_not_joined_after_it() {
+    for clear in [false, true] {
+        let alone = Alone::new().await;
+        let gate = Arc::new(Notify::new());
+        let tagged = |version| Loaded { tags: vec!["pages".into()], ..Loaded::new(version, "x") };
+        let (cache, opened) = (alone.cache.clone(), Arc::clone(&gate));
+        let old = tagged(1);
+        let slow = pando_telemetry::spawn("test.slow", async move {
+            let load = async move |_: Call| {
+                opened.notified().await;
+                Ok::<_, Infallible>(Some(old))
+            };
+            cache.get_or_load(&call(), b"page", None, load).await.unwrap().unwrap().version()
+        });
+        tokio::task::yield_now().await;
+        match clear {
+            true => alone.cache.clear().await,
+            false => alone.cache.invalidate_tag("pages").await,
+        }
+        let new = tagged(2);
+        let load = async move |_: Call| Ok::<_, Infallible>(Some(new));
+        let caller = call();
+        let asked = alone.cache.get_or_load(&caller, b"page", None, load);
+        let found = tokio::time::timeout(Duration::from_secs(10), asked).await.expect("it loads for itself");
+        assert_eq!(found.unwrap().unwrap().version(), 2, "clear: {clear}");
+        gate.notify_one();
+        assert_eq!(slow.await.unwrap(), 1);
+        assert_eq!(alone.cache.peek(b"page", None).unwrap().version(), 2);
+    }
+}

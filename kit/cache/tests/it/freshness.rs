@@ -138,21 +138,6 @@ async fn just_after_its_ttl_an_entry_is_served_and_refreshed_behind() {
 }
 
 #[tokio::test]
-async fn a_hit_past_its_share_of_the_ttl_refreshes_once() {
-    let alone = Alone::with(CacheOptions { eager_refresh_percent: 80, ..plain() }).await;
-    let cache = &alone.cache;
-    get(cache, b"a", 1).await;
-    alone.clock.advance(Duration::from_secs(25));
-    assert!(cache.peek(b"a", None).is_none(), "due: the slow path is asked");
-    let found = get(cache, b"a", 2).await.unwrap();
-    assert_eq!((found.source, found.version()), (Source::L1, 1));
-    assert_eq!(cache.peek(b"a", None).unwrap().source, Source::L1, "one refresh at a time");
-    while cache.peek(b"a", None).unwrap().version() == 1 {
-        tokio::task::yield_now().await;
-    }
-}
-
-#[tokio::test]
 async fn the_loader_may_set_the_ttl() {
     let alone = Alone::new().await;
     let value = Loaded { ttl: Some(Duration::from_secs(1)), ..Loaded::new(1, "x") };
@@ -160,21 +145,4 @@ async fn the_loader_may_set_the_ttl() {
     alone.cache.get_or_load(&call(), b"a", None, load).await.unwrap();
     alone.clock.advance(Duration::from_secs(1));
     assert!(alone.cache.peek(b"a", None).is_none());
-}
-
-#[tokio::test]
-async fn a_hot_key_stays_as_many_times_longer_as_it_is_told() {
-    let options = CacheOptions { hot_keys_longer_times: 4, hottest_sample_one_in: 1, ..plain() };
-    let alone = Alone::with(options).await;
-    get(&alone.cache, b"hot", 1).await;
-    for _ in 0..50 {
-        assert!(alone.cache.peek(b"hot", None).is_some());
-    }
-    assert_eq!(alone.cache.report().hottest[0].key, "hot");
-    alone.cache.invalidate(b"hot", 2, 0).await;
-    for key in [b"hot".as_slice(), b"cold"] {
-        get(&alone.cache, key, 2).await;
-    }
-    alone.clock.advance(Duration::from_secs(100));
-    assert!(alone.cache.peek(b"hot", None).is_some() && alone.cache.peek(b"cold", None).is_none());
 }

@@ -282,21 +282,3 @@ async fn what_a_stamp_put_out_stays_out_though_redis_evicts_the_stamp() {
     let four = Process::on(&redis, l2_only()).await;
     assert_eq!(get(&four.cache, b"b", 3).await.unwrap().source, Source::Origin);
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_process_could_not_tell_before_it_died_is_not_served_for_long() {
-    let server = Redis::start(&[]);
-    let redis = redis_at(&server.url());
-    let one = Process::on(&redis, plain()).await;
-    get(&one.cache, b"a", 1).await;
-    let farewell = Process::on(&redis, plain()).await;
-    until_in_redis(&farewell, b"a").await;
-    farewell.caches.close().await;
-    drop(one);
-    let two = Process::on(&redis, plain()).await;
-    assert_eq!(get(&two.cache, b"a", 2).await.unwrap().version(), 1, "nobody knows yet");
-    until("the old value is out", async || get(&two.cache, b"a", 2).await.unwrap().version() == 2).await;
-    two.caches.close().await;
-    let processes = format!("HLEN {{{}}}:processes", redis.key_prefix);
-    assert!(server.ask(&processes).unwrap().starts_with(":0"), "who ends in order says so");
-}
