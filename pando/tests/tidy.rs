@@ -13,12 +13,13 @@ const FUNCTION_LINES_MAX: usize = 70;
 const DRAWERS: [&str; 6] = ["utils", "common", "helpers", "manager", "types", "misc"];
 
 /// Which kit crates a kit crate may stand on. Services stand on any of them, and on no other service.
-const KIT_ARROWS: [(&str, &[&str]); 11] = [
+const KIT_ARROWS: [(&str, &[&str]); 12] = [
     ("clock", &[]),
     ("schema", &[]),
     // For tests only: the others take it as a development dependency or behind `testing`.
     ("servers", &[]),
     ("telemetry", &[]),
+    ("images", &[]),
     ("resilience", &["clock", "telemetry"]),
     ("cache", &["resilience", "telemetry", "clock", "servers"]),
     ("database", &["resilience", "telemetry", "clock", "servers"]),

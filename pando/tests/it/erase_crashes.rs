@@ -3,7 +3,6 @@
 use std::thread;
 use std::time::Duration;
 
-use image::{Rgb, RgbImage};
 use pando_database::testing::TestPostgres;
 use pando_servers::until;
 use rustix::process::Signal;

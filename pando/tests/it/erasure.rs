@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use image::{Rgb, RgbImage};
 use pando_clock::Clock;
 use pando_database::{Database, DatabaseOptions, Query, Secret, params};
+use pando_images::Picture;
 use pando_resilience::Call;
 use pando_servers::until;
 use pando_telemetry::Metrics;
@@ -126,7 +126,7 @@ pub(crate) fn delayed(client: &mut Client, data: &Value, delay: &str) -> String 
 
 /// Gives her an image; the address of its file.
 fn add_image(running: &Running, path: &str) -> String {
-    let file = png(RgbImage::from_pixel(40, 30, Rgb([7, 60, 90])));
+    let file = png(&Picture::paint(40, 30, |_, _| [7, 60, 90]));
     let media = [("content-type", "image/png")];
     let added = send(running.address, "POST", &format!("{path}/images"), &media, &file).unwrap();
     added.json()["url"].as_str().unwrap().to_owned()

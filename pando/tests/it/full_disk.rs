@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use image::RgbImage;
+use pando_images::Picture;
 use pando_servers::until;
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use serde_json::{Value, json};
@@ -39,10 +39,10 @@ fn behind(shell: &mut Command, data: &Path) -> Command {
 
 fn noise(side: u32) -> Vec<u8> {
     let mut state = 1_u64;
-    png(RgbImage::from_fn(side, side, |_, _| {
+    png(&Picture::paint(side, side, |_, _| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let [.., a, b, c] = state.to_le_bytes();
-        image::Rgb([a, b, c])
+        [a, b, c]
     }))
 }
 

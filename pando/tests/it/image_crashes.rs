@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use image::{Rgb, RgbImage};
 use pando_database::testing::TestPostgres;
+use pando_images::{ImageLimits, Picture};
 use pando_servers::until;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -93,7 +93,7 @@ fn come_and_go_until_broken(
                         let number = numbers.fetch_add(1, Ordering::Relaxed);
                         let shade = if number.is_multiple_of(2) { number } else { number % 7 };
                         let [_, red, green, blue] = shade.to_be_bytes();
-                        let content = png(RgbImage::from_pixel(90, 70, Rgb([red, green, blue])));
+                        let content = png(&Picture::paint(90, 70, |_, _| [red, green, blue]));
                         let sent = send(address, "POST", images, &[("content-type", "image/png")], &content);
                         let Some(reply) = sent else { return added };
                         added += usize::from(reply.status == 201);
@@ -121,7 +121,7 @@ fn every_address_answers(running: &Running, images: &str) {
     for url in profile["profile"]["image_urls"].as_array().unwrap() {
         let file = get(running, url.as_str().unwrap(), &[]);
         assert_eq!(file.status, 200, "{url} leads nowhere");
-        assert!(image::load_from_memory(&file.body).is_ok(), "{url} is damaged");
+        assert!(Picture::read(&file.body, ImageLimits::default()).is_ok(), "{url} is damaged");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Writes of images with an `Idempotency-Key`: one effect, and the same answer to each repeat.
 
-use image::{Rgb, RgbImage};
+use pando_images::Picture;
 use serde_json::json;
 
 use crate::client::Client;
@@ -29,7 +29,7 @@ fn an_image_that_is_sent_again_with_its_key_is_answered_as_the_first_time() {
         let running = place.start(&[]);
         let mut client = Client::connect(running.address).unwrap();
         let images = person(&running, "zoe");
-        let content = png(RgbImage::from_pixel(70, 50, Rgb([1, 2, 3])));
+        let content = png(&Picture::paint(70, 50, |_, _| [1, 2, 3]));
         let first = post(&running, &images, "add", "image/png", &content);
         assert_eq!((first.status, is_replay(&first)), (201, false), "on {}", place.name);
         let forms = ["one", "two"].map(|boundary| {
@@ -43,7 +43,7 @@ fn an_image_that_is_sent_again_with_its_key_is_answered_as_the_first_time() {
         let known = post(&running, &images, "known", "image/png", &content);
         assert_eq!((known.status, is_replay(&known)), (200, false));
         assert_eq!(post(&running, &images, "known", "image/png", &content).body, known.body);
-        let other = png(RgbImage::from_pixel(70, 50, Rgb([3, 2, 1])));
+        let other = png(&Picture::paint(70, 50, |_, _| [3, 2, 1]));
         assert_eq!(post(&running, &images, "add", "image/png", &other).status, 422);
         let svg = post(&running, &images, "svg", "image/png", b"<svg/>");
         let again = post(&running, &images, "svg", "image/png", b"<svg/>");

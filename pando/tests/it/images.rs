@@ -1,11 +1,10 @@
 //! Images through the real binary: uploads, refusals, files, and where they are kept.
 
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ExtendedColorType, GrayImage, ImageEncoder as _, ImageFormat, Rgb, RgbImage};
+use pando_images::{Format, ImageLimits, Picture};
 use pando_servers::{S3, until};
 use serde_json::{Value, json};
 
@@ -95,10 +94,8 @@ fn upload(running: &Running, images: &str, media: &str, content: &[u8]) -> Reply
     send(running.address, "POST", images, &[("content-type", media)], content).unwrap()
 }
 
-pub(crate) fn png(pixels: impl Into<DynamicImage>) -> Vec<u8> {
-    let mut content = Cursor::new(Vec::new());
-    pixels.into().write_to(&mut content, ImageFormat::Png).unwrap();
-    content.into_inner()
+pub(crate) fn png(picture: &Picture) -> Vec<u8> {
+    picture.encode(Format::Png).unwrap().content.to_vec()
 }
 
 fn form(field: &str, content: &[u8]) -> (String, Vec<u8>) {
@@ -114,12 +111,11 @@ fn form(field: &str, content: &[u8]) -> (String, Vec<u8>) {
 
 /// Twelve megapixels as a phone takes them: lying on their side, with the place beside the picture.
 fn photograph() -> Vec<u8> {
-    let pixels = RgbImage::from_fn(4_000, 3_000, |x, y| {
+    let picture = Picture::paint(4_000, 3_000, |x, y| {
         let [shade, ..] = ((x / 16 + y / 16) % 40).to_le_bytes();
-        if x < 2_000 { Rgb([200, shade, shade]) } else { Rgb([shade, shade, 200]) }
+        if x < 2_000 { [200, shade, shade] } else { [shade, shade, 200] }
     });
-    let mut plain = Vec::new();
-    JpegEncoder::new_with_quality(&mut plain, 80).encode_image(&pixels).unwrap();
+    let plain = picture.encode(Format::Jpeg).unwrap().content;
     // TIFF, big end first: orientation 6, and the place at 38: north.
     let mut tiff = b"MM\0\x2a\0\0\0\x08\0\x02".to_vec();
     tiff.extend(b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0");
@@ -149,9 +145,9 @@ fn a_photograph_comes_back_upright_stripped_and_in_all_sizes() {
     assert_eq!(kept.header("cache-control"), Some("public, max-age=31536000, immutable"));
     assert_eq!(kept.header("x-content-type-options"), Some("nosniff"));
     assert!(!kept.body.windows(4).any(|window| window == b"Exif"));
-    let upright = image::load_from_memory(&kept.body).unwrap().to_rgb8();
-    assert_eq!(upright.dimensions(), (3_000, 4_000));
-    assert!(upright.get_pixel(1_500, 100).0[0] > 150 && upright.get_pixel(1_500, 3_900).0[2] > 150);
+    let upright = Picture::read(&kept.body, ImageLimits::default()).unwrap().1;
+    assert_eq!((upright.width(), upright.height()), (3_000, 4_000));
+    assert!(upright.pixel(1_500, 100).unwrap()[0] > 150 && upright.pixel(1_500, 3_900).unwrap()[2] > 150);
 
     let one = format!("{images}/1");
     until("the variants are made", PATIENCE, || get(&running, &one, &[]).json()["ready"] == true);
@@ -161,7 +157,7 @@ fn a_photograph_comes_back_upright_stripped_and_in_all_sizes() {
     for variant in variants {
         let file = get(&running, variant["url"].as_str().unwrap(), &[]);
         assert_eq!(file.header("content-type"), variant["media_type"].as_str());
-        let pixels = image::load_from_memory(&file.body).unwrap();
+        let pixels = Picture::read(&file.body, ImageLimits::default()).unwrap().1;
         assert_eq!(json!([pixels.width(), pixels.height()]), json!([variant["width"], variant["height"]]));
         assert_eq!(u64::from(pixels.height()), variant["edge"].as_u64().unwrap());
     }
@@ -180,7 +176,7 @@ fn files_are_given_out_whole_in_part_and_not_again() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path(), &[], &[]);
     let images = person(&running, "Zoe");
-    let image = upload(&running, &images, "image/png", &png(GrayImage::new(30, 20))).json();
+    let image = upload(&running, &images, "image/png", &png(&Picture::paint(30, 20, |_, _| [0; 3]))).json();
     let url = image["url"].as_str().unwrap();
     let whole = get(&running, url, &[]);
     let etag = whole.header("etag").unwrap();
@@ -230,19 +226,14 @@ fn chunked(content: &[u8]) -> Vec<u8> {
 
 /// A PNG of 64 megapixels in a few kilobytes.
 fn easily_compressed() -> Vec<u8> {
-    let mut content = Vec::new();
-    let pixels = vec![0; 8_000 * 8_000];
-    image::codecs::png::PngEncoder::new(&mut content)
-        .write_image(&pixels, 8_000, 8_000, ExtendedColorType::L8)
-        .unwrap();
-    content
+    png(&Picture::paint(8_000, 8_000, |_, _| [0; 3]))
 }
 
-/// A PNG whose head claims 50,000 by 50,000 pixels.
-fn claiming() -> Vec<u8> {
-    let mut content = png(GrayImage::new(8, 8));
-    content[16..20].copy_from_slice(&50_000_u32.to_be_bytes());
-    content[20..24].copy_from_slice(&50_000_u32.to_be_bytes());
+/// A PNG whose head claims so many pixels.
+fn claiming(width: u32, height: u32) -> Vec<u8> {
+    let mut content = png(&Picture::paint(8, 8, |_, _| [0; 3]));
+    content[16..20].copy_from_slice(&width.to_be_bytes());
+    content[20..24].copy_from_slice(&height.to_be_bytes());
     let sum = crc(&content[12..29]).to_be_bytes();
     content[29..33].copy_from_slice(&sum);
     content
@@ -258,7 +249,7 @@ fn what_is_no_bearable_image_is_refused_and_takes_no_memory() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path(), &[], &[]);
     let images = person(&running, "Zoe");
-    let good = png(RgbImage::new(300, 200));
+    let good = png(&Picture::paint(300, 200, |_, _| [0; 3]));
     assert_eq!(upload(&running, &images, "image/png", &good).status, 201);
     let (huge, compressed) = (vec![b'x'; 100_000_000], easily_compressed());
     assert!(compressed.len() < 1_000_000);
@@ -269,7 +260,8 @@ fn what_is_no_bearable_image_is_refused_and_takes_no_memory() {
     let archive = [&good[..], b"PK\x05\x06", &[0; 18]].concat();
     let (media, no_image) = form("other", &good);
     for (what, media, content, status) in [
-        ("more pixels than may be, claimed", "image/png", &claiming()[..], 422),
+        ("more pixels than may be, claimed", "image/png", &claiming(50_000, 50_000)[..], 422),
+        ("a side longer than may be", "image/png", &claiming(50_000_000, 1), 422),
         ("more pixels than may be, compressed", "image/png", &compressed, 422),
         ("an SVG", "image/svg+xml", svg, 415),
         ("an SVG under another name", "image/png", svg, 415),
@@ -297,7 +289,12 @@ fn what_is_no_bearable_image_is_refused_and_takes_no_memory() {
     }
     let grown = running.memory_peak_kib() - before;
     assert!(grown < 64 * 1024, "the refusals took {grown} KiB");
-    assert_eq!(upload(&running, &images, "image/png", &png(RgbImage::new(20, 20))).status, 201);
+    assert_eq!(
+        upload(&running, &images, "image/png", &png(&Picture::paint(20, 20, |_, _| [0; 3]))).status,
+        201
+    );
+    let unnamed = png(&Picture::paint(21, 20, |_, _| [0; 3]));
+    assert_eq!(upload(&running, &images, "application/octet-stream", &unnamed).status, 201);
     assert_eq!(get(&running, "/health/live", &[]).status, 200);
     let missing = "/api/v1/profiles/019aa1d2-0000-7000-8000-000000000000/images";
     assert_eq!(upload(&running, missing, "image/png", &good).status, 404);
@@ -321,7 +318,7 @@ fn a_folder_and_an_s3_give_the_same_addresses_and_the_same_files() {
     let s3 = S3::start();
     let endpoint = s3.endpoint();
     let in_s3 = in_s3(&s3, &endpoint);
-    let content = png(RgbImage::from_fn(500, 300, |x, y| Rgb([x.to_le_bytes()[0], y.to_le_bytes()[0], 9])));
+    let content = png(&Picture::paint(500, 300, |x, y| [x.to_le_bytes()[0], y.to_le_bytes()[0], 9]));
     let told = [&[][..], &in_s3].map(|variables| {
         let data = tempfile::tempdir().unwrap();
         let running = Running::start(data.path(), &[], variables);
@@ -349,7 +346,7 @@ fn addresses_begin_as_the_cdn_does() {
     let data = tempfile::tempdir().unwrap();
     let running = Running::start(data.path(), &[], &[("CDN_BASE_URL", "https://cdn.example.org/")]);
     let images = person(&running, "Zoe");
-    let image = upload(&running, &images, "image/png", &png(RgbImage::new(9, 9))).json();
+    let image = upload(&running, &images, "image/png", &png(&Picture::paint(9, 9, |_, _| [0; 3]))).json();
     let url = image["url"].as_str().unwrap();
     let name = url.strip_prefix("https://cdn.example.org/").unwrap();
     assert_eq!(get(&running, &format!("/media/{name}"), &[]).status, 200);

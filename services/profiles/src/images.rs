@@ -2,16 +2,13 @@
 
 mod add_image;
 mod addresses;
-mod anatomy;
 mod delete_image;
 mod error;
-mod format;
 mod http;
 mod list_images;
 mod make_variants;
 mod media;
 mod options;
-mod pixels;
 mod remove_blobs;
 mod store;
 mod sweep_images;
@@ -20,6 +17,7 @@ mod workshop;
 
 use std::sync::Arc;
 
+use pando_images::Format;
 use pando_objects::Objects;
 use pando_queue::{JobKind, Queue, QueueError, Registry, Schedule};
 use pando_telemetry::Metrics;
@@ -110,6 +108,11 @@ impl Images {
             job: job.map_err(reason)?,
         }])
     }
+}
+
+/// The ending of the name of such a file, and its media type.
+fn described(format: Format) -> (&'static str, &'static str) {
+    (format.ending(), format.media_type())
 }
 
 /// A kind of job that belongs to images.

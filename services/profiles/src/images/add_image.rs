@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use pando_database::Transaction;
+use pando_images::{Encoded, Picture};
 use pando_queue::{Enqueued, Job};
 use pando_resilience::Call;
 
-use super::pixels::{self, Encoded};
 use super::store::{self, FileRow, ImageRow};
-use super::{Image, ImageError, Images, make_variants};
+use super::{Image, ImageError, Images, described, make_variants};
 use crate::blobs::{self, Kept};
 use crate::events::Happened;
 use crate::history::{Operation, difference};
@@ -39,16 +39,16 @@ impl Images {
         id: ProfileId,
         content: Bytes,
     ) -> Result<Written<Added>, ImageError> {
-        let pixels_max = self.0.options.pixels_max;
+        let limits = self.0.options.limits();
         let develop = move || {
-            let (format, picture) = pixels::read(&content, pixels_max)?;
+            let (format, picture) = Picture::read(&content, limits)?;
             drop(content);
             picture.encode(format)
         };
         let encoded = self.0.workshop.work(call, develop).await?;
         for _ in 0..ATTEMPTS_MAX {
             // Durable before anything refers to it.
-            let kept = self.0.blobs.keep(call, encoded.content.clone(), encoded.format.kept()).await?;
+            let kept = self.0.blobs.keep(call, encoded.content.clone(), described(encoded.format)).await?;
             if let Some(added) = self.add_kept(profiles, call, id, &encoded, &kept).await? {
                 return Ok(added);
             }

@@ -2,25 +2,11 @@
 
 use pando_database::DatabaseError;
 use pando_http::{Code, Problem};
+use pando_images::Refusal;
 use pando_objects::ObjectsError;
 use pando_queue::QueueError;
 
 use crate::{ProfileError, Violations};
-
-/// Why a file is not taken as an image.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
-    #[error("images are JPEG, PNG, WebP or GIF, and this is none of them, whatever it is called")]
-    Unknown,
-    #[error("something follows the end of the image: send the image alone")]
-    Trailing,
-    #[error("the image is damaged: {0}")]
-    Damaged(String),
-    #[error("the image has {width} × {height} pixels; at least one and at most {pixels_max} are taken")]
-    TooManyPixels { width: u32, height: u32, pixels_max: u64 },
-    #[error("decoding the image would take too much memory")]
-    TooLargeToDecode,
-}
 
 /// Why an operation on images was not done.
 #[derive(Debug, thiserror::Error)]
@@ -61,22 +47,16 @@ impl From<DatabaseError> for ImageError {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let told = refusal.to_string();
-        match refusal {
-            Refusal::Unknown | Refusal::Trailing => Self::new(Code::UnsupportedMedia, told),
-            Refusal::Damaged(_) => Violations::one("image", "damaged", told).into_problem(),
-            Refusal::TooManyPixels { .. } | Refusal::TooLargeToDecode => {
-                Violations::one("image", "too_many_pixels", told).into_problem()
-            }
-        }
-    }
-}
-
 impl From<Refusal> for ImageError {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal.into())
+        let told = refusal.to_string();
+        Self::Refused(match refusal {
+            Refusal::Unknown | Refusal::Trailing => Problem::new(Code::UnsupportedMedia, told),
+            Refusal::Damaged(_) => Violations::one("image", "damaged", told).into_problem(),
+            Refusal::TooManyPixels { .. } | Refusal::TooLong { .. } => {
+                Violations::one("image", "too_many_pixels", told).into_problem()
+            }
+        })
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Read};
+use pando_images::Format;
 use pando_objects::ObjectName;
 use pando_resilience::Call;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::format::Format;
 use super::store::{self, FileRow, ImageRow};
 use super::{ImageError, Images};
 use crate::profile::ProfileId;

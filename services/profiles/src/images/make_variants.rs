@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use pando_images::{Encoded, Format, Picture};
 use pando_objects::ObjectName;
 use pando_queue::{JobContext, JobError, JobKind, JobResult, Settings};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::add_image::file;
-use super::format::Format;
-use super::pixels::{self, Encoded};
 use super::store::{self, ImageRow};
-use super::{EDGES, ImageError, Images, kind as image_kind};
+use super::{EDGES, ImageError, Images, described, kind as image_kind};
 use crate::blobs;
 use crate::profile::ProfileId;
 
@@ -59,7 +58,7 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     // One that begins to leave in this moment is made again.
     let mut kept = Vec::with_capacity(variants.len());
     for (edge, variant) in variants {
-        let object = images.0.blobs.keep(context.call(), variant.content.clone(), variant.format.kept());
+        let object = images.0.blobs.keep(context.call(), variant.content.clone(), described(variant.format));
         let object = object.await.map_err(ImageError::from)?;
         kept.push((file(number, edge, &variant, &object), object));
     }
@@ -100,17 +99,20 @@ impl Images {
         // It was deleted while this began, or is gone for good: the next attempt can tell.
         let object = object.ok_or_else(|| JobError::retry(format!("the object {name} is gone")))?;
         let content = object.read().await.map_err(ImageError::from)?;
-        let pixels_max = self.0.options.pixels_max;
+        let limits = self.0.options.limits();
         let made = self.0.workshop.work(context.call(), move || {
-            let mut picture = pixels::decode(format, &content, pixels_max)?;
+            let mut picture = Picture::decode(format, &content, limits)?;
             drop(content);
             let mut made = Vec::new();
             for edge in EDGES.into_iter().rev() {
-                picture = picture.within(edge)?;
-                made.push((edge, picture.encode(Format::WebP)?));
+                picture = picture.within(edge);
+                let plain = picture.encode(format)?;
                 if format != Format::WebP {
-                    made.push((edge, picture.encode(format)?));
+                    // WebP is written without loss: of a photograph it would be larger, and help nobody.
+                    let webp = picture.encode(Format::WebP)?;
+                    made.extend((webp.content.len() < plain.content.len()).then_some((edge, webp)));
                 }
+                made.push((edge, plain));
             }
             Ok(made)
         });

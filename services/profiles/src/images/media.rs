@@ -6,10 +6,10 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pando_http::Problem;
+use pando_images::Format;
 use pando_objects::ObjectName;
 use pando_resilience::Call;
 
-use super::format::Format;
 use super::{ImageError, Images};
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");

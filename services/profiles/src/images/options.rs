@@ -1,5 +1,6 @@
 //! What can be set of images.
 
+use pando_images::ImageLimits;
 use serde::{Deserialize, Serialize};
 
 /// The largest body that the edge lets through to an upload, whatever the options: `bytes_max` and what is around it.
@@ -17,6 +18,8 @@ pub struct ImagesOptions {
     pub bytes_max: usize,
     /// Most pixels of an image.
     pub pixels_max: u64,
+    /// Longest side of an image, in pixels.
+    pub side_max: u32,
     /// How many images a profile may have.
     pub per_profile_max: usize,
     /// How many uploads a process takes at once; more are told to come back.
@@ -35,6 +38,7 @@ impl Default for ImagesOptions {
             base_url: "/media".to_owned(),
             bytes_max: 10 * 1024 * 1024,
             pixels_max: 50_000_000,
+            side_max: 16_384,
             per_profile_max: 50,
             uploads_max: 16,
             decoders: 2,
@@ -45,6 +49,11 @@ impl Default for ImagesOptions {
 }
 
 impl ImagesOptions {
+    /// What is known of an image before it is decoded is compared with these.
+    pub(crate) fn limits(&self) -> ImageLimits {
+        ImageLimits { pixels_max: self.pixels_max, side_max: self.side_max }
+    }
+
     /// Where an object is.
     pub(crate) fn url(&self, name: &str) -> String {
         format!("{}/{name}", self.base_url.trim_end_matches('/'))
@@ -58,6 +67,7 @@ impl ImagesOptions {
         for (option, value, range) in [
             ("images.bytes_max", self.bytes_max, 1_024..=bytes_max),
             ("images.pixels_max", pixels_max, 1..=500_000_000),
+            ("images.side_max", self.side_max as usize, 1..=65_535),
             ("images.per_profile_max", self.per_profile_max, 1..=100),
             ("images.uploads_max", self.uploads_max, 1..=1_000),
             ("images.decoders", self.decoders, 1..=64),

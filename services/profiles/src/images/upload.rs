@@ -29,10 +29,10 @@ pub(super) async fn read(
         let boundary = multer::parse_boundary(media)
             .map_err(|_| Problem::malformed("multipart/form-data needs a boundary"))?;
         read_form(body, boundary, bytes_max).await
-    } else if kind.starts_with("image/") {
+    } else if kind.starts_with("image/") || kind == "application/octet-stream" {
         read_raw(body, bytes_max).await
     } else {
-        let detail = "send multipart/form-data with the field image or file, or the image itself as image/*";
+        let detail = "send multipart/form-data with the field image or file, or the image itself as image/* or application/octet-stream";
         Err(Problem::new(Code::UnsupportedMedia, detail))
     }
 }

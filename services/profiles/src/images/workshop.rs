@@ -3,10 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use pando_images::Refusal;
 use pando_resilience::Call;
 use tokio::sync::Semaphore;
 
-use super::error::{ImageError, Refusal};
+use super::error::ImageError;
 
 /// So many benches, so many images in memory at once.
 #[derive(Debug)]

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, Rgb, RgbImage};
+use pando_images::{Format, ImageLimits, Picture};
 use pando_objects::Objects;
 use pando_profiles::{
     Added, Image, ImageError, Images, ImagesOptions, ImagesParts, Profile, ProfilesOptions,
@@ -104,24 +103,23 @@ impl Gallery {
 }
 
 /// A picture whose left half is red and whose right half is blue, with a little of a number in it.
-fn two_colors(width: u32, height: u32, number: u8) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, _| {
-        if x < width / 2 { Rgb([200, number, number]) } else { Rgb([number, number, 200]) }
-    })
+fn two_colors(width: u32, height: u32, number: u8) -> Picture {
+    Picture::paint(
+        width,
+        height,
+        |x, _| {
+            if x < width / 2 { [200, number, number] } else { [number, number, 200] }
+        },
+    )
 }
 
 pub(crate) fn png(width: u32, height: u32, number: u8) -> Vec<u8> {
-    let mut content = std::io::Cursor::new(Vec::new());
-    DynamicImage::from(two_colors(width, height, number))
-        .write_to(&mut content, image::ImageFormat::Png)
-        .unwrap();
-    content.into_inner()
+    two_colors(width, height, number).encode(Format::Png).unwrap().content.to_vec()
 }
 
 /// A JPEG as a phone makes it: lying on its side, with a place and a name beside the picture.
 fn phone_jpeg(width: u32, height: u32) -> Vec<u8> {
-    let mut plain = Vec::new();
-    JpegEncoder::new_with_quality(&mut plain, 90).encode_image(&two_colors(width, height, 10)).unwrap();
+    let plain = two_colors(width, height, 10).encode(Format::Jpeg).unwrap().content;
     // TIFF, big end first; a directory of three entries at 8, ending at 50.
     let mut tiff = b"MM\0\x2a\0\0\0\x08\0\x03".to_vec();
     tiff.extend(b"\x01\x0e\0\x02\0\0\0\x0e\0\0\0\x32"); // what it shows: 14 letters at 50
@@ -159,9 +157,9 @@ async fn a_picture_of_a_phone_comes_back_upright_without_its_place_and_with_vari
         );
         let kept = gallery.bytes_of(&image.url).await;
         assert!(!holds(&kept, b"Exif") && !holds(&kept, b"taken at home"));
-        let upright = image::load_from_memory(&kept).unwrap().to_rgb8();
-        assert!(upright.get_pixel(300, 50).0[0] > 150, "what lay to the left is on top");
-        assert!(upright.get_pixel(300, 750).0[2] > 150);
+        let upright = Picture::read(&kept, ImageLimits::default()).unwrap().1;
+        assert!(upright.pixel(300, 50).unwrap()[0] > 150, "what lay to the left is on top");
+        assert!(upright.pixel(300, 750).unwrap()[2] > 150);
 
         // Its address is in the profile, as any change of it.
         assert_eq!(gallery.urls(&zoe).await, std::slice::from_ref(&image.url));
@@ -185,7 +183,7 @@ async fn a_picture_of_a_phone_comes_back_upright_without_its_place_and_with_vari
         for variant in &image.variants {
             let content = gallery.bytes_of(&variant.url).await;
             assert_eq!(i64::try_from(content.len()).unwrap(), variant.bytes);
-            let pixels = image::load_from_memory(&content).unwrap();
+            let pixels = Picture::read(&content, ImageLimits::default()).unwrap().1;
             assert_eq!(
                 (i64::from(pixels.width()), i64::from(pixels.height())),
                 (variant.width, variant.height)
@@ -196,6 +194,33 @@ async fn a_picture_of_a_phone_comes_back_upright_without_its_place_and_with_vari
         // The job may run again, and nothing is different.
         gallery.run("image_variants", json!({"profile_id": zoe.id, "number": 1})).await;
         assert_eq!(gallery.list(&zoe).await[..], *std::slice::from_ref(image));
+    })
+    .await;
+}
+
+/// A picture with as much detail as light falls on: what no lossless format makes small.
+fn detailed(width: u32, height: u32) -> Picture {
+    let mut state = 1_u32;
+    Picture::paint(width, height, |x, y| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let grain = state >> 27;
+        [x / 4 + grain, y / 4 + grain, (x + y) / 8 + grain].map(|shade| shade.to_le_bytes()[0])
+    })
+}
+
+#[tokio::test]
+async fn a_webp_that_would_be_larger_than_the_photograph_is_not_made() {
+    each_gallery(async |gallery| {
+        let zoe = gallery.house.person("Zoe").await;
+        let photograph = detailed(600, 400).encode(Format::Jpeg).unwrap().content;
+        // What a phone writes behind a photograph: the film of its last second.
+        let sent = [&photograph[..], b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", &[7; 5_000]].concat();
+        gallery.add(&zoe, &sent).await.unwrap();
+        gallery.work().await;
+        let [image] = &gallery.list(&zoe).await[..] else { panic!("one image") };
+        assert!(!holds(&gallery.bytes_of(&image.url).await, b"ftyp"), "only the picture is kept");
+        let made: Vec<_> = image.variants.iter().map(|it| (it.edge, &*it.media_type)).collect();
+        assert_eq!(made, [(64, "image/jpeg"), (256, "image/jpeg"), (1024, "image/jpeg")]);
     })
     .await;
 }
@@ -231,7 +256,7 @@ async fn what_is_no_image_alone_leaves_nothing_behind() {
             (&[&b"PK"[..], &whole].concat(), 415),
             (b"", 415),
             (&whole[..whole.len() / 2], 422),
-            (&phone_jpeg(60, 40)[..900], 422),
+            (&phone_jpeg(60, 40)[..500], 422),
         ] {
             let refused = gallery.add(&zoe, content).await.unwrap_err();
             assert_eq!(pando_http::Problem::from(refused).status().as_u16(), status);

@@ -1,21 +1,24 @@
 //! The kinds of images that are taken, told by their content.
 
-use image::ImageFormat as Codec;
-
 /// A kind of image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Format {
+pub enum Format {
+    /// Photographs, with loss.
     Jpeg,
+    /// Without loss.
     Png,
+    /// With or without loss; written without.
     WebP,
+    /// Few colours; of a film, the first frame.
     Gif,
 }
 
 impl Format {
-    const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif];
+    /// Every kind that is taken.
+    pub const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif];
 
     /// The kind that the first bytes say; what the file is called, or was sent as, says nothing.
-    pub(crate) fn sniff(content: &[u8]) -> Option<Self> {
+    pub fn sniff(content: &[u8]) -> Option<Self> {
         let starts = |magic: &[u8]| content.starts_with(magic);
         if starts(&[0xff, 0xd8, 0xff]) {
             Some(Self::Jpeg)
@@ -31,11 +34,12 @@ impl Format {
     }
 
     /// The kind of a file with this ending.
-    pub(crate) fn of_ending(ending: &str) -> Option<Self> {
+    pub fn of_ending(ending: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.ending() == ending)
     }
 
-    pub(crate) fn ending(self) -> &'static str {
+    /// How the names of such files end.
+    pub fn ending(self) -> &'static str {
         match self {
             Self::Jpeg => "jpg",
             Self::Png => "png",
@@ -44,26 +48,13 @@ impl Format {
         }
     }
 
-    pub(crate) fn media_type(self) -> &'static str {
+    /// What such a file is called in `Content-Type`.
+    pub fn media_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
             Self::Png => "image/png",
             Self::WebP => "image/webp",
             Self::Gif => "image/gif",
-        }
-    }
-
-    /// What an object of this kind is called and said to be.
-    pub(crate) fn kept(self) -> (&'static str, &'static str) {
-        (self.ending(), self.media_type())
-    }
-
-    pub(crate) fn codec(self) -> Codec {
-        match self {
-            Self::Jpeg => Codec::Jpeg,
-            Self::Png => Codec::Png,
-            Self::WebP => Codec::WebP,
-            Self::Gif => Codec::Gif,
         }
     }
 }
