@@ -135,7 +135,7 @@ fn without_escapes(text: &str) -> Option<String> {
     let mut plain: Vec<u8> = Vec::new();
     let (mut rest, mut escapes) = (text, 0);
     while let Some(at) = rest.find(['%', '\\']) {
-        plain.extend_from_slice(rest[..at].as_bytes());
+        plain.extend_from_slice(&rest.as_bytes()[..at]);
         rest = &rest[at..];
         if let Some((bytes, length)) = escape(rest) {
             plain.extend_from_slice(&bytes);
