@@ -27,6 +27,9 @@ pub const BATCH_ITEMS_MAX: usize = 1000;
 /// How often a batch is tried when somebody takes one of its e-mail addresses between the look and the write.
 const ATTEMPTS_MAX: usize = 10;
 
+/// What is said of an e-mail address or an id that another profile has.
+const TAKEN: &str = "is taken by another profile";
+
 /// The fields of one item, or why they could not be read.
 pub type Item = Result<Map<String, Value>, Violations>;
 
@@ -180,7 +183,8 @@ impl<'a> Batch<'a> {
     }
 
     fn conflict(&mut self, index: usize, field: &str, message: &str) {
-        self.refuse(index, ItemStatus::Conflict, &Violations::one(field, "conflict", message));
+        let code = if message == TAKEN { "taken" } else { "conflict" };
+        self.refuse(index, ItemStatus::Conflict, &Violations::one(field, code, message));
     }
 
     /// Decides what each item is, reading what it needs in two statements.
@@ -225,8 +229,11 @@ impl<'a> Batch<'a> {
         let inner = &self.profiles.0;
         if let Err(refusal) = check_version(fields, stored.as_ref(), inner.options.require_if_match) {
             return match refusal {
-                VersionRefusal::Stale(current) => {
+                VersionRefusal::Stale(Some(current)) => {
                     self.conflict(index, "version", &format!("is not the current one, which is {current}"))
+                }
+                VersionRefusal::Stale(None) => {
+                    self.conflict(index, "id", "names no profile, and a version was expected of it")
                 }
                 VersionRefusal::Unreadable(message) => {
                     let violations = Violations::one("version", "value", message);
@@ -274,7 +281,7 @@ impl<'a> Batch<'a> {
             let current = &stored.profile;
             let key = draft.email.key();
             if key != current.email.key() && taken.contains(&key) {
-                self.conflict(index, "email", "is taken by another profile");
+                self.conflict(index, "email", TAKEN);
                 continue;
             }
             let mut version = current.version;
@@ -301,6 +308,7 @@ impl<'a> Batch<'a> {
         }
         let made: HashSet<ProfileId> =
             store::insert_many(tx, &profiles, &call.actor).await?.into_iter().collect();
+        let mut unmade = Vec::new();
         for (index, profile) in indexes.into_iter().zip(profiles) {
             if made.contains(&profile.id) {
                 self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Created, profile.id, 1));
@@ -310,8 +318,26 @@ impl<'a> Batch<'a> {
                     false => self.changes.push_unheard(profile.id, profile.version),
                 }
             } else {
-                self.conflict(index, "email", "or the id is taken by another profile");
+                unmade.push((index, profile));
             }
+        }
+        self.refuse_unmade(tx, unmade).await
+    }
+
+    /// Says what was taken: the e-mail address, or the id.
+    async fn refuse_unmade(
+        &mut self,
+        tx: &mut Transaction,
+        unmade: Vec<(usize, Profile)>,
+    ) -> Result<(), ProfileError> {
+        if unmade.is_empty() {
+            return Ok(());
+        }
+        let keys = unmade.iter().map(|(_, profile)| profile.email.key()).collect();
+        let taken: HashSet<String> = store::emails_in_use(tx, keys).await?.into_iter().collect();
+        for (index, profile) in unmade {
+            let field = if taken.contains(&profile.email.key()) { "email" } else { "id" };
+            self.conflict(index, field, TAKEN);
         }
         Ok(())
     }
@@ -340,28 +366,33 @@ fn item_id(item: &Item) -> Option<Result<Uuid, Violations>> {
 }
 
 enum VersionRefusal {
-    Stale(i64),
+    /// The profile has another version, or there is none.
+    Stale(Option<i64>),
     Unreadable(&'static str),
 }
 
-/// An item that names a version changes only that version, as `If-Match` does; a number in a CSV cell is a text.
+/// An item that names a version changes only that version of that profile, as `If-Match` does, and never makes one: an old
+/// export that is imported again brings nobody back. A number in a CSV cell is a text.
 fn check_version(
     fields: &Map<String, Value>,
     stored: Option<&StoredProfile>,
     required: bool,
 ) -> Result<(), VersionRefusal> {
-    let Some(stored) = stored else { return Ok(()) };
     let named = match fields.get("version") {
-        None | Some(Value::Null) if required => return Err(VersionRefusal::Unreadable("is required")),
+        None | Some(Value::Null) if required && stored.is_some() => {
+            return Err(VersionRefusal::Unreadable("is required"));
+        }
         None | Some(Value::Null) => return Ok(()),
+        // Without an id nothing is expected to be there: a profile is made, whose version is ours to give.
+        Some(_) if !fields.get("id").is_some_and(|id| !id.is_null()) => return Ok(()),
         Some(Value::String(text)) => text.parse().ok(),
         Some(other) => other.as_i64(),
     };
     match named {
         None => Err(VersionRefusal::Unreadable("must be a whole number")),
-        Some(version) if version != stored.profile.version => {
-            Err(VersionRefusal::Stale(stored.profile.version))
-        }
-        Some(_) => Ok(()),
+        Some(version) => match stored.map(|stored| stored.profile.version) {
+            Some(current) if current == version => Ok(()),
+            current => Err(VersionRefusal::Stale(current)),
+        },
     }
 }
