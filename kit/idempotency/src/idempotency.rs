@@ -142,6 +142,30 @@ impl Idempotency {
         Ok(store::replace(tx, subject, answer).await?)
     }
 
+    /// Gives every kept answer that is about no subject to `rewrite`, and keeps what that makes of it in its place; how
+    /// many.
+    ///
+    /// Reads every answer there is, some at a time and outside of any transaction: for what is seldom and must be
+    /// thorough.
+    pub async fn rewrite(
+        &self,
+        call: &Call,
+        rewrite: impl Fn(&Answer) -> Option<Answer>,
+    ) -> Result<u64, IdempotencyError> {
+        let (mut last, mut rewritten) = (None, 0);
+        loop {
+            let page = store::page(&self.0.database.read_primary(call), last.as_ref()).await?;
+            let Some((end, _)) = page.last() else { return Ok(rewritten) };
+            last = Some(end.clone());
+            for (request, answer) in &page {
+                let Some(other) = rewrite(answer) else { continue };
+                let mut tx = self.0.database.transaction(call).await?;
+                rewritten += u64::from(store::store(&mut tx, request, &other, None).await?);
+                tx.commit().await?;
+            }
+        }
+    }
+
     /// Deletes expired answers, some at a time; how many.
     pub async fn sweep(&self) -> Result<u64, IdempotencyError> {
         let batch = self.0.options.sweep_batch_max;

@@ -25,6 +25,11 @@ impl Key {
         if good { Ok(Self(text.to_owned())) } else { Err(BadKey) }
     }
 
+    /// Takes a key from the store, where only parsed ones are.
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// Its text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,7 +3,7 @@
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, Value, params};
 
-use crate::{Answer, Request};
+use crate::{Answer, Key, Request, Scope};
 
 /// Takes the key, or takes it over from an answer that expired. On PostgreSQL it waits here for another transaction
 /// that has just taken the same key.
@@ -36,6 +36,13 @@ static STORE: Query = Query::write(
 static REPLACE: Query = Query::write(
     "idempotency.replace",
     "update idempotency_records set status = $2, headers = $3, body = $4, subject = null where subject = $1",
+);
+
+static PAGE: Query = Query::scan(
+    "idempotency.page",
+    "select request_hash, status, headers, body, tenant, actor, operation, key from idempotency_records \
+     where status is not null and subject is null and (tenant, actor, operation, key) > ($1, $2, $3, $4) \
+     order by tenant, actor, operation, key limit 20",
 );
 
 static SWEEP: Query = Query::write(
@@ -123,6 +130,23 @@ pub(crate) async fn replace(
 ) -> Result<u64, DatabaseError> {
     let headers = serde_json::to_value(&answer.headers).unwrap_or_default();
     tx.execute(&REPLACE, params![subject, i64::from(answer.status), headers, answer.body.clone()]).await
+}
+
+/// Some requests with their answers, after one in the order of keys.
+pub(crate) async fn page(
+    read: &Read<'_>,
+    last: Option<&Request>,
+) -> Result<Vec<(Request, Answer)>, DatabaseError> {
+    let after = last.map_or_else(|| Vec::from(params!["", "", "", ""]), key_values);
+    let rows = read.rows(&PAGE, after).await?;
+    let answered = rows.iter().map(|row| {
+        let Record { hash, answer } = record_from(row)?;
+        let scope = Scope { tenant: row.get(4)?, actor: row.get(5)?, operation: row.get(6)? };
+        let request =
+            Request { scope, key: Key::stored(row.get(7)?), hash: hash.try_into().unwrap_or_default() };
+        Ok(answer.map(|answer| (request, answer)))
+    });
+    answered.filter_map(Result::transpose).collect()
 }
 
 /// Deletes expired answers; how many.

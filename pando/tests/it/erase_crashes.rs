@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use pando_database::testing::TestPostgres;
+use pando_images::Picture;
 use pando_servers::until;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -39,7 +40,9 @@ fn survive(place: &Place) {
     let mut running = place.start(HASTY);
     let objects = place.folder().join("objects");
     for round in 0..rounds() {
-        let person = Person::make(&running, round);
+        let mark = format!("round{round}x");
+        let person = Person::make(&running, &mark, round);
+        let neighbor = Neighbor::make(&running, &mark, round);
         // A different moment each round, the same in every run.
         let load = Duration::from_millis(round * 7_919 % 97);
         let asked = erase_until_broken(&running, &person, load);
@@ -53,6 +56,7 @@ fn survive(place: &Place) {
             (&json!(true), &json!(person.id)),
             "{receipt}"
         );
+        neighbor.misses_nothing(&mut client);
         let removed = ["profiles", "addresses", "preferences", "images", "exports"];
         assert_eq!(removed.map(|of| receipt["removed"][of].as_u64()), [1, 1, 1, 1, 2].map(Some), "{receipt}");
         person.is_nowhere(&mut client, place);
@@ -72,11 +76,10 @@ struct Person {
 }
 
 impl Person {
-    fn make(running: &Running, round: u64) -> Self {
+    fn make(running: &Running, mark: &str, round: u64) -> Self {
         let mut client = connect(running);
-        let mark = format!("round{round}x");
         let zoe = json!({"name": format!("Zoë {mark}"), "email": format!("{mark}@example.org"), "bio": mark});
-        let key = [("content-type", "application/json"), ("idempotency-key", &*format!("key-{round}"))];
+        let key = [("content-type", "application/json"), ("idempotency-key", &*format!("key-{mark}"))];
         let made = client.send("POST", API, &key, zoe.to_string().as_bytes()).unwrap();
         let id = made.value()["id"].as_str().unwrap().to_owned();
         let path = format!("{API}/{id}");
@@ -86,15 +89,13 @@ impl Person {
             let written = client.json("PUT", &format!("{path}/{part}"), &body).unwrap();
             assert_eq!(written.status, 200, "{written:?}");
         }
-        let shade = Rgb([7, 60, round.to_le_bytes()[0]]);
-        let file = png(RgbImage::from_pixel(40, 30, shade));
+        let file = png(&Picture::paint(40, 30, |_, _| [7, 60, round.to_le_bytes()[0]]));
         let image =
             send(running.address, "POST", &format!("{path}/images"), &[("content-type", "image/png")], &file);
         assert_eq!(image.unwrap().status, 201);
         delayed(&mut client, &json!({"to": format!("{mark}@example.org")}), "3600s");
         export(&mut client, &format!("{path}/data-export"));
-        export_everybody(&mut client);
-        Self { id, path, mark }
+        Self { id, path, mark: mark.to_owned() }
     }
 
     /// One statement reads the profile with its parts.
@@ -130,8 +131,58 @@ impl Person {
         assert_eq!(client.get(&self.path).unwrap().status, 404);
         assert_eq!(self.erasures(client).len(), 1, "one receipt");
         let text = everything(place);
+        let text = text.replace(&format!("mich{}", self.mark), "the neighbor");
         let left: Vec<&str> = text.lines().filter(|line| line.contains(&self.mark)).collect();
         assert_eq!(left, [""; 0], "on {}", place.name);
+    }
+}
+
+/// Somebody whose address ends with the address of who is erased, and whose task waits.
+struct Neighbor {
+    profile: String,
+    task: String,
+    /// What is answered of them.
+    known: [String; 3],
+}
+
+impl Neighbor {
+    fn make(running: &Running, mark: &str, round: u64) -> Self {
+        let mut client = connect(running);
+        let person = json!({"name": "Michal", "email": format!("mich{mark}@example.org")});
+        let made = client.json("POST", API, &person).unwrap();
+        let profile = format!("{API}/{}", made.value()["id"].as_str().unwrap());
+        let file = png(&Picture::paint(40, 30, |_, _| [9, 90, round.to_le_bytes()[0]]));
+        let media = [("content-type", "image/png")];
+        send(running.address, "POST", &format!("{profile}/images"), &media, &file).unwrap();
+        until("the variants are made", PATIENCE, || {
+            client.get(&format!("{profile}/images")).unwrap().value()[0]["ready"] == true
+        });
+        let task = delayed(&mut client, &json!({"to": format!("mich{mark}@example.org")}), "3600s");
+        // An export of everybody has who is erased in it, too, and goes with them.
+        export_everybody(&mut client);
+        let known = Self::known(&mut client, &profile, &task);
+        Self { profile, task, known }
+    }
+
+    fn known(client: &mut Client, profile: &str, task: &str) -> [String; 3] {
+        let places = [format!("{profile}/full"), format!("{profile}/images"), task.to_owned()];
+        places.map(|place| {
+            let mut known = client.get(&place).unwrap().value();
+            known["source"] = Value::Null;
+            known.to_string()
+        })
+    }
+
+    fn misses_nothing(&self, client: &mut Client) {
+        assert_eq!(Self::known(client, &self.profile, &self.task), self.known);
+        let images = client.get(&format!("{}/images", self.profile)).unwrap().value();
+        let url = images[0]["url"].as_str().unwrap().to_owned();
+        assert_eq!(client.send("HEAD", &url, &[], b"").unwrap().status, 200);
+        // The next round begins with nobody's files in the store.
+        assert_eq!(
+            client.send("DELETE", &format!("{}/images/1", self.profile), &[], b"").unwrap().status,
+            204
+        );
     }
 }
 

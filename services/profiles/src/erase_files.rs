@@ -1,49 +1,88 @@
-//! Removes the files that somebody who is erased is in: exports, and uploads that wait for their import.
+//! Removes the files that somebody who is erased is in: exports, images, and uploads that wait for their import.
 
 use futures_util::TryStreamExt as _;
 use pando_database::Transaction;
 use pando_objects::ObjectName;
-use pando_queue::{JobContext, QueueError};
+use pando_queue::{JobContext, Mentions, QueueError};
 use pando_resilience::Call;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::blobs::Removing;
 use crate::files::forget_file;
+use crate::images::forget_images;
 use crate::profile::ProfileId;
-use crate::records::{RecordFormat, RecordReader};
 use crate::store::files::FileRow;
 use crate::{ProfileError, Profiles, store};
 
-/// What was removed before the person was: saved, so that the receipt tells of it however often this is tried.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+/// A line that is longer is cut where no address can be.
+const LINE_BYTES_MAX: usize = 1024 * 1024;
+
+/// What was removed before the profile is: saved, so that the receipt counts it however often the job is tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Before {
     pub(crate) exports: usize,
     pub(crate) uploads: usize,
+    pub(crate) images: u64,
+    pub(crate) jobs: u64,
+    pub(crate) answers: u64,
+    pub(crate) import_problems: u64,
+    /// The files of images whose rows are removed.
+    files: Vec<String>,
 }
 
 impl Profiles {
-    /// Removes every export that the person is or may be in, and every upload that names them, their bytes too: the
-    /// receipt comes after them.
-    pub(crate) async fn remove_files(
+    /// Calls off every import whose upload names the person, and removes the upload with its bytes.
+    pub(crate) async fn remove_uploads(
+        &self,
+        context: &JobContext,
+        mentions: &Mentions,
+        before: &mut Before,
+    ) -> Result<(), ProfileError> {
+        for upload in self.uploads_naming(context.call(), mentions).await? {
+            self.remove_upload(context, upload, before).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes every export that the person is or may be in, with its bytes.
+    pub(crate) async fn remove_exports(
         &self,
         context: &JobContext,
         id: ProfileId,
-        mentions: &[String],
-    ) -> Result<Before, ProfileError> {
-        let mut before: Before = context.cursor().unwrap_or_default();
-        for upload in self.uploads_naming(context.call(), mentions).await? {
-            self.remove_upload(context, upload, &mut before).await?;
-        }
+        before: &mut Before,
+    ) -> Result<(), ProfileError> {
         let mut tx = self.0.database.transaction(context.call()).await?;
         context.fence(&mut tx).await?;
         let (count, names) = self.forget_exports(&mut tx, id).await?;
         before.exports += count;
         context.save(&mut tx, json!(before), None).await?;
         tx.commit().await?;
-        self.remove_bytes(context, &names).await?;
-        Ok(before)
+        self.remove_bytes(context, &names).await
+    }
+
+    /// Removes the images of the person. Their files go at once, unless somebody else has the same picture: the receipt
+    /// comes after that.
+    pub(crate) async fn remove_images(
+        &self,
+        context: &JobContext,
+        id: ProfileId,
+        before: &mut Before,
+    ) -> Result<(), ProfileError> {
+        let mut tx = self.0.database.transaction(context.call()).await?;
+        context.fence(&mut tx).await?;
+        if store::lock(&mut tx, id).await?.is_some() {
+            let (count, names) = forget_images(&mut tx, &self.0.queue, id).await?;
+            before.images += count;
+            before.files.extend(names);
+            context.save(&mut tx, json!(before), None).await?;
+        }
+        tx.commit().await?;
+        self.remove_bytes(context, &before.files).await?;
+        before.files.clear();
+        Ok(())
     }
 
     /// Calls an import off and removes its upload. What it wrote before that, the erasure finds; later it writes nothing.
@@ -73,8 +112,8 @@ impl Profiles {
         Ok(())
     }
 
-    /// The uploads that name the person, and those that cannot be read to their end.
-    async fn uploads_naming(&self, call: &Call, mentions: &[String]) -> Result<Vec<Uuid>, ProfileError> {
+    /// The uploads that name the person.
+    async fn uploads_naming(&self, call: &Call, mentions: &Mentions) -> Result<Vec<Uuid>, ProfileError> {
         let (mut last, mut naming) = (Uuid::nil(), Vec::new());
         loop {
             let uploads = store::files::uploads(&self.0.database.read_primary(call), last).await?;
@@ -88,37 +127,25 @@ impl Profiles {
         }
     }
 
+    /// Reads an upload as text: whoever it is for, and whether or not it can be imported.
     async fn names_one(
         &self,
         call: &Call,
         upload: &FileRow,
-        mentions: &[String],
+        mentions: &Mentions,
     ) -> Result<bool, ProfileError> {
         let pieces = store::files::parts(&self.0.database.read_primary(call), upload.id).await?;
-        // One that was imported a moment ago has none.
-        if pieces.is_empty() {
-            return Ok(false);
-        }
-        let format = RecordFormat::of_media_type(&upload.media_type).unwrap_or(RecordFormat::Ndjson);
-        let mut reader = RecordReader::new(format, self.0.options.import_record_bytes_max);
         let mut content = self.read_pieces(call, pieces).await?;
-        loop {
-            let piece = content.try_next().await?;
-            let ended = piece.is_none();
-            let Ok(records) = reader.push(piece) else { return Ok(true) };
-            // As the importer will read them: an address is found in whatever way it was written.
-            let mut texts = records.into_iter().flatten().map(|fields| Value::Object(fields).to_string());
-            let names = |text: String| {
-                let text = text.to_lowercase();
-                mentions.iter().any(|mention| text.contains(mention.as_str()))
-            };
-            if texts.any(names) {
+        let mut text = Vec::new();
+        while let Some(piece) = content.try_next().await? {
+            text.extend_from_slice(&piece);
+            let whole = end_of_lines(&text);
+            if mentions.stand_in(&String::from_utf8_lossy(&text[..whole])) {
                 return Ok(true);
             }
-            if ended {
-                return Ok(false);
-            }
+            text.drain(..whole);
         }
+        Ok(mentions.stand_in(&String::from_utf8_lossy(&text)))
     }
 
     /// Removes the exports that the person is or may be in: how many there were, and what they were made of.
@@ -133,5 +160,29 @@ impl Profiles {
             names.extend(forget_file(tx, &self.0.queue, *export).await?);
         }
         Ok((exports.len(), names))
+    }
+}
+
+/// How much of a text can be looked at without cutting an address in two.
+fn end_of_lines(text: &[u8]) -> usize {
+    let after_last = |ends: fn(&u8) -> bool| text.iter().rposition(ends).map(|at| at + 1);
+    match after_last(|byte| *byte == b'\n') {
+        Some(end) => end,
+        None if text.len() < LINE_BYTES_MAX => 0,
+        None => after_last(|byte| b" \t,;\"<>{}".contains(byte)).unwrap_or(text.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_lines_and_a_long_line_between_words() {
+        assert_eq!(end_of_lines(b"al@example.org"), 0);
+        assert_eq!(end_of_lines(b"al@example.org\nmich"), 15);
+        let long = [&[b'x'; LINE_BYTES_MAX][..], b",mich"].concat();
+        assert_eq!(end_of_lines(&long), LINE_BYTES_MAX + 1);
+        assert_eq!(end_of_lines(&long[..LINE_BYTES_MAX]), LINE_BYTES_MAX);
     }
 }

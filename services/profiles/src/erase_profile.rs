@@ -1,15 +1,20 @@
 //! Erases a person: a job removes everything that is known of them, and its result is the receipt.
 
+use std::collections::BTreeSet;
+
+use pando_database::Transaction;
 use pando_idempotency::Answer;
 use pando_queue::{Job, JobContext, Mentions};
 use pando_resilience::Call;
 use serde_json::{Value, json};
 
 use crate::accepted::Accepted;
+use crate::erase_files::Before;
 use crate::events::Happened;
-use crate::images::forget_images;
+use crate::images::has_images;
 use crate::memory::Changes;
-use crate::profile::ProfileId;
+use crate::profile::{ProfileId, email_key};
+use crate::store::StoredProfile;
 use crate::{ProfileError, Profiles, Written, store};
 
 /// What the job is called.
@@ -28,30 +33,70 @@ impl Profiles {
         self.request_about(call, id, Job::new(KIND, json!({"profile_id": id}))).await
     }
 
-    /// Does it, once however often it is tried; the receipt.
+    /// Does it, once however often it is tried; the receipt is the result of the job.
+    ///
+    /// What names the person elsewhere is removed first, and the profile last. The names are read where nobody can
+    /// change them: if there is one by then that was not looked for, the search begins again.
     pub(crate) async fn erase_profile(
         &self,
         context: &JobContext,
         id: ProfileId,
     ) -> Result<(), ProfileError> {
+        let mut before: Before = context.cursor().unwrap_or_default();
+        let mut searched = BTreeSet::new();
+        while let Some(names) = self.remove_profile(context, id, &searched, &before).await? {
+            self.remove_elsewhere(context, id, &Mentions::of(&names), &mut before).await?;
+            searched.extend(names);
+        }
+        Ok(())
+    }
+
+    /// Removes everything that names the person, except for the profile and what hangs on it.
+    async fn remove_elsewhere(
+        &self,
+        context: &JobContext,
+        id: ProfileId,
+        mentions: &Mentions,
+        before: &mut Before,
+    ) -> Result<(), ProfileError> {
         let call = context.call();
-        let mentions = self.mentions(call, id).await?;
-        // Before the profile, so that nothing is left half-known when this is tried again.
-        let before = self.remove_files(context, id, &mentions).await?;
-        let named = Mentions::of(&mentions);
-        let jobs = self.0.queue.forget_mentions(call, &named, context.id()).await?;
+        self.remove_uploads(context, mentions, before).await?;
+        self.remove_exports(context, id, before).await?;
+        self.remove_images(context, id, before).await?;
+        before.jobs += self.0.queue.forget_mentions(call, mentions, context.id()).await?;
+        before.import_problems += self.forget_import_problems(call, mentions).await?;
+        let redacted = self.0.idempotency.rewrite(call, |answer| redacted(answer, mentions)).await?;
+        before.answers += redacted;
         let mut tx = self.0.database.transaction(call).await?;
+        context.save(&mut tx, json!(before), None).await?;
+        Ok(tx.commit().await.map(drop)?)
+    }
+
+    /// Removes the profile and ends the job, if all its names were searched for and it has no images. Otherwise
+    /// nothing is changed, and the names are answered.
+    async fn remove_profile(
+        &self,
+        context: &JobContext,
+        id: ProfileId,
+        searched: &BTreeSet<String>,
+        before: &Before,
+    ) -> Result<Option<BTreeSet<String>>, ProfileError> {
+        let mut tx = self.0.database.transaction(context.call()).await?;
         context.fence(&mut tx).await?;
         let Some(stored) = store::lock(&mut tx, id).await? else {
             context.complete(&mut tx, json!({"profile_id": id, "erased": false})).await?;
             tx.commit().await?;
-            return Ok(());
+            return Ok(None);
         };
-        // Whoever began an export meanwhile may have them in it; whoever begins one now waits for this commit.
+        let names = names_of(&mut tx, &stored).await?;
+        if !names.is_subset(searched) || has_images(&mut tx, id).await? {
+            tx.rollback().await?;
+            return Ok(Some(names));
+        }
+        // An export that was begun meanwhile may hold the person; one that begins now waits for this commit.
         store::files::pass_gate(&mut tx).await?;
         let exports = before.exports + self.forget_exports(&mut tx, id).await?.0;
-        let images = forget_images(&mut tx, &self.0.queue, id).await?;
-        let removed = store::erasure::erase(&mut tx, id, &mentions).await?;
+        let removed = store::erasure::erase(&mut tx, id).await?;
         let answers = self.0.idempotency.replace(&mut tx, &id.to_string(), &gone()).await?;
         let receipt = json!({
             "profile_id": id,
@@ -59,47 +104,82 @@ impl Profiles {
             "erased_at": self.0.clock.now(),
             "removed": {
                 "profiles": 1,
-                "images": images,
+                "images": before.images,
                 "exports": exports,
                 "uploads": before.uploads,
                 "addresses": removed.addresses,
                 "preferences": removed.preferences,
                 "changes": removed.changes,
-                "import_problems": removed.import_problems,
-                "idempotent_answers": answers,
-                "jobs": jobs,
+                "import_problems": before.import_problems,
+                "idempotent_answers": before.answers + answers,
+                "jobs": before.jobs,
             },
             "caches": "invalidated",
         });
         context.complete(&mut tx, receipt).await?;
         let changes = Changes::one(id, stored.profile.version + 1, Happened::Erased);
-        self.commit(call, tx, changes).await.map(drop)
+        self.commit(context.call(), tx, changes).await?;
+        Ok(None)
     }
 
-    /// What else may name the person: the id, and the addresses that nobody else has by now.
-    async fn mentions(&self, call: &Call, id: ProfileId) -> Result<Vec<String>, ProfileError> {
-        let read = self.0.database.read_primary(call);
-        let mut emails = Vec::new();
-        if let Some(stored) = store::find_stored(&read, id).await? {
-            emails.push(stored.profile.email.key());
-        }
-        let mut before = i64::MAX;
+    /// Empties the problems of every import that names the person; how many.
+    async fn forget_import_problems(&self, call: &Call, mentions: &Mentions) -> Result<u64, ProfileError> {
+        let (mut last, mut emptied) = (String::new(), 0);
         loop {
-            let changes = store::changes::page(&read, id, before, PAGE).await?;
-            let texts =
-                changes.iter().flat_map(|change| [change.before.get("email"), change.after.get("email")]);
-            emails.extend(texts.flatten().filter_map(Value::as_str).map(str::to_lowercase));
-            match changes.last() {
-                Some(last) if changes.len() == PAGE => before = last.version,
-                _ => break,
+            let page = store::imports::problems(&self.0.database.read_primary(call), &last).await?;
+            let Some((end, _)) = page.last() else { return Ok(emptied) };
+            last.clone_from(end);
+            for (token, _) in page.iter().filter(|(_, problems)| mentions.stand_in_json(problems)) {
+                let mut tx = self.0.database.transaction(call).await?;
+                emptied += store::imports::empty_problems(&mut tx, token).await?;
+                tx.commit().await?;
             }
         }
-        emails.sort_unstable();
-        emails.dedup();
-        let others = store::erasure::emails_of_others(&read, id, emails.clone()).await?;
-        emails.retain(|email| !others.contains(email));
-        emails.push(id.to_string());
-        Ok(emails)
+    }
+}
+
+/// What names the person of a locked profile: the id, and the e-mail addresses it has and had, except for those that
+/// belong to somebody else by now.
+async fn names_of(tx: &mut Transaction, stored: &StoredProfile) -> Result<BTreeSet<String>, ProfileError> {
+    let id = stored.profile.id;
+    let mut emails = BTreeSet::from([stored.profile.email.key()]);
+    let mut before = i64::MAX;
+    loop {
+        let changes = store::changes::page_in(tx, id, before, PAGE).await?;
+        let texts = changes.iter().flat_map(|change| [change.before.get("email"), change.after.get("email")]);
+        emails.extend(texts.flatten().filter_map(Value::as_str).map(email_key));
+        match changes.last() {
+            Some(last) if changes.len() == PAGE => before = last.version,
+            _ => break,
+        }
+    }
+    for other in store::erasure::emails_of_others(tx, id, emails.iter().cloned().collect()).await? {
+        emails.remove(&other);
+    }
+    emails.insert(id.to_string());
+    Ok(emails)
+}
+
+/// A kept answer with everything taken out that names the person; none where nothing does.
+fn redacted(answer: &Answer, mentions: &Mentions) -> Option<Answer> {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+    let names = |header: &(String, String)| mentions.stand_in(&header.1);
+    if !mentions.stand_in_json(&body) && !answer.headers.iter().any(names) {
+        return None;
+    }
+    let headers = answer.headers.iter().filter(|header| !names(header)).cloned().collect();
+    let body = without_mentions(body, mentions).to_string().into_bytes();
+    Some(Answer { status: answer.status, headers, body })
+}
+
+fn without_mentions(value: Value, mentions: &Mentions) -> Value {
+    match value {
+        Value::String(text) if mentions.stand_in(&text) => Value::from("erased"),
+        Value::Array(items) => items.into_iter().map(|item| without_mentions(item, mentions)).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, without_mentions(value, mentions))).collect()
+        }
+        other => other,
     }
 }
 

@@ -35,7 +35,7 @@ pub use list_images::{Image, Variant};
 pub use options::ImagesOptions;
 
 pub(crate) use addresses::Addresses;
-pub(crate) use delete_image::{enqueue_removal, forget_images};
+pub(crate) use delete_image::{enqueue_removal, forget_images, has_images};
 pub(crate) use http::place_of_image;
 pub(crate) use list_images::of_person;
 

@@ -234,8 +234,13 @@ impl Email {
 
     /// The address without regard to case: two profiles never share one.
     pub fn key(&self) -> String {
-        self.0.to_lowercase()
+        email_key(&self.0)
     }
+}
+
+/// The form in which e-mail addresses are compared.
+pub(crate) fn email_key(text: &str) -> String {
+    text.to_lowercase()
 }
 
 fn is_local_part(local: &str) -> bool {

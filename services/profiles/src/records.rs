@@ -34,11 +34,6 @@ impl RecordFormat {
         }
     }
 
-    /// The format that files of this media type have.
-    pub(crate) fn of_media_type(media_type: &str) -> Option<Self> {
-        [Self::Ndjson, Self::Csv].into_iter().find(|format| format.media_type() == media_type)
-    }
-
     /// The format of this name, as parameters and payloads have it.
     pub(crate) fn named(name: &str) -> Option<Self> {
         [Self::Ndjson, Self::Csv].into_iter().find(|format| format.name() == name)

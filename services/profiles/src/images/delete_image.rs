@@ -1,6 +1,6 @@
 //! Deletes images; their objects go by a job, when nobody else refers to them.
 
-use pando_database::Transaction;
+use pando_database::{DatabaseError, Transaction};
 use pando_queue::{Job, Queue, QueueError};
 use pando_resilience::Call;
 
@@ -37,15 +37,20 @@ impl Images {
 }
 
 /// Deletes every image of a profile in this transaction; a job deletes their objects once it is committed. The profile's
-/// own row is the caller's. How many there were.
+/// own row is the caller's. How many there were, and the names of their objects.
 pub(crate) async fn forget_images(
     tx: &mut Transaction,
     queue: &Queue,
     id: ProfileId,
-) -> Result<u64, QueueError> {
+) -> Result<(u64, Vec<String>), QueueError> {
     let (count, blobs) = store::delete_all(tx, id).await?;
-    enqueue_removal(tx, queue, blobs).await?;
-    Ok(count)
+    enqueue_removal(tx, queue, blobs.clone()).await?;
+    Ok((count, blobs))
+}
+
+/// Whether a locked profile has images.
+pub(crate) async fn has_images(tx: &mut Transaction, id: ProfileId) -> Result<bool, DatabaseError> {
+    Ok(store::last_number(tx, id).await?.1 > 0)
 }
 
 /// A job deletes these objects once this is committed, when nobody can be about to refer to them.

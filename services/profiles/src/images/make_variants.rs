@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::add_image::file;
 use super::store::{self, ImageRow};
 use super::{EDGES, ImageError, Images, described, kind as image_kind};
-use crate::blobs;
+use crate::blobs::{self, Removing};
 use crate::profile::ProfileId;
 
 /// What such jobs are called.
@@ -64,8 +64,13 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     }
     let mut tx = context.database().transaction(context.call()).await?;
     context.fence(&mut tx).await?;
-    // Deleted meanwhile: what was put is swept.
     if store::find(&mut tx, id, number).await?.is_none_or(|row| row.blob != image.blob) {
+        tx.rollback().await?;
+        // Deleted meanwhile. Of somebody who was erased, nothing may be given out from then on.
+        for (_, object) in &kept {
+            let removed = images.0.blobs.remove(context.call(), &object.name, Removing::AtOnce).await;
+            removed.map_err(ImageError::from)?;
+        }
         return Ok(json!({"made": 0}));
     }
     // In one order, so that two jobs with the same content never wait for each other.

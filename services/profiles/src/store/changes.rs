@@ -82,6 +82,18 @@ pub(crate) async fn page(
     rows.iter().map(change_from).collect()
 }
 
+/// The same, as a transaction that holds the profile sees them.
+pub(crate) async fn page_in(
+    tx: &mut Transaction,
+    id: ProfileId,
+    before_version: i64,
+    limit: usize,
+) -> Result<Vec<Change>, DatabaseError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = tx.rows(&PAGE, params![Uuid::from(id), before_version, limit]).await?;
+    rows.iter().map(change_from).collect()
+}
+
 fn change_from(row: &Row) -> Result<Change, DatabaseError> {
     Ok(Change {
         version: row.get(0)?,

@@ -1,7 +1,6 @@
 //! Removes a person from every table of this service.
 
-use pando_database::{DatabaseError, Query, Read, Transaction, params};
-use serde_json::json;
+use pando_database::{DatabaseError, Query, Transaction, params};
 use uuid::Uuid;
 
 use crate::profile::ProfileId;
@@ -14,12 +13,6 @@ static CHANGES: Query =
     Query::write("profiles.erase_changes", "delete from profile_changes where profile_id = $1");
 static PROFILE: Query = Query::write("profiles.erase", "delete from profiles where id = $1");
 
-/// Problems of imports name fields and rules; should one name the person, all of that import go.
-static PROBLEMS: Query = Query::write(
-    "profiles.erase_problems",
-    "update profile_imports set problems = $2 where lower(cast(problems as text)) like $1 escape '!'",
-);
-
 static EMAILS_OF_OTHERS: Query = Query::scan(
     "profiles.emails_of_others",
     "select email_key from profiles where email_key = any($1) and id <> $2",
@@ -31,36 +24,26 @@ pub(crate) struct Removed {
     pub(crate) addresses: u64,
     pub(crate) preferences: u64,
     pub(crate) changes: u64,
-    pub(crate) import_problems: u64,
 }
 
-/// Removes a locked profile, its parts and its history, and what imports say of it.
-pub(crate) async fn erase(
-    tx: &mut Transaction,
-    id: ProfileId,
-    mentions: &[String],
-) -> Result<Removed, DatabaseError> {
+/// Removes a locked profile, its parts and its history.
+pub(crate) async fn erase(tx: &mut Transaction, id: ProfileId) -> Result<Removed, DatabaseError> {
     let key = Uuid::from(id);
-    let mut removed = Removed {
+    let removed = Removed {
         addresses: tx.execute(&ADDRESS, params![key]).await?,
         preferences: tx.execute(&PREFERENCES, params![key]).await?,
         changes: tx.execute(&CHANGES, params![key]).await?,
-        import_problems: 0,
     };
-    for text in mentions {
-        let escaped = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-        removed.import_problems += tx.execute(&PROBLEMS, params![format!("%{escaped}%"), json!([])]).await?;
-    }
     tx.execute(&PROFILE, params![key]).await?;
     Ok(removed)
 }
 
 /// Which of these e-mail keys belong to other profiles, living or deleted.
 pub(crate) async fn emails_of_others(
-    read: &Read<'_>,
+    tx: &mut Transaction,
     id: ProfileId,
     keys: Vec<String>,
 ) -> Result<Vec<String>, DatabaseError> {
-    let rows = read.rows(&EMAILS_OF_OTHERS, params![keys, Uuid::from(id)]).await?;
+    let rows = tx.rows(&EMAILS_OF_OTHERS, params![keys, Uuid::from(id)]).await?;
     rows.iter().map(|row| row.get(0)).collect()
 }

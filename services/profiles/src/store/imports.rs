@@ -1,6 +1,7 @@
 //! How far each import has come.
 
 use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, params};
+use serde_json::{Value, json};
 
 use crate::import_profiles::{Import, ImportState};
 
@@ -21,6 +22,16 @@ static ADVANCE: Query = Query::point(
     "profiles.advance_import",
     "update profile_imports set state = $2, records_done = $3, created = $4, updated = $5, conflicts = $6, \
      invalid = $7, problems = $8, updated_at = $9 where token = $1 and records_done = $10 and state = 'running'",
+);
+
+static PROBLEMS: Query = Query::scan(
+    "profiles.import_problems",
+    "select token, problems from profile_imports where token > $1 order by token limit 100",
+);
+
+static EMPTY_PROBLEMS: Query = Query::write(
+    "profiles.empty_import_problems",
+    "update profile_imports set problems = $2 where token = $1",
 );
 
 /// Adds an import, unless there is one of this token.
@@ -69,6 +80,17 @@ pub(crate) async fn advance(
         done_before
     ];
     Ok(tx.execute(&ADVANCE, values).await? == 1)
+}
+
+/// What was wrong with the records of some imports, after `last` in the order of tokens.
+pub(crate) async fn problems(read: &Read<'_>, last: &str) -> Result<Vec<(String, Value)>, DatabaseError> {
+    let rows = read.rows(&PROBLEMS, params![last]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Forgets what was wrong with the records of an import.
+pub(crate) async fn empty_problems(tx: &mut Transaction, token: &str) -> Result<u64, DatabaseError> {
+    tx.execute(&EMPTY_PROBLEMS, params![token, json!([])]).await
 }
 
 fn import_from(row: &Row) -> Result<Import, DatabaseError> {

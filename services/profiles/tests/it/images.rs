@@ -88,6 +88,11 @@ impl Gallery {
         self.objects.list().map_ok(|listed| listed.name.to_string()).try_collect().await.unwrap()
     }
 
+    /// The names of everything that the images of a profile refer to.
+    pub(crate) async fn files_of(&self, profile: &Profile) -> BTreeSet<String> {
+        Self::referred_to(&self.list(profile).await)
+    }
+
     /// The names of everything that images refer to.
     fn referred_to(images: &[Image]) -> BTreeSet<String> {
         let urls = images.iter().flat_map(|image| {

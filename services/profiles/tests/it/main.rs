@@ -6,6 +6,7 @@ mod change_and_fence;
 mod create_profile;
 mod delete_and_restore;
 mod description;
+mod erasure;
 mod events;
 mod export_tasks;
 mod history;
