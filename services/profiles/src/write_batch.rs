@@ -384,7 +384,7 @@ fn check_version(
         }
         None | Some(Value::Null) => return Ok(()),
         // Without an id nothing is expected to be there: a profile is made, whose version is ours to give.
-        Some(_) if !fields.get("id").is_some_and(|id| !id.is_null()) => return Ok(()),
+        Some(_) if fields.get("id").is_none_or(Value::is_null) => return Ok(()),
         Some(Value::String(text)) => text.parse().ok(),
         Some(other) => other.as_i64(),
     };

@@ -26,7 +26,7 @@ fn call() -> Call {
 
 fn broker(server: &RabbitMq) -> BrokerOptions {
     let namespace = format!("test{}", Clock::system().fresh_id().simple());
-    BrokerOptions { url: Some(Secret::new(server.amqp_url())), namespace, ..BrokerOptions::default() }
+    BrokerOptions { url: Some(Secret::new(server.amqp_url())), namespace }
 }
 
 /// One server for all of it: starting one is what takes time.
