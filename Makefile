@@ -7,20 +7,23 @@ SHELL := /bin/bash
 DATA ?= data
 LISTEN ?= 127.0.0.1:8080
 PROFILES ?= 1000
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test check format bench prove contract clean-data
+.PHONY: help run test check format bench prove contract dist clean-data
 
 help: ## List what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: ## Build, make sample data when there is none, and serve on LISTEN
 	@scripts/setup run
-	cargo build --release --locked
+	@if [ ! -e $(TARGET)/quick/pando ]; then \
+	  echo 'Building Pando and the 300 crates below it: about five minutes on two cores, seconds the next time.'; fi
+	cargo build --profile quick --locked
 	@# Sample data only for a new file of our own, never for a server that the environment names.
 	@if [ -z "$${DATABASE_URL:-}$${DB_URI:-}$${DB_HOST:-}" ] && [ ! -e $(DATA)/pando.db ]; then \
-	  target/release/pando seed --data $(DATA) --profiles $(PROFILES); fi
+	  $(TARGET)/quick/pando seed --data $(DATA) --profiles $(PROFILES); fi
 	@# No load balancer waits here, so Ctrl-C need not either.
-	PANDO_HTTP__DRAIN_DELAY_MS=0 target/release/pando serve --data $(DATA) --listen $(LISTEN)
+	PANDO_HTTP__DRAIN_DELAY_MS=0 $(TARGET)/quick/pando serve --data $(DATA) --listen $(LISTEN)
 
 test: ## Set up what tests need, then run every test on every engine
 	@scripts/setup test
@@ -55,6 +58,10 @@ prove: ## The long proofs: kill -9 under load again and again, a million raced r
 	PANDO_PROVE=1 cargo test --locked -p pando-http --test it -- prove
 	PANDO_PROVE=1 cargo test --locked -p pando-cache --test it -- race
 	PANDO_PROVE=1 cargo test --locked -p pando-queue --test it -- --nocapture prove
+
+dist: ## Build what a user downloads, a tarball and a Debian package, and try the package
+	@scripts/setup dist
+	@scripts/dist
 
 clean-data: ## Throw the data of `make run` away
 	rm -rf -- $(DATA)

@@ -155,7 +155,7 @@ impl Neighbor {
         let media = [("content-type", "image/png")];
         send(running.address, "POST", &format!("{profile}/images"), &media, &file).unwrap();
         until("the variants are made", PATIENCE, || {
-            client.get(&format!("{profile}/images")).unwrap().value()[0]["ready"] == true
+            connect(running).get(&format!("{profile}/images")).unwrap().value()[0]["ready"] == true
         });
         let task = delayed(&mut client, &json!({"to": format!("mich{mark}@example.org")}), "3600s");
         // An export of everybody has who is erased in it, too, and goes with them.

@@ -9,6 +9,7 @@ mod configuration;
 mod crashes;
 mod deaths;
 mod dependencies;
+mod documents;
 mod engines;
 mod erase_crashes;
 mod erasure;
