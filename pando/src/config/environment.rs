@@ -2,11 +2,12 @@
 
 use figment::Figment;
 use figment::value::{Empty, Tag, Value};
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::Config;
 use super::known::Known;
-use super::layers::{Layer, stranger};
+use super::layers::{Layer, stranger, tree_of};
 
 /// Names for one setting each; where two mean the same, the first one set wins.
 const ALIASES: [(&str, &str); 11] = [
@@ -218,8 +219,8 @@ fn typed(known: &Known, key: &str, text: &str) -> Value {
 
 fn fits(key: &str, value: &Value) -> bool {
     let layer = Layer::of_one("probe", key, value.clone());
-    Layer::of_text("defaults", super::DEFAULTS)
-        .is_ok_and(|defaults| Figment::from(defaults).merge(layer).extract::<Config>().is_ok())
+    let Ok(defaults) = Layer::of_text("defaults", super::DEFAULTS) else { return false };
+    tree_of(&Figment::from(defaults).merge(layer)).is_ok_and(|tree| Config::deserialize(&tree).is_ok())
 }
 
 /// The value of a setting that is not set.

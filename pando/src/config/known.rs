@@ -52,11 +52,15 @@ impl Known {
         }
     }
 
-    /// The setting that looks most like `key`; one of another section counts as one letter further away.
+    /// The setting or the section that looks most like `key`; a setting of another section counts as one letter further
+    /// away.
     pub(super) fn nearest(&self, key: &str) -> String {
         let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
         let distance = |known: &String| edits(key, known).min(edits(&last(key), &last(known)) + 1);
-        self.leaves().into_iter().map(|(known, _)| known).min_by_key(distance).unwrap_or_default()
+        let leaves = self.leaves();
+        let sections = leaves.iter().filter_map(|(path, _)| Some(path.rsplit_once('.')?.0.to_owned()));
+        let known = sections.chain(leaves.iter().map(|(path, _)| path.clone()));
+        known.min_by_key(distance).unwrap_or_default()
     }
 
     /// Every setting with its default.
@@ -112,9 +116,12 @@ mod tests {
     #[test]
     fn the_setting_that_was_meant_is_named() {
         let known = Known::settings();
-        for (given, meant) in
-            [("http.listn", "http.listen"), ("deadline_m", "http.deadline_ms"), ("datadir", "data_dir")]
-        {
+        for (given, meant) in [
+            ("http.listn", "http.listen"),
+            ("deadline_m", "http.deadline_ms"),
+            ("datadir", "data_dir"),
+            ("htp", "http"),
+        ] {
             assert_eq!(known.nearest(given), meant);
         }
     }

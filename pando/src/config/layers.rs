@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use figment::error::Kind;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use pando_telemetry::redact;
+use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::environment::{self, Environment};
-use super::known::Known;
+use super::known::{Known, leaves};
 use super::listing::is_secret;
 use super::{Config, ConfigError, DEFAULTS};
 
@@ -96,11 +97,10 @@ impl Sources {
         if !problems.is_empty() {
             return Err(ConfigError { problems });
         }
-        match figment.extract::<Config>() {
+        let tree = tree_of(&figment).map_err(only)?;
+        match Config::deserialize(&tree) {
             Ok(config) => Ok(Loaded { config, notes, figment }),
-            Err(error) => {
-                Err(ConfigError { problems: error.into_iter().map(|it| unreadable(&it)).collect() })
-            }
+            Err(error) => Err(ConfigError { problems: unreadable(&figment, &tree, &error) }),
         }
     }
 
@@ -173,23 +173,56 @@ pub(super) fn stranger(known: &Known, origin: &str, key: &str) -> String {
     format!("{origin}: there is no setting `{key}`; the nearest one is `{}`", known.nearest(key))
 }
 
-/// A value of the wrong kind: where it was set, which setting, what was found and what was expected.
-fn unreadable(error: &figment::Error) -> String {
-    let origin = error.metadata.as_ref().map_or(DEFAULT, |metadata| metadata.name.as_ref());
-    let key = error.path.join(".");
-    let reason = match &error.kind {
-        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if is_secret(&key) => {
-            format!("expected {expected}")
+/// Every value in force, as one tree. The options are read from it and not from figment itself: figment's reader would
+/// be compiled for every one of their fields, which was a third of the code of this crate.
+pub(super) fn tree_of(figment: &Figment) -> Result<Json, String> {
+    figment.extract::<Json>().map_err(|error| redact(&error.to_string()))
+}
+
+/// The values of the wrong kind: where each was set, which setting it is, what was found and what was expected. A bad
+/// value is one that the defaults cannot be read with.
+fn unreadable(figment: &Figment, tree: &Json, error: &serde_json::Error) -> Vec<String> {
+    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    let mut problems = Vec::new();
+    for (key, value) in leaves(tree) {
+        let mut tried = defaults.clone();
+        put(&mut tried, &key, value);
+        if let Err(error) = Config::deserialize(&tried) {
+            let origin = figment.find_metadata(&key).map_or(DEFAULT, |metadata| metadata.name.as_ref());
+            problems.push(format!("{origin}: {key}: {}", reason(&key, &error.to_string())));
         }
-        Kind::UnknownVariant(found, expected) => {
-            format!("`{found}` is none of {}", expected.join(", "))
+    }
+    if problems.is_empty() {
+        problems.push(redact(&error.to_string()));
+    }
+    problems
+}
+
+fn put(tree: &mut Json, key: &str, value: Json) {
+    let mut here = tree;
+    for part in key.split('.') {
+        if !here.is_object() {
+            *here = Json::Object(serde_json::Map::new());
         }
-        Kind::Message(words) if words == "invalid socket address syntax" => {
-            "expected an address and a port, such as 127.0.0.1:8080".to_owned()
-        }
-        kind => redact(&kind.to_string()),
-    };
-    format!("{origin}: {key}: {reason}")
+        here = &mut here[part];
+    }
+    *here = value;
+}
+
+fn reason(key: &str, message: &str) -> String {
+    if message == "invalid socket address syntax" {
+        return "expected an address and a port, such as 127.0.0.1:8080".to_owned();
+    }
+    let unknown = message.strip_prefix("unknown variant ").and_then(|rest| rest.split_once(", expected "));
+    if let Some((found, expected)) = unknown {
+        let known = expected.trim_start_matches("one of ").replace('`', "");
+        return format!("{found} is none of {known}");
+    }
+    match message.rsplit_once(", expected ") {
+        // What was found is the secret.
+        Some((_, expected)) if is_secret(key) => format!("expected {expected}"),
+        _ => redact(message),
+    }
 }
 
 fn only(problem: String) -> ConfigError {
