@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use pando_clock::Clock;
 use serde::Serialize;
 
@@ -38,6 +39,9 @@ pub(crate) struct Figure {
 pub(crate) struct Report {
     comparisons: Vec<Comparison>,
     figures: Vec<Figure>,
+    /// Differences that the rounds did not agree on. They are shown, and never kept as results.
+    #[serde(skip)]
+    noise: Vec<String>,
 }
 
 impl Report {
@@ -58,6 +62,24 @@ impl Report {
     /// Adds a figure of which less is better.
     pub(crate) fn figure(&mut self, name: &'static str, value: f64, unit: &'static str, most: Option<f64>) {
         self.figures.push(Figure { name, value, unit, most });
+    }
+
+    /// Adds a difference that is best small: its median, if every round says that it is there. Otherwise it is noise.
+    pub(crate) fn difference(
+        &mut self,
+        name: &'static str,
+        rounds: &[f64],
+        unit: &'static str,
+        most: Option<f64>,
+    ) {
+        let lowest = rounds.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if lowest > 0.0 || highest < 0.0 {
+            self.figure(name, median(rounds), unit, most);
+        } else {
+            self.noise
+                .push(format!("{name}: not measurable, the rounds say {lowest:.1} to {highest:.1} {unit}"));
+        }
     }
 
     /// The table for people.
@@ -85,6 +107,9 @@ impl Report {
             });
             let _ = writeln!(table, "| {} | {:.1} {} | {goal} |", row.name, row.value, row.unit);
         }
+        for line in &self.noise {
+            let _ = writeln!(table, "\n{line}");
+        }
         table
     }
 
@@ -97,13 +122,20 @@ impl Report {
         struct Line<'a> {
             at: String,
             version: &'static str,
+            /// The commit that was measured; with `+` when the files differed from it.
+            commit: String,
             cores: usize,
             #[serde(flatten)]
             report: &'a Report,
         }
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        let line =
-            Line { at: clock.now().to_string(), version: env!("CARGO_PKG_VERSION"), cores, report: self };
+        let line = Line {
+            at: clock.now().to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            commit: commit()?,
+            cores,
+            report: self,
+        };
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;
         }
@@ -115,6 +147,17 @@ impl Report {
         writeln!(kept, "{}", serde_json::to_string(&line)?)?;
         Ok(())
     }
+}
+
+/// The commit of the files around us. A result that cannot name one is not kept: nobody could measure it again.
+fn commit() -> Result<String> {
+    let git = |arguments: &[&str]| -> Result<String> {
+        let ended = Command::new("git").args(arguments).output().context("git cannot be started")?;
+        ensure!(ended.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&ended.stderr));
+        Ok(String::from_utf8_lossy(&ended.stdout).trim().to_owned())
+    };
+    let changed = !git(&["status", "--porcelain", "--untracked-files=no", "--", ":!docs/lab"])?.is_empty();
+    Ok(format!("{}{}", git(&["rev-parse", "--short=12", "HEAD"])?, if changed { "+" } else { "" }))
 }
 
 /// The middle of some figures.
@@ -138,6 +181,12 @@ mod tests {
         report.compare("a against b", &[1.0, 9.0, 4.0], &[2.0, 10.0, 5.0], "requests/s", Some(0.6));
         let table = report.table();
         assert!(table.contains("| a against b | 0.80 | 0.50 – 0.90 | 4 requests/s | ≥ 0.60 ✓ |"), "{table}");
+        report.difference("added", &[-1.0, 3.0, 2.0], "ms", None);
+        report.difference("taken", &[1.0, 3.0, 2.0], "ms", Some(5.0));
+        let table = report.table();
+        assert!(table.contains("added: not measurable, the rounds say -1.0 to 3.0 ms"), "{table}");
+        assert!(table.contains("| taken | 2.0 ms | ≤ 5 ✓ |"), "{table}");
+        assert!(!serde_json::to_string(&report).is_ok_and(|kept| kept.contains("added")));
         assert!(median(&[]).is_nan());
         assert!((median(&[1.0, 2.0]) - 1.5).abs() < 1e-9);
     }

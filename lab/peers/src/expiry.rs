@@ -61,7 +61,7 @@ pub(crate) async fn run(rounds: usize, seconds: u64, report: &mut Report) -> Res
         report.compare(crate::name(text), &away, &around, "µs away", None);
         let added: Vec<f64> = kept.iter().map(|it| it.around - it.away).collect();
         let text = format!("what a hot key's expiry adds to the p99: {name}");
-        report.figure(crate::name(text), crate::report::median(&added), "µs", goal(1_000.0));
+        report.difference(crate::name(text), &added, "µs", goal(1_000.0));
         let loads = kept.iter().map(|it| it.loads).max().unwrap_or(0);
         let text = format!("loads of one expiry of a hot key, at most: {name}");
         report.figure(crate::name(text), crate::count(loads), "", goal(1.0));
