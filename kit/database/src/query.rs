@@ -35,6 +35,11 @@ impl Query {
     pub const fn name(&self) -> &'static str {
         self.name
     }
+
+    /// The text for both engines.
+    pub const fn text(&self) -> &'static str {
+        self.sql
+    }
 }
 
 /// A read of one row by its key: `select key, … from … where key = any($1)`, with the key as column 0.

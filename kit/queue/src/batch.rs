@@ -105,8 +105,9 @@ impl Queue {
         Ok(store::find(&self.database().read_primary(call), id).await?)
     }
 
-    /// Does what hangs on the end of jobs, in the transaction that ends them.
+    /// Does what hangs on the end of jobs, in the transaction that ends them; their lanes are moved behind it.
     pub(crate) async fn after_end(&self, tx: &mut Transaction, ended: &[Ended]) -> Result<(), QueueError> {
+        self.move_lanes_after(tx, ended.iter().filter_map(Ended::lane).collect());
         // In the order of their ids: two that end jobs of several batches never wait in a circle.
         let mut batches: BTreeMap<Uuid, (i64, i64, JobState)> = BTreeMap::new();
         for job in ended.iter().filter(|job| job.state.is_end()) {

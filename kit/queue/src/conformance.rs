@@ -6,6 +6,7 @@ mod delivery;
 mod endings;
 mod events;
 mod faults;
+mod lanes;
 mod order;
 mod timing;
 
@@ -54,6 +55,7 @@ pub async fn exercise(fresh: impl AsyncFn() -> Database) {
     delivery::exercise(&fresh).await;
     endings::exercise(&fresh).await;
     order::exercise(&fresh).await;
+    lanes::exercise(&fresh).await;
     events::exercise(&fresh).await;
     timing::exercise(&fresh).await;
     faults::exercise(&fresh).await;

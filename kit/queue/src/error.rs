@@ -7,8 +7,8 @@ use uuid::Uuid;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {
-    /// The queue holds as many unfinished jobs as it may: try later.
-    #[error("the queue {queue} is full: {depth} jobs wait, at most {depth_max} may")]
+    /// As many jobs, or as many bytes of them, wait in the queue as may: try later.
+    #[error("the queue {queue} is full: {depth} {unit} wait, at most {depth_max} may")]
     Full {
         /// Which queue.
         queue: String,
@@ -16,6 +16,8 @@ pub enum QueueError {
         depth: u64,
         /// How many may wait.
         depth_max: u64,
+        /// What was counted: `jobs` or `bytes`.
+        unit: &'static str,
     },
     /// The job itself cannot be enqueued.
     #[error("{field}: {reason}")]

@@ -21,6 +21,8 @@ impl Queue {
         names.sort();
         names.dedup();
         loop {
+            // What the runners of a worker do in the background is done here and now.
+            let moved = self.repair_lanes(&names).await?;
             let mut ran = 0;
             for name in &names {
                 let claimer =
@@ -41,7 +43,7 @@ impl Queue {
                     self.wakes().live.leave(settlement.id, settlement.lease);
                 }
             }
-            if ran == 0 {
+            if ran + moved == 0 {
                 return Ok(attempts);
             }
             attempts += ran;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admission;
 mod attempt;
 mod batch;
 mod broker;
@@ -14,6 +15,7 @@ mod forget;
 mod gauges;
 mod idle;
 mod job;
+mod lanes;
 mod manage;
 mod mention;
 mod options;
@@ -62,6 +64,11 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
             version: 3,
             name: "outbox_packs",
             sql: include_str!("../migrations/0003_outbox_packs.sql"),
+        },
+        Migration {
+            version: 4,
+            name: "lanes_and_sizes",
+            sql: include_str!("../migrations/0004_lanes_and_sizes.sql"),
         },
     ],
 };

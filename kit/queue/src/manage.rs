@@ -9,6 +9,7 @@ use pando_resilience::Call;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::lanes::Lane;
 use crate::store::{enqueue, manage as store, upkeep};
 use crate::{JobRecord, JobState, Queue, QueueError};
 
@@ -115,14 +116,12 @@ impl Queue {
     pub async fn cancel(&self, call: &Call, id: Uuid) -> Result<JobState, QueueError> {
         let mut tx = self.database().transaction(call).await?;
         let now = self.clock().now();
-        let Some((ended, queue)) = store::cancel(&mut tx, id, now).await? else {
+        let Some(ended) = store::cancel(&mut tx, id, now).await? else {
             let found = store::state(&mut tx, id).await?;
             return Err(found.map_or(QueueError::NotFound, |state| QueueError::Ended { state }));
         };
         if ended.state.is_end() {
             self.after_end(&mut tx, std::slice::from_ref(&ended)).await?;
-            // Whoever waited behind it in its lane may go on.
-            self.ring_after(&mut tx, &queue, now);
         }
         tx.commit().await?;
         if ended.state == JobState::Running {
@@ -223,6 +222,8 @@ impl Queue {
                     None => None,
                 };
                 store::revive(&mut tx, *id, due, start, number).await?;
+                let lane = lane.clone().map(|name| Lane { queue: queue.clone(), name });
+                self.move_lanes_after(&mut tx, lane.into_iter().collect());
                 self.ring_after(&mut tx, queue, due);
                 redriven += 1;
             }

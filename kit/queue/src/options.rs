@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::admission::Amount;
 use crate::{BrokerOptions, QueueError};
 
 /// Settings of all queues of a process.
@@ -15,8 +16,10 @@ pub struct QueueOptions {
     pub concurrency: usize,
     /// How many jobs are claimed, and settled, in one transaction at most.
     pub batch_max: usize,
-    /// How many unfinished jobs a queue may hold; beyond, enqueueing is an error.
+    /// How many jobs may wait in a queue; beyond, enqueueing is an error.
     pub depth_max: u64,
+    /// How many bytes the jobs that wait in a queue may have.
+    pub bytes_max: u64,
     /// How often a worker looks for work when nothing woke it.
     pub poll_ms: u64,
     /// How often a worker says that it is alive.
@@ -55,8 +58,10 @@ pub struct SingleQueueOptions {
     pub concurrency: Option<usize>,
     /// How many jobs run at once over all processes.
     pub concurrency_total: Option<usize>,
-    /// How many unfinished jobs it may hold.
+    /// How many jobs may wait in it.
     pub depth_max: Option<u64>,
+    /// How many bytes they may have.
+    pub bytes_max: Option<u64>,
     /// Whether tenants take turns.
     pub fair: bool,
     /// How many jobs of one rate key may start in a second.
@@ -69,6 +74,7 @@ impl Default for QueueOptions {
             concurrency: 16,
             batch_max: 500,
             depth_max: 1_000_000,
+            bytes_max: 1 << 30,
             poll_ms: 1_000,
             heartbeat_ms: 10_000,
             lease_ms: 25_000,
@@ -98,6 +104,7 @@ impl QueueOptions {
             ("concurrency", number(self.concurrency), 1..=10_000),
             ("batch_max", number(self.batch_max), 1..=10_000),
             ("depth_max", self.depth_max, 1..=1_000_000_000),
+            ("bytes_max", self.bytes_max, 1..=1 << 50),
             ("poll_ms", self.poll_ms, 10..=60_000),
             ("heartbeat_ms", self.heartbeat_ms, 50..=60_000),
             ("lease_ms", self.lease_ms, 100..=600_000),
@@ -141,8 +148,13 @@ impl QueueOptions {
         self.queues.get(queue).and_then(|queue| queue.concurrency).unwrap_or(self.concurrency)
     }
 
-    pub(crate) fn depth_max_of(&self, queue: &str) -> u64 {
-        self.queues.get(queue).and_then(|queue| queue.depth_max).unwrap_or(self.depth_max)
+    /// How much may wait in a queue.
+    pub(crate) fn waiting_max_of(&self, queue: &str) -> Amount {
+        let single = self.queues.get(queue);
+        Amount {
+            jobs: single.and_then(|queue| queue.depth_max).unwrap_or(self.depth_max),
+            bytes: single.and_then(|queue| queue.bytes_max).unwrap_or(self.bytes_max),
+        }
     }
 
     pub(crate) fn lease(&self) -> Duration {

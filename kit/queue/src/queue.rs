@@ -10,8 +10,9 @@ use pando_telemetry::Metrics;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use crate::enqueue::Depths;
+use crate::admission::Depths;
 use crate::gauges::Gauges;
+use crate::lanes::MovingLanes;
 use crate::wake::Wakes;
 use crate::{QueueError, QueueOptions};
 
@@ -46,6 +47,7 @@ struct Inner {
     wakes: Arc<Wakes>,
     gauges: Gauges,
     depths: Depths,
+    moving_lanes: MovingLanes,
     changes: broadcast::Sender<Uuid>,
 }
 
@@ -57,9 +59,18 @@ impl Queue {
         let wakes = Wakes::open(database.channel("pando_queue"), Duration::from_millis(options.notify_ms));
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let gauges = Gauges::new(&metrics);
-        let depths = Depths::default();
         let origin = clock.fresh_id();
-        Ok(Self(Arc::new(Inner { database, clock, options, origin, wakes, gauges, depths, changes })))
+        Ok(Self(Arc::new(Inner {
+            database,
+            clock,
+            options,
+            origin,
+            wakes,
+            gauges,
+            depths: Depths::default(),
+            moving_lanes: MovingLanes::default(),
+            changes,
+        })))
     }
 
     /// Where jobs are kept.
@@ -108,6 +119,10 @@ impl Queue {
 
     pub(crate) fn depths(&self) -> &Depths {
         &self.0.depths
+    }
+
+    pub(crate) fn moving_lanes(&self) -> &MovingLanes {
+        &self.0.moving_lanes
     }
 }
 

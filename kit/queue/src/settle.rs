@@ -26,7 +26,7 @@ pub(crate) struct Settlement {
     pub(crate) lease: Uuid,
     pub(crate) queue: Arc<str>,
     pub(crate) kind: String,
-    /// Others may begin when it ended: those behind it in its lane, or in a queue with a limit over all processes.
+    /// Others may begin when it ended: in a queue with a limit over all processes.
     pub(crate) frees_others: bool,
     pub(crate) verdict: Verdict,
 }
@@ -39,7 +39,7 @@ impl Settlement {
             lease: claimed.lease,
             queue: queue.into(),
             kind: claimed.kind.clone(),
-            frees_others: frees_others || claimed.in_lane,
+            frees_others,
             verdict: Verdict::HandedBack,
         }
     }

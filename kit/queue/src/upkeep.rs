@@ -26,6 +26,7 @@ const RESCUE_MAX: usize = 500;
 pub(crate) fn start(queue: &Queue, names: Vec<String>, phase: &watch::Receiver<Phase>) {
     pando_telemetry::spawn("queue.heartbeat", beat(queue.clone(), phase.clone()));
     pando_telemetry::spawn("queue.rescue", rescue(queue.clone(), phase.clone()));
+    pando_telemetry::spawn("queue.lanes", repair(queue.clone(), names.clone(), phase.clone()));
     pando_telemetry::spawn("queue.sweeper", sweep(queue.clone(), phase.clone()));
     pando_telemetry::spawn("queue.figures", count(queue.clone(), names, phase.clone()));
 }
@@ -72,6 +73,19 @@ async fn rescue(queue: Queue, mut phase: watch::Receiver<Phase>) {
         if let Err(error) = queue.rescue().await {
             tracing::warn!(%error, "lost jobs could not be looked for");
         }
+    }
+}
+
+/// As often as the jobs of dead workers are looked for, and less often where that takes long.
+async fn repair(queue: Queue, names: Vec<String>, mut phase: watch::Receiver<Phase>) {
+    let every = Duration::from_millis(queue.options().rescue_ms);
+    let mut next = every;
+    while pause(&mut phase, next).await {
+        let started = Instant::now();
+        if let Err(error) = queue.repair_lanes(&names).await {
+            tracing::warn!(%error, "lanes that stand still could not be looked for");
+        }
+        next = every.max(started.elapsed() * 50);
     }
 }
 
@@ -134,10 +148,9 @@ impl Queue {
             let mut tx = self.database().transaction(&call).await?;
             let now = self.clock().now();
             let jobs = store::rescue(&mut tx, now, RESCUE_MAX).await?;
-            let ended: Vec<_> = jobs.iter().map(|(job, _)| job.clone()).collect();
-            self.after_end(&mut tx, &ended).await?;
-            for (_, queue) in &jobs {
-                self.ring_after(&mut tx, queue, now);
+            self.after_end(&mut tx, &jobs).await?;
+            for job in &jobs {
+                self.ring_after(&mut tx, &job.queue, now);
             }
             tx.commit().await?;
             rescued += jobs.len();

@@ -13,7 +13,6 @@ use crate::{Job, JobState, QueueOptions, SingleQueueOptions, Worker};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     urgent_jobs_go_first(&House::scripted(fresh().await, defaults()).await).await;
-    a_lane_runs_in_order_one_at_a_time(fresh().await).await;
     a_limit_over_all_processes_holds(fresh().await).await;
     tenants_take_turns(fresh().await).await;
     a_rate_is_kept_for_each_key(fresh().await).await;
@@ -36,39 +35,6 @@ async fn urgent_jobs_go_first(house: &House) {
     }
     house.queue.run_until_idle(&house.kind("note", note)).await.unwrap();
     assert_eq!(house.seen.all(), [json!(0), json!(1), json!(2), json!(3), json!(4)]);
-}
-
-/// Two workers, many slots: the lane lets one in at a time, in the order of the commits, also past a failure.
-async fn a_lane_runs_in_order_one_at_a_time(database: Database) {
-    let house = House::new(database, Clock::system(), with_queue(SingleQueueOptions::default())).await;
-    let inside = Arc::new(AtomicUsize::new(0));
-    let registry = || {
-        let inside = Arc::clone(&inside);
-        house.kind("note", move |context, payload, seen| {
-            let inside = Arc::clone(&inside);
-            async move {
-                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "somebody else is in the lane");
-                tokio::task::yield_now().await;
-                inside.fetch_sub(1, Ordering::SeqCst);
-                if payload == json!(3) && context.attempt() == 1 {
-                    return Err(crate::JobError::retry_after(Duration::from_millis(30), "once"));
-                }
-                seen.push(payload);
-                Ok(Value::Null)
-            }
-        })
-    };
-    let other = open(house.queue.database(), &house.clock, with_queue(SingleQueueOptions::default()));
-    let workers = [Worker::start(&house.queue, registry()), Worker::start(&other, registry())];
-    let mut last = None;
-    for number in 0..20 {
-        last = Some(house.add(Job { lane: Some("one".into()), ..special(json!(number)) }).await);
-    }
-    house.reaches(last.unwrap(), JobState::Completed).await;
-    assert_eq!(house.seen.all(), (0..20).map(|number| json!(number)).collect::<Vec<_>>());
-    for worker in workers {
-        worker.stop(Duration::from_secs(5)).await;
-    }
 }
 
 async fn a_limit_over_all_processes_holds(database: Database) {

@@ -24,7 +24,6 @@ pub(crate) struct Claimed {
     pub(crate) rate_granted: bool,
     pub(crate) settings: Settings,
     pub(crate) cursor: Option<serde_json::Value>,
-    pub(crate) in_lane: bool,
 }
 
 /// What a claim asks for.
@@ -49,17 +48,14 @@ macro_rules! claim {
              attempts = attempts + 1, error = null, \
              unique_key = case when unique_scope = 'waiting' then null else unique_key end where id ",
             $chosen,
-            "select id from queue_jobs as job where queue = $1 and state = 'pending' and kind = any($5) ",
+            "select id from queue_jobs where queue = $1 and state = 'pending' and kind = any($5) ",
             $candidates,
             "and not exists (select 1 from queue_controls where queue = $1 and paused) \
-             and (lane is null or not exists (select 1 from queue_jobs as earlier where \
-             earlier.queue = $1 and earlier.lane = job.lane and earlier.lane_number < job.lane_number \
-             and earlier.lane is not null and earlier.ended_at is null)) \
              order by priority desc, run_at, id limit $6 ",
             $lock,
             $end,
             " returning id, kind, payload, priority, attempts, attempts_max, run_at, created_at, tenant, \
-             rate_key, rate_granted, settings, cursor, lane is not null"
+             rate_key, rate_granted, settings, cursor"
         )
     };
 }
@@ -109,6 +105,14 @@ static TENANTS: Query = Query::write(
      select tenant from turn where tenant is not null limit $3",
 );
 
+/// The text an engine reads.
+pub(super) fn text(engine: Engine) -> &'static Query {
+    match engine {
+        Engine::Postgres => &CLAIM_POSTGRES,
+        Engine::Sqlite => &CLAIM_SQLITE,
+    }
+}
+
 /// Takes at most `ask.count` jobs, the most urgent first.
 pub(crate) async fn claim(
     tx: &mut Transaction,
@@ -137,8 +141,7 @@ impl Ask<'_> {
         let values = params![self.queue, self.lease, self.lease_until, self.now, kinds, count];
         let mut values = Vec::from(values);
         let query = match (self.tenant, engine) {
-            (None, Engine::Postgres) => &CLAIM_POSTGRES,
-            (None, Engine::Sqlite) => &CLAIM_SQLITE,
+            (None, engine) => text(engine),
             (Some(_), Engine::Postgres) => &CLAIM_TENANT_POSTGRES,
             (Some(_), Engine::Sqlite) => &CLAIM_TENANT_SQLITE,
         };
@@ -253,7 +256,6 @@ fn claimed_from(row: &Row, lease: Uuid) -> Result<Claimed, DatabaseError> {
         rate_granted: row.get(10)?,
         settings: row.get::<Option<Json<Settings>>>(11)?.map(|it| it.0).unwrap_or_default(),
         cursor: row.get(12)?,
-        in_lane: row.get(13)?,
     })
 }
 

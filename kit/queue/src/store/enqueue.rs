@@ -1,20 +1,27 @@
 //! Rows on their way in.
 
+use std::io;
+
 use pando_clock::Timestamp;
 use pando_database::{
-    BulkInsert, ColumnType, DatabaseError, OnConflict, Query, Row, Transaction, Value, params,
+    BulkInsert, ColumnType, DatabaseError, OnConflict, Query, Read, Row, Transaction, Value, params,
 };
 use uuid::Uuid;
 
+use crate::admission::Amount;
 use crate::job::{JobState, Settings, Unique};
 use crate::{Enqueued, Job};
 
+/// In a lane, whose row is locked until the transaction ends, only the first job is claimable.
 static INSERT: Query = Query::write(
     "queue.enqueue",
     "insert into queue_jobs (id, queue, kind, payload, priority, state, run_at, created_at, attempts, \
      attempts_max, cancel_requested, rate_granted, unique_key, unique_scope, unique_until, lane, lane_number, \
-     tenant, rate_key, batch_id, settings, sequel) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, false, false, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+     tenant, rate_key, batch_id, settings, sequel, size) \
+     values ($1, $2, $3, $4, $5, case when cast($13 as text) is not null and exists (select 1 from queue_jobs as earlier \
+     where earlier.queue = $2 and earlier.lane = $13 and earlier.lane is not null and earlier.ended_at is null) \
+     then 'behind' else $6 end, \
+     $7, $8, 0, $9, false, false, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
      on conflict (unique_key) where unique_key is not null do nothing returning id",
 );
 
@@ -40,6 +47,7 @@ static INSERT_MANY: BulkInsert = BulkInsert {
         ("batch_id", ColumnType::Uuid),
         ("settings", ColumnType::Json),
         ("sequel", ColumnType::Json),
+        ("size", ColumnType::Integer),
     ],
     on_conflict: OnConflict::Fail,
     key: "id",
@@ -60,13 +68,50 @@ static NEXT_IN_LANE: Query = Query::write(
      returning last_number",
 );
 
-static DEPTH: Query = Query::scan(
-    "queue.depth",
-    "select count(*) from (select 1 from queue_jobs where queue = $1 and state in ('pending', 'scheduled') \
-     limit $2) as waiting",
+/// Each part is counted in an index that holds nothing else: whatever ended is not looked at.
+pub(super) static WAITING: Query = Query::scan(
+    "queue.waiting",
+    "select count(*), cast(coalesce(sum(size), 0) as bigint) from (\
+     select size from (select size from queue_jobs where queue = $1 and state = 'pending' limit $2) as pending \
+     union all \
+     select size from (select size from queue_jobs where queue = $1 and state = 'scheduled' limit $2) as scheduled \
+     union all \
+     select size from (select size from queue_jobs where queue = $1 and state = 'behind' limit $2) as behind\
+     ) as waiting",
 );
 
-pub(crate) static COUNT_UNFINISHED: Query = DEPTH;
+/// How many jobs wait in a queue, of each kind of waiting one more than `most` at most, and how many bytes they have.
+pub(crate) async fn waiting(read: &Read<'_>, queue: &str, most: u64) -> Result<Amount, DatabaseError> {
+    let most = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
+    let Some(row) = read.row(&WAITING, params![queue, most]).await? else { return Ok(Amount::default()) };
+    Ok(Amount { jobs: row.get::<i64>(0)?.unsigned_abs(), bytes: row.get::<i64>(1)?.unsigned_abs() })
+}
+
+/// How many bytes a job takes, roughly: its payload and what follows it.
+pub(crate) fn size(job: &Job) -> u64 {
+    let mut count = Count(0);
+    // Counting cannot fail.
+    let _ = serde_json::to_writer(&mut count, &job.payload);
+    count.0 + job.then.iter().map(size).sum::<u64>()
+}
+
+/// Counts what is written to it.
+struct Count(u64);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn stored_size(job: &Job) -> i32 {
+    i32::try_from(size(job)).unwrap_or(i32::MAX)
+}
 
 /// Adds a job; nothing when another holds its unique key. One without such a key is written with whatever the
 /// transaction does next.
@@ -105,6 +150,7 @@ pub(crate) async fn insert(
         job.batch,
         settings(&job.settings),
         sequel(job),
+        stored_size(job),
     ];
     if unique.is_none() {
         tx.execute_later(&INSERT, values);
@@ -138,6 +184,7 @@ pub(crate) async fn insert_many(
             job.batch,
             settings(&job.settings),
             sequel(job),
+            stored_size(job),
         ];
         Vec::from(values)
     };

@@ -34,7 +34,8 @@ static LIST: Query = Query::scan(
         record_columns!("cast(null as jsonb)", "cast(null as jsonb)"),
         " from queue_jobs where (cast($1 as text) is null or queue = $1) and \
          (cast($2 as text) is null or kind = $2) and (cast($3 as text) is null or \
-         case when state = 'scheduled' and run_at <= $9 then 'pending' else state end = $3) and \
+         case when state = 'behind' or (state = 'scheduled' and run_at <= $9) then 'pending' \
+         else state end = $3) and \
          (cast($4 as text) is null or tenant = $4) and id < $5 and created_at >= $6 and created_at < $7 \
          order by id desc limit $8"
     ),
@@ -47,7 +48,7 @@ static CANCEL: Query = Query::write(
      ended_at = case when state = 'running' then null else cast($2 as timestamptz) end, \
      unique_key = case when state <> 'running' and unique_scope in ('live', 'waiting') then null \
      else unique_key end \
-     where id = $1 and ended_at is null returning id, state, batch_id, null, null, queue",
+     where id = $1 and ended_at is null returning id, state, batch_id, null, null, queue, lane",
 );
 
 static STATE: Query = Query::write("queue.state", "select state from queue_jobs where id = $1");
@@ -90,7 +91,10 @@ static LOCK_DEAD: Query = Query::write(
 
 static REVIVE: Query = Query::write(
     "queue.revive",
-    "update queue_jobs set state = case when cast($2 as timestamptz) > cast($3 as timestamptz) then 'scheduled' else 'pending' end, run_at = $2, \
+    "update queue_jobs set state = case when lane is not null and exists (select 1 from queue_jobs as earlier \
+     where earlier.queue = queue_jobs.queue and earlier.lane = queue_jobs.lane and earlier.lane is not null \
+     and earlier.ended_at is null) then 'behind' \
+     when cast($2 as timestamptz) > cast($3 as timestamptz) then 'scheduled' else 'pending' end, run_at = $2, \
      ended_at = null, attempts = 0, cancel_requested = false, lane_number = $4, batch_id = null \
      where id = $1 and state = 'dead'",
 );
@@ -134,14 +138,13 @@ pub(crate) async fn list(
     read.rows(&LIST, values).await?.iter().map(|row| record_from(row, now)).collect()
 }
 
-/// Cancels a job that has not ended: its state now, and its queue.
+/// Cancels a job that has not ended.
 pub(crate) async fn cancel(
     tx: &mut Transaction,
     id: Uuid,
     now: Timestamp,
-) -> Result<Option<(Ended, String)>, DatabaseError> {
-    let row = tx.row(&CANCEL, params![id, now]).await?;
-    row.map(|row| Ok((ended_from(&row)?, row.get(5)?))).transpose()
+) -> Result<Option<Ended>, DatabaseError> {
+    tx.row(&CANCEL, params![id, now]).await?.as_ref().map(ended_from).transpose()
 }
 
 /// The state of a job.
@@ -222,13 +225,15 @@ pub(crate) async fn revive(
     tx.execute(&REVIVE, params![id, run_at, now, lane_number]).await.map(drop)
 }
 
-/// A job whose moment has come waits for a worker, whether one has looked since or not.
+/// A job whose moment has come waits for a worker, whether one has looked since or not; and so does one that is behind
+/// another in its lane.
 fn record_from(row: &Row, now: Timestamp) -> Result<JobRecord, DatabaseError> {
     let (state, run_at): (String, Timestamp) = (row.get(5)?, row.get(6)?);
     let state = match JobState::parse(&state) {
         Some(JobState::Scheduled) if run_at <= now => JobState::Pending,
         Some(state) => state,
-        None => JobState::Running,
+        None if run_at > now => JobState::Scheduled,
+        None => JobState::Pending,
     };
     Ok(JobRecord {
         id: row.get(0)?,

@@ -4,8 +4,11 @@ pub(crate) mod batch;
 pub(crate) mod claim;
 pub(crate) mod enqueue;
 pub(crate) mod forget;
+pub(crate) mod lanes;
 pub(crate) mod manage;
 pub(crate) mod outbox;
+#[cfg(test)]
+mod plans;
 pub(crate) mod schedule;
 pub(crate) mod settle;
 pub(crate) mod subscribers;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::JobState;
+use crate::lanes::Lane;
 
 /// A job that ended: what else hangs on it.
 #[derive(Clone, Debug)]
@@ -15,12 +16,22 @@ pub(crate) struct Ended {
     pub(crate) batch: Option<Uuid>,
     pub(crate) sequel: Option<Value>,
     pub(crate) result: Option<Value>,
+    pub(crate) queue: String,
+    pub(crate) lane: Option<String>,
+}
+
+impl Ended {
+    /// The lane whose next job may go forward, now that this one has ended.
+    pub(crate) fn lane(&self) -> Option<Lane> {
+        let name = self.lane.clone().filter(|_| self.state.is_end())?;
+        Some(Lane { queue: self.queue.clone(), name })
+    }
 }
 
 /// What every end reads back, for [`ended_from`].
 macro_rules! ended {
     () => {
-        " returning id, state, batch_id, sequel, case when sequel is null then null else result end"
+        " returning id, state, batch_id, sequel, case when sequel is null then null else result end, queue, lane"
     };
 }
 
@@ -75,7 +86,7 @@ static AGAIN: Query = Query::write(
      state = case when cancel_requested then 'cancelled' when cast($4 as timestamptz) > cast($3 as timestamptz) then 'scheduled' else 'pending' end, \
      ended_at = case when cancel_requested then cast($3 as timestamptz) else null end, \
      unique_key = case when cancel_requested and unique_scope = 'live' then null else unique_key end \
-     where id = $1 and lease = $2 and state = 'running' returning id, state, batch_id, null, null",
+     where id = $1 and lease = $2 and state = 'running' returning id, state, batch_id, null, null, queue, lane",
 );
 
 static BURY: Query = Query::write(
@@ -105,7 +116,7 @@ static HAND_BACK: Query = Query::write(
      state = case when cancel_requested then 'cancelled' else 'pending' end, \
      ended_at = case when cancel_requested then cast($3 as timestamptz) else null end, \
      unique_key = case when cancel_requested and unique_scope = 'live' then null else unique_key end \
-     where id = any($2) and lease = $1 and state = 'running' returning id, state, batch_id, null, null",
+     where id = any($2) and lease = $1 and state = 'running' returning id, state, batch_id, null, null, queue, lane",
 );
 
 /// Whether the attempt is the living one; until the transaction ends it stays so.
@@ -202,6 +213,8 @@ pub(crate) fn ended_from(row: &Row) -> Result<Ended, DatabaseError> {
         batch: row.get(2)?,
         sequel: row.get(3)?,
         result: row.get(4)?,
+        queue: row.get(5)?,
+        lane: row.get(6)?,
     })
 }
 

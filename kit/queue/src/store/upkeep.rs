@@ -35,7 +35,7 @@ static RESCUE: Query = Query::write(
      else null end, \
      unique_key = case when unique_scope = 'live' and (cancel_requested or attempts >= attempts_max) \
      then null else unique_key end \
-     where id in (select id from lost) returning id, state, batch_id, null, null, queue",
+     where id in (select id from lost) returning id, state, batch_id, null, null, queue, lane",
 );
 
 static SWEEP: Query = Query::write(
@@ -68,10 +68,20 @@ static SWEEP_RATES: Query = Query::write("queue.sweep_rates", "delete from queue
 static SWEEP_BATCHES: Query =
     Query::write("queue.sweep_batches", "delete from queue_batches where ended_at < $1");
 
-static COUNTS: Query = Query::scan(
+/// Each part is counted in an index that holds nothing else. Those behind in their lanes wait like the others.
+pub(super) static COUNTS: Query = Query::scan(
     "queue.counts",
-    "select queue, state, count(*) from queue_jobs where ended_at is null group by queue, state \
-     union all select queue, state, count(*) from queue_jobs where state = 'dead' group by queue, state",
+    "select queue, state, cast(sum(jobs) as bigint) from (\
+     select queue, 'pending' as state, count(*) as jobs from queue_jobs where state = 'pending' group by queue \
+     union all \
+     select queue, 'pending', count(*) from queue_jobs where state = 'behind' group by queue \
+     union all \
+     select queue, 'scheduled', count(*) from queue_jobs where state = 'scheduled' group by queue \
+     union all \
+     select queue, 'running', count(*) from queue_jobs where state = 'running' group by queue \
+     union all \
+     select queue, 'dead', count(*) from queue_jobs where state = 'dead' group by queue\
+     ) as parts group by queue, state",
 );
 
 static OLDEST: Query = Query::scan(
@@ -98,15 +108,15 @@ pub(crate) async fn leases(
     rows.iter().map(|row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))).collect()
 }
 
-/// Takes back jobs whose lease ran out, each with its queue.
+/// Takes back jobs whose lease ran out.
 pub(crate) async fn rescue(
     tx: &mut Transaction,
     now: Timestamp,
     count: usize,
-) -> Result<Vec<(Ended, String)>, DatabaseError> {
+) -> Result<Vec<Ended>, DatabaseError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let rows = tx.rows(&RESCUE, params![now, count, LOST, fingerprint("", LOST)]).await?;
-    rows.iter().map(|row| Ok((ended_from(row)?, row.get(5)?))).collect()
+    rows.iter().map(ended_from).collect()
 }
 
 /// Deletes ended jobs; how many.
