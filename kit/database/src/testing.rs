@@ -1,5 +1,6 @@
 //! Fresh empty databases for tests: a SQLite file, and a database on a private PostgreSQL.
 
+mod pooler;
 mod server;
 
 use std::sync::Mutex;
@@ -9,6 +10,7 @@ use pando_telemetry::Metrics;
 use tempfile::TempDir;
 
 use crate::{Database, DatabaseOptions, Secret};
+pub use pooler::TestPooler;
 pub use server::TestPostgres;
 
 /// A fresh empty database; what it needs of the machine is given back when it is dropped.
@@ -56,6 +58,17 @@ impl TestDatabase {
         // Many tests share the server.
         options.pool.min = 0;
         Self::new(options, None)
+    }
+
+    /// A database on this server, reached through a pooler.
+    ///
+    /// # Panics
+    /// When the server does not make one.
+    pub async fn behind(pooler: &TestPooler, server: &TestPostgres) -> Self {
+        let mut test = Self::on(server).await;
+        test.options.url = Some(Secret::new(pooler.url()));
+        test.options.statements.prepare = false;
+        test
     }
 
     fn new(options: DatabaseOptions, folder: Option<TempDir>) -> Self {

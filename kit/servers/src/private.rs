@@ -1,5 +1,6 @@
 //! A server of the machine, run as a process group of its own under a watchdog.
 
+use std::fs::File;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
@@ -193,13 +194,27 @@ pub fn until(what: &str, patience: Duration, so: impl Fn() -> bool) {
     }
 }
 
-/// A loopback port that nobody listens on.
+/// A loopback port that nobody listens on, and that no test of this machine is given again while this process lives.
 ///
 /// # Panics
 /// When there is none.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    listener.local_addr().expect("it has an address").port()
+    static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let folder = std::env::temp_dir().join("pando-test-ports");
+    // Another user may have made it: their locks count as well.
+    let _ = std::fs::create_dir_all(&folder);
+    for _ in 0..1_000 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let port = listener.local_addr().expect("it has an address").port();
+        // The lock goes with the process, however it ends; the file may stay.
+        if let Ok(file) = File::create(folder.join(port.to_string()))
+            && file.try_lock().is_ok()
+        {
+            TAKEN.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+            return port;
+        }
+    }
+    panic!("no port can be had: every file in {} belongs to somebody else", folder.display());
 }
 
 /// Whether the tests run as root: some servers refuse to.

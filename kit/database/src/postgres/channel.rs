@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::join3;
 use pando_clock::Clock;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::connect::Target;
 use super::fault::fault;
@@ -60,9 +61,8 @@ async fn listen(
     arrived: Sender<String>,
 ) -> Result<Client, DatabaseError> {
     let client = target.connect_listening(arrived).await?;
-    // A wake-up is worth nothing after a crash, so nobody waits until it is on the disk.
-    let text = format!("set synchronous_commit = off; listen \"{name}\"");
-    let listening = tokio::time::timeout(target.patience, client.batch_execute(&text)).await;
+    let listening =
+        tokio::time::timeout(target.patience, client.batch_execute(&format!("listen \"{name}\""))).await;
     let late = |_| DatabaseError::unavailable("the server did not answer in time");
     listening.map_err(late)?.map_err(|error| fault("listen", &error))?;
     Ok(client)
@@ -84,12 +84,25 @@ async fn serve(
                 None => return true,
             },
             Some(message) = to_send.recv() => {
-                let values = [(&name as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT), (&message, Type::TEXT)];
-                if client.execute_typed("select pg_notify($1, $2)", &values).await.is_err() && client.is_closed() {
+                if notify(client, name, &message).await.is_err() && client.is_closed() {
                     return true;
                 }
             }
             () = heard.closed() => return false,
         }
     }
+}
+
+/// A wake-up is worth nothing after a crash, so nobody waits until it is on the disk. That is said within the
+/// transaction, and ends with it.
+async fn notify(client: &Client, channel: &str, message: &str) -> Result<(), tokio_postgres::Error> {
+    let values = [(&channel as &(dyn ToSql + Sync), Type::TEXT), (&message, Type::TEXT)];
+    // Polled in this order, so sent in this order, and all at once.
+    let (begun, notified, ended) = join3(
+        client.batch_execute("begin; set local synchronous_commit = off"),
+        client.execute_typed("select pg_notify($1, $2)", &values),
+        client.batch_execute("commit"),
+    )
+    .await;
+    begun.and(notified.map(drop)).and(ended)
 }

@@ -187,11 +187,13 @@ async fn begin_with(connection: &Exclusive, begin: Option<&str>) -> Result<(), t
 }
 
 /// What a failed beginning says of the commit that was sent with it: a server that ends the connection reads no
-/// further.
+/// further. A pooler says the same when it has lost a server that may have read it all.
 fn begin_failed(connection: &Exclusive, error: &tokio_postgres::Error) -> Undone {
     let fault = connection.statements().note(fault("begin", error));
     match error.as_db_error().and_then(DbError::parsed_severity) {
-        Some(Severity::Fatal | Severity::Panic) => Undone::Certainly(fault),
+        Some(Severity::Fatal | Severity::Panic) if connection.statements().is_direct() => {
+            Undone::Certainly(fault)
+        }
         _ => Undone::Perhaps(fault.to_string()),
     }
 }

@@ -69,6 +69,19 @@ impl Target {
         Ok(Self { config, patience, prepare: options.statements.prepare })
     }
 
+    /// The same for point reads: the connection can only read, and the server stops what takes too long. These are
+    /// asked for while connecting. No setting is ever sent later: a pooler in transaction mode would leave it on a
+    /// connection that others use next. Such a pooler refuses these, and does without when `prepare` is off.
+    pub(crate) fn for_reads(&self, timeout_ms: u64) -> Self {
+        let mut target = self.clone();
+        if self.prepare {
+            let before = self.config.get_options().unwrap_or_default();
+            let ours = format!("-c default_transaction_read_only=on -c statement_timeout={timeout_ms}");
+            target.config.options(format!("{before} {ours}").trim());
+        }
+        target
+    }
+
     /// Connects, and drives the connection in a task of its own.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), DatabaseError> {
         // On the heap: its state is large, and every transaction would carry room for it.
@@ -104,6 +117,10 @@ impl Target {
 
 /// Whatever keeps us from connecting, the database cannot be reached.
 fn connect_fault(error: &tokio_postgres::Error) -> DatabaseError {
+    if let Some(said) = error.as_db_error().filter(|said| said.message().contains("startup parameter")) {
+        let advice = "it seems to be a pooler: set database.statements.prepare to false";
+        return DatabaseError::unavailable(format!("{} ({advice})", said.message()));
+    }
     match fault("connect", error) {
         unavailable @ DatabaseError::Unavailable { .. } => unavailable,
         other => {

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::TryStreamExt;
-use pando_resilience::Deadline;
 use tokio::sync::OnceCell;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_postgres::{Client, Statement as Prepared};
@@ -38,29 +37,14 @@ impl Connection {
         ))
     }
 
-    /// A connection for point reads: it can only read, and the server stops what takes too long. The task ends
-    /// when the connection does.
-    pub(crate) async fn open_for_reads(
-        target: &Target,
-        timeout_ms: u64,
-    ) -> Result<(Self, JoinHandle<()>), DatabaseError> {
-        let patience = Deadline::after(target.patience);
-        let (connection, task) = Self::open(target).await?;
-        // A pooler in transaction mode would hand these settings to others.
-        if target.prepare {
-            let settings =
-                format!("set default_transaction_read_only = on; set statement_timeout = {timeout_ms}");
-            // On the heap, as connecting is; and within its time: a server may fall silent at any moment.
-            let setting = patience.bound(Box::pin(connection.client.batch_execute(&settings))).await;
-            let failed = match setting {
-                Ok(Ok(())) => return Ok((connection, task)),
-                Ok(Err(error)) => fault("connect", &error),
-                Err(_) => DatabaseError::unavailable("the server did not answer in time"),
-            };
-            task.abort();
-            return Err(failed);
-        }
-        Ok((connection, task))
+    /// A connection for point reads. The task ends when the connection does.
+    pub(crate) async fn open_for_reads(target: &Target) -> Result<(Self, JoinHandle<()>), DatabaseError> {
+        Self::open(target).await
+    }
+
+    /// Whether the server itself is at the other end: a pooler may lose it, and say so in the server's words.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.prepare
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, Severity};
 
 use crate::DatabaseError;
 use crate::error::{Refusal, without_quoted};
@@ -39,8 +39,9 @@ fn refusal(name: &'static str, error: &DbError) -> DatabaseError {
         "25006" => DatabaseError::ReadOnly { reason: error.message().to_owned() },
         "25P02" => DatabaseError::TransactionFailed { name },
         "53300" | "25P03" | "25P04" => unavailable(error),
-        // A mistake of the program in the protocol, though it is of the class of broken connections.
-        "08P01" => query(name, error),
+        // A mistake of the program in the protocol, though it is of the class of broken connections; unless it ends the
+        // connection, as it does when a pooler has lost its server.
+        "08P01" if error.parsed_severity() != Some(Severity::Fatal) => query(name, error),
         _ if code.starts_with("57P") || code.starts_with("08") || code.starts_with("28") => {
             unavailable(error)
         }

@@ -48,6 +48,13 @@ impl Postgres {
         clock: &Clock,
     ) -> Result<Self, DatabaseError> {
         let target = Target::new(options)?;
+        if !target.prepare {
+            tracing::warn!(
+                "database.statements.prepare is off, as it must be behind a pooler in transaction mode: statements \
+                 are parsed each time, point reads have no time limit of their own, and processes do not wake each \
+                 other but look for work every queue.poll_ms"
+            );
+        }
         let shared = Arc::new(Shared::open(options, &target, clock).await?);
         let pool = Pool::new(&options.pool, &target, clock, Waits::new(metrics))?;
         let coalescer = Coalescer::new(Arc::clone(&shared), &options.reads);
@@ -81,8 +88,9 @@ impl Postgres {
         Ok(if manner.unflushed { session.unflushed() } else { session })
     }
 
+    /// Behind a pooler nothing is heard: it would listen on a connection that others use next.
     pub(crate) fn channel(&self, name: &'static str, clock: &Clock) -> Channel {
-        channel::open(&self.target, name, clock)
+        if self.target.prepare { channel::open(&self.target, name, clock) } else { Channel::silent() }
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

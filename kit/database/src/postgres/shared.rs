@@ -32,7 +32,6 @@ pub(crate) struct Shared {
 struct Slot {
     current: RwLock<Result<Arc<Connection>, DatabaseError>>,
     target: Target,
-    timeout_ms: u64,
     clock: Clock,
     changed: watch::Sender<()>,
 }
@@ -50,8 +49,7 @@ impl Shared {
         for _ in 0..options.reads.connections.max(1) {
             let slot = Arc::new(Slot {
                 current: RwLock::new(Err(DatabaseError::unavailable("not connected yet"))),
-                target: target.clone(),
-                timeout_ms: options.reads.statement_timeout_ms,
+                target: target.for_reads(options.reads.statement_timeout_ms),
                 clock: clock.clone(),
                 changed: changed.clone(),
             });
@@ -141,7 +139,7 @@ impl Shared {
 
 impl Slot {
     async fn connect(&self) -> Result<tokio::task::JoinHandle<()>, DatabaseError> {
-        let (connection, task) = Connection::open_for_reads(&self.target, self.timeout_ms).await?;
+        let (connection, task) = Connection::open_for_reads(&self.target).await?;
         self.put(Ok(Arc::new(connection)));
         Ok(task)
     }

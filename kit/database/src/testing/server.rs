@@ -73,6 +73,15 @@ impl TestPostgres {
         &self.url
     }
 
+    /// Its port.
+    ///
+    /// # Panics
+    /// When its address names none.
+    pub fn port(&self) -> u16 {
+        let config = Config::from_str(&self.url).expect("a good url");
+        *config.get_ports().first().expect("its address names a port")
+    }
+
     /// Ends it with SIGKILL, as a crash would.
     ///
     /// # Panics
@@ -160,7 +169,7 @@ fn programs() -> PathBuf {
 }
 
 /// PostgreSQL refuses to run as root.
-fn as_postgres(program: &Path) -> Command {
+pub(super) fn as_postgres(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }
@@ -169,7 +178,7 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-fn give_to_postgres(folder: &Path) {
+pub(super) fn give_to_postgres(folder: &Path) {
     if is_root() {
         let owned = Command::new("chown").arg("postgres:postgres").arg(folder).status();
         assert!(owned.is_ok_and(|status| status.success()), "the folder can be given to the user postgres");

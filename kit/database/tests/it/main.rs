@@ -10,6 +10,7 @@ mod files;
 mod metrics;
 mod migrations;
 mod outages;
+mod pooler;
 
 use std::time::Duration;
 
@@ -18,6 +19,17 @@ use pando_resilience::Call;
 
 fn call() -> Call {
     Call::internal("test", Duration::from_secs(20))
+}
+
+/// Waits until something is so; what never becomes so is named.
+async fn eventually(what: &str, so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = Duration::from_secs(60);
+    assert!(tokio::time::timeout(patience, waiting).await.is_ok(), "waited {patience:?} in vain: {what}");
 }
 
 const CREATE: Query = Query::write(

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use pando_clock::Clock;
 use pando_database::testing::{TestDatabase, TestPostgres};
 use pando_database::{Database, DatabaseError, KeyedQuery, Query, Secret, params};
 use pando_resilience::Call;
@@ -12,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
-use crate::{COUNT, FIND, call, create_notes, insert, insert_at_once};
+use crate::{COUNT, FIND, call, create_notes, eventually, insert, insert_at_once};
 
 const BY_ID: KeyedQuery = KeyedQuery::new("notes.by_id", "select id, number from notes where id = any($1)");
 const TERMINATE: Query = Query::scan(
@@ -92,9 +93,7 @@ async fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
         })
     };
     let writers: Vec<_> = (0..4).map(|_| writer()).collect();
-    while crate::count(&database).await < 200 {
-        tokio::task::yield_now().await;
-    }
+    eventually("200 are written", async || crate::count(&database).await >= 200).await;
     let server = tokio::task::spawn_blocking(move || {
         server.kill();
         server.resurrect();
@@ -134,10 +133,20 @@ async fn reads_do_not_notice_that_their_connections_were_ended() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_said_of_a_write_in_one_go_is_true_when_its_connection_is_ended() {
     let test = TestDatabase::postgres().await;
-    let database = test.open().await;
-    create_notes(&database).await;
+    what_is_said_of_writes_is_true(&test.open().await, &test.clock).await;
+}
+
+/// How many there are; none while nobody answers.
+async fn written(database: &Database) -> i64 {
+    let rows = database.read(&call()).row(&COUNT, []).await;
+    rows.ok().flatten().map_or(0, |row| row.get(0).unwrap())
+}
+
+/// Ends connections at any moment, and looks whether what was said to be there is there, and the rest is not.
+pub(crate) async fn what_is_said_of_writes_is_true(database: &Database, clock: &Clock) {
+    create_notes(database).await;
     let stop = AtomicBool::new(false);
-    let (database, clock, stop) = (&database, &test.clock, &stop);
+    let stop = &stop;
     let writer = async || {
         let (mut there, mut not_there) = (Vec::new(), Vec::new());
         while !stop.load(Ordering::Relaxed) {
@@ -155,9 +164,7 @@ async fn what_is_said_of_a_write_in_one_go_is_true_when_its_connection_is_ended(
     };
     let ender = async {
         for round in 1..=50 {
-            while crate::count(database).await < round * 4 {
-                tokio::task::yield_now().await;
-            }
+            eventually("more are written", async || written(database).await >= round * 4).await;
             // The one that asks may be ended by another that asks.
             let _ = database.read(&call()).row(&TERMINATE, []).await;
         }
@@ -190,7 +197,7 @@ async fn a_commit_that_happened_is_a_success_though_its_position_is_not_told() {
     assert_eq!((token.to_string().as_str(), crate::count(&database).await), ("p1-0", 1));
 }
 
-/// Passes everything on until the first settings come: then that connection hears nothing any more.
+/// Passes everything on until a connection asks for its settings: then that connection hears nothing any more.
 async fn relay_until_the_settings(listener: TcpListener, server: u16) {
     while let Ok((mut client, _)) = listener.accept().await {
         let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
@@ -201,7 +208,7 @@ async fn relay_until_the_settings(listener: TcpListener, server: u16) {
                     sent = client.read(&mut up) => match sent {
                         Ok(0) | Err(_) => return,
                         Ok(count) => {
-                            silent |= up[..count].windows(11).any(|word| word == b"set default");
+                            silent |= up[..count].windows(19).any(|word| word == b"default_transaction");
                             if !silent {
                                 server.write_all(&up[..count]).await.unwrap();
                             }

@@ -1,6 +1,8 @@
 //! Each server starts, can be harmed and comes back.
 
-use pando_servers::{RabbitMq, Redis, S3};
+use std::collections::HashSet;
+
+use pando_servers::{RabbitMq, Redis, S3, free_port};
 
 #[test]
 fn redis_can_be_paused_killed_and_brought_back_empty() {
@@ -38,4 +40,11 @@ fn s3_comes_back_on_its_port_after_a_crash() {
     s3.kill();
     s3.resurrect();
     assert_eq!(s3.endpoint(), endpoint);
+}
+
+#[test]
+fn no_port_is_given_twice() {
+    // More than the kernel has in a row, so that it comes back to some.
+    let ports: HashSet<u16> = (0..2_000).map(|_| free_port()).collect();
+    assert_eq!(ports.len(), 2_000);
 }
