@@ -9,6 +9,7 @@ mod claim;
 pub mod conformance;
 mod context;
 mod cron;
+mod deliveries;
 mod enqueue;
 mod error;
 mod forget;

@@ -1,4 +1,4 @@
-//! The relay: puts committed events in a log, and delivers the log to each subscriber, in order.
+//! The relay: puts committed events in a log, and lets each subscriber's own task deliver it.
 //!
 //! Numbers of the log are given after the commit, by one process at a time, to everything that is visible and has
 //! none. So a reader that stands at a number has seen everything before it: nothing can turn up behind its back.
@@ -15,33 +15,32 @@ use pando_resilience::Call;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use uuid::Uuid;
 
+use crate::deliveries::Post;
 use crate::outbox::{BELL, SWEEP_EVERY};
 use crate::settle::BUDGET;
 use crate::store::outbox as store;
 use crate::{Event, Outbox, Queue, QueueError};
 
 /// How many events are numbered, and delivered, at once.
-const BATCH: usize = 500;
-/// How long a process may be silent before another delivers in its place.
-const HOLD: Duration = Duration::from_secs(20);
-/// The pauses after a failed delivery.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+pub(crate) const BATCH: usize = 500;
 /// How often lag is measured.
 const LAG_EVERY: Duration = Duration::from_secs(5);
+/// How long one delivery may take unless its subscriber says otherwise.
+const DELIVERY: Duration = Duration::from_secs(30);
 
 type Deliver = Arc<dyn Fn(Vec<Event>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 type Current = Arc<dyn Fn() + Send + Sync>;
 
 /// Who is given events: all of them, in the order of the log, at least once. After an error the same events come
-/// again, until they are taken.
+/// again, until they are taken. What one of them takes its time for, the others do not wait for.
 #[derive(Clone)]
 pub struct Subscriber {
-    name: String,
-    durable: bool,
-    deliver: Deliver,
-    current: Option<Current>,
+    pub(crate) name: String,
+    pub(crate) durable: bool,
+    pub(crate) deliver: Deliver,
+    pub(crate) patience: Duration,
+    pub(crate) current: Option<Current>,
 }
 
 impl Subscriber {
@@ -55,7 +54,7 @@ impl Subscriber {
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
         let deliver: Deliver = Arc::new(move |events| Box::pin(deliver(events)));
-        Self { name: name.into(), durable: true, deliver, current: None }
+        Self { name: name.into(), durable: true, deliver, patience: DELIVERY, current: None }
     }
 
     /// One in each process, from its start to its end: for what a process keeps in memory.
@@ -76,6 +75,12 @@ impl Subscriber {
         self.current = Some(Arc::new(current));
         self
     }
+
+    /// The same, and one delivery may take this long: then it counts as failed. 30 s unless said otherwise.
+    #[must_use]
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
 }
 
 impl fmt::Debug for Subscriber {
@@ -92,16 +97,16 @@ impl fmt::Debug for Subscriber {
 #[derive(Debug)]
 pub struct Relay {
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
-/// A subscriber at work.
-struct Post {
-    subscriber: Subscriber,
-    /// Where it stands.
-    number: i64,
-    failures: u32,
-    resume_at: Instant,
+/// How far the log goes, and where durable subscribers stood when somebody last looked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogState {
+    pub(crate) end: i64,
+    pub(crate) places: HashMap<String, i64>,
+    /// How many looks found everything that was committed before them.
+    pub(crate) complete: u64,
 }
 
 impl Relay {
@@ -109,36 +114,43 @@ impl Relay {
     pub async fn start(outbox: &Outbox, subscribers: Vec<Subscriber>) -> Result<Self, QueueError> {
         let queue = outbox.queue.clone();
         let call = Call::internal("outbox.start", BUDGET);
-        let mut posts = Vec::new();
+        let durable = subscribers.iter().filter(|subscriber| subscriber.durable);
+        let names: Vec<String> = durable.map(|subscriber| subscriber.name.clone()).collect();
         let mut tx = queue.database().transaction(&call).await?;
-        for subscriber in &subscribers {
-            if subscriber.durable {
-                store::enter(&mut tx, &subscriber.name, queue.clock().now()).await?;
-            }
+        for name in &names {
+            store::enter(&mut tx, name, queue.clock().now()).await?;
         }
         tx.commit().await?;
         let (end, _) = store::state(&queue.database().read_primary(&call)).await?;
-        for subscriber in subscribers {
-            let resume_at = Instant::now();
-            posts.push(Post { subscriber, number: end, failures: 0, resume_at });
-        }
         let (stop, stopping) = watch::channel(false);
-        let task = pando_telemetry::spawn("outbox.relay", run(outbox.clone(), posts, stopping));
-        Ok(Self { stop, task })
+        let (log, logs) = watch::channel(LogState { end, ..LogState::default() });
+        let holder = queue.clock().fresh_id();
+        let mut tasks = Vec::new();
+        for subscriber in subscribers {
+            let post = Post::new(queue.clone(), subscriber, holder, end);
+            tasks.push(pando_telemetry::spawn("outbox.post", post.keep(logs.clone(), stopping.clone())));
+        }
+        tasks.push(pando_telemetry::spawn("outbox.relay", run(outbox.clone(), names, log, stopping)));
+        Ok(Self { stop, tasks })
     }
 
-    /// Ends after the delivery that is under way, and lets another process go on at once.
+    /// Ends after the deliveries that are under way, unless they take too long, and lets another process go on at once.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        if tokio::time::timeout(BUDGET, self.task).await.is_err() {
+        if tokio::time::timeout(BUDGET, join_all(self.tasks)).await.is_err() {
             tracing::warn!("the relay did not end in time");
         }
     }
 }
 
-async fn run(outbox: Outbox, mut posts: Vec<Post>, mut stopping: watch::Receiver<bool>) {
+async fn run(
+    outbox: Outbox,
+    names: Vec<String>,
+    log: watch::Sender<LogState>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let queue = &outbox.queue;
-    let (bell, holder) = (queue.wakes().bell(BELL), queue.clock().fresh_id());
+    let bell = queue.wakes().bell(BELL);
     let poll = Duration::from_millis(queue.options().poll_ms);
     let pause = Duration::from_millis(queue.options().relay_ms);
     // Other processes are told when events have numbers: until then there is nothing for them to read.
@@ -146,10 +158,10 @@ async fn run(outbox: Outbox, mut posts: Vec<Post>, mut stopping: watch::Receiver
     let (mut lag_at, mut sweep_at) = (Instant::now(), Instant::now() + SWEEP_EVERY);
     while !*stopping.borrow() && stopping.has_changed().is_ok() {
         let began = Instant::now();
-        let round = queue.relay_once(&mut posts, holder).await;
+        let round = queue.number_once(&names, &log).await;
         if Instant::now() >= lag_at {
             lag_at = Instant::now() + LAG_EVERY;
-            if posts.iter().any(|post| post.subscriber.durable) {
+            if !names.is_empty() {
                 outbox.measure_lag().await;
             }
         }
@@ -172,7 +184,6 @@ async fn run(outbox: Outbox, mut posts: Vec<Post>, mut stopping: watch::Receiver
         }
     }
     bell.free.store(false, Ordering::Release);
-    queue.let_go(&posts, holder).await;
 }
 
 /// What a round has left to do.
@@ -187,9 +198,10 @@ enum Round {
 }
 
 impl Queue {
-    /// Numbers what was committed and delivers it. Where nothing was published since, this is one cheap read.
-    async fn relay_once(&self, posts: &mut [Post], holder: Uuid) -> Round {
-        let (end, fresh) = match self.log_state(posts).await {
+    /// Numbers what was committed and says how far the log goes. Where nothing was published since, this is two cheap
+    /// reads.
+    async fn number_once(&self, names: &[String], log: &watch::Sender<LogState>) -> Round {
+        let (mut state, fresh) = match self.log_state(names).await {
             Ok(state) => state,
             Err(error) => {
                 tracing::warn!(%error, "the log of events could not be looked at");
@@ -211,47 +223,31 @@ impl Queue {
             // The other processes have subscribers of their own.
             self.wakes().tell(BELL);
         }
-        let end = end.saturating_add(i64::try_from(numbered.unwrap_or(0)).unwrap_or(i64::MAX));
-        let now = Instant::now();
-        let behind = posts.iter_mut().filter(|post| post.number < end && post.resume_at <= now);
-        let delivering = behind.map(async |post| match self.deliver(post, holder).await {
-            Ok(more) => {
-                post.failures = 0;
-                more
-            }
-            Err(reason) => {
-                tracing::warn!(subscriber = post.subscriber.name, %reason, "events could not be delivered");
-                let pause = PAUSES.0.saturating_mul(1 << post.failures.min(10)).min(PAUSES.1);
-                post.failures += 1;
-                post.resume_at = Instant::now() + pause;
-                false
-            }
+        let more = i64::try_from(numbered.unwrap_or(0)).unwrap_or(i64::MAX);
+        state.end = state.end.saturating_add(more);
+        state.complete = log.borrow().complete + u64::from(complete);
+        log.send_if_modified(|known| {
+            let modified = *known != state;
+            *known = state;
+            modified
         });
-        let more = join_all(delivering).await.contains(&true);
-        for post in posts.iter().filter(|post| complete && post.number >= end) {
-            post.subscriber.current.iter().for_each(|current| current());
-        }
         match numbered {
-            Some(numbered) if more || numbered >= u64::try_from(BATCH).unwrap_or(u64::MAX) => Round::More,
+            Some(numbered) if numbered >= u64::try_from(BATCH).unwrap_or(u64::MAX) => Round::More,
             None => Round::Soon,
             Some(_) => Round::Done,
         }
     }
 
-    /// Where the log ends, and whether it is to go on; the posts learn where they stand, whoever moved them.
-    async fn log_state(&self, posts: &mut [Post]) -> Result<(i64, bool), QueueError> {
+    /// Where the log ends and durable subscribers stand, whoever moved them, and whether events have no number yet.
+    async fn log_state(&self, names: &[String]) -> Result<(LogState, bool), QueueError> {
         let call = Call::internal("outbox.state", BUDGET);
         let read = self.database().read_primary(&call);
-        let durable = posts.iter().filter(|post| post.subscriber.durable);
-        let names: Vec<String> = durable.map(|post| post.subscriber.name.clone()).collect();
-        if !names.is_empty() {
-            let places: HashMap<String, i64> = store::places(&read, names).await?.into_iter().collect();
-            for post in posts.iter_mut().filter(|post| post.subscriber.durable) {
-                // One that was forgotten is given nothing.
-                post.number = places.get(&post.subscriber.name).copied().unwrap_or(i64::MAX);
-            }
-        }
-        Ok(store::state(&read).await?)
+        let places = match names {
+            [] => HashMap::new(),
+            names => store::places(&read, names.to_vec()).await?.into_iter().collect(),
+        };
+        let (end, fresh) = store::state(&read).await?;
+        Ok((LogState { end, places, complete: 0 }, fresh))
     }
 
     /// Gives numbers to what was committed; how many, or nothing when another process is at it.
@@ -261,64 +257,6 @@ impl Queue {
         let numbered = store::number(&mut tx, BATCH).await?;
         tx.commit().await?;
         Ok(numbered)
-    }
-
-    /// Delivers one batch to one subscriber; whether there may be more.
-    async fn deliver(&self, post: &mut Post, holder: Uuid) -> Result<bool, String> {
-        let from = match post.subscriber.durable {
-            false => post.number,
-            true => {
-                match self.hold(&post.subscriber.name, holder).await.map_err(|error| error.to_string())? {
-                    Some(number) => number,
-                    None => return Ok(false),
-                }
-            }
-        };
-        let call = Call::internal("outbox.deliver", BUDGET);
-        let read = self.database().read_primary(&call);
-        let events = store::read_after(&read, from, BATCH).await.map_err(|error| error.to_string())?;
-        let Some((last, _)) = events.last() else { return Ok(false) };
-        let (last, full) = (*last, events.len() >= BATCH);
-        (post.subscriber.deliver)(events.into_iter().map(|(_, event)| event).collect()).await?;
-        post.number = last;
-        if post.subscriber.durable {
-            self.advance(&post.subscriber.name, holder, last).await.map_err(|error| error.to_string())?;
-        }
-        Ok(full)
-    }
-
-    async fn hold(&self, subscriber: &str, holder: Uuid) -> Result<Option<i64>, QueueError> {
-        let call = Call::internal("outbox.hold", BUDGET);
-        let mut tx = self.database().transaction(&call).await?;
-        let now = self.clock().now();
-        let until = now.plus_micros(i64::try_from(HOLD.as_micros()).unwrap_or(i64::MAX));
-        let number = store::hold(&mut tx, subscriber, holder, now, until).await?;
-        tx.commit().await?;
-        Ok(number)
-    }
-
-    async fn advance(&self, subscriber: &str, holder: Uuid, number: i64) -> Result<(), QueueError> {
-        let call = Call::internal("outbox.advance", BUDGET);
-        let mut tx = self.database().transaction(&call).await?;
-        let now = self.clock().now();
-        let until = now.plus_micros(i64::try_from(HOLD.as_micros()).unwrap_or(i64::MAX));
-        store::advance(&mut tx, (subscriber, holder), number, now, until).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    async fn let_go(&self, posts: &[Post], holder: Uuid) {
-        let call = Call::internal("outbox.let_go", BUDGET);
-        let letting = async {
-            let mut tx = self.database().transaction(&call).await?;
-            for post in posts.iter().filter(|post| post.subscriber.durable) {
-                store::let_go(&mut tx, &post.subscriber.name, holder).await?;
-            }
-            tx.commit().await
-        };
-        if let Err(error) = letting.await {
-            tracing::debug!(%error, "others will deliver when the hold runs out");
-        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Events: with their transaction or not at all, in order for each subject, from wherever one likes.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use pando_clock::Clock;
 use pando_database::{Database, Query, params};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
 
 use super::{House, PATIENCE, call, defaults, open};
@@ -29,6 +31,76 @@ pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     a_subscriber_goes_on_where_it_stopped(&real().await).await;
     many_events_share_rows_and_are_told_apart(&real().await).await;
     what_nobody_reads_is_swept(&real().await).await;
+    one_that_hangs_keeps_nobody_waiting(&real().await).await;
+    a_place_that_was_moved_meanwhile_is_obeyed(&real().await).await;
+}
+
+/// A delivery that never ends, beside others of the same relay and of another one.
+async fn one_that_hangs_keeps_nobody_waiting(house: &House) {
+    let outbox = Outbox::new(&house.queue, "effects");
+    let (asked, mut hanging) = mpsc::unbounded_channel();
+    let hangs = |asked: mpsc::UnboundedSender<Vec<Event>>| {
+        Subscriber::durable("hangs", move |events| {
+            let _ = asked.send(events);
+            std::future::pending()
+        })
+    };
+    let (healthy, mut events) = collects("healthy", true);
+    let (local, mut here) = collects("here", false);
+    let relay = Relay::start(&outbox, vec![hangs(asked), healthy, local]).await.unwrap();
+    for version in 1..=VERSIONS {
+        let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+        outbox.publish(&mut tx, &outbox.event("counted", "one", version, Value::Null)).unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(next(&mut events).await.version, version);
+        assert_eq!(next(&mut here).await.version, version);
+    }
+    let given =
+        tokio::time::timeout(PATIENCE, hanging.recv()).await.expect("it is asked").expect("the relay runs");
+    assert_eq!(given[0].version, 1);
+    assert!(hanging.try_recv().is_err(), "it has not come back from its first delivery");
+    relay.stop().await;
+    // One that takes too long is asked again, and given the same.
+    let (asked, mut hanging) = mpsc::unbounded_channel();
+    let relay = Relay::start(&outbox, vec![hangs(asked).within(Duration::from_millis(50))]).await.unwrap();
+    for _ in 0..3 {
+        let given = tokio::time::timeout(PATIENCE, hanging.recv()).await.expect("it is asked");
+        assert_eq!(given.expect("the relay runs")[0].version, 1);
+    }
+    relay.stop().await;
+}
+
+/// A delivery under way does not undo what an operator did to the place of its subscriber.
+async fn a_place_that_was_moved_meanwhile_is_obeyed(house: &House) {
+    let outbox = Outbox::new(&house.queue, "effects");
+    let (asked, mut given) = mpsc::unbounded_channel();
+    let go = Arc::new(Semaphore::new(0));
+    let waits = Arc::clone(&go);
+    let subscriber = Subscriber::durable("slow", move |events: Vec<Event>| {
+        let (asked, waits) = (asked.clone(), Arc::clone(&waits));
+        async move {
+            let _ = asked.send(events[0].version);
+            waits.acquire().await.expect("it stays open").forget();
+            Ok(())
+        }
+    });
+    let relay = Relay::start(&outbox, vec![subscriber]).await.unwrap();
+    let versions = async |given: &mut mpsc::UnboundedReceiver<i64>| {
+        tokio::time::timeout(PATIENCE, given.recv()).await.expect("it is asked").expect("the relay runs")
+    };
+    for version in 1..=2 {
+        let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+        outbox.publish(&mut tx, &outbox.event("counted", "one", version, Value::Null)).unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(versions(&mut given).await, version);
+        if version == 2 {
+            outbox.replay_after(&call(), "slow", 0).await.unwrap();
+        }
+        go.add_permits(1);
+    }
+    assert_eq!(versions(&mut given).await, 1, "it begins where it was put");
+    go.add_permits(10);
+    relay.stop().await;
 }
 
 /// A subscriber that hands its events on.

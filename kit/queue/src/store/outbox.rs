@@ -66,6 +66,11 @@ static ADVANCE: Query = Query::write(
      where subscriber = $1 and holder = $2",
 );
 
+static RENEW: Query = Query::write(
+    "outbox.renew",
+    "update outbox_cursors set held_until = $3 where subscriber = $1 and holder = $2",
+);
+
 static LET_GO: Query = Query::write(
     "outbox.let_go",
     "update outbox_cursors set holder = null where subscriber = $1 and holder = $2",
@@ -217,6 +222,15 @@ pub(crate) async fn advance(
     until: Timestamp,
 ) -> Result<bool, DatabaseError> {
     Ok(tx.execute(&ADVANCE, params![subscriber, holder, number, now, until]).await? > 0)
+}
+
+/// Says that whoever delivers to a subscriber is alive; false when another one delivers by now.
+pub(crate) async fn renew(
+    tx: &mut Transaction,
+    (subscriber, holder): (&str, Uuid),
+    until: Timestamp,
+) -> Result<bool, DatabaseError> {
+    Ok(tx.execute(&RENEW, params![subscriber, holder, until]).await? > 0)
 }
 
 /// Lets another one deliver.

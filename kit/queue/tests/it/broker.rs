@@ -11,11 +11,15 @@ use lapin::{Connection, ConnectionProperties};
 use pando_clock::Clock;
 use pando_database::testing::TestDatabase;
 use pando_database::{Database, Secret};
-use pando_queue::{BrokerOptions, MIGRATIONS, Outbox, Queue, QueueOptions, QueueParts, Relay, Subscriber};
+use pando_queue::{
+    BrokerOptions, Event, MIGRATIONS, Outbox, Queue, QueueOptions, QueueParts, Relay, Subscriber,
+};
 use pando_resilience::Call;
 use pando_servers::RabbitMq;
 use pando_telemetry::Metrics;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 /// How many events before the broker crashes, and how many after.
 const HALF: i64 = 30;
@@ -41,6 +45,40 @@ async fn events_reach_the_broker_in_order_also_those_of_its_absence() {
     server.resurrect();
     events.arrive_in_order(&server, HALF + 1..=HALF * 2).await;
     events.relay.stop().await;
+}
+
+/// It takes connections and says nothing, as one does that is stopped or overwhelmed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_never_answers_keeps_nobody_waiting() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("amqp://guest:guest@127.0.0.1:{}/%2f", silent.local_addr().unwrap().port());
+    let options = BrokerOptions { url: Some(Secret::new(url)), ..BrokerOptions::default() };
+    let test = TestDatabase::sqlite();
+    let database = test.open().await;
+    database.migrate(&[MIGRATIONS]).await.unwrap();
+    let parts = QueueParts { database: database.clone(), clock: Clock::system(), metrics: Metrics::new() };
+    let outbox = Outbox::new(&Queue::new(parts, QueueOptions::default()).unwrap(), "trees");
+    let (given, mut events) = mpsc::unbounded_channel();
+    let healthy = Subscriber::every_process("healthy", move |events: Vec<Event>| {
+        let taken = events.into_iter().all(|event| given.send(event.version).is_ok());
+        async move { if taken { Ok(()) } else { Err("nobody listens".to_owned()) } }
+    });
+    let subscribers = vec![Subscriber::rabbitmq(&options).unwrap(), healthy];
+    let relay = Relay::start(&outbox, subscribers).await.unwrap();
+    let mut connection = None;
+    for version in 1..=HALF {
+        let mut tx = database.transaction(&call()).await.unwrap();
+        outbox.publish(&mut tx, &outbox.event("grown", "oak", version, Value::Null)).unwrap();
+        tx.commit().await.unwrap();
+        let event = tokio::time::timeout(Duration::from_secs(30), events.recv()).await;
+        assert_eq!(event.expect("it is told").unwrap(), version);
+        if version == 1 {
+            connection = Some(silent.accept().await.unwrap());
+        }
+    }
+    assert!(connection.is_some(), "the broker was asked");
+    assert_eq!(outbox.lag(&call()).await.unwrap()[0].events, HALF.unsigned_abs(), "and took nothing");
+    relay.stop().await;
 }
 
 /// Events of one subject, and a queue that is bound for them.
