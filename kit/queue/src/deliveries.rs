@@ -147,7 +147,10 @@ impl Post {
     /// Comes when the place is not this one's any more, because another process took it or an operator moved it: until
     /// then this one says that it is alive.
     async fn lost(&self) {
-        while self.subscriber.durable {
+        if !self.subscriber.durable {
+            return std::future::pending().await;
+        }
+        loop {
             tokio::time::sleep(RENEW_EVERY).await;
             match self.renew().await {
                 Ok(true) => {}
@@ -155,7 +158,6 @@ impl Post {
                 Err(error) => tracing::debug!(%error, "the hold could not be renewed"),
             }
         }
-        std::future::pending().await
     }
 
     /// Keeps the place of the subscriber; false when it is not this one's any more.

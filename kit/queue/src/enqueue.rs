@@ -33,12 +33,14 @@ impl Queue {
 
     async fn enqueue_job(&self, tx: &mut Transaction, job: Job) -> Result<Enqueued, QueueError> {
         job.check()?;
+        let job = self.placed(job);
         self.admit(&job.queue, Amount { jobs: 1, bytes: store::enqueue::size(&job) })?;
         self.insert_job(tx, job).await
     }
 
     /// Adds a job whether the queue is full or not: what follows from a job that ended must not keep it from ending.
     pub(crate) async fn insert_job(&self, tx: &mut Transaction, job: Job) -> Result<Enqueued, QueueError> {
+        let job = self.placed(job);
         let now = self.clock().now();
         let run_at = job.run_at.unwrap_or(now).max(now);
         let id = job.id.unwrap_or_else(|| self.clock().fresh_id());
@@ -77,6 +79,7 @@ impl Queue {
         let mut rows = Vec::with_capacity(jobs.len());
         for job in jobs {
             job.check()?;
+            let job = self.placed(job);
             if job.unique.is_some() || job.lane.is_some() {
                 return Err(QueueError::bad_job("unique, lane", "such jobs are enqueued one by one"));
             }
@@ -94,6 +97,11 @@ impl Queue {
             self.ring_after(tx, &queue, due);
         }
         Ok(rows.into_iter().map(|(id, ..)| id).collect())
+    }
+
+    /// The job in the queue of its kind, unless it names another.
+    fn placed(&self, job: Job) -> Job {
+        Job { queue: self.options().queue_of(&job.kind, &job.queue), ..job }
     }
 
     /// Wakes a worker once the transaction is committed.

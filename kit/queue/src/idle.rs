@@ -16,10 +16,7 @@ impl Queue {
     pub async fn run_until_idle(&self, registry: &Registry) -> Result<usize, QueueError> {
         let kinds: Vec<String> = registry.names().map(ToOwned::to_owned).collect();
         let (mut attempts, mut tenant) = (0, String::new());
-        let mut names = registry.queues();
-        names.extend(self.options().queues.keys().cloned());
-        names.sort();
-        names.dedup();
+        let names = self.options().queues_of(registry);
         loop {
             // What the runners of a worker do in the background is done here and now.
             let moved = self.repair_lanes(&names).await?;

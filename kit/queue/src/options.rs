@@ -1,12 +1,13 @@
 //! What can be set about queues.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::admission::Amount;
-use crate::{BrokerOptions, QueueError};
+use crate::job::{DEFAULT_QUEUE, is_name};
+use crate::{BrokerOptions, QueueError, Registry};
 
 /// Settings of all queues of a process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub struct QueueOptions {
     pub sweep_batch_max: usize,
     /// RabbitMQ, to carry wake-ups and events.
     pub broker: BrokerOptions,
+    /// Which queue the jobs of a kind wait in, where they name none. Each queue has workers of its own, so jobs that
+    /// are slow or hang keep only their like waiting.
+    pub kinds: BTreeMap<String, String>,
     /// What is different in single queues, by name.
     pub queues: BTreeMap<String, SingleQueueOptions>,
 }
@@ -88,6 +92,7 @@ impl Default for QueueOptions {
             relay_ms: 20,
             sweep_batch_max: 1_000,
             broker: BrokerOptions::default(),
+            kinds: BTreeMap::new(),
             queues: BTreeMap::new(),
         }
     }
@@ -125,6 +130,9 @@ impl QueueOptions {
             return bad("lease_ms", "it must be at least twice heartbeat_ms".to_owned());
         }
         self.broker.check()?;
+        for (kind, queue) in self.kinds.iter().filter(|(_, queue)| !is_name(queue)) {
+            return bad(&format!("kinds.{kind}"), format!("{queue} is no name of a queue"));
+        }
         for (name, queue) in &self.queues {
             let setting = |option: &str| format!("queues.{name}.{option}");
             if queue.concurrency == Some(0) {
@@ -142,6 +150,21 @@ impl QueueOptions {
 
     pub(crate) fn single(&self, queue: &str) -> SingleQueueOptions {
         self.queues.get(queue).cloned().unwrap_or_default()
+    }
+
+    /// The queue that a job of this kind waits in.
+    pub(crate) fn queue_of(&self, kind: &str, named: &str) -> String {
+        let own = self.kinds.get(kind).filter(|_| named == DEFAULT_QUEUE);
+        own.map_or(named, String::as_str).to_owned()
+    }
+
+    /// The queues that are served where these kinds are run.
+    pub(crate) fn queues_of(&self, registry: &Registry) -> Vec<String> {
+        let kinds = registry.names().filter_map(|kind| self.kinds.get(kind));
+        // What was enqueued before a kind had a queue of its own is in the one it had.
+        let names: BTreeSet<String> =
+            kinds.chain(self.queues.keys()).cloned().chain(registry.queues()).collect();
+        names.into_iter().collect()
     }
 
     pub(crate) fn concurrency_of(&self, queue: &str) -> usize {

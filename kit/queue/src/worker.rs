@@ -46,15 +46,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts to run every kind of the registry, from every queue they or the options name.
+    /// Starts to run every kind of the registry, from every queue they or the options name: each queue has its own
+    /// bound of jobs at once.
     pub fn start(queue: &Queue, registry: Registry) -> Self {
         let (phase, phases) = watch::channel(Phase::Working);
         let (settle, arrivals) = mpsc::channel(SETTLEMENTS_MAX);
         let registry = Arc::new(registry);
-        let mut names = registry.queues();
-        names.extend(queue.options().queues.keys().cloned());
-        names.sort();
-        names.dedup();
+        let names = queue.options().queues_of(&registry);
         let runners = names
             .iter()
             .map(|name| {

@@ -8,7 +8,7 @@ use pando_clock::Clock;
 use pando_database::Database;
 use serde_json::{Value, json};
 
-use super::{House, call, defaults, note, open};
+use super::{House, PATIENCE, call, defaults, note, open};
 use crate::{Job, JobState, QueueOptions, SingleQueueOptions, Worker};
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
@@ -16,6 +16,40 @@ pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     a_limit_over_all_processes_holds(fresh().await).await;
     tenants_take_turns(fresh().await).await;
     a_rate_is_kept_for_each_key(fresh().await).await;
+    what_hangs_keeps_only_its_like_waiting(fresh().await).await;
+}
+
+/// Jobs of one kind take all the seats they can get, and are the most urgent there are.
+async fn what_hangs_keeps_only_its_like_waiting(database: Database) {
+    let mut options = QueueOptions { concurrency: 2, ..defaults() };
+    options.kinds.insert("hangs".into(), "slow".into());
+    let house = House::new(database, Clock::system(), options).await;
+    let mut registry = house.kind("note", note);
+    house.add_kind(&mut registry, "hangs", async |_, _, seen| {
+        seen.push(json!("hangs"));
+        std::future::pending().await
+    });
+    let worker = Worker::start(&house.queue, registry);
+    let hangs = || Job { priority: 9, ..Job::new("hangs", Value::Null) };
+    let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+    house.queue.enqueue_many(&mut tx, (0..20).map(|_| hangs()).collect()).await.unwrap();
+    tx.commit().await.unwrap();
+    let first = house.add(hangs()).await;
+    assert_eq!(house.find(first).await.queue, "slow");
+    let hanging = async {
+        while house.seen.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, hanging).await.expect("they begin");
+    // What follows finds its queue as well.
+    let then = vec![Job { priority: 0, ..Job::new("note", Value::Null) }];
+    let id = house.add(Job { priority: 0, then, ..Job::new("note", Value::Null) }).await;
+    house.reaches(id, JobState::Completed).await;
+    let elsewhere = house.add(Job { queue: "another".into(), ..hangs() }).await;
+    assert_eq!(house.find(elsewhere).await.queue, "another", "it was named");
+    assert!(house.seen.all().iter().filter(|seen| **seen == json!("hangs")).count() <= 2);
+    drop(worker);
 }
 
 fn with_queue(single: SingleQueueOptions) -> QueueOptions {
