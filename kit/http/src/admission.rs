@@ -110,7 +110,8 @@ pub(crate) fn admit(
         return refuse(Problem::malformed("a request names its host once"));
     }
     if asked.bad_host {
-        return refuse(Problem::malformed("the host is no name or address with an optional port"));
+        let problem = Problem::malformed("the host is no name or address with an optional port");
+        return refuse(problem.with_header(header::CONNECTION, CLOSE));
     }
     if edge.local_hosts_only && (asked.foreign_host || head.foreign_authority) {
         let detail = "this server answers requests to localhost only (setting http.local_hosts_only)";

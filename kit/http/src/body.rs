@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -13,9 +12,10 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
 
+use crate::caller::RequestContext;
 use crate::connection::Connection;
+use crate::pace::{Pace, PaceLimits};
 use crate::{Code, Problem};
 
 /// The whole body as it came, up to the route's `body_bytes_max`. An extractor.
@@ -64,11 +64,28 @@ impl<S: Send + Sync> FromRequest<S> for StreamedBody {
     }
 }
 
+/// The whole body, taken from the budget of all bodies as it comes.
 pub(crate) async fn read_body(request: Request) -> Result<Bytes, Problem> {
-    match request.into_body().collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(body_problem(&error)),
+    let (parts, mut body) = request.into_parts();
+    let share = parts.extensions.get::<RequestContext>().and_then(|context| context.share.clone());
+    let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| body_problem(&error))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if let Some(share) = &share {
+            share.take(data.len() as u64)?;
+        }
+        if announced == Some(data.len()) {
+            return Ok(data);
+        }
+        if bytes.is_empty() {
+            // What is announced and never comes takes no memory: nobody writes there.
+            bytes.reserve_exact(announced.unwrap_or(0));
+        }
+        bytes.extend_from_slice(&data);
     }
+    Ok(bytes.into())
 }
 
 /// What a failed read of a body means to the caller: 413, 408 or 400.
@@ -95,10 +112,10 @@ pub(crate) fn body_too_slow() -> Problem {
 #[error("the body stalled")]
 struct BodyStalled;
 
-/// A request body that ends with an error when it is too large or pauses too long.
+/// A request body that ends with an error when it is too large or comes too slowly.
 pub(crate) struct BoundedBody {
     inner: Limited<Incoming>,
-    patience: Option<Patience>,
+    pace: Option<Pace>,
     /// Set while the reader waits for the client: a deadline that passes then is the client's fault.
     waiting: Arc<AtomicBool>,
     connection: Arc<Connection>,
@@ -108,40 +125,18 @@ impl BoundedBody {
     pub(crate) fn new(
         inner: Incoming,
         bytes_max: u64,
-        idle: Option<Duration>,
+        pace: Option<PaceLimits>,
         waiting: Arc<AtomicBool>,
         connection: Arc<Connection>,
     ) -> Self {
         let inner = Limited::new(inner, usize::try_from(bytes_max).unwrap_or(usize::MAX));
-        Self { inner, patience: idle.map(Patience::new), waiting, connection }
-    }
-}
-
-/// How long the client may keep us waiting for a piece. It counts from the first look that found nothing: while the
-/// handler is busy elsewhere, it is the client who waits for us.
-struct Patience {
-    pause: Duration,
-    sleep: Pin<Box<Sleep>>,
-    waiting: bool,
-}
-
-impl Patience {
-    fn new(pause: Duration) -> Self {
-        Self { pause, sleep: Box::pin(tokio::time::sleep(pause)), waiting: false }
+        Self { inner, pace: pace.map(Pace::new), waiting, connection }
     }
 
-    /// There is nothing to read: ready when that has been so for too long.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.waiting {
-            self.waiting = true;
-            self.sleep.as_mut().reset(Instant::now() + self.pause);
+    fn wait(&self, waiting: bool) {
+        if self.waiting.swap(waiting, Ordering::Relaxed) != waiting {
+            self.connection.body_waits(waiting);
         }
-        self.sleep.as_mut().poll(cx)
-    }
-
-    /// A piece came.
-    fn renew(&mut self) {
-        self.waiting = false;
     }
 }
 
@@ -155,16 +150,19 @@ impl HttpBody for BoundedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
         let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) else {
-            this.waiting.store(true, Ordering::Relaxed);
-            if let Some(patience) = &mut this.patience {
-                ready!(patience.poll_end(cx));
+            this.wait(true);
+            if let Some(pace) = &mut this.pace {
+                ready!(pace.poll_end(cx));
                 return Poll::Ready(Some(Err(BodyStalled.into())));
             }
             return Poll::Pending;
         };
-        this.waiting.store(false, Ordering::Relaxed);
-        if let Some(patience) = &mut this.patience {
-            patience.renew();
+        this.wait(false);
+        if let Some(pace) = &mut this.pace
+            && let Some(Ok(frame)) = &frame
+            && !pace.came(frame.data_ref().map_or(0, Bytes::len))
+        {
+            return Poll::Ready(Some(Err(BodyStalled.into())));
         }
         Poll::Ready(frame)
     }
@@ -180,31 +178,13 @@ impl HttpBody for BoundedBody {
 
 impl Drop for BoundedBody {
     fn drop(&mut self) {
+        // The flag stays: a deadline that has just passed asks whose fault it was.
+        if self.waiting.load(Ordering::Relaxed) {
+            self.connection.body_waits(false);
+        }
         // The client may still be sending: closing at once would reset the connection under our answer.
         if !self.inner.is_end_stream() {
             self.connection.linger_at_close();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn only_waiting_for_the_client_is_timed() {
-        let pause = Duration::from_millis(100);
-        let mut patience = Patience::new(pause);
-        for _ in 0..3 {
-            // The handler is busy for much longer than the client may be, and finds nothing when it is back.
-            tokio::time::advance(pause * 10).await;
-            assert!(futures_util::poll!(std::future::poll_fn(|cx| patience.poll_end(cx))).is_pending());
-            tokio::time::advance(pause / 2).await;
-            assert!(futures_util::poll!(std::future::poll_fn(|cx| patience.poll_end(cx))).is_pending());
-            patience.renew();
-        }
-        let began = Instant::now();
-        std::future::poll_fn(|cx| patience.poll_end(cx)).await;
-        assert_eq!(began.elapsed(), pause, "a client that sends nothing has one pause, from here on");
     }
 }

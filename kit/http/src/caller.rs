@@ -1,6 +1,7 @@
 //! Who asks, as the edge worked it out before the handler ran.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::HeaderName;
@@ -8,6 +9,7 @@ use http::request::Parts;
 use pando_resilience::Call;
 
 use crate::Problem;
+use crate::body_budget::BodyShare;
 
 /// The header that carries a consistency token: writes answer with it, reads send it back to see their own write.
 pub const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("pando-consistency");
@@ -28,6 +30,8 @@ pub struct ClientAddress(pub IpAddr);
 pub(crate) struct RequestContext {
     pub(crate) call: Call,
     pub(crate) client: IpAddr,
+    /// What its body takes of the memory for all bodies.
+    pub(crate) share: Option<Arc<BodyShare>>,
 }
 
 fn context(parts: &Parts) -> Result<&RequestContext, Problem> {

@@ -13,6 +13,9 @@ use uuid::Uuid;
 use crate::answer::Progress;
 use crate::proxies::{is_host, is_local_host};
 
+/// The longest host, port included.
+const HOST_BYTES_MAX: usize = 255;
+
 /// What a connection is doing, as the sweeper sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -22,6 +25,8 @@ pub(crate) enum Phase {
     Head,
     /// A request is being answered.
     Busy,
+    /// The body of every request that is being answered is waited for.
+    Body,
     /// The client does not take the bytes of an answer.
     Stalled,
     /// Between requests.
@@ -41,6 +46,16 @@ pub(crate) enum Order {
     Abort,
 }
 
+impl Order {
+    fn number(self) -> u8 {
+        match self {
+            Self::Close => 1,
+            Self::HeadTimedOut => 2,
+            Self::Abort => 3,
+        }
+    }
+}
+
 /// What is shared between a connection's task, its requests and the sweeper. No clock is read on the way of a
 /// request: each step only sets a flag, and the sweeper times how long nothing changed.
 #[derive(Debug)]
@@ -50,6 +65,10 @@ pub(crate) struct Connection {
     id: Uuid,
     requests: AtomicU32,
     in_flight: AtomicU32,
+    /// How many of them wait for their body.
+    waiting_bodies: AtomicU32,
+    /// Changes with every piece of a body.
+    pieces: AtomicU32,
     written: AtomicU32,
     answering: AtomicBool,
     answers: Mutex<Vec<Watched>>,
@@ -89,6 +108,8 @@ impl Connection {
             id,
             requests: AtomicU32::new(0),
             in_flight: AtomicU32::new(0),
+            waiting_bodies: AtomicU32::new(0),
+            pieces: AtomicU32::new(0),
             written: AtomicU32::new(0),
             answering: AtomicBool::new(false),
             answers: Mutex::new(Vec::new()),
@@ -127,6 +148,10 @@ impl Connection {
 
     /// What a `Host` is.
     pub(crate) fn host(&self, name: &[u8]) -> Host {
+        // It is kept as long as the connection lives, and no name is longer.
+        if name.len() > HOST_BYTES_MAX {
+            return Host { readable: false, local: false };
+        }
         let read = || Host { readable: is_host(name), local: is_local_host(name) };
         let (first, host) = self.first_host.get_or_init(|| (name.into(), read()));
         if **first == *name { *host } else { read() }
@@ -137,8 +162,12 @@ impl Connection {
             Phase::Lingering
         } else if self.stalled.load(Ordering::Relaxed) {
             Phase::Stalled
-        } else if self.in_flight.load(Ordering::Relaxed) > 0 {
-            Phase::Busy
+        } else if self.in_flight() > 0 {
+            if self.waiting_bodies.load(Ordering::Relaxed) < self.in_flight() {
+                Phase::Busy
+            } else {
+                Phase::Body
+            }
         } else if self.reading_head.load(Ordering::Relaxed) {
             Phase::Head
         } else if self.requests.load(Ordering::Relaxed) == 0 {
@@ -151,6 +180,20 @@ impl Connection {
     /// Changes with every request, so that two idle times are not taken for one.
     pub(crate) fn requests(&self) -> u32 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// A reader begins to wait for a body, or waits no more.
+    pub(crate) fn body_waits(&self, waiting: bool) {
+        match waiting {
+            true => self.waiting_bodies.fetch_add(1, Ordering::Relaxed),
+            false => self.waiting_bodies.fetch_sub(1, Ordering::Relaxed),
+        };
+        self.pieces.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Changes with every piece of a body that had to be waited for.
+    pub(crate) fn pieces(&self) -> u32 {
+        self.pieces.load(Ordering::Relaxed)
     }
 
     /// Changes with every write the client made room for.
@@ -240,14 +283,15 @@ impl Connection {
 
     /// Called by the sweeper. A stronger order replaces a weaker one.
     pub(crate) fn order(&self, order: Order) {
-        let number = match order {
-            Order::Close => 1,
-            Order::HeadTimedOut => 2,
-            Order::Abort => 3,
-        };
+        let number = order.number();
         if self.order.fetch_max(number, Ordering::AcqRel) < number {
             self.task.wake();
         }
+    }
+
+    /// Called by the connection's task when an order has become pointless.
+    fn withdraw(&self, order: Order) {
+        let _ = self.order.compare_exchange(order.number(), 0, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// Called by the connection's task once, before it first looks for orders.
@@ -325,6 +369,10 @@ where
                         return Poll::Ready(Ok(done));
                     }
                 }
+                // The rest of the head came in the same moment: it is a request now, and is answered.
+                Some(Order::HeadTimedOut) if connection.in_flight() > 0 => {
+                    connection.withdraw(Order::HeadTimedOut)
+                }
                 None | Some(Order::Close) => return Poll::Pending,
                 Some(order) => return Poll::Ready(Err(order)),
             }
@@ -347,8 +395,13 @@ mod tests {
         let busy = connection.begin();
         connection.bytes_came();
         assert_eq!(connection.phase(), Phase::Busy);
+        connection.body_waits(true);
+        assert_eq!(connection.phase(), Phase::Body);
+        connection.body_waits(false);
+        assert_eq!(connection.phase(), Phase::Busy);
         drop(busy);
         assert_eq!(connection.phase(), Phase::Idle);
+        assert!(!connection.host(&[b'x'; 256]).readable && connection.host(&[b'x'; 255]).readable);
         connection.order(Order::Abort);
         connection.order(Order::Close);
         assert_eq!(connection.ordered(), Some(Order::Abort));

@@ -27,6 +27,7 @@ use crate::access_log::{AccessLog, Line};
 use crate::admission::{Admitted, Head, admit, identify};
 use crate::answer::{EdgeBody, Origin};
 use crate::body::{BoundedBody, body_too_slow};
+use crate::body_budget::{BodyBudget, BodyShare};
 use crate::caller::{REQUEST_ID, RequestContext};
 use crate::compression::{Compressed, compressed, varies};
 use crate::connection::{Busy, Connection};
@@ -63,6 +64,7 @@ pub(crate) struct Edge {
     /// The same, as they are written.
     pub(crate) hot_head: Vec<u8>,
     pub(crate) hot_wire: bool,
+    pub(crate) bodies: Arc<BodyBudget>,
 }
 
 impl Edge {
@@ -73,6 +75,7 @@ impl Edge {
     /// A whole HTTP/1.1 answer to a request that never became one; the connection closes after it.
     pub(crate) fn protocol_answer(&self, status: StatusCode) -> Vec<u8> {
         let detail = match status {
+            StatusCode::TOO_MANY_REQUESTS => "this address has too many connections at once",
             StatusCode::REQUEST_TIMEOUT => "the head of the request did not arrive in time",
             StatusCode::URI_TOO_LONG => "the path and query are too long",
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the headers are too many or too large",
@@ -210,6 +213,8 @@ struct Handler {
     deadline: Deadline,
     /// True while it waits for the body of the request.
     waiting: Option<Arc<AtomicBool>>,
+    /// What the body takes in memory, until it is answered.
+    _share: Option<Arc<BodyShare>>,
 }
 
 impl Handler {
@@ -228,18 +233,20 @@ impl Handler {
             consistency: admitted.consistency.take(),
         };
         let deadline = call.deadline;
-        let context = RequestContext { call, client: admitted.client };
+        let has_body = !request.body().is_end_stream();
+        let share = has_body.then(|| Arc::new(BodyShare::new(edge.bodies.clone())));
+        let context = RequestContext { call, client: admitted.client, share: share.clone() };
         let (request, waiting) = prepare(connection, route, context, request);
         let work = match edge.compressed.as_ref().filter(|_| admitted.compress) {
             Some(service) => Either::Right(compressed(service.clone(), request)),
             None => Either::Left(edge.router.clone().call(request)),
         };
-        Self { work: Box::pin(AssertUnwindSafe(work).catch_unwind()), deadline, waiting }
+        Self { work: Box::pin(AssertUnwindSafe(work).catch_unwind()), deadline, waiting, _share: share }
     }
 
     /// Its answer, or what its deadline or a panic in it means.
     async fn finish(self) -> Response {
-        let Self { mut work, deadline, waiting } = self;
+        let Self { mut work, deadline, waiting, _share } = self;
         // Most handlers answer at once and need no timer.
         let done = match futures_util::poll!(work.as_mut()) {
             Poll::Ready(done) => Ok(done),
@@ -272,7 +279,7 @@ fn prepare(
     }
     let waiting = Arc::new(AtomicBool::new(false));
     let bounded =
-        BoundedBody::new(body, route.body_bytes_max, route.body_idle, waiting.clone(), connection.clone());
+        BoundedBody::new(body, route.body_bytes_max, route.pace, waiting.clone(), connection.clone());
     (Request::from_parts(parts, Body::new(bounded)), Some(waiting))
 }
 

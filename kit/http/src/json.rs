@@ -1,20 +1,30 @@
 //! JSON bodies, read strictly: what two readers could understand differently is refused.
 
+use std::cell::Cell;
 use std::fmt;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::body::read_body;
+use crate::caller::RequestContext;
 use crate::{Code, Problem};
 
 /// How deep arrays and objects may nest.
 pub const JSON_DEPTH_MAX: usize = 64;
+
+/// How many values one JSON text may hold unless an option says otherwise: objects, members and items. A value takes up
+/// to six hundred bytes in memory and as few as two in the text.
+pub const JSON_NODES_MAX: usize = 100_000;
+
+/// A text up to this size is parsed where it was read; a longer one would keep its thread from other requests.
+const PARSED_HERE_MAX: usize = 64 * 1024;
 
 /// A request body that is one JSON object.
 ///
@@ -22,6 +32,16 @@ pub const JSON_DEPTH_MAX: usize = 64;
 /// [`JSON_DEPTH_MAX`], numbers out of range, anything but an object (400, naming what and where).
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonBody(pub Map<String, Value>);
+
+/// A request body that is one JSON value of any kind, with the bytes it was written in. Refuses what [`JsonBody`] does,
+/// but for the kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsonDocument {
+    /// The value.
+    pub value: Value,
+    /// The text as it came.
+    pub bytes: Bytes,
+}
 
 /// An answer in JSON. (axum's own type is also a lenient extractor, which has no place here.)
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +64,37 @@ impl<T: Serialize> IntoResponse for JsonAnswer<T> {
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        JsonDocument::from_request(request, state).await?.into_object().map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonDocument {
+    type Rejection = Problem;
+
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         expect_json(request.headers())?;
+        let share = request.extensions().get::<RequestContext>().and_then(|context| context.share.clone());
         let bytes = read_body(request).await?;
-        match parse_json(&bytes)? {
-            Value::Object(object) => Ok(Self(object)),
+        let nodes_max = share.as_ref().map_or(JSON_NODES_MAX, |share| share.budget.json_nodes_max);
+        if bytes.len() <= PARSED_HERE_MAX {
+            return Ok(Self { value: parse_bounded(&bytes, nodes_max)?, bytes });
+        }
+        let _turn = match &share {
+            Some(share) => share.budget.parsing.acquire().await.ok(),
+            None => None,
+        };
+        let text = bytes.clone();
+        let parsed = tokio::task::spawn_blocking(move || parse_bounded(&text, nodes_max)).await;
+        Ok(Self { value: parsed.map_err(Problem::internal)??, bytes })
+    }
+}
+
+impl JsonDocument {
+    /// The object it is; 400 when it is something else.
+    pub fn into_object(self) -> Result<Map<String, Value>, Problem> {
+        match self.value {
+            Value::Object(object) => Ok(object),
             other => {
                 Err(Problem::malformed(format!("the body must be a JSON object, not {}", kind_of(&other))))
             }
@@ -81,8 +127,12 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem>
     Ok(if media.is_empty() { None } else { Some(media) })
 }
 
-/// Parses one JSON value strictly (see [`JsonBody`]); the whole input must be used.
+/// Parses one JSON value strictly (see [`JsonBody`]); the whole input must be used. For texts that were bounded before.
 pub fn parse_json(bytes: &[u8]) -> Result<Value, Problem> {
+    parse_bounded(bytes, JSON_NODES_MAX)
+}
+
+fn parse_bounded(bytes: &[u8], nodes_max: usize) -> Result<Value, Problem> {
     if bytes.is_empty() {
         return Err(Problem::malformed("the body is empty, expected JSON"));
     }
@@ -90,7 +140,12 @@ pub fn parse_json(bytes: &[u8]) -> Result<Value, Problem> {
         Problem::malformed(format!("the body is not UTF-8: bad byte at offset {}", error.valid_up_to()))
     })?;
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: 0 }.deserialize(&mut reader).map_err(|error| not_json(&error))?;
+    let left = Cell::new(nodes_max.saturating_add(1));
+    let value =
+        Strict { depth: 0, left: &left }.deserialize(&mut reader).map_err(|error| match left.get() {
+            0 => Problem::new(Code::TooLarge, format!("the body holds more than {nodes_max} values")),
+            _ => not_json(&error),
+        })?;
     reader.end().map_err(|error| not_json(&error))?;
     Ok(value)
 }
@@ -113,28 +168,45 @@ pub(crate) fn kind_of(value: &Value) -> &'static str {
 
 /// Builds a value and refuses what `serde_json::Value` would let pass.
 #[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'l> {
     depth: usize,
+    /// How many values may still come.
+    left: &'l Cell<usize>,
 }
 
-impl Strict {
+impl Strict<'_> {
+    /// Counts a value before it is built.
+    fn count<E: serde::de::Error>(self) -> Result<(), E> {
+        match self.left.get() {
+            0 | 1 => {
+                self.left.set(0);
+                Err(E::custom("too many values"))
+            }
+            left => {
+                self.left.set(left - 1);
+                Ok(())
+            }
+        }
+    }
+
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth == JSON_DEPTH_MAX {
             return Err(E::custom(format_args!("nested deeper than {JSON_DEPTH_MAX}")));
         }
-        Ok(Self { depth: self.depth + 1 })
+        Ok(Self { depth: self.depth + 1, ..self })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.count()?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -252,6 +324,12 @@ mod tests {
             assert_eq!(problem.code(), Code::Malformed);
             assert!(problem.detail().contains(reason), "{:?} should say {reason}", problem.detail());
         }
+        let many = format!("[{}0]", "{},".repeat(JSON_NODES_MAX));
+        let problem = parse_json(many.as_bytes()).unwrap_err();
+        assert_eq!(
+            (problem.code(), problem.detail()),
+            (Code::TooLarge, "the body holds more than 100000 values")
+        );
         let at_the_limit = format!("{}{}", "[".repeat(64), "]".repeat(64));
         assert!(parse_json(at_the_limit.as_bytes()).is_ok());
     }

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::JSON_NODES_MAX;
+
 /// How the server listens, what it takes and how it ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -12,6 +14,8 @@ pub struct HttpOptions {
     pub listen: SocketAddr,
     /// Connections at once; more wait in the kernel's queue while idle ones are closed to make room.
     pub connections_max: usize,
+    /// Connections at once of one address (of one /64 network for IPv6), unless it is a trusted proxy; more get 429.
+    pub connections_per_peer_max: usize,
     /// A request's head must arrive within this time, a new connection's first byte too; else 408 and close.
     pub header_read_timeout_ms: u64,
     /// Size of a request's head; more is 431. At least 8192.
@@ -33,6 +37,16 @@ pub struct HttpOptions {
     pub write_stall_ms: u64,
     /// Size of a request body, unless its route says otherwise; more is 413.
     pub body_bytes_max: u64,
+    /// Bytes that the bodies of all requests may take in memory together; more are 503. A quarter is for small ones.
+    pub body_budget_bytes: u64,
+    /// A body that may take long must come at this rate at least, after a grace; slower ones are 408.
+    pub body_bytes_per_second_min: u64,
+    /// How long a client may keep the server waiting for its body besides what the rate allows.
+    pub body_grace_ms: u64,
+    /// How long a body may take at all.
+    pub body_total_ms: u64,
+    /// Values in one JSON body: objects, members, items; more are 413.
+    pub json_nodes_max: usize,
     /// Time for one request, unless its route says otherwise or the caller's `Request-Timeout` is shorter.
     pub deadline_ms: u64,
     /// At shutdown: how long to answer normally as not ready, so that load balancers look elsewhere. 0 for development.
@@ -74,6 +88,7 @@ impl Default for HttpOptions {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             connections_max: 10_000,
+            connections_per_peer_max: 2_000,
             header_read_timeout_ms: 10_000,
             header_bytes_max: 64 * 1024,
             headers_max: 100,
@@ -84,6 +99,11 @@ impl Default for HttpOptions {
             keep_alive_idle_ms: 75_000,
             write_stall_ms: 30_000,
             body_bytes_max: 1024 * 1024,
+            body_budget_bytes: 128 * 1024 * 1024,
+            body_bytes_per_second_min: 1_024,
+            body_grace_ms: 10_000,
+            body_total_ms: 6 * 60 * 60 * 1_000,
+            json_nodes_max: JSON_NODES_MAX,
             deadline_ms: 3_000,
             drain_delay_ms: 5_000,
             drain_ms: 25_000,

@@ -8,6 +8,7 @@ use pando_telemetry::{Counter, Histogram, LATENCY_BUCKETS, Metrics};
 use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::hot::{HotFind, HotRead};
+use crate::pace::PaceLimits;
 use crate::{Code, HttpError, HttpOptions, RouteLimits};
 
 /// The methods the metrics know by name; anything else is `OTHER`.
@@ -45,7 +46,8 @@ pub(crate) struct RouteEntry {
     pub(crate) template: Arc<str>,
     pub(crate) body_bytes_max: u64,
     pub(crate) deadline: Duration,
-    pub(crate) body_idle: Option<Duration>,
+    /// Where a body may come for longer than the grace for slow ones: how fast it must come.
+    pub(crate) pace: Option<PaceLimits>,
     pub(crate) allow: HeaderValue,
     pub(crate) hot: Option<HotFind>,
     methods: [bool; OTHER + 1],
@@ -189,11 +191,12 @@ impl RouteEntry {
             Some(_) => ENDLESS,
             None => Duration::from_millis(options.deadline_ms),
         });
+        let grace = Duration::from_millis(options.body_grace_ms);
         Self {
             template: template.into(),
             body_bytes_max: limits.and_then(|limits| limits.body_bytes_max).unwrap_or(options.body_bytes_max),
             deadline,
-            body_idle,
+            pace: (body_idle.is_some() || deadline > grace).then(|| PaceLimits::new(options, body_idle)),
             allow: HeaderValue::try_from(allowed.join(", ")).expect("method names are visible ASCII"),
             hot: None,
             methods,
@@ -344,7 +347,8 @@ mod tests {
         };
         let table_with = table(&[("/up", vec![HttpMethod::Post])], std::slice::from_ref(&upload)).unwrap();
         let route = table_with.entry(table_with.find("/up").map(|found| found.index));
-        assert_eq!((route.body_bytes_max, route.body_idle), (10, Some(Duration::from_millis(5))));
+        assert_eq!(route.body_bytes_max, 10);
+        assert_eq!(route.pace.unwrap().pause, Duration::from_millis(5));
         assert_eq!(route.deadline, ENDLESS);
         assert!(table(&[("/other", vec![HttpMethod::Post])], &[upload]).is_err());
     }

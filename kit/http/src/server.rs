@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
@@ -18,6 +18,7 @@ use pando_telemetry::{Gauge, Metrics};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::access_log::AccessLog;
+use crate::body_budget::BodyBudget;
 use crate::compression::compress;
 use crate::connection::{Connection, Order, until_ordered};
 use crate::edge::{Edge, handle};
@@ -97,8 +98,8 @@ impl Server {
         if options.header_bytes_max < 8 * 1024 {
             return Err(HttpError::Option("header_bytes_max must be at least 8192"));
         }
-        if options.connections_max == 0 {
-            return Err(HttpError::Option("connections_max must be at least 1"));
+        if options.connections_max == 0 || options.connections_per_peer_max == 0 {
+            return Err(HttpError::Option("connections_max and connections_per_peer_max must be at least 1"));
         }
         let draining = Arc::new(AtomicBool::new(false));
         let Assembled { router, table: routes, .. } = assemble(app, options, metrics, &draining)?;
@@ -120,6 +121,7 @@ impl Server {
             hot_headers: HeaderMap::new(),
             hot_head: Vec::new(),
             hot_wire: options.hot_reads && options.hot_wire,
+            bodies: Arc::new(BodyBudget::new(options.body_budget_bytes, options.json_nodes_max)),
         };
         edge.hot_headers();
         let unusable = |source| HttpError::Listen { address: options.listen, source };
@@ -187,7 +189,13 @@ impl Server {
         let _ = stream.set_nodelay(true);
         let connection =
             Arc::new(Connection::new(peer, self.edge.clock.fresh_id(), self.edge.active.clone()));
-        self.sweeper.add(id, connection.clone());
+        let counted = (!self.edge.proxies.trusts(peer.ip().to_canonical())).then(|| peer.ip());
+        if !self.sweeper.add(id, connection.clone(), counted) {
+            let answer = self.edge.protocol_answer(StatusCode::TOO_MANY_REQUESTS);
+            // It fits what the kernel holds for the client, and a client that is gone needs no answer.
+            let _ = stream.try_write(&answer);
+            return;
+        }
         self.connections.inc();
         let open = Open { id, sweeper: self.sweeper.clone(), connections: self.connections.clone() };
         let (edge, protocols) = (self.edge.clone(), self.protocols.clone());
@@ -200,8 +208,8 @@ impl Server {
     async fn drain(self) -> Drained {
         let Self { listener, options, sweeper, .. } = self;
         drop(listener);
-        let end = Instant::now() + Duration::from_millis(options.drain_ms);
-        while sweeper.len() > 0 && Instant::now() < end {
+        let (began, patience) = (Instant::now(), Duration::from_millis(options.drain_ms));
+        while sweeper.len() > 0 && began.elapsed() < patience {
             sweeper.sweep(Instant::now(), Mood::Draining);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

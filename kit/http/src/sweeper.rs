@@ -1,6 +1,8 @@
 //! Times what every connection does, so that no request has to: slow heads, idle and stalled connections end here.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,14 +13,23 @@ use crate::connection::{Connection, Order, Phase};
 const DRAIN_QUIET: Duration = Duration::from_millis(100);
 /// How long a connection may throw away what its client still sends.
 const LINGER_MAX: Duration = Duration::from_secs(2);
-/// With no room for another connection, idle ones go after this time.
+/// With no room for another connection, those that are idle or keep us waiting go after this time.
 const CROWDED_IDLE: Duration = Duration::from_secs(1);
 
 /// Every open connection.
 #[derive(Debug)]
 pub(crate) struct Sweeper {
     limits: Limits,
-    connections: Mutex<HashMap<u64, Tracked>>,
+    /// With no room left, so many of the slowest may go in one sweep.
+    evicted_max: usize,
+    per_peer_max: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    connections: HashMap<u64, Tracked>,
+    peers: HashMap<IpAddr, usize>,
 }
 
 #[derive(Debug)]
@@ -31,8 +42,11 @@ struct Limits {
 #[derive(Debug)]
 struct Tracked {
     connection: Arc<Connection>,
+    /// Under which address it is counted, if it is.
+    peer: Option<IpAddr>,
     phase: Phase,
-    /// What must change, or it is the same phase still: writes while stalled, requests otherwise.
+    /// What must change, or it is the same phase still: writes while stalled, pieces of a body that is waited for,
+    /// requests otherwise.
     steps: u32,
     since: Instant,
 }
@@ -52,7 +66,9 @@ impl Sweeper {
             idle: Duration::from_millis(options.keep_alive_idle_ms),
             stall: Duration::from_millis(options.write_stall_ms),
         };
-        Self { limits, connections: Mutex::new(HashMap::new()) }
+        let evicted_max = (options.connections_max / 20).max(1);
+        let per_peer_max = options.connections_per_peer_max;
+        Self { limits, evicted_max, per_peer_max, open: Mutex::default() }
     }
 
     /// How often to sweep: four times within the shortest limit.
@@ -61,26 +77,50 @@ impl Sweeper {
         (shortest / 4).clamp(Duration::from_millis(5), Duration::from_millis(250))
     }
 
-    pub(crate) fn add(&self, id: u64, connection: Arc<Connection>) {
-        let tracked = Tracked { connection, phase: Phase::Fresh, steps: 0, since: Instant::now() };
-        self.lock().insert(id, tracked);
+    /// Takes a connection into the books; false when its address has too many already.
+    pub(crate) fn add(&self, id: u64, connection: Arc<Connection>, counted: Option<IpAddr>) -> bool {
+        let peer = counted.map(network);
+        let mut open = self.lock();
+        if let Some(peer) = peer {
+            let connections = open.peers.entry(peer).or_default();
+            if *connections >= self.per_peer_max {
+                return false;
+            }
+            *connections += 1;
+        }
+        let tracked = Tracked { connection, peer, phase: Phase::Fresh, steps: 0, since: Instant::now() };
+        open.connections.insert(id, tracked);
+        true
     }
 
     pub(crate) fn remove(&self, id: u64) {
-        self.lock().remove(&id);
+        let mut open = self.lock();
+        let Some(peer) = open.connections.remove(&id).and_then(|tracked| tracked.peer) else { return };
+        if let Entry::Occupied(mut connections) = open.peers.entry(peer) {
+            *connections.get_mut() -= 1;
+            if *connections.get() == 0 {
+                connections.remove();
+            }
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().connections.len()
     }
 
     /// Looks at every connection once and orders what is due.
     pub(crate) fn sweep(&self, now: Instant, mood: Mood) {
-        for tracked in self.lock().values_mut() {
+        let mut open = self.lock();
+        let mut slow = Vec::new();
+        for tracked in open.connections.values_mut() {
             let connection = &tracked.connection;
             let phase = connection.phase();
             // A reader slower than we are is found waiting at every look: what it took in between tells.
-            let steps = if phase == Phase::Stalled { connection.written() } else { connection.requests() };
+            let steps = match phase {
+                Phase::Stalled => connection.written(),
+                Phase::Body => connection.pieces(),
+                _ => connection.requests(),
+            };
             if (phase, steps) != (tracked.phase, tracked.steps) {
                 (tracked.phase, tracked.steps, tracked.since) = (phase, steps, now);
             }
@@ -88,29 +128,50 @@ impl Sweeper {
                 connection.order(Order::Abort);
             }
             let age = now.saturating_duration_since(tracked.since);
-            if let Some(order) = self.limits.due(phase, age, mood, tracked.connection.is_http2()) {
-                tracked.connection.order(order);
+            if let Some(order) = self.limits.due(phase, age, mood, connection.is_http2()) {
+                connection.order(order);
+            } else if mood == Mood::Crowded && Limits::is_slow(phase, age) {
+                slow.push((age, Arc::clone(connection)));
             }
+        }
+        drop(open);
+        // No idle connection has to go before those that wait for their client longest.
+        slow.sort_unstable_by_key(|(age, _)| std::cmp::Reverse(*age));
+        for (_, connection) in slow.into_iter().take(self.evicted_max) {
+            connection.order(Order::Abort);
         }
     }
 
     /// Ends every connection now; how many requests that cut off.
     pub(crate) fn abort_all(&self) -> usize {
-        let connections = self.lock();
-        let cut = connections.values().map(|tracked| tracked.connection.in_flight() as usize).sum();
-        for tracked in connections.values() {
+        let open = self.lock();
+        let cut = open.connections.values().map(|tracked| tracked.connection.in_flight() as usize).sum();
+        for tracked in open.connections.values() {
             tracked.connection.order(Order::Abort);
         }
         cut
     }
 
     /// A panic elsewhere leaves a table that is still true: the lock is taken all the same.
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Tracked>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What counts as one address: hosts have a /64 network of IPv6 to themselves.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
 impl Limits {
+    /// Whether it is the client who has kept this connection waiting.
+    fn is_slow(phase: Phase, age: Duration) -> bool {
+        matches!(phase, Phase::Fresh | Phase::Head | Phase::Body | Phase::Stalled) && age >= CROWDED_IDLE
+    }
+
     fn due(&self, phase: Phase, age: Duration, mood: Mood, http2: bool) -> Option<Order> {
         let idle = if mood == Mood::Crowded { self.idle.min(CROWDED_IDLE) } else { self.idle };
         match phase {
@@ -124,7 +185,7 @@ impl Limits {
             Phase::Idle if age >= idle + self.head => Some(Order::Abort),
             Phase::Idle if age >= idle => Some(Order::Close),
             // GOAWAY lets requests that are on their way finish: nothing to wait for.
-            Phase::Idle | Phase::Busy | Phase::Fresh if mood == Mood::Draining => {
+            Phase::Idle | Phase::Busy | Phase::Body | Phase::Fresh if mood == Mood::Draining => {
                 (http2 || age >= DRAIN_QUIET).then_some(Order::Close)
             }
             _ => None,

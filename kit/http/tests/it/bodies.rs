@@ -122,3 +122,65 @@ async fn a_client_that_asks_first_is_told_to_go_on() {
     drop(wire);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_body_of_many_tiny_values_is_refused_before_it_is_built() {
+    let server = Running::start(|options| options.json_nodes_max = 1_000);
+    // Large enough to be parsed away from the threads that serve.
+    let bomb = format!("{{\"items\":[{}{{}}]}}", "{\"\":0},".repeat(20_000));
+    let refused = server.post("/json", "application/json", bomb.as_bytes()).await;
+    refused.is_problem(Code::TooLarge);
+    assert!(refused.text().contains("more than 1000 values"), "{}", refused.text());
+    let large = format!("{{\"text\":\"{}\"}}", "x".repeat(200_000));
+    assert_eq!(server.post("/json", "application/json", large.as_bytes()).await.body, large.as_bytes());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn bodies_share_one_budget_that_keeps_a_reserve_for_small_ones() {
+    const LARGE: usize = 600 * 1024;
+    let server = Running::start(|options| {
+        (options.body_budget_bytes, options.deadline_ms) = (1024 * 1024, 60_000);
+    });
+    let head = format!("POST /json HTTP/1.1\r\nhost: x\r\ncontent-length: {LARGE}\r\n\r\n");
+    let mut unfinished = server.connect().await;
+    unfinished.send(&[head.as_bytes(), &vec![b' '; LARGE - 2]].concat()).await;
+    let large = [&vec![b' '; LARGE - 2][..], b"{}"].concat();
+    // The bytes of the first are on their way: at some moment there is no room for a second.
+    let refused = loop {
+        let answer = server.post("/json", "application/json", &large).await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    refused.is_problem(Code::Unavailable);
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(server.post("/json", "application/json", b"{}").await.status, 200);
+    unfinished.send(b"{}").await;
+    assert_eq!(unfinished.answer().await.unwrap().status, 200);
+    assert_eq!(server.post("/json", "application/json", &large).await.status, 200, "it is given back");
+    drop(unfinished);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_ended_though_it_never_pauses_for_long() {
+    let server =
+        Running::start(|options| (options.body_grace_ms, options.body_bytes_per_second_min) = (300, 1_000));
+    let mut slow = server.connect().await;
+    slow.send(b"POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 90000\r\n\r\n").await;
+    let mut pause = tokio::time::interval(std::time::Duration::from_millis(20));
+    let mut sent = 0;
+    // Fifty bytes a second, far below what is asked for, and never a pause of a second and a half.
+    while sent < 1_000 && slow.stream.try_write(b"x").is_ok() {
+        pause.tick().await;
+        sent += 1;
+        if slow.has_bytes() {
+            break;
+        }
+    }
+    slow.answer().await.unwrap().is_problem(Code::RequestTimeout);
+    assert!(sent < 1_000, "ended long before 20 s");
+    drop(slow);
+    server.stop().await;
+}

@@ -60,6 +60,13 @@ impl Running {
         Wire { stream: TcpStream::connect(self.address).await.unwrap(), ahead: Vec::new() }
     }
 
+    /// Connects from another address of this machine, such as 127.0.0.2.
+    pub(crate) async fn connect_from(&self, host: [u8; 4]) -> Wire {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((host, 0).into()).unwrap();
+        Wire { stream: socket.connect(self.address).await.unwrap(), ahead: Vec::new() }
+    }
+
     /// One request on a connection of its own.
     pub(crate) async fn ask(&self, request: &str) -> Answer {
         let mut wire = self.connect().await;
@@ -230,6 +237,15 @@ impl Wire {
                 Some(())
             }
         }
+    }
+
+    /// Whether an answer has begun to come.
+    pub(crate) fn has_bytes(&mut self) -> bool {
+        let mut buffer = [0; 4 * 1024];
+        if let Ok(read @ 1..) = self.stream.try_read(&mut buffer) {
+            self.ahead.extend_from_slice(&buffer[..read]);
+        }
+        !self.ahead.is_empty()
     }
 
     /// Waits until the server closes, and tells whether it said nothing more.

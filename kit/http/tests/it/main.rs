@@ -4,6 +4,7 @@
 mod answers;
 mod bad_input;
 mod bodies;
+mod crowds;
 mod documents;
 mod harness;
 mod health;

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pando_clock::Clock;
-use pando_http::{Caller, Code, JsonAnswer, Problem, QueryString, RawBody, StreamedBody, parse_json};
+use pando_http::{Caller, Code, JsonAnswer, JsonDocument, Problem, QueryString, StreamedBody};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -44,12 +44,10 @@ pub(crate) struct BatchAnswer {
 pub(super) async fn batch(
     State(profiles): State<Profiles>,
     Caller(call): Caller,
-    headers: HeaderMap,
     keyed: Keyed,
-    RawBody(body): RawBody,
+    JsonDocument { value, bytes }: JsonDocument,
 ) -> Result<Response, Problem> {
-    pando_http::expect_json(&headers)?;
-    let items = match parse_json(&body)? {
+    let items = match value {
         Value::Array(items) => items,
         Value::Object(mut fields) => match fields.remove("items") {
             Some(Value::Array(items)) => items,
@@ -70,7 +68,7 @@ pub(super) async fn batch(
         let done = profiles.write_batch(&call, &items).await?;
         Ok(with_token(JsonAnswer(BatchAnswer { results: done.value }).into_response(), &done.token))
     };
-    keyed.with_body(&body).once(profiles, &call, "POST /api/v1/profiles:batch", write).await
+    keyed.with_body(&bytes).once(profiles, &call, "POST /api/v1/profiles:batch", write).await
 }
 
 fn item(value: Value) -> Item {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use pando_http::{Code, JsonBody, Problem, RawBody, etag};
+use pando_http::{Code, JsonDocument, Problem, etag};
 use pando_idempotency::{Admission, Answer, Claim, KEPT_HEADERS, Key, REPLAYED_HEADER, Scope, hash_of};
 use pando_resilience::Call;
 use serde::Serialize;
@@ -160,16 +160,9 @@ impl<S: Send + Sync> FromRequest<S> for KeyedFields {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let keyed = Keyed::of(request.headers(), request.uri())?;
-        if keyed.0.is_none() {
-            let JsonBody(fields) = JsonBody::from_request(request, state).await?;
-            return Ok(Self(fields, keyed));
-        }
-        pando_http::expect_json(request.headers())?;
-        let RawBody(body) = RawBody::from_request(request, state).await?;
-        let whole = Request::builder().header(header::CONTENT_TYPE, "application/json");
-        let whole = whole.body(Body::from(body.clone())).map_err(Problem::internal)?;
-        let JsonBody(fields) = JsonBody::from_request(whole, state).await?;
-        Ok(Self(fields, keyed.with_body(&body)))
+        let document = JsonDocument::from_request(request, state).await?;
+        let keyed = keyed.with_body(&document.bytes);
+        Ok(Self(document.into_object()?, keyed))
     }
 }
 

@@ -8,8 +8,8 @@ use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use pando_clock::Timestamp;
 use pando_http::{
-    CONSISTENCY_TOKEN, Caller, Code, JsonAnswer, PageRequest, Problem, QueryString, RawBody, encode_cursor,
-    next_link,
+    CONSISTENCY_TOKEN, Caller, Code, JsonAnswer, JsonDocument, PageRequest, Problem, QueryString,
+    encode_cursor, next_link,
 };
 use pando_idempotency::{Answer, Key, Once, OnceError, REPLAYED_HEADER, Request, Scope, hash_of};
 use serde_json::Value;
@@ -70,12 +70,10 @@ pub(super) async fn create(
     State(tasks): State<Tasks>,
     Caller(call): Caller,
     headers: HeaderMap,
-    RawBody(body): RawBody,
+    document: JsonDocument,
 ) -> Result<Response, Problem> {
-    pando_http::expect_json(&headers)?;
-    let Value::Object(fields) = pando_http::parse_json(&body)? else {
-        return Err(Problem::malformed("the body must be a JSON object"));
-    };
+    let body = document.bytes.clone();
+    let fields = document.into_object()?;
     let now = tasks.0.queue.clock().now();
     let request = TaskRequest::parse(&fields, &tasks.0.registry, &tasks.0.options, now)?;
     let Some(key) = key(&headers)? else {
