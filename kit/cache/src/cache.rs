@@ -1,8 +1,8 @@
 //! One named cache: looking, invalidating, filling.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use pando_telemetry::Metrics;
 use tokio::sync::Semaphore;
 
 use crate::CacheOptions;
-use crate::entry::{Entry, Found, Loaded, Source};
+use crate::entry::{Entry, Found, Loaded, Source, variants_max};
 use crate::events::Events;
 use crate::fence::{Fence, Ticket};
 use crate::flight::{Flight, Waiter};
@@ -506,6 +506,7 @@ impl Inner {
         )]
         let drawn_from = fresh_until - (cost as f64 * self.options.early_refresh_beta * 20.0) as i64;
         let early_from = if body.is_some() { drawn_from.max(now) } else { i64::MAX };
+        let bytes = body.as_ref().map_or(0, Bytes::len);
         Entry {
             version,
             position,
@@ -520,6 +521,8 @@ impl Inner {
             refresh_wanted: AtomicBool::new(false),
             cost,
             ends_with_l2,
+            variants_max: variants_max(self.options.keep_compressed, bytes),
+            variants: OnceLock::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One entry, and what a look-up hands out of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -80,6 +80,21 @@ impl Found {
         self.entry.position
     }
 
+    /// The value in another form, made once and kept as long as the entry: `slot` says which, below [`VARIANTS`]. None
+    /// when the cache keeps none (`keep_compressed`), or when it would not be smaller.
+    pub fn variant(&self, slot: usize, make: impl FnOnce(&[u8]) -> Option<Bytes>) -> Option<Bytes> {
+        let (body, room) = (self.entry.body.as_ref()?, self.entry.variants_max);
+        if room == 0 {
+            return None;
+        }
+        let variants = self.entry.variants.get_or_init(Box::default);
+        let kept = variants.get(slot)?.get_or_init(|| {
+            // All of them together fit what the entry was weighed with.
+            make(body).filter(|made| made.len() < body.len() && made.len() <= room / VARIANTS)
+        });
+        kept.clone()
+    }
+
     pub(crate) fn new(entry: Arc<Entry>, source: Source, now: i64) -> Option<Self> {
         entry.body.as_ref()?;
         let age = Duration::from_micros(u64::try_from(now - entry.loaded_at).unwrap_or(0));
@@ -88,6 +103,14 @@ impl Found {
 }
 
 static EMPTY: Bytes = Bytes::new();
+
+/// In how many other forms a value can be kept.
+pub const VARIANTS: usize = 2;
+
+/// Smaller values are kept in no other form.
+const VARIANT_BYTES_MIN: usize = 1_024;
+
+type Variants = [OnceLock<Option<Bytes>>; VARIANTS];
 
 /// One entry of the first tier. Times are microseconds of the platform's clock.
 ///
@@ -106,6 +129,9 @@ pub(crate) struct Entry {
     pub(crate) refresh_wanted: AtomicBool,
     /// It expires because its copy in Redis does: refreshing it means loading.
     pub(crate) ends_with_l2: bool,
+    /// How many bytes its other forms may take together.
+    pub(crate) variants_max: usize,
+    pub(crate) variants: OnceLock<Box<Variants>>,
     /// The database was read at this position or later.
     pub(crate) position: u64,
     /// How many tag invalidations this process knew when the load began.
@@ -166,8 +192,14 @@ impl Entry {
         const FIXED: usize = size_of::<Entry>() + 16 + 4 * 16;
         let tags: usize = self.tags.iter().map(|tag| tag.len() + 32).sum();
         let body = self.body.as_ref().map_or(0, |body| body.len() + SHARED_BYTES);
-        FIXED + body + tags
+        let variants = if self.variants_max > 0 { self.variants_max + size_of::<Variants>() } else { 0 };
+        FIXED + body + tags + variants
     }
+}
+
+/// How many bytes the other forms of a value of this size may take together.
+pub(crate) fn variants_max(kept: bool, bytes: usize) -> usize {
+    if kept && bytes >= VARIANT_BYTES_MIN { bytes } else { 0 }
 }
 
 /// What `Bytes` allocates beside the bytes, once they are shared.
@@ -207,7 +239,22 @@ pub(crate) mod tests {
             refresh_wanted: AtomicBool::new(false),
             cost: 1_000,
             ends_with_l2: true,
+            variants_max: 0,
+            variants: OnceLock::new(),
         }
+    }
+
+    #[test]
+    fn another_form_is_made_once_and_kept_within_what_was_weighed() {
+        let entry = Entry { variants_max: variants_max(true, 2_000), ..entry(1, &[b'x'; 2_000]) };
+        assert!(entry.weight() > 4_000, "room for both is counted");
+        let found = Found::new(Arc::new(entry), Source::L1, 0).unwrap();
+        let made = found.variant(0, |body| Some(Bytes::copy_from_slice(&body[..900])));
+        assert_eq!(made.unwrap().len(), 900);
+        assert_eq!(found.variant(0, |_| unreachable!("it is kept")).unwrap().len(), 900);
+        assert_eq!(found.variant(1, |body| Some(Bytes::copy_from_slice(&body[..1_100]))), None, "no room");
+        assert_eq!(found.variant(2, |_| unreachable!("there is no such form")), None);
+        assert_eq!((variants_max(true, 1_023), variants_max(false, 5_000)), (0, 0));
     }
 
     #[test]

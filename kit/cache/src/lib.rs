@@ -27,7 +27,7 @@ mod warm;
 
 pub use cache::Cache;
 pub use caches::{Caches, L2Health};
-pub use entry::{Found, Loaded, Source};
+pub use entry::{Found, Loaded, Source, VARIANTS};
 pub use error::{CacheError, LoadError};
 pub use fence::Ticket;
 pub use hottest::HotKey;

@@ -54,6 +54,9 @@ pub struct CacheOptions {
     pub entries_max: usize,
     /// How many bytes at most in this process, keys and bookkeeping included.
     pub bytes_max: usize,
+    /// Whether values of at least 1 KiB are kept compressed as well, once a caller asked for them so. Room for it is
+    /// counted from the start: such a value counts twice.
+    pub keep_compressed: bool,
     /// What a miss does while Redis is down.
     pub when_l2_down: WhenL2Down,
     /// With `when_l2_down = "protect"`: how many loads at once.
@@ -171,6 +174,7 @@ impl Default for CacheOptions {
             policy: Policy::S3Fifo,
             entries_max: 1_000_000,
             bytes_max: 64 * 1024 * 1024,
+            keep_compressed: false,
             when_l2_down: WhenL2Down::Degrade,
             protect_loads_max: 64,
             loads_may_lag: false,

@@ -19,7 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use pando_clock::Clock;
-use pando_http::{App, HotAnswer, HotRead, HotRequest, HttpOptions, Server};
+use pando_http::{App, Encoding, HotAnswer, HotRead, HotRequest, HttpOptions, Server};
 use pando_telemetry::Metrics;
 use tokio::net::TcpListener;
 use tower::Service as _;
@@ -36,7 +36,7 @@ async fn item() -> axum::response::Response {
 
 fn from_memory(_asked: &HotRequest<'_>) -> Option<HotAnswer> {
     let (tag, cache) = (HeaderValue::from_static("\"3\""), HeaderValue::from_static("l1; age=0"));
-    Some(HotAnswer { body: Bytes::from_static(BODY), version: 3, tag, cache })
+    Some(HotAnswer { body: Bytes::from_static(BODY), encoding: Encoding::Identity, version: 3, tag, cache })
 }
 
 async fn bare(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -15,7 +15,7 @@ use crate::connection::{Busy, Connection};
 use crate::edge::{CLOSE, Edge, show};
 use crate::proxies::is_local_host;
 use crate::routes::{MethodIndex, RouteEntry};
-use crate::{Code, Problem};
+use crate::{Code, GateRequest, HotAnswer, Problem};
 
 /// Where proxies tell whom they speak for.
 pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -89,8 +89,23 @@ pub(crate) fn identify(
     Admitted { request_id, client, began, budget, consistency, compress: asked.accepts_compression }
 }
 
-/// Whether the request may be answered; a refusal carries its whole answer. What is to come before every answer, from
-/// memory or not, belongs here: load shedding, the rate limit and authentication, in this order.
+/// What the wire has decided about a request that hyper goes on with: neither is done a second time.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    /// What the gate said; none when it was not asked.
+    pub(crate) gate: Option<Result<(), Problem>>,
+    /// What memory held.
+    pub(crate) answer: Option<HotAnswer>,
+}
+
+/// The one step that uses something up: asked once for each request, whichever way it is answered.
+pub(crate) fn pass(edge: &Edge, route: &RouteEntry, client: IpAddr) -> Option<Result<(), Problem>> {
+    let gate = edge.gate.as_ref()?;
+    Some(gate(&GateRequest { template: &route.template, client }))
+}
+
+/// Whether the request may be answered; a refusal carries its whole answer. These guards only look: they may be asked
+/// again. What uses something up is [`pass`].
 pub(crate) fn admit(
     edge: &Edge,
     route: Option<&RouteEntry>,
@@ -115,6 +130,11 @@ pub(crate) fn admit(
     }
     if edge.local_hosts_only && (asked.foreign_host || head.foreign_authority) {
         let detail = "this server answers requests to localhost only (setting http.local_hosts_only)";
+        return refuse(Problem::malformed(detail));
+    }
+    if edge.local_hosts_only && asked.forwarded {
+        let detail = "this server answers programs on this machine only, and a proxy sends this for somebody else \
+                      (setting http.local_hosts_only)";
         return refuse(Problem::malformed(detail));
     }
     if edge.local_hosts_only && asked.foreign_origin {

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::HotRead;
+use crate::{HotRead, Problem};
 
 /// Everything a server serves. `/health`, `/metrics`, `/openapi.json` and `/docs` are added to it.
 #[derive(Clone, Default)]
@@ -21,6 +22,21 @@ pub struct App {
     pub services: Vec<ServiceRoutes>,
     /// What `/health` and `/health/ready` ask.
     pub dependencies: Vec<Dependency>,
+    /// Who may come in, and how often.
+    pub gate: Option<Gate>,
+}
+
+/// Decides about each request once, after every guard that costs nothing and before anything is looked up for it: the place
+/// of authentication and of a rate limit. It must be quick and must not wait: it runs on the connection's task.
+pub type Gate = Arc<dyn Fn(&GateRequest<'_>) -> Result<(), Problem> + Send + Sync>;
+
+/// What a [`Gate`] is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct GateRequest<'r> {
+    /// The path of the route, with the names of its parameters.
+    pub template: &'r str,
+    /// Whose request it is.
+    pub client: IpAddr,
 }
 
 /// The routes of one service.
@@ -81,6 +97,13 @@ impl App {
         if let Some(service) = self.services.last_mut() {
             service.hot.push(hot);
         }
+        self
+    }
+
+    /// Has `gate` decide about every request.
+    #[must_use]
+    pub fn gate(mut self, gate: Gate) -> Self {
+        self.gate = Some(gate);
         self
     }
 

@@ -4,7 +4,47 @@ use http::HeaderMap;
 
 use crate::compression::accepts_compression;
 use crate::connection::Connection;
+use crate::encoding::Encoding;
 use crate::proxies::is_local_origin;
+
+/// The names that [`Asked::note`] knows, in lower case. What reads heads itself makes room for the longest.
+pub(crate) const NAMES: [&str; 20] = [
+    "host",
+    "origin",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "upgrade",
+    "expect",
+    "http2-settings",
+    "x-request-id",
+    "request-timeout",
+    "pando-consistency",
+    "content-encoding",
+    "accept-encoding",
+    "if-none-match",
+    "via",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// The length of the longest of them.
+pub(crate) const LONGEST_NAME: usize = {
+    let (mut longest, mut at) = (0, 0);
+    while at < NAMES.len() {
+        if NAMES[at].len() > longest {
+            longest = NAMES[at].len();
+        }
+        at += 1;
+    }
+    longest
+};
+
+// The buffer for it is on the stack of every request; a longer name would be seen by hyper's way and not by the wire's.
+const _: () = assert!(LONGEST_NAME <= 24);
 
 /// The headers the edge looks at, found in one pass: each look-up by name would hash it again.
 #[derive(Default)]
@@ -25,6 +65,10 @@ pub(crate) struct Asked<'r> {
     pub(crate) of_connection: bool,
     pub(crate) encoded: bool,
     pub(crate) accepts_compression: bool,
+    /// Which of the encodings that are kept the caller takes.
+    pub(crate) encoding: Encoding,
+    /// A proxy names the caller it speaks for.
+    pub(crate) forwarded: bool,
     /// Whether there is an `If-None-Match`.
     pub(crate) conditional: bool,
 }
@@ -60,7 +104,12 @@ impl<'r> Asked<'r> {
             b"request-timeout" => self.timeout = Some(value),
             b"pando-consistency" => self.consistency = Some(value),
             b"content-encoding" => self.encoded |= !value.eq_ignore_ascii_case(b"identity"),
-            b"accept-encoding" => self.accepts_compression |= accepts_compression(value),
+            b"accept-encoding" => {
+                self.accepts_compression |= accepts_compression(value);
+                self.encoding = Encoding::accepted(value);
+            }
+            b"via" | b"forwarded" | b"x-forwarded-for" | b"x-forwarded-host" | b"x-forwarded-proto"
+            | b"x-real-ip" => self.forwarded = true,
             b"if-none-match" => self.conditional = true,
             _ => {}
         }
@@ -73,6 +122,20 @@ mod tests {
 
     use super::*;
     use crate::{CONSISTENCY_TOKEN, REQUEST_ID};
+
+    #[test]
+    fn every_name_that_is_looked_for_is_in_the_list() {
+        let source = include_str!("asked.rs");
+        let body = &source[source.find("match name {").unwrap()..source.find("_ => {}").unwrap()];
+        let looked_for = body.split("b\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+        // Values stand there, too; what is looked for stands before an arrow or a bar.
+        let values = ["chunked", "keep-alive", "identity"];
+        let mut names: Vec<&str> = looked_for.filter(|name| !values.contains(name)).collect();
+        let mut listed = NAMES.to_vec();
+        names.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(names, listed);
+    }
 
     #[test]
     fn the_headers_that_others_name_are_the_ones_read() {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use axum::body::Body;
 use axum::response::Response;
 use http::response::Parts;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use http_body::Body as HttpBody;
 use tower::Service as _;
 use tower_http::CompressionLevel;
@@ -56,7 +56,14 @@ pub(crate) fn varies(parts: &Parts, body: &Body, bytes_min: u64) -> bool {
     let large = bytes.is_some_and(|bytes| bytes >= bytes_min) && may_be_packed(parts.status, &parts.headers);
     let tagged = parts.headers.contains_key(header::ETAG)
         && (parts.status.is_success() || parts.status == StatusCode::NOT_MODIFIED);
-    (large || tagged) && !parts.headers.contains_key(header::VARY)
+    (large || tagged) && !parts.headers.get_all(header::VARY).iter().any(tells_of_encodings)
+}
+
+/// Whether a `Vary` says already that the encoding depends on the request.
+fn tells_of_encodings(vary: &HeaderValue) -> bool {
+    let names = vary.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let mut names = names.filter(|name| *name == b"*" || name.eq_ignore_ascii_case(b"accept-encoding"));
+    names.next().is_some()
 }
 
 impl Predicate for WorthIt {

@@ -10,6 +10,7 @@ use futures_util::task::AtomicWaker;
 use pando_telemetry::Gauge;
 use uuid::Uuid;
 
+use crate::admission::Carried;
 use crate::answer::Progress;
 use crate::proxies::{is_host, is_local_host};
 
@@ -79,6 +80,9 @@ pub(crate) struct Connection {
     http2: AtomicBool,
     order: AtomicU8,
     task: AtomicWaker,
+    has_carried: AtomicBool,
+    /// What was decided about the request that hyper is given next.
+    carried: Mutex<Option<Carried>>,
     /// The first host a request named: the others name the same, and it need not be read again.
     first_host: OnceLock<(Box<[u8]>, Host)>,
 }
@@ -120,6 +124,8 @@ impl Connection {
             http2: AtomicBool::new(false),
             order: AtomicU8::new(0),
             task: AtomicWaker::new(),
+            has_carried: AtomicBool::new(false),
+            carried: Mutex::new(None),
             first_host: OnceLock::new(),
         }
     }
@@ -144,6 +150,21 @@ impl Connection {
     /// request would cost a system call for its random part.
     pub(crate) fn request_id(&self, number: u32) -> Uuid {
         Uuid::from_u128(self.id.as_u128() ^ u128::from(number))
+    }
+
+    /// Leaves what the wire has decided for the request that hyper is given next. Requests of HTTP/1.1 come one by one.
+    pub(crate) fn carry(&self, carried: Carried) {
+        *self.carried.lock().unwrap_or_else(PoisonError::into_inner) = Some(carried);
+        self.has_carried.store(true, Ordering::Release);
+    }
+
+    /// What the wire has decided about this request, if it has looked at it.
+    pub(crate) fn take_carried(&self) -> Option<Carried> {
+        if !self.has_carried.load(Ordering::Acquire) {
+            return None;
+        }
+        self.has_carried.store(false, Ordering::Release);
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What a `Host` is.

@@ -24,7 +24,7 @@ use pando_telemetry::Gauge;
 use tower::Service as _;
 
 use crate::access_log::{AccessLog, Line};
-use crate::admission::{Admitted, Head, admit, identify};
+use crate::admission::{Admitted, Carried, Head, admit, identify, pass};
 use crate::answer::{EdgeBody, Origin};
 use crate::body::{BoundedBody, body_too_slow};
 use crate::body_budget::{BodyBudget, BodyShare};
@@ -35,7 +35,7 @@ use crate::hot::{X_CACHE, hot_answer, hot_template, replace};
 use crate::proxies::TrustedProxies;
 use crate::routes::{MethodIndex, RouteEntry, RouteIndex, RouteTable};
 use crate::wire::lasting_head;
-use crate::{Code, HttpOptions, Problem};
+use crate::{Code, Gate, HttpOptions, Problem};
 
 const POD_NAME: HeaderName = HeaderName::from_static("x-pod-name");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -65,6 +65,7 @@ pub(crate) struct Edge {
     pub(crate) hot_head: Vec<u8>,
     pub(crate) hot_wire: bool,
     pub(crate) bodies: Arc<BodyBudget>,
+    pub(crate) gate: Option<Gate>,
 }
 
 impl Edge {
@@ -123,20 +124,20 @@ pub(crate) fn handle(
     let head = Head::of(&request, connection);
     let mut admitted = identify(edge, connection, &busy, route, &head.asked, request.headers());
 
-    // The guards, route and body limit.
-    let admission = admit(edge, index.map(|_| route), method, &head);
+    // The guards, route and body limit; then the gate, once for each request.
+    let (gate, known) = match connection.take_carried() {
+        Some(Carried { gate, answer }) => (gate, Some(answer)),
+        None => (None, None),
+    };
+    let admission = admit(edge, index.map(|_| route), method, &head).and_then(|()| {
+        let passed = gate.or_else(|| pass(edge, route, admitted.client));
+        passed.unwrap_or(Ok(())).map_err(|problem| Box::new(problem.into_response()))
+    });
 
     // The hot read: what is in memory needs no handler.
     if admission.is_ok()
         && let Some(find) = &route.hot
-        && let Some((parts, body)) = hot_answer(
-            find,
-            found,
-            &head.asked,
-            &request,
-            edge.packed_from(admitted.compress),
-            &edge.hot_headers,
-        )
+        && let Some((parts, body)) = hot_answer(edge, find, found, &head.asked, &request, known)
     {
         let seen = Seen { route, index, method, version, path: request.uri().path() };
         return Either::Left(ready(Ok(hot_response(edge, &seen, admitted, parts, body, busy))));
@@ -381,7 +382,8 @@ impl Edge {
             headers.insert(POD_NAME, pod.clone());
         }
         if varies {
-            headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+            // Beside what its handler says it depends on.
+            headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The hot read: what a service already holds in memory is answered before the router, with every guard of the edge.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,8 +10,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::{Body as _, Incoming};
 
 use crate::asked::Asked;
+use crate::edge::Edge;
 use crate::routes::Found;
-use crate::{Precondition, REQUEST_ID};
+use crate::{Encoding, Precondition, REQUEST_ID};
 
 pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const KEPT_PLACES: [HeaderName; 3] = [header::ETAG, X_CACHE, REQUEST_ID];
@@ -35,13 +37,26 @@ pub struct HotRequest<'r> {
     pub name: &'r str,
     /// The consistency token that came along: an older answer will not do.
     pub consistency: Option<&'r str>,
+    /// How the caller takes an answer of at least `packed_bytes_min` bytes; a smaller one is sent as it is.
+    pub encoding: Encoding,
+    /// The smallest answer that is worth packing.
+    pub packed_bytes_min: u64,
+}
+
+impl HotRequest<'_> {
+    /// The encoding for an answer of so many bytes.
+    pub fn encoding_for(&self, bytes: usize) -> Encoding {
+        if bytes as u64 >= self.packed_bytes_min { self.encoding } else { Encoding::Identity }
+    }
 }
 
 /// An answer in JSON, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct HotAnswer {
-    /// The body.
+    /// The body, in its encoding.
     pub body: Bytes,
+    /// How the body is encoded. One that is not, though the caller takes it so and it is large, goes the handler's way.
+    pub encoding: Encoding,
     /// The version of the resource: a caller that has it already gets 304.
     pub version: i64,
     /// The version as `ETag`.
@@ -56,41 +71,63 @@ impl fmt::Debug for HotRead {
     }
 }
 
+/// Asks memory. What panics there must not take the connection along: the handler has its own way to say so.
+pub(crate) fn look_up(
+    find: &HotFind,
+    name: &str,
+    asked: &Asked<'_>,
+    packed_bytes_min: Option<u64>,
+) -> Option<HotAnswer> {
+    let consistency = match asked.consistency {
+        Some(token) => Some(std::str::from_utf8(token).ok()?),
+        None => None,
+    };
+    let encoding = if packed_bytes_min.is_some() { asked.encoding } else { Encoding::Identity };
+    let packed_bytes_min = packed_bytes_min.unwrap_or(u64::MAX);
+    let request = HotRequest { name, consistency, encoding, packed_bytes_min };
+    let answer = std::panic::catch_unwind(AssertUnwindSafe(|| find(&request))).unwrap_or_else(|_| {
+        tracing::error!("a look into memory panicked: the handler answers");
+        None
+    })?;
+    // One that is large, and wanted packed, and is not: compression is behind the router.
+    let unpacked = answer.encoding == Encoding::Identity && answer.body.len() as u64 >= packed_bytes_min;
+    (!unpacked).then_some(answer)
+}
+
 /// An answer from memory, where there is one and the request asks for nothing that only its handler can do.
-/// `compress_bytes_min` is the size from which this caller gets compressed answers.
+/// `carried` is what the wire has found, if it has looked.
 pub(crate) fn hot_answer(
+    edge: &Edge,
     find: &HotFind,
     found: Option<Found<'_>>,
     asked: &Asked<'_>,
     request: &Request<Incoming>,
-    compress_bytes_min: Option<u64>,
-    template: &HeaderMap,
+    carried: Option<Option<HotAnswer>>,
 ) -> Option<(Parts, Bytes)> {
     let plain = *request.method() == Method::GET && request.uri().query().is_none();
     if !plain || !request.body().is_end_stream() {
         return None;
     }
-    let consistency = match asked.consistency {
-        Some(token) => Some(std::str::from_utf8(token).ok()?),
-        None => None,
-    };
     // What cannot be read, the handler refuses.
     let known = match asked.conditional {
         true => Precondition::if_none_match(request.headers()).ok()?,
         false => Precondition::None,
     };
-    let answer = find(&HotRequest { name: found?.name, consistency })?;
-    if compress_bytes_min.is_some_and(|min| answer.body.len() as u64 >= min) {
-        return None;
-    }
+    let answer = match carried {
+        Some(carried) => carried?,
+        None => look_up(find, found?.name, asked, edge.packed_from(asked.accepts_compression))?,
+    };
     let (mut parts, ()) = Response::new(()).into_parts();
-    parts.headers = template.clone();
+    parts.headers = edge.hot_headers.clone();
     replace(&mut parts.headers, &header::ETAG, answer.tag);
     replace(&mut parts.headers, &X_CACHE, answer.cache);
     if known.is_fresh(answer.version) {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(header::CONTENT_TYPE);
         return Some((parts, Bytes::new()));
+    }
+    if let Some(encoding) = answer.encoding.header() {
+        parts.headers.insert(header::CONTENT_ENCODING, encoding);
     }
     Some((parts, answer.body))
 }

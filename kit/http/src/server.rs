@@ -102,6 +102,7 @@ impl Server {
             return Err(HttpError::Option("connections_max and connections_per_peer_max must be at least 1"));
         }
         let draining = Arc::new(AtomicBool::new(false));
+        let gate = app.gate.clone();
         let Assembled { router, table: routes, .. } = assemble(app, options, metrics, &draining)?;
         let mut edge = Edge {
             routes,
@@ -121,6 +122,7 @@ impl Server {
             hot_headers: HeaderMap::new(),
             hot_head: Vec::new(),
             hot_wire: options.hot_reads && options.hot_wire,
+            gate,
             bodies: Arc::new(BodyBudget::new(options.body_budget_bytes, options.json_nodes_max)),
         };
         edge.hot_headers();

@@ -55,6 +55,8 @@ pub(crate) struct Socket {
     /// How much of that is really written.
     out_done: usize,
     write_closed: bool,
+    /// The last request was refused here: to hyper it looks as if the client had said no more.
+    refused: bool,
 }
 
 impl Socket {
@@ -69,6 +71,7 @@ impl Socket {
             out: Vec::new(),
             out_done: 0,
             write_closed: false,
+            refused: false,
         }
     }
 
@@ -161,6 +164,12 @@ impl Socket {
                 Front::Request(bytes) => self.owed = bytes,
                 Front::Part if input.len() - at < PART_MAX => break,
                 Front::Part | Front::Unknown => self.wire = None,
+                Front::Ambiguous => {
+                    self.out.extend_from_slice(&self.edge.protocol_answer(StatusCode::BAD_REQUEST));
+                    self.connection.linger_at_close();
+                    (self.wire, self.refused) = (None, true);
+                    return input.len();
+                }
             }
         }
         at
@@ -187,7 +196,7 @@ impl Socket {
         loop {
             // In turn: what came first is answered first.
             ready!(self.poll_out(cx))?;
-            if self.give(buf) {
+            if self.give(buf) || self.refused {
                 return Poll::Ready(Ok(true));
             }
             if self.wire.is_none() {
@@ -232,6 +241,7 @@ impl hyper::rt::Read for Socket {
         mut buf: hyper::rt::ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let given = match self.wire {
+            None if self.refused => true,
             Some(_) => ready!(self.poll_answering(cx, &mut buf))?,
             None => self.give(&mut buf),
         };

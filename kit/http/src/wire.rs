@@ -7,12 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, Method, StatusCode, Version};
 use httparse::Status;
 
+use crate::Encoding;
 use crate::access_log::Line;
-use crate::admission::{FORWARDED_FOR, Head, admit, is_request_id};
-use crate::asked::Asked;
+use crate::admission::{Carried, FORWARDED_FOR, Head, admit, is_request_id, pass};
+use crate::asked::{Asked, LONGEST_NAME};
 use crate::connection::Connection;
 use crate::edge::{Edge, show};
-use crate::hot::{HotAnswer, HotRequest, is_kept_place};
+use crate::hot::{HotAnswer, is_kept_place, look_up};
 use crate::routes::MethodIndex;
 
 /// A head with more headers is not for us: browsers send about fifteen.
@@ -23,7 +24,6 @@ const COPIED_MAX: usize = 16 * 1024;
 const COUNTED_MAX: u64 = 64 * 1024;
 /// How long the text of a date is used again.
 const DATE_KEPT: Duration = Duration::from_millis(250);
-const LONGEST_NAME: usize = 24;
 
 /// What the bytes at the front of a connection are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(crate) enum Front {
     Part,
     /// Nothing whose end can be told here: hyper reads this and all that follows.
     Unknown,
+    /// A request whose body two readers could end at two places: it is answered by nobody.
+    Ambiguous,
 }
 
 /// What one connection keeps to answer: the text of the date, as long as it is true enough.
@@ -74,6 +76,10 @@ impl Wire {
             Err(_) => return Front::Unknown,
         };
         let Some((asked, length)) = note(request.headers, connection) else { return Front::Unknown };
+        // hyper would ignore the length.
+        if may_answer && asked.transfers > 0 && asked.has_length {
+            return Front::Ambiguous;
+        }
         if request.version != Some(1) || asked.transfers > 0 || asked.of_connection {
             return Front::Unknown;
         }
@@ -81,11 +87,11 @@ impl Wire {
         let Some(whole) = whole.filter(|_| length <= COUNTED_MAX) else { return Front::Unknown };
         let (Some("GET"), Some(path)) = (request.method, request.path) else { return Front::Request(whole) };
         let plain = may_answer && !asked.has_length && !asked.conditional;
-        let forwarded = || {
+        let client = || {
             let named = |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(FORWARDED_FOR);
             edge.proxies.client(connection.peer.ip(), request.headers.iter().filter(named).map(|it| it.value))
         };
-        match plain.then(|| self.answer(edge, connection, path, asked, forwarded, out)).flatten() {
+        match plain.then(|| self.answer(edge, connection, path, asked, client, out)).flatten() {
             Some(()) => Front::Answered(bytes),
             None => Front::Request(whole),
         }
@@ -98,12 +104,12 @@ impl Wire {
         connection: &Connection,
         path: &str,
         asked: Asked<'_>,
-        client: impl FnOnce() -> IpAddr,
+        client: impl Fn() -> IpAddr,
         out: &mut Vec<u8>,
     ) -> Option<()> {
         let began = Instant::now();
-        // With a query, a request means more than its path says.
-        let found = edge.routes.find(path).filter(|_| path.starts_with('/') && !path.contains('?'))?;
+        // With a query, a request means more than its path says; a fragment is not part of it.
+        let found = edge.routes.find(path).filter(|_| path.starts_with('/') && !path.contains(['?', '#']))?;
         let route = edge.routes.entry(Some(found.index));
         let find = route.hot.as_ref()?;
         let get = MethodIndex::of(&Method::GET);
@@ -116,16 +122,15 @@ impl Wire {
             body: None,
         };
         admit(edge, Some(route), get, &head).ok()?;
-        let consistency = match head.asked.consistency {
-            Some(token) => Some(std::str::from_utf8(token).ok()?),
-            None => None,
-        };
-        let answer = find(&HotRequest { name: found.name, consistency })?;
+        let gate = if edge.gate.is_some() { pass(edge, route, client()) } else { None };
+        let refused = matches!(gate, Some(Err(_)));
         let packed_from = edge.packed_from(head.asked.accepts_compression);
-        let bytes = answer.body.len();
-        if bytes > COPIED_MAX || packed_from.is_some_and(|least| bytes as u64 >= least) {
+        let mut answer = if refused { None } else { look_up(find, found.name, &head.asked, packed_from) };
+        let Some(answer) = answer.take_if(|answer| answer.body.len() <= COPIED_MAX) else {
+            connection.carry(Carried { gate, answer });
             return None;
-        }
+        };
+        let bytes = answer.body.len();
         let number = connection.answered_at_once();
         let mut buffer = [0; 36];
         let request_id = match head.asked.request_id.filter(|id| is_request_id(id)) {
@@ -160,6 +165,8 @@ impl Wire {
             answer.cache.as_bytes(),
             b"\r\netag: ",
             answer.tag.as_bytes(),
+            if answer.encoding == Encoding::Identity { b"" } else { b"\r\ncontent-encoding: " },
+            answer.encoding.name().unwrap_or_default().as_bytes(),
             b"\r\nx-request-id: ",
             request_id.as_bytes(),
             b"\r\ncontent-length: ",

@@ -17,8 +17,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pando_cache::{LoadError, Source};
 use pando_database::{DatabaseError, Token};
 use pando_http::{
-    CONSISTENCY_TOKEN, Code, HotAnswer, HotRead, HotRequest, JsonAnswer, Precondition, Problem, RouteLimits,
-    etag,
+    CONSISTENCY_TOKEN, Code, Encoding, HotAnswer, HotRead, HotRequest, JsonAnswer, Precondition, Problem,
+    RouteLimits, etag,
 };
 use pando_objects::ObjectsError;
 use serde::Serialize;
@@ -113,7 +113,12 @@ pub fn hot_read(profiles: &Profiles) -> HotRead {
     let find = move |asked: &HotRequest<'_>| {
         let found = profiles.recall(asked.name, asked.consistency)?;
         let (version, cache) = (found.version(), x_cache(found.source(), found.age()));
-        Some(HotAnswer { body: found.answer(), version, tag: etag(version), cache })
+        let wanted = asked.encoding_for(found.length());
+        let (body, encoding) = match found.packed(wanted) {
+            Some(packed) => (packed, wanted),
+            None => (found.answer(), Encoding::Identity),
+        };
+        Some(HotAnswer { body, encoding, version, tag: etag(version), cache })
     };
     HotRead { path: "/api/v1/profiles/{id}", find: Arc::new(find) }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pando_cache::{Found, Loaded, Source};
+use pando_http::Encoding;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -25,6 +26,8 @@ pub struct Known {
     version: i64,
     source: Source,
     age: Duration,
+    /// The entry of the cache, with its other forms.
+    found: Option<Found>,
 }
 
 impl Known {
@@ -49,7 +52,8 @@ impl Known {
 
     /// What has just been read, where nothing is cached.
     pub(crate) fn fresh(loaded: Loaded) -> Self {
-        Self { bytes: loaded.bytes, version: loaded.version, source: Source::Origin, age: Duration::ZERO }
+        let (bytes, version) = (loaded.bytes, loaded.version);
+        Self { bytes, version, source: Source::Origin, age: Duration::ZERO, found: None }
     }
 
     /// The version of the profile.
@@ -76,6 +80,20 @@ impl Known {
         [&self.bytes[..kept], FROM_DATABASE].concat().into()
     }
 
+    /// How long the answer is as the cache keeps it.
+    pub(crate) fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The answer in another encoding, if that is kept beside it.
+    pub(crate) fn packed(&self, encoding: Encoding) -> Option<Bytes> {
+        let found = self.found.as_ref().filter(|_| self.source != Source::Origin)?;
+        if encoding == Encoding::Identity {
+            return None;
+        }
+        found.variant(encoding.slot(), |answer| encoding.pack(answer))
+    }
+
     /// The profile alone, as JSON; only where it was read alone.
     pub(crate) fn profile_json(&self) -> &[u8] {
         &self.bytes[PROFILE.len()..self.bytes.len() - FROM_CACHE.len()]
@@ -94,7 +112,7 @@ impl Known {
 impl From<Found> for Known {
     fn from(found: Found) -> Self {
         let (source, age, version) = (found.source, found.age, found.version());
-        Self { bytes: found.bytes().clone(), version, source, age }
+        Self { bytes: found.bytes().clone(), version, source, age, found: Some(found) }
     }
 }
 

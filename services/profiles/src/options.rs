@@ -89,7 +89,11 @@ impl Default for ProfilesOptions {
             cache_warm_profiles: 0,
             images: ImagesOptions::default(),
             // Every version is fenced, and every write invalidates: a day in Redis is safe.
-            cache: CacheOptions { l2_ttl_ms: 24 * 60 * 60 * 1000, ..CacheOptions::default() },
+            cache: CacheOptions {
+                l2_ttl_ms: 24 * 60 * 60 * 1000,
+                keep_compressed: true,
+                ..CacheOptions::default()
+            },
             // Any write may change any page: they are kept for moments of many reads, in this process only.
             pages: CacheOptions {
                 l2: false,
