@@ -52,7 +52,7 @@ enum Command {
     /// Run jobs until told to stop: the same as `pando serve --roles worker`, whatever roles the settings name.
     ///
     /// Start as many as there is work for, on the database that the servers use: a PostgreSQL, or from the same
-    /// machine the same file. A worker answers nothing but /health, /metrics and the like; on a machine where a server
+    /// machine the same file. A worker answers nothing but /health and the like; on a machine where a server
     /// has the port already, give it another one with --listen.
     Worker {
         #[command(flatten)]
@@ -129,8 +129,10 @@ impl CommandLine {
             Command::Openapi => openapi::print(out)?,
             Command::Serve { door, .. } | Command::Worker { door } => {
                 let loaded = sources.load()?;
-                let _log = pando_telemetry::start_logging(&loaded.config.log)?;
-                return block_on(serve::until_told_to_stop(&loaded, door.port_file.as_deref(), &clock));
+                let log = pando_telemetry::start_logging(&loaded.config.log)?;
+                let ended = block_on(serve::until_told_to_stop(&loaded, door.port_file.as_deref(), &clock));
+                log.flush();
+                return ended;
             }
             Command::Migrate { dry_run } => {
                 block_on(migrate::run(&sources.load()?.config, dry_run, &clock, out))?

@@ -206,6 +206,7 @@ impl Config {
             listen: self.admin.listen,
             drain_delay_ms: 0,
             drain_ms: 1_000,
+            metrics: true,
             ..self.http_options()
         };
         // A page in a browser on this machine must not reach it under another name, whoever may reach the other port.

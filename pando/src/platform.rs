@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
-use pando_http::{Drained, HttpError, Server};
+use pando_http::{Drained, HttpError, Server, Stop};
 use pando_queue::Relay;
 use pando_resilience::Deadline;
 use pando_tasks::Tasks;
@@ -134,7 +134,7 @@ impl Platform {
     }
 
     /// Answers until `stop` is ready, then finishes what was begun and closes everything.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
+    pub async fn run<S: Into<Stop>>(self, stop: impl Future<Output = S>) -> Drained {
         let Self { server, database, admin, caches, tasks, worker, relay, worker_grace, .. } = self;
         let began = Instant::now();
         // Operators can look until the last request is answered.
@@ -164,11 +164,12 @@ impl Platform {
 }
 
 /// When it is time to drain. Whoever waits for a task is let go then: they would hold up the end for no use.
-async fn told(stop: impl Future<Output = ()>, tasks: Option<Tasks>) {
-    stop.await;
+async fn told<S: Into<Stop>>(stop: impl Future<Output = S>, tasks: Option<Tasks>) -> Stop {
+    let how = stop.await.into();
     if let Some(tasks) = tasks {
         tasks.end_waits();
     }
+    how
 }
 
 /// Brings the schema up to date, or refuses an outdated one where a start may not.

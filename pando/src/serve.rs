@@ -40,6 +40,7 @@ pub(crate) async fn until_told_to_stop(
     let stop = async {
         signals.told(1).await;
         info!("told to stop: finishing what was begun; told again, this process leaves at once");
+        signals.how()
     };
     tokio::select! {
         _ = platform.run(stop) => Ok(ExitCode::SUCCESS),

@@ -216,8 +216,8 @@ async fn sweep(caches: Registry) {
     loop {
         ticks.tick().await;
         for cache in caches.all() {
-            cache.sweep();
-            tokio::task::yield_now().await;
+            // A look at every entry, under locks: not on a thread that serves. One that panicked is tried again.
+            let _ = tokio::task::spawn_blocking(move || cache.sweep()).await;
         }
     }
 }

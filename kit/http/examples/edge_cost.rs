@@ -79,7 +79,7 @@ async fn run(mode: &str, port: u16) -> Result<(), Box<dyn Error>> {
                 app = app.hot_read(HotRead { path: "/items/{id}", find: Arc::new(from_memory) });
             }
             let server = Server::bind(&options, app, &Metrics::new(), &Clock::system())?;
-            server.run(std::future::pending()).await;
+            server.run(std::future::pending::<()>()).await;
             Ok(())
         }
     }

@@ -1,5 +1,6 @@
 //! One line per request, as far as it is worth one.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -46,7 +47,8 @@ impl AccessLog {
     /// Writes the line, or not; `cache` tells what the cache had to do with the answer.
     pub(crate) fn write<'a>(&self, line: &Line<'_>, cache: impl FnOnce() -> Option<&'a str>) {
         let status = line.status.as_u16();
-        let ordinary = line.method.is_read() && status < 400 && line.took < self.slow;
+        // Whoever looks for what is not there could fill the log with it.
+        let ordinary = line.method.is_read() && (status < 400 || status == 404) && line.took < self.slow;
         let second = || line.now.saturating_duration_since(self.started).as_secs();
         // Most reads are not logged: whether the log is on at all is asked after that, it costs more.
         if (ordinary && !self.sampled(second())) || !tracing::enabled!(target: "access", tracing::Level::INFO)
@@ -58,7 +60,7 @@ impl AccessLog {
             { request.id = line.request_id,
             http.method = line.method.name(),
             http.route = line.template,
-            http.path = line.path,
+            http.path = &*shown(line.path),
             http.status = status,
             ms = line.took.as_secs_f64() * 1_000.0,
             bytes = line.bytes,
@@ -84,9 +86,34 @@ impl AccessLog {
     }
 }
 
+/// A path as it may be kept: not endless, and without e-mail addresses, which stand for people.
+fn shown(path: &str) -> Cow<'_, str> {
+    const SHOWN_MAX: usize = 256;
+    let is_address = |part: &str| part.contains('@') || part.to_ascii_lowercase().contains("%40");
+    if path.len() <= SHOWN_MAX && !is_address(path) {
+        return Cow::Borrowed(path);
+    }
+    let parts = path.split('/').map(|part| if is_address(part) { "***" } else { part });
+    let mut shown = parts.collect::<Vec<_>>().join("/");
+    if shown.len() > SHOWN_MAX {
+        shown.truncate(shown.floor_char_boundary(SHOWN_MAX));
+        shown.push('…');
+    }
+    Cow::Owned(shown)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_kept_short_and_names_no_person() {
+        assert_eq!(shown("/api/v1/profiles/7"), "/api/v1/profiles/7");
+        assert_eq!(shown("/api/v1/profiles/ada@example.org/full"), "/api/v1/profiles/***/full");
+        assert_eq!(shown("/api/v1/profiles/ada%40example.org"), "/api/v1/profiles/***");
+        let long = shown(&format!("/{}", "é".repeat(4_000))).into_owned();
+        assert!(long.len() < 300 && long.ends_with('…'), "{long}");
+    }
 
     #[test]
     fn reads_are_sampled_past_the_first_of_each_second() {

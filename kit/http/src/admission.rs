@@ -17,9 +17,6 @@ use crate::proxies::is_local_host;
 use crate::routes::{MethodIndex, RouteEntry};
 use crate::{Code, GateRequest, HotAnswer, Problem};
 
-/// Where proxies tell whom they speak for.
-pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
-
 /// The head of a request, as far as the guards look at it.
 pub(crate) struct Head<'r> {
     pub(crate) asked: Asked<'r>,
@@ -80,8 +77,8 @@ pub(crate) fn identify(
             written(connection.request_id(busy.number()).hyphenated().encode_lower(&mut [0; 36]).as_bytes())
         }
     };
-    let forwarded = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
-    let client = edge.proxies.client(connection.peer.ip(), forwarded);
+    let named = |header| headers.get_all(header).iter().map(HeaderValue::as_bytes);
+    let client = edge.proxies.client(connection.peer.ip(), named);
     let timeout = asked.timeout.and_then(|value| request_timeout(std::str::from_utf8(value).ok()?));
     let budget = timeout.map_or(route.deadline, |asked| asked.min(route.deadline));
     // Whatever it is: who reads by it refuses what no write answered.

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use pando_telemetry::Metrics;
 use serde::Serialize;
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Dependency, JsonAnswer};
+use crate::{Dependency, HttpOptions, JsonAnswer};
 
 /// What the health routes look at.
 #[derive(Clone)]
@@ -25,7 +26,14 @@ struct Inner {
     dependencies: Vec<Dependency>,
     draining: Arc<AtomicBool>,
     metrics: Metrics,
+    /// How long what was found out is told again.
+    kept: Duration,
+    /// What was found out last, and when. Held while somebody asks: the others wait for that answer.
+    asked: Mutex<Option<(Instant, Found)>>,
 }
+
+/// Every dependency by name, as it was found.
+type Found = BTreeMap<&'static str, DependencyHealth>;
 
 /// How the server and what it depends on are.
 #[derive(Serialize, ToSchema)]
@@ -39,7 +47,7 @@ struct Health {
 }
 
 /// How one dependency is.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 struct DependencyHealth {
     /// `healthy` or `unhealthy`.
     status: &'static str,
@@ -68,19 +76,22 @@ pub(crate) fn routes(
     dependencies: Vec<Dependency>,
     draining: &Arc<AtomicBool>,
     metrics: &Metrics,
+    options: &HttpOptions,
 ) -> OpenApiRouter {
     let inner = Inner {
         version: version.to_owned(),
         dependencies,
         draining: draining.clone(),
         metrics: metrics.clone(),
+        kept: Duration::from_millis(options.health_kept_ms),
+        asked: Mutex::new(None),
     };
-    OpenApiRouter::new()
-        .routes(routes!(health))
-        .routes(routes!(live))
-        .routes(routes!(ready))
-        .routes(routes!(metrics_text))
-        .with_state(Vitals(Arc::new(inner)))
+    let mut routes =
+        OpenApiRouter::new().routes(routes!(health)).routes(routes!(live)).routes(routes!(ready));
+    if options.metrics {
+        routes = routes.routes(routes!(metrics_text));
+    }
+    routes.with_state(Vitals(Arc::new(inner)))
 }
 
 /// The server and everything it depends on.
@@ -132,8 +143,21 @@ async fn metrics_text(State(vitals): State<Vitals>) -> Response {
 }
 
 impl Vitals {
+    /// How the dependencies are: asked at most once at a time, and once in a while.
+    async fn ask(&self) -> Found {
+        let mut asked = self.0.asked.lock().await;
+        if let Some((at, found)) = &*asked
+            && at.elapsed() < self.0.kept
+        {
+            return found.clone();
+        }
+        let found = self.probe().await;
+        *asked = Some((Instant::now(), found.clone()));
+        found
+    }
+
     /// Asks every dependency at the same time, each for no longer than its own timeout.
-    async fn ask(&self) -> BTreeMap<&'static str, DependencyHealth> {
+    async fn probe(&self) -> Found {
         let asked = self.0.dependencies.iter().map(|dependency| async {
             let started = Instant::now();
             let reason = match tokio::time::timeout(dependency.timeout, (dependency.probe)()).await {

@@ -102,9 +102,13 @@ impl JsonDocument {
     }
 }
 
-/// Whether the content type is JSON. A missing one passes: the parser decides.
+/// Whether the content type is JSON. A missing one passes from programs, and the parser decides; not from a page of another
+/// site: a browser sends such a body without asking this server first.
 pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     match media_type(headers)? {
+        None if is_of_another_site(headers) => {
+            Err(Problem::new(Code::UnsupportedMedia, "expected the Content-Type application/json, got none"))
+        }
         None => Ok(()),
         Some(media) if media == "application/json" => Ok(()),
         Some(media) if media.starts_with("application/") && media.ends_with("+json") => Ok(()),
@@ -112,6 +116,18 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
             Err(Problem::new(Code::UnsupportedMedia, format!("expected application/json, got {media:?}")))
         }
     }
+}
+
+/// Whether a browser sends this for a page of another site.
+fn is_of_another_site(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return !matches!(site.as_bytes(), b"same-origin" | b"none");
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let own = headers.get(header::HOST).map_or(&b""[..], HeaderValue::as_bytes);
+    let origin = origin.as_bytes();
+    let host = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+    host != Some(own)
 }
 
 /// The media type of the body without parameters, in lower case.
@@ -350,5 +366,20 @@ mod tests {
             assert_eq!(expect_json(&headers).is_ok(), passes, "{media}");
         }
         assert!(expect_json(&HeaderMap::new()).is_ok());
+        for (name, value, passes) in [
+            ("sec-fetch-site", "cross-site", false),
+            ("sec-fetch-site", "same-site", false),
+            ("sec-fetch-site", "same-origin", true),
+            ("origin", "https://evil.example", false),
+            ("origin", "null", false),
+            ("origin", "http://api.example:8080", true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("api.example:8080"));
+            headers.insert(name, HeaderValue::from_static(value));
+            assert_eq!(expect_json(&headers).is_ok(), passes, "{name}: {value}");
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            assert!(expect_json(&headers).is_ok(), "with its type it was asked about before");
+        }
     }
 }

@@ -47,5 +47,5 @@ pub use patch::{PATCH_OPERATIONS_MAX, apply_patch};
 pub use problem::{Code, FieldError, PROBLEM_JSON, Problem};
 pub use proxies::Network;
 pub use query::QueryString;
-pub use server::{Drained, HttpError, Server};
+pub use server::{Drained, HttpError, Server, Stop};
 pub use static_files::{StaticFile, StaticFiles};

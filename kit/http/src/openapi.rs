@@ -87,7 +87,7 @@ pub(crate) fn assemble(
         .routes(routes!(docs_page))
         .routes(routes!(docs_file))
         .with_state(documents.clone());
-    let system = health::routes(&app.version, app.dependencies, draining, metrics).merge(pages);
+    let system = health::routes(&app.version, app.dependencies, draining, metrics, options).merge(pages);
 
     let mut table = RouteTable::new(options, metrics);
     let mut router = axum::Router::new();

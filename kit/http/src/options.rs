@@ -31,6 +31,12 @@ pub struct HttpOptions {
     pub hot_reads: bool,
     /// Whether such answers are written over HTTP/1.1 before hyper makes a request of what was read.
     pub hot_wire: bool,
+    /// Whether `/metrics` is served here; on the port for operators it always is.
+    pub metrics: bool,
+    /// How long what `/health` found out about the dependencies is told again before they are asked again.
+    pub health_kept_ms: u64,
+    /// After this time of silence a peer is asked whether it is still there: by TCP, and by HTTP/2 within a connection.
+    pub peer_probe_ms: u64,
     /// A connection without requests is closed after this time.
     pub keep_alive_idle_ms: u64,
     /// An answer of which the client takes nothing for this time is given up, with its connection.
@@ -96,6 +102,9 @@ impl Default for HttpOptions {
             local_hosts_only: false,
             hot_reads: true,
             hot_wire: true,
+            metrics: false,
+            health_kept_ms: 1_000,
+            peer_probe_ms: 60_000,
             keep_alive_idle_ms: 75_000,
             write_stall_ms: 30_000,
             body_bytes_max: 1024 * 1024,

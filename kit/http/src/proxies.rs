@@ -1,8 +1,12 @@
 //! Which peers may say who the client is.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::HttpError;
+
+/// Where proxies tell whom they speak for.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED: &str = "forwarded";
 
 /// The networks whose `X-Forwarded-For` is believed.
 #[derive(Clone, Debug, Default)]
@@ -22,17 +26,23 @@ impl TrustedProxies {
         networks.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The client: read from the right, the first address that is not a proxy of ours.
-    pub(crate) fn client<'h>(&self, peer: IpAddr, forwarded: impl Iterator<Item = &'h [u8]>) -> IpAddr {
+    /// The client: read from the right, the first address that is not a proxy of ours. `named` gives the lines of a
+    /// header: `X-Forwarded-For` is asked for, and `Forwarded` (RFC 7239) where that is not there.
+    pub(crate) fn client<'h, I>(&self, peer: IpAddr, named: impl Fn(&'static str) -> I) -> IpAddr
+    where
+        I: Iterator<Item = &'h [u8]>,
+    {
         let mut client = peer.to_canonical();
         if self.0.is_empty() || !self.trusts(client) {
             return client;
         }
-        let lines: Vec<&[u8]> = forwarded.collect();
+        let mut lines: Vec<&[u8]> = named(FORWARDED_FOR).collect();
+        if lines.is_empty() {
+            lines = named(FORWARDED).collect();
+        }
         for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
             // What a proxy of ours did not understand, nobody vouches for, nor for what stands before it.
-            let hop = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok());
-            let Some(address) = hop else { break };
+            let Some(address) = std::str::from_utf8(hop).ok().and_then(address_of) else { break };
             client = address.to_canonical();
             if !self.trusts(client) {
                 break;
@@ -44,6 +54,17 @@ impl TrustedProxies {
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
+}
+
+/// The address in a hop: `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]:80`, or `for="[2001:db8::1]:80";proto=https`.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let named = hop.split(';').find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("for").then_some(value)
+    });
+    let text = named.unwrap_or(hop).trim().trim_matches('"');
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 /// Whether a `Host` can be read: a name or an address, and perhaps a port.
@@ -114,7 +135,25 @@ mod tests {
     fn client(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
         let trusted: Vec<String> = trusted.iter().map(|text| (*text).to_owned()).collect();
         let proxies = TrustedProxies::parse(&trusted).unwrap();
-        proxies.client(peer.parse().unwrap(), forwarded.iter().map(|line| line.as_bytes())).to_string()
+        let only = |header: &str| if header == FORWARDED_FOR { forwarded } else { &[] };
+        let named = |header: &'static str| only(header).iter().map(|line| line.as_bytes());
+        proxies.client(peer.parse().unwrap(), named).to_string()
+    }
+
+    #[test]
+    fn forwarded_is_read_where_the_older_header_is_not_there() {
+        let proxies = TrustedProxies::parse(&["10.0.0.0/8".to_owned()]).unwrap();
+        for (line, expected) in [
+            ("for=1.2.3.4", "1.2.3.4"),
+            ("for=6.6.6.6, For=\"1.2.3.4:4711\";proto=https;by=10.0.0.1", "1.2.3.4"),
+            ("proto=https;for=\"[2001:db8::1]:80\"", "2001:db8::1"),
+            ("for=1.2.3.4, for=10.9.9.9", "1.2.3.4"),
+            ("for=unknown", "10.0.0.1"),
+            ("for=_hidden, for=1.2.3.4", "1.2.3.4"),
+        ] {
+            let named = |header: &'static str| (header == FORWARDED).then_some(line.as_bytes()).into_iter();
+            assert_eq!(proxies.client("10.0.0.1".parse().unwrap(), named).to_string(), expected, "{line}");
+        }
     }
 
     #[test]
@@ -130,6 +169,9 @@ mod tests {
             (&["10.0.0.0/8"], "10.0.0.1", &["6.6.6.6", "\u{e9}, 1.2.3.4"], "1.2.3.4"),
             (&["10.0.0.0/8"], "10.0.0.1", &["6.6.6.6", "\u{e9}, 10.9.9.9"], "10.9.9.9"),
             (&["10.0.0.0/8"], "10.0.0.1", &["6.6.6.6", "\u{e9}"], "10.0.0.1"),
+            (&["10.0.0.0/8"], "10.0.0.1", &["1.2.3.4:50123"], "1.2.3.4"),
+            (&["10.0.0.0/8"], "10.0.0.1", &["[2001:db8::1]:50123, 10.0.0.2:80"], "2001:db8::1"),
+            (&["10.0.0.0/8"], "10.0.0.1", &["[2001:db8::1]"], "2001:db8::1"),
             (&["10.0.0.0/8"], "10.0.0.1", &[], "10.0.0.1"),
             (&["10.0.0.0/8"], "::ffff:10.0.0.1", &["1.2.3.4"], "1.2.3.4"),
             (&["0.0.0.0/0"], "9.9.9.9", &["1.2.3.4"], "1.2.3.4"),

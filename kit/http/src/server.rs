@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use pando_clock::Clock;
 use pando_telemetry::{Gauge, Metrics};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::access_log::AccessLog;
@@ -30,6 +31,9 @@ use crate::{App, HttpOptions};
 
 /// How many connections the kernel holds for us before we accept them.
 const BACKLOG: u32 = 4096;
+
+/// How many probes a peer may leave unanswered, within as much time as it was silent before.
+const PROBES: u32 = 4;
 
 /// What one HTTP/2 stream holds of its answer while the socket is busy.
 const H2_SEND_BYTES: usize = 64 * 1024;
@@ -59,6 +63,21 @@ pub enum HttpError {
     /// An option has a value the server cannot work with.
     #[error("{0}")]
     Option(&'static str),
+}
+
+/// How a server is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Load balancers get `drain_delay_ms` to look elsewhere.
+    Announced,
+    /// Nobody sends requests here who would have to be told.
+    AtOnce,
+}
+
+impl From<()> for Stop {
+    fn from((): ()) -> Self {
+        Self::Announced
+    }
 }
 
 /// How a shutdown went.
@@ -98,6 +117,9 @@ impl Server {
         if options.header_bytes_max < 8 * 1024 {
             return Err(HttpError::Option("header_bytes_max must be at least 8192"));
         }
+        if options.peer_probe_ms < 1_000 / u64::from(PROBES) {
+            return Err(HttpError::Option("peer_probe_ms must be at least 250"));
+        }
         if options.connections_max == 0 || options.connections_per_peer_max == 0 {
             return Err(HttpError::Option("connections_max and connections_per_peer_max must be at least 1"));
         }
@@ -127,7 +149,8 @@ impl Server {
         };
         edge.hot_headers();
         let unusable = |source| HttpError::Listen { address: options.listen, source };
-        let listener = listen(options.listen).map_err(unusable)?;
+        let probe = Duration::from_millis(options.peer_probe_ms);
+        let listener = listen(options.listen, probe).map_err(unusable)?;
         let address = listener.local_addr().map_err(unusable)?;
         Ok(Self {
             listener,
@@ -148,25 +171,28 @@ impl Server {
 
     /// Serves until `shutdown` is done, then drains: not ready, a delay, no new connections, requests in flight
     /// finish, what is left after `drain_ms` is aborted.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
+    ///
+    /// `shutdown` may say [`Stop::AtOnce`]: then there is no delay.
+    pub async fn run<S: Into<Stop>>(self, shutdown: impl Future<Output = S>) -> Drained {
         let mut next_id = 0;
-        self.accept_until(&mut next_id, pin!(shutdown)).await;
+        let stop = self.accept_until(&mut next_id, pin!(shutdown)).await.into();
         self.draining.store(true, Ordering::Relaxed);
-        let delay = Duration::from_millis(self.options.drain_delay_ms);
-        tracing::info!(delay_ms = self.options.drain_delay_ms, "shutting down: not ready any more");
+        let delay_ms = if stop == Stop::AtOnce { 0 } else { self.options.drain_delay_ms };
+        let delay = Duration::from_millis(delay_ms);
+        tracing::info!(delay_ms, "shutting down: not ready any more");
         self.accept_until(&mut next_id, pin!(tokio::time::sleep(delay))).await;
         self.accept_waiting(&mut next_id);
         self.drain().await
     }
 
-    async fn accept_until(&self, next_id: &mut u64, mut end: Pin<&mut impl Future<Output = ()>>) {
+    async fn accept_until<T>(&self, next_id: &mut u64, mut end: Pin<&mut impl Future<Output = T>>) -> T {
         let mut sweep = tokio::time::interval(self.sweeper.interval());
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let crowded = self.sweeper.len() >= self.options.connections_max;
             tokio::select! {
                 biased;
-                () = &mut end => return,
+                ended = &mut end => return ended,
                 _ = sweep.tick() => self.sweeper.sweep(Instant::now(), if crowded { Mood::Crowded } else { Mood::Open }),
                 accepted = self.listener.accept(), if !crowded => match accepted {
                     Ok((stream, peer)) => self.begin(next_id, stream, peer),
@@ -230,10 +256,16 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, probe: Duration) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A restart must not wait for the connections of the last run to time out.
     socket.set_reuseaddr(true)?;
+    // What is accepted inherits it. A peer that is gone without a word is found out after a few unanswered probes.
+    // The system counts in seconds.
+    let seconds = |time: Duration| time.max(Duration::from_secs(1));
+    let keep_alive = TcpKeepalive::new().with_time(seconds(probe)).with_interval(seconds(probe / PROBES));
+    let keep_alive = keep_alive.with_retries(PROBES);
+    SockRef::from(&socket).set_tcp_keepalive(&keep_alive)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
@@ -317,6 +349,8 @@ impl Protocols {
         let mut http2 = http2::Builder::new(Tasks);
         http2
             .timer(TokioTimer::new())
+            .keep_alive_interval(Duration::from_millis(options.peer_probe_ms))
+            .keep_alive_timeout(Duration::from_millis(options.peer_probe_ms))
             .max_send_buf_size(H2_SEND_BYTES)
             .max_concurrent_streams(options.h2_streams_max)
             .max_header_list_size(u32::try_from(options.header_bytes_max).unwrap_or(u32::MAX))

@@ -9,7 +9,7 @@ use httparse::Status;
 
 use crate::Encoding;
 use crate::access_log::Line;
-use crate::admission::{Carried, FORWARDED_FOR, Head, admit, is_request_id, pass};
+use crate::admission::{Carried, Head, admit, is_request_id, pass};
 use crate::asked::{Asked, LONGEST_NAME};
 use crate::connection::Connection;
 use crate::edge::{Edge, show};
@@ -88,8 +88,11 @@ impl Wire {
         let (Some("GET"), Some(path)) = (request.method, request.path) else { return Front::Request(whole) };
         let plain = may_answer && !asked.has_length && !asked.conditional;
         let client = || {
-            let named = |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(FORWARDED_FOR);
-            edge.proxies.client(connection.peer.ip(), request.headers.iter().filter(named).map(|it| it.value))
+            let named = |name| {
+                let lines = request.headers.iter().filter(move |it| it.name.eq_ignore_ascii_case(name));
+                lines.map(|it| it.value)
+            };
+            edge.proxies.client(connection.peer.ip(), named)
         };
         match plain.then(|| self.answer(edge, connection, path, asked, client, out)).flatten() {
             Some(()) => Front::Answered(bytes),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod log;
+mod log_queue;
 mod metrics;
 mod options;
 mod process;

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
+use crate::log_queue::LogQueue;
 use crate::options::{LogFormat, LogOptions};
 
 /// Why logging could not be started or changed.
@@ -24,6 +25,9 @@ pub enum TelemetryError {
     /// A process has one log, and it has been started.
     #[error("logging has already been started in this process")]
     AlreadyStarted,
+    /// The thread that writes the log could not be started.
+    #[error("the thread that writes the log could not be started")]
+    NoThread(#[source] io::Error),
     /// The log this handle belonged to is gone.
     #[error("the log is no longer running")]
     Gone,
@@ -31,17 +35,25 @@ pub enum TelemetryError {
 
 /// Changes the log while it runs.
 #[derive(Clone, Debug)]
-pub struct LogHandle(reload::Handle<EnvFilter, Registry>);
+pub struct LogHandle {
+    filter: reload::Handle<EnvFilter, Registry>,
+    lines: LogQueue,
+}
 
 impl LogHandle {
     /// Writes from now on what `level` (a level, or directives) asks for.
     pub fn set_level(&self, level: &str) -> Result<(), TelemetryError> {
-        self.0.reload(parse_level(level)?).map_err(|_| TelemetryError::Gone)
+        self.filter.reload(parse_level(level)?).map_err(|_| TelemetryError::Gone)
+    }
+
+    /// Waits until what was logged before is written, but not for ever. The last thing a program does.
+    pub fn flush(&self) {
+        self.lines.flush();
     }
 
     /// The directives in force.
     pub fn level(&self) -> Result<String, TelemetryError> {
-        self.0.with_current(ToString::to_string).map_err(|_| TelemetryError::Gone)
+        self.filter.with_current(ToString::to_string).map_err(|_| TelemetryError::Gone)
     }
 }
 
@@ -63,7 +75,8 @@ pub fn start_logging(options: &LogOptions) -> Result<LogHandle, TelemetryError> 
         LogFormat::Json => true,
         LogFormat::Pretty => false,
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let queue = LogQueue::start(io::stderr()).map_err(TelemetryError::NoThread)?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(queue.clone());
     let lines = if json {
         lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
     } else {
@@ -71,7 +84,7 @@ pub fn start_logging(options: &LogOptions) -> Result<LogHandle, TelemetryError> 
     };
     let subscriber = tracing_subscriber::registry().with(filter).with(lines);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::AlreadyStarted)?;
-    Ok(LogHandle(handle))
+    Ok(LogHandle { filter: handle, lines: queue })
 }
 
 /// A bare word that is no level would be taken for the name of a module and silence everything else, so it is

@@ -14,7 +14,7 @@ pub const LATENCY_BUCKETS: &[f64] = &[
 ];
 
 /// How many series a family may have. A label that has no bound ends in one series that says `overflow`.
-pub const SERIES_MAX: usize = 1_000;
+pub const SERIES_MAX: usize = 10_000;
 
 /// A registry of metrics. Cloning shares it; nothing is global, so two platforms in one process do not mix.
 #[derive(Clone, Debug, Default)]

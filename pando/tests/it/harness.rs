@@ -92,8 +92,9 @@ impl Running {
         }
         // Nobody waits for a load balancer here; a test that does says so itself.
         command.env("PANDO_HTTP__DRAIN_DELAY_MS", "0").env("PANDO_ADMIN__LISTEN", "127.0.0.1:0");
-        // A task that takes its time is what several tests need.
-        command.env("PANDO_TASKS__SLEEP", "true").envs(variables.iter().copied());
+        // Tests look inside; they need not ask for the other port. A task that takes its time is what several need.
+        command.env("PANDO_HTTP__METRICS", "true").env("PANDO_TASKS__SLEEP", "true");
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());

@@ -60,3 +60,23 @@ fn a_load_balancer_is_warned_before_the_door_closes() {
     let (status, log) = running.ended();
     assert_eq!(status.code(), Some(130), "{log:#?}");
 }
+
+#[test]
+fn ctrl_c_waits_for_no_load_balancer() {
+    let data = tempfile::tempdir().unwrap();
+    let mut running = Running::start(data.path(), &[], &[("PANDO_HTTP__DRAIN_DELAY_MS", "60000")]);
+    running.tell(Signal::INT);
+    let line = running.until(|line| line["message"].as_str().unwrap().starts_with("shutting down"));
+    assert_eq!(line["delay_ms"], 0, "{line}");
+    let (status, log) = running.ended();
+    assert_eq!(status.code(), Some(0), "{log:#?}");
+}
+
+#[test]
+fn metrics_are_for_operators_unless_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let mut running = Running::start(data.path(), &[], &[("PANDO_HTTP__METRICS", "false")]);
+    assert_eq!(running.ask("GET", "/metrics", "").status, 404);
+    let admin = running.admin();
+    assert!(ask(admin, "GET", "/metrics", "").body.contains("process_resident_memory_bytes"));
+}

@@ -2,6 +2,8 @@
 //!
 //! Numbers are decimal and padded, so that scripts compare them as texts, exactly, and people can read them.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 /// What this program writes and reads. Another format is another key, so that two programs of different age may share
@@ -46,7 +48,7 @@ pub(crate) fn front(version: Option<i64>, position: u64) -> Vec<u8> {
 
 /// What comes after them.
 pub(crate) fn back(cost: i64, tags: &[Box<str>], body: Option<&Bytes>) -> Vec<u8> {
-    let tags = tags.join("\n");
+    let tags = tags.iter().map(|tag| escaped(tag)).collect::<Vec<_>>().join("\n");
     let (kind, body) = match body {
         Some(body) => ('v', body.as_ref()),
         None => ('n', [].as_slice()),
@@ -75,7 +77,7 @@ impl Stored {
             started: i64::try_from(field(2)?).ok()?,
             fresh_until: i64::try_from(field(3)?).ok()?,
             cost: text(after, COST)?.parse().ok()?,
-            tags: tags.split('\n').filter(|tag| !tag.is_empty()).map(Into::into).collect(),
+            tags: tags.split('\n').filter(|tag| !tag.is_empty()).map(unescaped).collect(),
             body: match written[after + COST] {
                 b'v' => Some(body),
                 b'n' => None,
@@ -83,6 +85,32 @@ impl Stored {
             },
         })
     }
+}
+
+/// A tag without line breaks: one of these ends it.
+fn escaped(tag: &str) -> Cow<'_, str> {
+    if !tag.contains(['\n', '\\']) {
+        return Cow::Borrowed(tag);
+    }
+    Cow::Owned(tag.replace('\\', "\\\\").replace('\n', "\\n"))
+}
+
+fn unescaped(written: &str) -> Box<str> {
+    let mut tag = String::with_capacity(written.len());
+    let mut characters = written.chars();
+    while let Some(character) = characters.next() {
+        tag.push(match character {
+            '\\' => {
+                if characters.next() == Some('n') {
+                    '\n'
+                } else {
+                    '\\'
+                }
+            }
+            other => other,
+        });
+    }
+    tag.into()
 }
 
 #[cfg(test)]
@@ -98,7 +126,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let body = Bytes::from(r#"{"name":"Ada"}"#.repeat(50));
-        let tags: [Box<str>; 2] = ["list".into(), "tenant:7".into()];
+        let tags: [Box<str>; 3] = ["list".into(), "tenant:7".into(), "a\nb\\n\\\\".into()];
         let stored = Stored::read(&written(Some(-3), &tags, Some(&body))).unwrap();
         assert_eq!((stored.version, stored.position, stored.cost), (-3, 77, 1_500));
         assert_eq!((stored.started, stored.fresh_until), (1_700_000_000_000_000, 1_700_000_060_000_000));

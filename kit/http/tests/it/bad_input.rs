@@ -205,8 +205,12 @@ async fn an_answer_nobody_takes_is_given_up() {
     // More answers than the sockets hold, and none is read.
     let requests = "GET /large HTTP/1.1\r\nhost: x\r\n\r\n".repeat(4_000);
     wire.send(requests.as_bytes()).await;
-    while server.metrics.render().contains("http_connections 1") {
-        tokio::task::yield_now().await;
+    let open = || server.metrics.render().contains("http_connections 1");
+    // Accepted first: before that there is none to be given up.
+    for wanted in [true, false] {
+        while open() != wanted {
+            tokio::task::yield_now().await;
+        }
     }
     drop(wire);
     server.stop().await;
@@ -264,5 +268,20 @@ async fn a_host_longer_than_any_name_is_refused_and_the_connection_ends() {
         wire.answer().await.unwrap().is_problem(Code::Malformed);
         assert!(wire.is_closed().await);
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_system_asks_whether_a_quiet_peer_is_still_there() {
+    let server = Running::start(|_| {});
+    let mut wire = server.connect().await;
+    assert_eq!(wire.get("/hello").await.unwrap().status, 200);
+    let (here, there) = (server.address.port(), wire.stream.local_addr().unwrap().port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let ours = format!("0100007F:{here:04X} 0100007F:{there:04X} ");
+    let line = table.lines().find(|line| line.contains(&ours)).expect("the server's end of the connection");
+    // The sixth column is the timer: 02 is the one that probes.
+    assert!(line.split_whitespace().nth(5).unwrap().starts_with("02:"), "{line}");
+    drop(wire);
     server.stop().await;
 }

@@ -37,6 +37,7 @@ impl Running {
         let mut options = HttpOptions::default();
         options.listen.set_port(0);
         options.drain_delay_ms = 0;
+        (options.metrics, options.health_kept_ms) = (true, 0);
         change(&mut options);
         let limits = vec![
             RouteLimits {

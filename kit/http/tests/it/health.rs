@@ -1,7 +1,7 @@
 //! Health, readiness and metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pando_http::{App, Dependency};
@@ -49,4 +49,36 @@ async fn a_probe_that_hangs_is_a_dead_dependency() {
         (503, Some("timed out"))
     );
     server.stop().await;
+}
+
+#[tokio::test]
+async fn however_many_ask_a_dependency_is_asked_once_in_a_while() {
+    let probes = Arc::new(AtomicUsize::new(0));
+    let counted = probes.clone();
+    let slow = Dependency::new("slow", Duration::from_secs(20), move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async {
+            tokio::task::yield_now().await;
+            Ok::<_, &str>(())
+        }
+    });
+    let server = Running::start_app(
+        |options| options.health_kept_ms = 600_000,
+        App::new("Test", "1").dependency(slow),
+    );
+    let asked = (0..50).map(|number| server.get(if number % 2 == 0 { "/health" } else { "/health/ready" }));
+    for answer in futures_util::future::join_all(asked).await {
+        assert_eq!(answer.status, 200);
+    }
+    assert_eq!(probes.load(Ordering::SeqCst), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn metrics_are_served_only_where_they_are_asked_for() {
+    for (asked_for, status) in [(true, 200), (false, 404)] {
+        let server = Running::start(|options| options.metrics = asked_for);
+        assert_eq!(server.get("/metrics").await.status, status);
+        server.stop().await;
+    }
 }
