@@ -168,7 +168,9 @@ impl Neighbor {
         let places = [format!("{profile}/full"), format!("{profile}/images"), task.to_owned()];
         places.map(|place| {
             let mut known = client.get(&place).unwrap().value();
-            known["source"] = Value::Null;
+            if let Value::Object(answer) = &mut known {
+                answer.remove("source");
+            }
             known.to_string()
         })
     }

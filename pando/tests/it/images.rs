@@ -153,7 +153,8 @@ fn a_photograph_comes_back_upright_stripped_and_in_all_sizes() {
     until("the variants are made", PATIENCE, || get(&running, &one, &[]).json()["ready"] == true);
     let made = get(&running, &images, &[]).json();
     let variants = made[0]["variants"].as_array().unwrap();
-    assert_eq!(variants.len(), 6);
+    // A WebP is written without loss: of a photograph it would be larger.
+    assert_eq!(variants.len(), 3);
     for variant in variants {
         let file = get(&running, variant["url"].as_str().unwrap(), &[]);
         assert_eq!(file.header("content-type"), variant["media_type"].as_str());

@@ -18,6 +18,7 @@ use utoipa::{IntoParams, IntoResponses};
 use super::bulk::BatchAnswer;
 use super::person::place_of;
 use super::profiles::location_of;
+use super::with_token;
 use crate::images::place_of_image;
 use crate::once::{Once, Outcome};
 use crate::{ProfileError, Profiles};
@@ -117,7 +118,7 @@ impl Keyed {
         let admitted = idempotency.admit(call, asked.request(call, operation)).await;
         let ticket = match admitted.map_err(ProfileError::from)? {
             Admission::First(ticket) => ticket,
-            Admission::Replay(answer) => return replayed(answer),
+            Admission::Replay(answer) => return profiles.replayed(call, answer).await,
             Admission::InFlight => return Err(in_flight()),
             Admission::OtherRequest => return Err(other_request()),
         };
@@ -127,7 +128,7 @@ impl Keyed {
             Err(problem) => problem,
         };
         match once.taken() {
-            Some(Claim::Replay(answer)) => return replayed(answer),
+            Some(Claim::Replay(answer)) => return profiles.replayed(call, answer).await,
             Some(Claim::OtherRequest) => return Err(other_request()),
             Some(_) => return Err(in_flight()),
             None => {}
@@ -213,9 +214,17 @@ fn json(status: StatusCode, body: &impl Serialize, version: Option<i64>) -> Resu
     Ok(Answer { status: status.as_u16(), headers, body })
 }
 
-/// What is kept of a refusal: its body as this request got it, so that repeats get the same.
+/// What is kept of a refusal: its body as this request got it, so that repeats get the same. Of a request that is not valid
+/// nothing is kept: its key stays free for the corrected one.
 async fn refusal(problem: &Problem, call: &Call, path: &str) -> Result<Option<Answer>, Problem> {
-    if problem.status().is_server_error() || problem.status() == StatusCode::TOO_MANY_REQUESTS {
+    let status = problem.status();
+    let invalid = [
+        StatusCode::BAD_REQUEST,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    ];
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || invalid.contains(&status) {
         return Ok(None);
     }
     let (parts, body) = problem.clone().into_response().into_parts();
@@ -232,10 +241,18 @@ async fn refusal(problem: &Problem, call: &Call, path: &str) -> Result<Option<An
     Ok(Some(Answer { status: parts.status.as_u16(), headers, body }))
 }
 
-fn replayed(answer: Answer) -> Result<Response, Problem> {
-    let mut response = respond(answer)?;
-    response.headers_mut().insert(REPLAYED_HEADER, HeaderValue::from_static("true"));
-    Ok(response)
+impl Profiles {
+    /// The first answer again. Its token is where the database stands now: behind the write, in whatever process.
+    async fn replayed(&self, call: &Call, answer: Answer) -> Result<Response, Problem> {
+        let wrote = answer.is_success();
+        let mut response = respond(answer)?;
+        response.headers_mut().insert(REPLAYED_HEADER, HeaderValue::from_static("true"));
+        if !wrote {
+            return Ok(response);
+        }
+        let token = self.0.database.position(call).await.map_err(ProfileError::from)?;
+        Ok(with_token(response, &token))
+    }
 }
 
 fn respond(answer: Answer) -> Result<Response, Problem> {
