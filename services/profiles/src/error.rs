@@ -30,6 +30,16 @@ pub enum ProfileError {
     /// The request itself cannot be followed: its patch does not fit, its upload broke off.
     #[error("{0}")]
     Refused(pando_http::Problem),
+    /// An upload broke off, or cannot be read to its end; what was written before stays.
+    #[error("{problem}; {records_done} records of the import {token} are done")]
+    ImportBrokenOff {
+        /// What is wrong with the upload.
+        problem: pando_http::Problem,
+        /// Names the import.
+        token: String,
+        /// How many of its records have their outcome.
+        records_done: i64,
+    },
     /// No import has this token.
     #[error("there is no such import")]
     ImportNotFound,

@@ -174,6 +174,11 @@ impl From<ProfileError> for Problem {
             )
             .with_header(header::ETAG, etag(current)),
             ProfileError::Refused(problem) => problem,
+            ProfileError::ImportBrokenOff { problem, token, records_done } => {
+                let told = format!("{token}: {records_done} records are done; send the file again to go on");
+                let place = HeaderValue::try_from(place_of_import(&token)).expect("a token is ASCII letters");
+                problem.with_field("token", "broken_off", told).with_header(header::LOCATION, place)
+            }
             ProfileError::Repeated => Self::new(Code::Conflict, error.to_string()).with_retry_after(1),
             ProfileError::ImportBusy => Self::new(Code::Conflict, error.to_string()).with_retry_after(5),
             ProfileError::BadToken => Self::malformed(error.to_string()),
@@ -189,6 +194,11 @@ impl From<ProfileError> for Problem {
             ProfileError::Unwritable(reason) => Self::internal(reason),
         }
     }
+}
+
+/// Where an import can be followed.
+fn place_of_import(token: &str) -> String {
+    format!("/api/v1/profiles:import?token={token}")
 }
 
 /// What a caller learns of a load that several waited for.

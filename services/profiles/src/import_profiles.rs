@@ -12,12 +12,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::import_task::ImportJob;
-use crate::records::{RecordFormat, RecordReader};
+use crate::profile::unknown_fields;
+use crate::records::{Record, RecordFormat, RecordReader};
 use crate::write_batch::{Item, ItemOutcome, ItemStatus};
-use crate::{ProfileError, Profiles, store};
+use crate::{ProfileError, Profiles, Violations, store};
 
 /// How many bad records an import lists; the rest are counted.
 const PROBLEMS_MAX: usize = 100;
+
+/// How many fields that nobody knows an import lists, and how long their names may be, in bytes.
+const IGNORED_MAX: (usize, usize) = (20, 64);
+
+/// After so many records, others get their turn on the thread.
+const RECORDS_AT_ONCE: i64 = 64;
 
 /// How long one batch may take.
 const BATCH_BUDGET: Duration = Duration::from_secs(30);
@@ -54,6 +61,11 @@ pub struct Import {
     pub invalid: i64,
     /// The first bad records, and what is wrong with them.
     pub problems: Vec<ImportProblem>,
+    /// Fields, or columns, that no profile has: they were ignored.
+    pub ignored: Vec<String>,
+    /// The hash of the file up to the end of the last record that is done.
+    #[serde(skip)]
+    pub(crate) content_hash: Option<String>,
     /// When the first upload began.
     #[schema(value_type = String, format = "date-time")]
     pub started_at: Timestamp,
@@ -67,6 +79,9 @@ pub struct Import {
 pub struct ImportProblem {
     /// Its number, the first being 1; the header of a CSV file does not count.
     pub record: i64,
+    /// The line of the file it begins in; absent where that is not known any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<i64>,
     /// What is wrong with it.
     pub message: String,
 }
@@ -101,34 +116,60 @@ impl Profiles {
         job: Option<&ImportJob<'_>>,
     ) -> Result<Import, ProfileError> {
         let mut import = self.begin_import(call, &request).await?;
-        if import.state == ImportState::Completed {
-            if let Some(job) = job {
-                self.end_import_job(call, job, &import).await?;
-            }
-            return Ok(import);
-        }
-        let mut skip = import.records_done;
         let mut reader = RecordReader::new(request.format, self.0.options.import_record_bytes_max);
-        let mut batch: Vec<Item> = Vec::new();
+        let (mut batch, mut read) = (Batch::default(), 0);
         loop {
-            let chunk = upload.next().await.transpose()?;
-            let ended = chunk.is_none();
-            for record in reader.push(chunk).map_err(ProfileError::Refused)? {
-                if skip > 0 {
-                    skip -= 1;
+            let piece = upload.next().await.transpose().map_err(|error| import.broken_off(error))?;
+            let ended = piece.is_none();
+            reader.feed(piece);
+            while let Some(record) =
+                reader.next().map_err(|refused| import.broken_off(ProfileError::Refused(refused)))?
+            {
+                read += 1;
+                if read % RECORDS_AT_ONCE == 0 {
+                    tokio::task::yield_now().await;
+                }
+                if read < import.records_done {
+                    continue;
+                }
+                if read == import.records_done {
+                    if import.state == ImportState::Running {
+                        import.check_same_file(&reader)?;
+                    }
                     continue;
                 }
                 batch.push(record);
-                if batch.len() == self.0.options.import_batch_records_max {
-                    self.write_records(call, &mut import, &mut batch, job).await?;
+                if batch.items.len() == self.0.options.import_batch_records_max {
+                    self.write_records(call, &mut import, (&mut batch, &reader), job).await?;
                 }
             }
             if ended {
                 break;
             }
         }
+        if import.state == ImportState::Completed {
+            return self.answer_completed(call, import, (read, &batch, &reader), job).await;
+        }
         import.state = ImportState::Completed;
-        self.write_records(call, &mut import, &mut batch, job).await?;
+        self.write_records(call, &mut import, (&mut batch, &reader), job).await?;
+        Ok(import)
+    }
+
+    /// Answers with an import that was completed before, if this was its file.
+    async fn answer_completed(
+        &self,
+        call: &Call,
+        import: Import,
+        (read, rest, reader): (i64, &Batch, &RecordReader),
+        job: Option<&ImportJob<'_>>,
+    ) -> Result<Import, ProfileError> {
+        if read != import.records_done || !rest.items.is_empty() {
+            return Err(another_file());
+        }
+        import.check_same_file(reader)?;
+        if let Some(job) = job {
+            self.end_import_job(call, job, &import).await?;
+        }
         Ok(import)
     }
 
@@ -155,14 +196,36 @@ impl Profiles {
         &self,
         call: &Call,
         import: &mut Import,
-        batch: &mut Vec<Item>,
+        (batch, reader): (&mut Batch, &RecordReader),
         job: Option<&ImportJob<'_>>,
     ) -> Result<(), ProfileError> {
         let call = Call { deadline: Deadline::after(BATCH_BUDGET).sooner(call.deadline), ..call.clone() };
+        batch.content_hash = reader.hash();
         *import = self.write_import_batch(&call, batch, import, job).await?;
-        batch.clear();
+        *batch = Batch::default();
         Ok(())
     }
+}
+
+/// Records that are written together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) items: Vec<Item>,
+    /// The line each begins in.
+    lines: Vec<i64>,
+    /// The hash of the file up to the end of the last one.
+    content_hash: String,
+}
+
+impl Batch {
+    fn push(&mut self, record: Record) {
+        self.items.push(record.item);
+        self.lines.push(record.line);
+    }
+}
+
+fn another_file() -> ProfileError {
+    Violations::one("token", "reused", "was used for another file: choose another token").into()
 }
 
 impl Import {
@@ -177,19 +240,25 @@ impl Import {
             conflicts: 0,
             invalid: 0,
             problems: Vec::new(),
+            ignored: Vec::new(),
+            content_hash: None,
             started_at: now,
             updated_at: now,
         }
     }
 
     /// This import with the outcomes of one batch more.
-    pub(crate) fn advanced(&self, outcomes: &[ItemOutcome], now: Timestamp) -> Self {
-        let mut next = Self { updated_at: now, ..self.clone() };
-        outcomes.iter().for_each(|outcome| next.count(outcome));
+    pub(crate) fn advanced(&self, batch: &Batch, outcomes: &[ItemOutcome], now: Timestamp) -> Self {
+        let content_hash = Some(batch.content_hash.clone());
+        let mut next = Self { updated_at: now, content_hash, ..self.clone() };
+        for ((item, line), outcome) in batch.items.iter().zip(&batch.lines).zip(outcomes) {
+            next.count(outcome, *line);
+            item.iter().flat_map(unknown_fields).for_each(|name| next.ignore(name));
+        }
         next
     }
 
-    fn count(&mut self, outcome: &ItemOutcome) {
+    fn count(&mut self, outcome: &ItemOutcome, line: i64) {
         self.records_done += 1;
         let counter = match outcome.status {
             ItemStatus::Created => &mut self.created,
@@ -201,15 +270,42 @@ impl Import {
         if !outcome.errors.is_empty() && self.problems.len() < PROBLEMS_MAX {
             let words = outcome.errors.iter().map(|error| format!("{} {}", error.field, error.message));
             let message = words.collect::<Vec<_>>().join("; ");
-            self.problems.push(ImportProblem { record: self.records_done, message });
+            self.problems.push(ImportProblem { record: self.records_done, line: Some(line), message });
+        }
+    }
+
+    fn ignore(&mut self, name: &str) {
+        let (names_max, bytes_max) = IGNORED_MAX;
+        if self.ignored.len() < names_max
+            && name.len() <= bytes_max
+            && !self.ignored.iter().any(|it| it == name)
+        {
+            self.ignored.push(name.to_owned());
+        }
+    }
+
+    /// Refuses to go on with a file that does not begin as the one did whose records are done.
+    fn check_same_file(&self, reader: &RecordReader) -> Result<(), ProfileError> {
+        match &self.content_hash {
+            Some(hash) if *hash != reader.hash() => Err(another_file()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says, of an upload that broke off or cannot be read on, how much of it is written and how it goes on.
+    fn broken_off(&self, error: ProfileError) -> ProfileError {
+        match error {
+            ProfileError::Refused(problem) if !self.dry_run => ProfileError::ImportBrokenOff {
+                problem,
+                token: self.token.clone(),
+                records_done: self.records_done,
+            },
+            error => error,
         }
     }
 
     pub(crate) fn problems_json(&self) -> serde_json::Value {
-        let listed = self.problems.iter();
-        listed
-            .map(|problem| serde_json::json!({"record": problem.record, "message": problem.message}))
-            .collect()
+        serde_json::json!(self.problems)
     }
 }
 

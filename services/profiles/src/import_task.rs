@@ -121,7 +121,10 @@ impl Profiles {
         let content = self.read_pieces(&call, pieces).await?;
         let job = ImportJob { context, upload };
         let imported = self.import_stream(&call, request, content, Some(&job)).await;
-        if let Err(ProfileError::Refused(_)) = &imported {
+        if let Err(
+            ProfileError::ImportBrokenOff { .. } | ProfileError::Refused(_) | ProfileError::Invalid(_),
+        ) = &imported
+        {
             // No attempt will read it otherwise.
             let mut tx = self.0.database.transaction(&call).await?;
             job.fence(&mut tx).await?;

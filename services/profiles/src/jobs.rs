@@ -150,7 +150,10 @@ impl From<ProfileError> for JobError {
             ProfileError::Queue(error) => error.into(),
             // No attempt will find it, or read it otherwise.
             ProfileError::NotFound | ProfileError::UploadNotFound => Self::give_up(error),
-            ProfileError::Refused(problem) => Self::give_up(problem.detail()),
+            ProfileError::Refused(problem) | ProfileError::ImportBrokenOff { problem, .. } => {
+                Self::give_up(problem.detail())
+            }
+            ProfileError::Invalid(violations) => Self::give_up(violations),
             error => Self::retry(error),
         }
     }

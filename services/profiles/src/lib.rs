@@ -3,6 +3,7 @@
 mod accepted;
 mod blobs;
 mod create_profile;
+mod csv;
 mod delete_profile;
 mod erase_files;
 mod erase_profile;
@@ -87,6 +88,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration { version: 1, name: "profiles", sql: include_str!("../migrations/0001_profiles.sql") },
         Migration { version: 2, name: "images", sql: include_str!("../migrations/0002_images.sql") },
         Migration { version: 3, name: "files", sql: include_str!("../migrations/0003_files.sql") },
+        Migration { version: 4, name: "imports", sql: include_str!("../migrations/0004_imports.sql") },
     ],
 };
 

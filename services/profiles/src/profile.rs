@@ -22,6 +22,15 @@ pub(crate) const IMAGE_URL_CHARS_MAX: usize = 2048;
 /// Most bytes of all image addresses together: a page of a thousand profiles has to fit into memory.
 pub(crate) const IMAGE_URLS_BYTES_MAX: usize = 32 * 1024;
 
+/// The fields of a profile, in the order they are written.
+pub(crate) const FIELDS: [&str; 9] =
+    ["id", "name", "email", "bio", "image_urls", "attributes", "version", "created_at", "updated_at"];
+
+/// The names among a caller's fields that no profile has: they are ignored, and the answer says so.
+pub(crate) fn unknown_fields(fields: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    fields.keys().map(String::as_str).filter(|name| !FIELDS.contains(name))
+}
+
 /// Names one profile: a UUIDv7 made by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

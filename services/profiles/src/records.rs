@@ -3,15 +3,12 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::csv::{self, Cell};
 use crate::files::FileKind;
-use crate::profile::Profile;
+use crate::profile::{FIELDS, Profile};
 use crate::violations::Violations;
 use crate::write_batch::Item;
 use pando_http::{Problem, parse_json};
-
-/// The columns of a CSV export, which an import reads by their names.
-const CSV_COLUMNS: [&str; 9] =
-    ["id", "name", "email", "bio", "image_urls", "attributes", "version", "created_at", "updated_at"];
 
 /// What some programs put before the first line of a file.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -30,7 +27,7 @@ impl RecordFormat {
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Ndjson => "application/x-ndjson",
-            Self::Csv => "text/csv",
+            Self::Csv => "text/csv; charset=utf-8",
         }
     }
 
@@ -59,7 +56,7 @@ impl RecordFormat {
     pub(crate) fn header(self) -> Bytes {
         match self {
             Self::Ndjson => Bytes::new(),
-            Self::Csv => Bytes::from(format!("{}\r\n", CSV_COLUMNS.join(","))),
+            Self::Csv => Bytes::from(format!("{}\r\n", FIELDS.join(","))),
         }
     }
 
@@ -70,8 +67,8 @@ impl RecordFormat {
                 serde_json::to_writer(&mut *out, profile).expect("a profile is written into memory");
                 out.push(b'\n');
             }
-            Self::Csv => {
-                let cells: [String; 9] = [
+            Self::Csv => csv::write(
+                &[
                     profile.id.to_string(),
                     profile.name.as_str().to_owned(),
                     profile.email.as_str().to_owned(),
@@ -81,12 +78,19 @@ impl RecordFormat {
                     profile.version.to_string(),
                     profile.created_at.to_string(),
                     profile.updated_at.to_string(),
-                ];
-                let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-                writer.write_record(&cells).expect("a record is written into memory");
-            }
+                ],
+                out,
+            ),
         }
     }
+}
+
+/// One record of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Record {
+    /// The line it begins in, the first being 1.
+    pub(crate) line: i64,
+    pub(crate) item: Item,
 }
 
 /// Cuts a stream into records and reads each.
@@ -95,23 +99,17 @@ pub(crate) struct RecordReader {
     format: RecordFormat,
     record_bytes_max: usize,
     pending: Vec<u8>,
-    /// Where the search for the end of the pending record goes on.
+    /// Where the next record begins in what is pending, and where the search for its end goes on.
+    start: usize,
     searched: usize,
-    cut: Cut,
+    ended: bool,
+    cell: Cell,
     /// The beginning of the pending record was thrown away: it is too long.
     overlong: bool,
-    begun: bool,
+    line: i64,
     header: Option<Vec<String>>,
-}
-
-/// Where in a CSV record the search is: a line end inside of quotes ends nothing, and a quote opens only a cell that
-/// begins with it. NDJSON is plain all through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cut {
-    CellStart,
-    Plain,
-    Quoted,
-    QuoteInQuoted,
+    /// The hash of everything before the next record.
+    hasher: blake3::Hasher,
 }
 
 impl RecordReader {
@@ -120,130 +118,124 @@ impl RecordReader {
             format,
             record_bytes_max,
             pending: Vec::new(),
+            start: 0,
             searched: 0,
-            cut: Cut::CellStart,
+            ended: false,
+            cell: Cell::Start,
             overlong: false,
-            begun: false,
+            line: 1,
             header: None,
+            hasher: blake3::Hasher::new(),
         }
     }
 
-    /// Takes a piece of the stream (`None`: it ended) and answers with the records that are complete now.
-    pub(crate) fn push(&mut self, chunk: Option<Bytes>) -> Result<Vec<Item>, Problem> {
-        let ended = chunk.is_none();
-        self.pending.extend_from_slice(&chunk.unwrap_or_default());
-        let mut items = Vec::new();
-        let mut start = 0;
-        while let Some(end) = self.record_end() {
-            let record = self.pending[start..end].to_vec();
-            items.extend(self.read(&record)?);
-            start = end;
+    /// Takes a piece of the stream; `None` where it ended.
+    pub(crate) fn feed(&mut self, piece: Option<Bytes>) {
+        self.pending.drain(..self.start);
+        self.searched -= self.start;
+        self.start = 0;
+        match piece {
+            Some(piece) => self.pending.extend_from_slice(&piece),
+            None => self.ended = true,
         }
-        if ended && self.cut == Cut::Quoted {
-            return Err(Problem::malformed("the file ends inside a quoted cell"));
-        }
-        if ended && (start < self.pending.len() || self.overlong) {
-            let record = self.pending[start..].to_vec();
-            items.extend(self.read(&record)?);
-            start = self.pending.len();
-        }
-        self.pending.drain(..start);
-        self.searched -= start.min(self.searched);
-        if self.pending.len() > self.record_bytes_max {
-            if self.cut == Cut::Quoted {
-                let max = self.record_bytes_max;
-                return Err(Problem::malformed(format!(
-                    "a quoted cell is longer than {max} bytes: is a quote left open?"
-                )));
+    }
+
+    /// The next record that is complete; none where more has to be fed first, or where all was read.
+    pub(crate) fn next(&mut self) -> Result<Option<Record>, Problem> {
+        loop {
+            let Some(end) = self.record_end()? else { return Ok(None) };
+            let record = self.start..end;
+            let line = self.line;
+            self.start = end;
+            let record = &self.pending[record];
+            self.hasher.update(record);
+            self.line += i64::try_from(record.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(0);
+            let overlong = std::mem::take(&mut self.overlong) || record.len() > self.record_bytes_max;
+            let item = if overlong {
+                let message = format!("is longer than {} bytes", self.record_bytes_max);
+                Some(Err(Violations::one("record", "too_long", message)))
+            } else {
+                read(self.format, &mut self.header, record, line == 1)?
+            };
+            if let Some(item) = item {
+                return Ok(Some(Record { line, item }));
             }
-            self.overlong = true;
-            self.pending.clear();
-            self.searched = 0;
         }
-        Ok(items)
     }
 
-    /// The end of the next complete record, counted from the start of what is pending.
-    fn record_end(&mut self) -> Option<usize> {
+    /// The hash of everything that was read, up to the end of the last record.
+    pub(crate) fn hash(&self) -> String {
+        self.hasher.finalize().to_hex().to_string()
+    }
+
+    /// The end of the next complete record.
+    fn record_end(&mut self) -> Result<Option<usize>, Problem> {
         while let Some(&byte) = self.pending.get(self.searched) {
             self.searched += 1;
-            if byte == b'\n' && self.cut != Cut::Quoted {
-                self.cut = Cut::CellStart;
-                return Some(self.searched);
+            if byte == b'\n' && self.cell != Cell::Quoted {
+                self.cell = Cell::Start;
+                return Ok(Some(self.searched));
             }
             if self.format == RecordFormat::Csv {
-                self.cut = self.cut.after(byte);
+                self.cell = self.cell.after(byte);
             }
         }
-        None
-    }
-
-    /// Reads one record; blank lines and the CSV header are none.
-    fn read(&mut self, record: &[u8]) -> Result<Option<Item>, Problem> {
-        if std::mem::take(&mut self.overlong) || record.len() > self.record_bytes_max {
-            let message = format!("is longer than {} bytes", self.record_bytes_max);
-            return Ok(Some(Err(Violations::one("record", "too_long", message))));
-        }
-        let record = if self.begun { record } else { record.strip_prefix(BYTE_ORDER_MARK).unwrap_or(record) };
-        self.begun = true;
-        if record.trim_ascii().is_empty() {
-            return Ok(None);
-        }
-        match self.format {
-            RecordFormat::Ndjson => Ok(Some(read_json(record.trim_ascii()))),
-            RecordFormat::Csv => self.read_csv(record),
-        }
-    }
-
-    fn read_csv(&mut self, record: &[u8]) -> Result<Option<Item>, Problem> {
-        let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(record);
-        let mut rows = rows.records();
-        let Some(row) = rows.next() else { return Ok(None) };
-        let stray = rows.next().is_some();
-        let Some(header) = &self.header else {
-            let row =
-                row.map_err(|error| Problem::malformed(format!("the CSV header cannot be read: {error}")))?;
-            if stray {
-                return Err(Problem::malformed("the lines of a CSV file must end with a line feed"));
+        if self.ended {
+            if self.cell == Cell::Quoted {
+                return Err(Problem::malformed("the file ends inside a quoted cell"));
             }
-            self.header = Some(read_header(&row)?);
-            return Ok(None);
-        };
-        if stray {
-            let message = "holds a carriage return outside of quotes";
-            return Ok(Some(Err(Violations::one("record", "malformed", message))));
+            let left = self.start < self.pending.len() || self.overlong;
+            return Ok(left.then_some(self.pending.len()));
         }
-        Ok(Some(row.map_err(|error| Violations::one("record", "malformed", error.to_string())).and_then(
-            |row| {
-                if row.len() != header.len() {
-                    let message = format!("has {} cells where the header has {}", row.len(), header.len());
-                    return Err(Violations::one("record", "malformed", message));
-                }
-                header
-                    .iter()
-                    .zip(row.iter())
-                    .filter_map(|(name, cell)| read_cell(name, cell).transpose())
-                    .collect()
-            },
-        )))
+        if self.pending.len() - self.start > self.record_bytes_max {
+            if self.cell == Cell::Quoted {
+                let max = self.record_bytes_max;
+                let detail = format!("a quoted cell is longer than {max} bytes: is a quote left open?");
+                return Err(Problem::malformed(detail));
+            }
+            self.overlong = true;
+            self.hasher.update(&self.pending[self.start..]);
+            self.start = self.pending.len();
+        }
+        Ok(None)
     }
 }
 
-impl Cut {
-    fn after(self, byte: u8) -> Self {
-        match (self, byte) {
-            (Self::CellStart, b'"') | (Self::QuoteInQuoted, b'"') => Self::Quoted,
-            (Self::Quoted, b'"') => Self::QuoteInQuoted,
-            (Self::Quoted, _) => Self::Quoted,
-            (_, b',') => Self::CellStart,
-            _ => Self::Plain,
-        }
+/// Reads one record; blank lines and the CSV header are none.
+fn read(
+    format: RecordFormat,
+    header: &mut Option<Vec<String>>,
+    record: &[u8],
+    first: bool,
+) -> Result<Option<Item>, Problem> {
+    let record = if first { record.strip_prefix(BYTE_ORDER_MARK).unwrap_or(record) } else { record };
+    if record.trim_ascii().is_empty() {
+        return Ok(None);
     }
+    if format == RecordFormat::Ndjson {
+        return Ok(Some(read_json(record.trim_ascii())));
+    }
+    let cells = csv::read(record);
+    let Some(names) = header else {
+        let cells = cells.map_err(|why| Problem::malformed(format!("the CSV header {why}")))?;
+        *header = Some(read_header(&cells)?);
+        return Ok(None);
+    };
+    let cells = match cells {
+        Ok(cells) => cells,
+        Err(why) => return Ok(Some(Err(Violations::one("record", "malformed", why)))),
+    };
+    if cells.len() != names.len() {
+        let message = format!("has {} cells where the header has {}", cells.len(), names.len());
+        return Ok(Some(Err(Violations::one("record", "malformed", message))));
+    }
+    let named = names.iter().zip(cells);
+    Ok(Some(named.filter_map(|(name, cell)| read_cell(name, cell).transpose()).collect()))
 }
 
 /// The names of the columns, each once, e-mail or id among them.
-fn read_header(row: &csv::StringRecord) -> Result<Vec<String>, Problem> {
-    let names: Vec<String> = row.iter().map(|name| name.trim().to_owned()).collect();
+fn read_header(cells: &[String]) -> Result<Vec<String>, Problem> {
+    let names: Vec<String> = cells.iter().map(|name| name.trim().to_owned()).collect();
     if !names.iter().any(|name| name == "email" || name == "id") {
         let detail = "the first line of a CSV file must name its columns, email among them";
         return Err(Problem::malformed(detail));
@@ -263,7 +255,7 @@ fn read_json(record: &[u8]) -> Item {
 }
 
 /// One cell as a field. An empty cell is an empty text; where a text makes no sense, it is nothing.
-fn read_cell(name: &str, cell: &str) -> Result<Option<(String, Value)>, Violations> {
+fn read_cell(name: &str, cell: String) -> Result<Option<(String, Value)>, Violations> {
     let value = match name {
         "id" if cell.is_empty() => return Ok(None),
         "image_urls" | "attributes" if cell.trim().is_empty() => Value::Null,
@@ -293,11 +285,22 @@ mod tests {
     fn read_with(format: RecordFormat, text: &str, size: usize) -> Vec<Item> {
         let mut reader = RecordReader::new(format, 1024);
         let mut items = Vec::new();
-        for piece in text.as_bytes().chunks(size) {
-            items.extend(reader.push(Some(Bytes::copy_from_slice(piece))).unwrap());
+        let mut lines = Vec::new();
+        for piece in text.as_bytes().chunks(size).map(Some).chain([None]) {
+            for record in push(&mut reader, piece).unwrap() {
+                lines.push(record.line);
+                items.push(record.item);
+            }
         }
-        items.extend(reader.push(None).unwrap());
+        assert!(lines.is_sorted(), "{lines:?}");
+        assert_eq!(reader.hash(), blake3::hash(text.as_bytes()).to_hex().to_string());
         items
+    }
+
+    /// The records that are complete after another piece.
+    fn push(reader: &mut RecordReader, piece: Option<&[u8]>) -> Result<Vec<Record>, Problem> {
+        reader.feed(piece.map(Bytes::copy_from_slice));
+        std::iter::from_fn(|| reader.next().transpose()).collect()
     }
 
     #[test]
@@ -332,12 +335,12 @@ mod tests {
     #[test]
     fn a_quote_left_open_is_refused_and_loses_no_row_silently() {
         let mut reader = RecordReader::new(RecordFormat::Csv, 64);
-        reader.push(Some(Bytes::from_static(b"email\n\"open"))).unwrap();
-        let refused = reader.push(Some(Bytes::from(vec![b'x'; 100]))).unwrap_err();
+        push(&mut reader, Some(b"email\n\"open")).unwrap();
+        let refused = push(&mut reader, Some(&[b'x'; 100])).unwrap_err();
         assert!(refused.to_string().contains("quote left open"), "{refused}");
         let mut reader = RecordReader::new(RecordFormat::Csv, 64);
-        reader.push(Some(Bytes::from_static(b"email\n\"open\nb@e.org\n"))).unwrap();
-        assert!(reader.push(None).is_err());
+        push(&mut reader, Some(b"email\n\"open\nb@e.org\n")).unwrap();
+        assert!(push(&mut reader, None).is_err());
     }
 
     #[test]
@@ -351,17 +354,25 @@ mod tests {
     #[test]
     fn lines_that_end_in_other_ways_are_told_apart() {
         let mut reader = RecordReader::new(RecordFormat::Csv, 64);
-        assert!(reader.push(Some(Bytes::from_static(b"name,email\rA,a@e.org\r"))).unwrap().is_empty());
-        assert!(reader.push(None).is_err(), "a file without line feeds is no file of one header");
+        assert!(push(&mut reader, Some(b"name,email\rA,a@e.org\r")).unwrap().is_empty());
+        assert!(push(&mut reader, None).is_err(), "a file without line feeds is no file of one header");
         let items = read_in_pieces(RecordFormat::Csv, "email\r\na@e.org\rb@e.org\n");
         assert!(items[0].is_err());
         let mut reader = RecordReader::new(RecordFormat::Csv, 64);
-        assert!(reader.push(Some(Bytes::from_static(b"email,name,email\n"))).is_err());
+        assert!(push(&mut reader, Some(b"email,name,email\n")).is_err());
+    }
+
+    #[test]
+    fn a_record_knows_the_line_it_begins_in() {
+        let mut reader = RecordReader::new(RecordFormat::Csv, 1024);
+        let text = b"name,email\n\n\"two\nlines\",a@e.org\nB,b@e.org\n";
+        let records = push(&mut reader, Some(text)).unwrap();
+        assert_eq!(records.iter().map(|record| record.line).collect::<Vec<_>>(), [3, 5]);
     }
 
     #[test]
     fn a_csv_file_must_name_its_columns() {
         let mut reader = RecordReader::new(RecordFormat::Csv, 64);
-        assert!(reader.push(Some(Bytes::from_static(b"Ada,ada@example.org\n"))).is_err());
+        assert!(push(&mut reader, Some(b"Ada,ada@example.org\n")).is_err());
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::events::Happened;
 use crate::history::{Operation, difference};
-use crate::import_profiles::Import;
+use crate::import_profiles::{Batch as ImportBatch, Import};
 use crate::import_task::ImportJob;
 use crate::memory::Changes;
 use crate::once::Outcome;
@@ -96,13 +96,13 @@ impl Profiles {
     pub(crate) async fn write_import_batch(
         &self,
         call: &Call,
-        items: &[Item],
+        batch: &ImportBatch,
         import: &Import,
         job: Option<&ImportJob<'_>>,
     ) -> Result<Import, ProfileError> {
         let mut attempt = 1;
         loop {
-            match self.try_import_batch(call, items, import, job).await {
+            match self.try_import_batch(call, batch, import, job).await {
                 Err(error) if error.is_contention() && attempt < ATTEMPTS_MAX => attempt += 1,
                 Err(error) if error.is_contention() => return Err(ProfileError::Contended),
                 done => return done,
@@ -113,7 +113,7 @@ impl Profiles {
     async fn try_import_batch(
         &self,
         call: &Call,
-        items: &[Item],
+        batch: &ImportBatch,
         import: &Import,
         job: Option<&ImportJob<'_>>,
     ) -> Result<Import, ProfileError> {
@@ -121,8 +121,8 @@ impl Profiles {
         if let Some(job) = job {
             job.fence(&mut tx).await?;
         }
-        let (outcomes, changes) = self.run_batch(&mut tx, call, items).await?;
-        let next = import.advanced(&outcomes, self.0.clock.now());
+        let (outcomes, changes) = self.run_batch(&mut tx, call, &batch.items).await?;
+        let next = import.advanced(batch, &outcomes, self.0.clock.now());
         if import.dry_run {
             tx.rollback().await?;
             if let Some(job) = job {

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::keyed::{KeyParameter, Keyed};
 use super::person::accepted;
 use super::profiles::ProfileFields;
-use super::with_token;
+use super::{place_of_import, with_token};
 use crate::write_batch::Item;
 use crate::{
     Accepted, BATCH_ITEMS_MAX, Import, ImportRequest, ItemOutcome, ProfileId, Profiles, RecordFormat,
@@ -90,7 +90,8 @@ pub(crate) enum ImportAnswer {
 /// Import profiles
 ///
 /// A stream of NDJSON or CSV records, written batch by batch. The answer comes when the upload ends and counts what was
-/// done. Send the same file again with the same `token` and an import that broke off goes on where it stopped.
+/// done, and names fields and columns that were ignored. Send the same file again with the same `token` and an import
+/// that broke off goes on where it stopped; another file with it is refused.
 ///
 /// With `Prefer: respond-async` the answer comes when the upload is kept: a task imports it, and its result is the counts.
 #[utoipa::path(
@@ -109,6 +110,7 @@ pub(crate) enum ImportAnswer {
             ("Location" = String, description = "Where the import, or the task, can be followed"),
             ("Preference-Applied" = String, description = "`respond-async` where a task does it"))),
         (status = 409, description = "Another upload is writing this import"),
+        (status = 422, description = "The token was used for another file"),
         (status = 507, description = "There is no room left for what waits"),
     )
 )]
@@ -130,10 +132,10 @@ pub(super) async fn import(
         return Ok(response);
     }
     let import = profiles.import_profiles(&call, request, pin!(pieces)).await?;
-    let location = format!("/api/v1/profiles:import?token={}", import.token);
     let mut response = (StatusCode::ACCEPTED, JsonAnswer(&import)).into_response();
     if !import.dry_run {
-        let location = HeaderValue::try_from(location).expect("a token is ASCII letters");
+        let location =
+            HeaderValue::try_from(place_of_import(&import.token)).expect("a token is ASCII letters");
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)

@@ -19,6 +19,7 @@ use super::keyed::{KeyParameter, KeyRefused, Keyed, KeyedFields};
 use super::{
     ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, with_token, written, x_cache,
 };
+use crate::profile::FIELDS;
 use crate::{
     AttributeRules, Change, Email, Known, Order, Profile, ProfileDraft, ProfileError, ProfileFilter,
     ProfileId, Profiles, Violations,
@@ -303,9 +304,6 @@ pub(super) async fn read(
     response.headers_mut().insert(X_CACHE, x_cache(profile.source(), profile.age()));
     Ok(response)
 }
-
-const FIELDS: [&str; 9] =
-    ["id", "name", "email", "bio", "image_urls", "attributes", "version", "created_at", "updated_at"];
 
 fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
     let fields = query.list("fields");

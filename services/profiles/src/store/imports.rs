@@ -8,20 +8,22 @@ use crate::import_profiles::{Import, ImportState};
 static INSERT: Query = Query::point(
     "profiles.insert_import",
     "insert into profile_imports (token, state, records_done, created, updated, conflicts, invalid, problems, \
-     started_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (token) do nothing",
+     started_at, updated_at, content_hash, ignored) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+     on conflict (token) do nothing",
 );
 
 static FIND: Query = Query::point(
     "profiles.find_import",
-    "select token, state, records_done, created, updated, conflicts, invalid, problems, started_at, updated_at \
-     from profile_imports where token = $1",
+    "select token, state, records_done, created, updated, conflicts, invalid, problems, started_at, updated_at, \
+     content_hash, ignored from profile_imports where token = $1",
 );
 
 /// The old count is the fence: of two uploads of one import, one writes and the other is told.
 static ADVANCE: Query = Query::point(
     "profiles.advance_import",
     "update profile_imports set state = $2, records_done = $3, created = $4, updated = $5, conflicts = $6, \
-     invalid = $7, problems = $8, updated_at = $9 where token = $1 and records_done = $10 and state = 'running'",
+     invalid = $7, problems = $8, updated_at = $9, content_hash = $11, ignored = $12 \
+     where token = $1 and records_done = $10 and state = 'running'",
 );
 
 static PROBLEMS: Query = Query::scan(
@@ -46,7 +48,9 @@ pub(crate) async fn insert(tx: &mut Transaction, import: &Import) -> Result<(), 
         import.invalid,
         import.problems_json(),
         import.started_at,
-        import.updated_at
+        import.updated_at,
+        import.content_hash.as_deref(),
+        json!(import.ignored)
     ];
     tx.execute(&INSERT, values).await.map(drop)
 }
@@ -77,7 +81,9 @@ pub(crate) async fn advance(
         import.invalid,
         import.problems_json(),
         import.updated_at,
-        done_before
+        done_before,
+        import.content_hash.as_deref(),
+        json!(import.ignored)
     ];
     Ok(tx.execute(&ADVANCE, values).await? == 1)
 }
@@ -111,5 +117,7 @@ fn import_from(row: &Row) -> Result<Import, DatabaseError> {
         problems: row.get::<Json<_>>(7)?.0,
         started_at: row.get(8)?,
         updated_at: row.get(9)?,
+        content_hash: row.get(10)?,
+        ignored: row.get::<Option<Json<_>>>(11)?.map(|ignored| ignored.0).unwrap_or_default(),
     })
 }

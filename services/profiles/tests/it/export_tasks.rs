@@ -82,7 +82,7 @@ async fn the_receipt_tells_what_can_be_fetched() {
 
         let (id, receipt) = gallery.export(json!({"format": "csv"})).await;
         let export = gallery.fetch(id).await.unwrap();
-        assert_eq!((export.media_type.as_str(), export.expires_at), ("text/csv", gallery.house.clock.now().plus_micros(24 * 3_600_000_000)));
+        assert_eq!((export.media_type.as_str(), export.expires_at), ("text/csv; charset=utf-8", gallery.house.clock.now().plus_micros(24 * 3_600_000_000)));
         let (size, hash, until) = (export.bytes, export.content_hash.clone(), export.expires_at);
         let text = text_of(export).await;
         let streamed = profiles.export_profiles(&call(), pando_profiles::RecordFormat::Csv, None);
@@ -91,7 +91,7 @@ async fn the_receipt_tells_what_can_be_fetched() {
         assert_eq!(
             receipt,
             json!({
-                "exported": "profiles", "profiles": 2, "media_type": "text/csv", "bytes": size, "blake3": hash,
+                "exported": "profiles", "profiles": 2, "media_type": "text/csv; charset=utf-8", "bytes": size, "blake3": hash,
                 "exported_at": gallery.house.clock.now(), "expires_at": until, "path": format!("/api/v1/exports/{id}")
             })
         );

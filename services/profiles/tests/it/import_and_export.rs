@@ -96,7 +96,10 @@ async fn an_upload_that_broke_off_goes_on_where_it_stopped_and_repeats_nothing()
         let cut = text.len() - 300;
         let broken =
             upload(&house, request("job", RecordFormat::Ndjson), &text, Some(cut)).await.unwrap_err();
-        assert!(matches!(broken, ProfileError::Refused(_)), "{broken:?}");
+        let ProfileError::ImportBrokenOff { token, records_done, .. } = &broken else { panic!("{broken:?}") };
+        assert_eq!((&**token, *records_done), ("job", 20), "what was written is told");
+        let problem = Problem::from(broken);
+        assert_eq!((problem.status().as_u16(), problem.errors()[0].field.as_ref()), (400, "token"));
         let stopped = house.profiles.get_import(&call(), "job").await.unwrap();
         assert_eq!((stopped.state, stopped.records_done, stopped.created), (ImportState::Running, 20, 20));
 
@@ -105,6 +108,83 @@ async fn an_upload_that_broke_off_goes_on_where_it_stopped_and_repeats_nothing()
         let repeated = upload(&house, request("job", RecordFormat::Ndjson), &text, None).await.unwrap();
         assert_eq!(repeated, whole, "a finished import is answered, not repeated");
         assert_eq!(house.profiles.get_import(&call(), "job").await.unwrap(), whole);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_stands_for_one_file() {
+    let options = ProfilesOptions { import_batch_records_max: 10, ..ProfilesOptions::default() };
+    each_house_with(options, async |house| {
+        let text = people(35);
+        let corrected = text.replace("P3\"", "P three\"");
+        let other = async |token: &str, text: &str| {
+            let refused = upload(&house, request(token, RecordFormat::Ndjson), text, None).await.unwrap_err();
+            Problem::from(refused).status().as_u16() == 422
+        };
+        // One that broke off goes on with its own file only.
+        upload(&house, request("one", RecordFormat::Ndjson), &text, Some(text.len() - 300))
+            .await
+            .unwrap_err();
+        assert!(other("one", &corrected).await);
+        let whole = upload(&house, request("one", RecordFormat::Ndjson), &text, None).await.unwrap();
+        assert_eq!(whole.created, 35);
+        // One that is completed answers its own file only: longer, shorter and corrected ones are others.
+        for text in [&corrected, &text[..text.len() - 45], &format!("{text}{{}}\n"), ""] {
+            assert!(other("one", text).await, "{text}");
+        }
+        let blank = format!("{text}\n\n");
+        for text in [&text, &blank] {
+            let token = if *text == blank { "blank" } else { "one" };
+            let done = upload(&house, request(token, RecordFormat::Ndjson), text, None).await.unwrap();
+            let again = upload(&house, request(token, RecordFormat::Ndjson), text, None).await.unwrap();
+            assert_eq!(again, done);
+        }
+        // A file without records, too.
+        for _ in 0..2 {
+            let none =
+                upload(&house, request("none", RecordFormat::Csv), "name,email\n", None).await.unwrap();
+            assert_eq!((none.state, none.records_done), (ImportState::Completed, 0));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn fields_and_columns_that_nobody_knows_are_named() {
+    each_house(async |house| {
+        let text = "name,email,biography\nA,a@example.org,x\nB,b@example.org,y\nC,c,z\n";
+        let import = upload(&house, request("columns", RecordFormat::Csv), text, None).await.unwrap();
+        assert_eq!((import.created, import.ignored.as_slice()), (2, &["biography".to_owned()][..]));
+        assert_eq!((import.problems[0].record, import.problems[0].line), (3, Some(4)));
+        assert_eq!(house.profiles.get_import(&call(), "columns").await.unwrap(), import);
+        let text = "{\"name\":\"D\",\"email\":\"d@example.org\",\"version\":1,\"runAt\":2}\n";
+        let import = upload(&house, request("fields", RecordFormat::Ndjson), text, None).await.unwrap();
+        assert_eq!(import.ignored, ["runAt"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_exported_cell_is_a_formula_and_it_comes_back_as_it_was() {
+    each_house(async |house| {
+        for (index, text) in
+            ["=HYPERLINK(\"http://x\")", "+1", "-1", "@SUM(A1)", "'=x", "'plain"].iter().enumerate()
+        {
+            let given =
+                json!({"name": text, "email": format!("p{index}@example.org"), "bio": format!("\t{text}")});
+            house.profiles.create_profile(&call(), &fields(given)).await.unwrap();
+        }
+        let text = export(&house, RecordFormat::Csv, None).await;
+        for cell in [",\"'=HYPERLINK(", ",'+1,", ",'-1,", ",'@SUM(A1),", ",''=x,", ",'plain,"] {
+            assert!(text.contains(cell), "{cell} in {text}");
+        }
+        let again = upload(&house, request("again", RecordFormat::Csv), &text, None).await.unwrap();
+        assert_eq!(again.updated, 6, "{again:?}");
+        assert_eq!(export(&house, RecordFormat::Csv, None).await, text);
+        let filter = pando_profiles::ProfileFilter { limit: 10, ..Default::default() };
+        let versions = house.profiles.list_profiles(&call(), &filter).await.unwrap();
+        assert!(versions.profiles.iter().all(|profile| profile.version == 1), "nothing was changed");
     })
     .await;
 }
