@@ -13,7 +13,7 @@ use crate::erase_files::Before;
 use crate::events::Happened;
 use crate::images::has_images;
 use crate::memory::Changes;
-use crate::profile::{ProfileId, email_key};
+use crate::profile::{ProfileId, folded};
 use crate::store::StoredProfile;
 use crate::{ProfileError, Profiles, Written, store};
 
@@ -147,7 +147,7 @@ async fn names_of(tx: &mut Transaction, stored: &StoredProfile) -> Result<BTreeS
     loop {
         let changes = store::changes::page_in(tx, id, before, PAGE).await?;
         let texts = changes.iter().flat_map(|change| [change.before.get("email"), change.after.get("email")]);
-        emails.extend(texts.flatten().filter_map(Value::as_str).map(email_key));
+        emails.extend(texts.flatten().filter_map(Value::as_str).map(folded));
         match changes.last() {
             Some(last) if changes.len() == PAGE => before = last.version,
             _ => break,

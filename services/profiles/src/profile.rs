@@ -4,6 +4,8 @@ use pando_clock::Timestamp;
 use pando_schema::{Fault, Schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -129,7 +131,7 @@ impl Profile {
 
     /// What a search looks through.
     pub(crate) fn search_text(&self) -> String {
-        format!("{} {}", self.name.as_str().to_lowercase(), self.email.key())
+        format!("{} {}", folded(self.name.as_str()), self.email.key())
     }
 
     /// The part of the profile that a caller decides.
@@ -147,6 +149,15 @@ impl Profile {
 impl ProfileDraft {
     /// Reads the caller's fields. Unknown ones are ignored; every bad one is named.
     pub fn parse(fields: &Map<String, Value>, rules: &AttributeRules) -> Result<Self, Violations> {
+        Self::read(fields, rules, &Map::new())
+    }
+
+    /// The same, with the attributes that the profile has: what is wrong with those that stay is no fault of the caller.
+    fn read(
+        fields: &Map<String, Value>,
+        rules: &AttributeRules,
+        attributes_before: &Map<String, Value>,
+    ) -> Result<Self, Violations> {
         let mut reader = FieldReader::new(fields);
         let name = reader.required_text("name").and_then(|text| reader.check("name", Name::parse(text)));
         let email = reader.required_text("email").and_then(|text| reader.check("email", Email::parse(text)));
@@ -158,7 +169,7 @@ impl ProfileDraft {
         }
         let mut attributes = reader.object("attributes");
         attributes.values_mut().for_each(canonical);
-        for Fault { path, message } in rules.violations(&attributes) {
+        for Fault { path, message } in rules.new_violations(attributes_before, &attributes) {
             reader.refuse(&format!("attributes{path}"), "schema", &message);
         }
         reader.finish()?;
@@ -168,15 +179,44 @@ impl ProfileDraft {
         Ok(Self { name, email, bio, image_urls, attributes })
     }
 
-    /// Lays the given fields over this draft: a field that is there replaces, `null` clears, absent ones stay.
+    /// Lays the given fields over this draft: a field that is there replaces, `null` clears, absent ones stay. What stays
+    /// is not judged again: rules that were tightened since do not keep anybody from changing the rest.
     pub fn merged(&self, fields: &Map<String, Value>, rules: &AttributeRules) -> Result<Self, Violations> {
-        let mut document = self.document();
-        for (name, value) in fields {
-            if let Some(current) = document.get_mut(name) {
-                *current = value.clone();
-            }
+        let current = self.document();
+        let changes = |name: &str| fields.get(name).is_some_and(|value| current.get(name) != Some(value));
+        // A stand-in passes for each field that stays, and is replaced by what stays.
+        let mut document = Map::from_iter([
+            ("name".to_owned(), Value::from("stays")),
+            ("email".to_owned(), Value::from("stays@example.org")),
+        ]);
+        for (name, value) in fields.iter().filter(|(name, _)| changes(name)) {
+            document.insert(name.clone(), value.clone());
         }
-        Self::parse(&document, rules)
+        let read = if changes("attributes") {
+            Self::read(&document, rules, &self.attributes)?
+        } else {
+            Self::read(&document, &AttributeRules::none(), &self.attributes)?
+        };
+        let stays = self.clone();
+        Ok(Self {
+            name: if changes("name") { read.name } else { stays.name },
+            email: if changes("email") { read.email } else { stays.email },
+            bio: if changes("bio") { read.bio } else { stays.bio },
+            image_urls: if changes("image_urls") { read.image_urls } else { stays.image_urls },
+            attributes: if changes("attributes") { read.attributes } else { stays.attributes },
+        })
+    }
+
+    /// The draft that a document as a patch left it stands for: a field that is gone is cleared.
+    pub(crate) fn patched(
+        &self,
+        mut document: Map<String, Value>,
+        rules: &AttributeRules,
+    ) -> Result<Self, Violations> {
+        for name in self.document().keys() {
+            document.entry(name).or_insert(Value::Null);
+        }
+        self.merged(&document, rules)
     }
 
     /// The draft as a JSON object.
@@ -191,17 +231,37 @@ impl ProfileDraft {
     }
 }
 
+/// Why a text is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct BadText {
+    /// `too_long`, or `value`.
+    pub code: &'static str,
+    /// What is wrong, as it is told to the caller.
+    pub message: String,
+}
+
+impl BadText {
+    fn value(message: &str) -> Self {
+        Self { code: "value", message: message.to_owned() }
+    }
+
+    fn too_long(chars_max: usize) -> Self {
+        Self { code: "too_long", message: format!("must have at most {chars_max} characters") }
+    }
+}
+
 impl Name {
     /// Reads a name.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, BadText> {
         if text.trim().is_empty() {
-            return Err("must not be blank".to_owned());
+            return Err(BadText::value("must not be blank"));
         }
         if text.chars().count() > NAME_CHARS_MAX {
-            return Err(format!("must have at most {NAME_CHARS_MAX} characters"));
+            return Err(BadText::too_long(NAME_CHARS_MAX));
         }
-        if text.contains('\0') {
-            return Err("must not contain a NUL character".to_owned());
+        if text.chars().any(char::is_control) {
+            return Err(BadText::value("must not contain line ends or other control characters"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -219,14 +279,14 @@ impl Name {
 
 impl Email {
     /// Reads an address of the form `local@domain.tld`, international ones included; quoted local parts are not taken.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, BadText> {
         if text.chars().count() > EMAIL_CHARS_MAX {
-            return Err(format!("must have at most {EMAIL_CHARS_MAX} characters"));
+            return Err(BadText::too_long(EMAIL_CHARS_MAX));
         }
         let valid =
             text.rsplit_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
         if !valid {
-            return Err("must be an e-mail address such as name@example.org".to_owned());
+            return Err(BadText::value("must be an e-mail address such as name@example.org"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -243,28 +303,35 @@ impl Email {
 
     /// The address without regard to case: two profiles never share one.
     pub fn key(&self) -> String {
-        email_key(&self.0)
+        folded(&self.0)
     }
 }
 
-/// The form in which e-mail addresses are compared.
-pub(crate) fn email_key(text: &str) -> String {
-    text.to_lowercase()
+/// The form in which e-mail addresses, and what is searched for, are compared: in lower case, and composed (NFC), however
+/// the letters were put together.
+pub(crate) fn folded(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase().nfc().collect() }
+}
+
+/// A letter or digit, or a mark that belongs to one: a vowel of an Indic script, an accent beside its letter.
+fn is_letter(character: char) -> bool {
+    character.is_alphanumeric() || is_combining_mark(character)
 }
 
 fn is_local_part(local: &str) -> bool {
     let dots_apart = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
-    let letters = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
-    (1..=64).contains(&local.len()) && dots_apart && local.chars().all(letters)
+    let begins = local.chars().next().is_some_and(|c| !is_combining_mark(c));
+    let letters = |c: char| is_letter(c) || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    (1..=64).contains(&local.len()) && begins && dots_apart && local.chars().all(letters)
 }
 
 fn is_domain(domain: &str) -> bool {
     let labels: Vec<&str> = domain.split('.').collect();
     let is_label = |label: &&str| {
         (1..=63).contains(&label.len())
-            && !label.starts_with('-')
+            && label.chars().next().is_some_and(|c| c != '-' && !is_combining_mark(c))
             && !label.ends_with('-')
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && label.chars().all(|c| is_letter(c) || c == '-')
     };
     labels.len() >= 2 && labels.iter().all(is_label)
 }
@@ -305,6 +372,9 @@ fn canonical(value: &mut Value) {
     }
 }
 
+/// How kit/schema begins to say that a required field is not there.
+const MISSING: &str = "must have the field";
+
 /// What `attributes` must look like: a size, and a JSON Schema when one is configured.
 #[derive(Debug)]
 pub struct AttributeRules {
@@ -317,6 +387,28 @@ impl AttributeRules {
     pub fn new(bytes_max: usize, schema: Option<&Value>) -> Result<Self, String> {
         let schema = schema.map(Schema::compile).transpose()?;
         Ok(Self { bytes_max, schema })
+    }
+
+    /// Rules that everything follows.
+    fn none() -> Self {
+        Self { bytes_max: usize::MAX, schema: None }
+    }
+
+    /// Each violation that a change adds: one of a value that stays as it was is left to whoever wrote it.
+    fn new_violations(&self, before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Fault> {
+        let mut faults = self.violations(after);
+        if faults.is_empty() || before.is_empty() {
+            return faults;
+        }
+        let (old, before, after) =
+            (self.violations(before), Value::Object(before.clone()), Value::Object(after.clone()));
+        faults.retain(|fault| {
+            let stays = !fault.path.is_empty() && before.pointer(&fault.path) == after.pointer(&fault.path);
+            // What is missing was missing before: its fault is that of the whole.
+            let missing = fault.path.is_empty() && fault.message.starts_with(MISSING);
+            !(old.contains(fault) && (stays || missing))
+        });
+        faults
     }
 
     /// Each violation with its JSON pointer below `attributes`.
@@ -355,16 +447,25 @@ mod tests {
         {
             assert_eq!(Name::parse(name).unwrap().as_str(), name);
         }
-        assert!(Name::parse(" \t").is_err());
+        for bad in [" \t", "a\r\nb", "a\u{1b}[31m", "a\u{85}b"] {
+            assert_eq!(Name::parse(bad).unwrap_err().code, "value", "{bad:?}");
+        }
+        assert_eq!(Name::parse(&"x".repeat(256)).unwrap_err().code, "too_long");
         assert!(Name::parse(&"é".repeat(NAME_CHARS_MAX)).is_ok());
         assert!(Name::parse(&"é".repeat(NAME_CHARS_MAX + 1)).is_err());
     }
 
     #[test]
     fn email_addresses_are_read_strictly_and_compared_loosely() {
-        for good in
-            ["a@b.co", "first.last+tag@sub.example.org", "o'brien@example.ie", "李雷@例子.中国", "x_y@a-b.de"]
-        {
+        for good in [
+            "a@b.co",
+            "first.last+tag@sub.example.org",
+            "o'brien@example.ie",
+            "李雷@例子.中国",
+            "x_y@a-b.de",
+            "हिन्दी@उदाहरण.भारत",
+            "A\u{30a}sa@example.org",
+        ] {
             assert!(Email::parse(good).is_ok(), "{good}");
         }
         for bad in [
@@ -384,12 +485,15 @@ mod tests {
             "a@b.co\n",
             "a@b_c.de",
             "\"a\"@b.co",
+            "\u{30a}a@b.co",
         ] {
             assert!(Email::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Email::parse(&format!("{}@{}.org", "a".repeat(64), "b".repeat(63))).is_ok());
         assert!(Email::parse(&format!("{}@b.org", "a".repeat(65))).is_err());
-        assert_eq!(Email::parse("ÅSA@Example.ORG").unwrap().key(), "åsa@example.org");
+        for written in ["ÅSA@Example.ORG", "A\u{30a}SA@example.org", "a\u{30a}sa@example.org"] {
+            assert_eq!(Email::parse(written).unwrap().key(), "åsa@example.org", "{written}");
+        }
     }
 
     #[test]
@@ -425,6 +529,30 @@ mod tests {
         assert_eq!(parse(json!({"age": -3})).unwrap_err().iter().next().unwrap().field, "attributes/age");
         assert!(parse(json!({"long": "x".repeat(64)})).is_err());
         assert!(AttributeRules::new(64, Some(&json!({"type": 5}))).is_err());
+    }
+
+    #[test]
+    fn rules_that_were_tightened_hold_for_what_is_changed_only() {
+        let old =
+            parse(json!({"name": "n", "email": "n@example.org", "attributes": {"age": -3, "b": 1}})).unwrap();
+        let old = ProfileDraft { name: Name::stored("two\nlines".to_owned()), ..old };
+        let schema = json!({
+            "properties": {"age": {"type": "integer", "minimum": 0}, "b": {"type": "integer"}},
+            "required": ["c"],
+        });
+        let rules = AttributeRules::new(64, Some(&schema)).unwrap();
+        let merged = |change: Value| old.merged(change.as_object().unwrap(), &rules);
+        assert_eq!(merged(json!({"bio": "new"})).unwrap().name, old.name);
+        let same = Value::Object(old.document());
+        assert_eq!(merged(same).unwrap(), old, "who sends back what was read changes nothing");
+        assert!(merged(json!({"attributes": {"age": -3, "b": 2}})).is_ok());
+        for (attributes, field) in
+            [(json!({"age": -4, "b": 1}), "attributes/age"), (json!({"age": -3, "b": "x"}), "attributes/b")]
+        {
+            let refused = merged(json!({"attributes": attributes})).unwrap_err();
+            assert_eq!(refused.iter().map(|it| &*it.field).collect::<Vec<_>>(), [field]);
+        }
+        assert!(merged(json!({"name": "one\nmore"})).is_err());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use pando_http::{FieldError, Problem};
 use serde_json::{Map, Value};
 
+use crate::profile::BadText;
+
 /// Every bad field of one input; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(|v| format!("{} {}", v.field, v.message)).collect::<Vec<_>>().join("; "))]
@@ -48,8 +50,8 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Takes the parsed value, or notes why it was refused.
-    pub(crate) fn check<T>(&mut self, field: &str, parsed: Result<T, String>) -> Option<T> {
-        parsed.map_err(|message| self.refuse(field, "value", &message)).ok()
+    pub(crate) fn check<T>(&mut self, field: &str, parsed: Result<T, BadText>) -> Option<T> {
+        parsed.map_err(|bad| self.refuse(field, bad.code, &bad.message)).ok()
     }
 
     /// A text that must be there.

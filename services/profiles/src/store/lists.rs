@@ -207,7 +207,7 @@ fn count_value(count: usize) -> Value {
 fn pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
-    for letter in text.to_lowercase().chars() {
+    for letter in crate::profile::folded(text).chars() {
         if matches!(letter, '%' | '_' | '!') {
             pattern.push('!');
         }
