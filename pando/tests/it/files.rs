@@ -68,7 +68,10 @@ fn an_export_is_fetched_alike_from_a_folder_and_from_an_s3() {
         let path = receipt["path"].as_str().unwrap();
         let fetched = client.get(path).unwrap();
         let streamed = client.get(&format!("{API}:export?format=csv")).unwrap();
-        assert_eq!((fetched.header("content-type"), &fetched.body), (Some("text/csv; charset=utf-8"), &streamed.body));
+        assert_eq!(
+            (fetched.header("content-type"), &fetched.body),
+            (Some("text/csv; charset=utf-8"), &streamed.body)
+        );
         let head = client.send("HEAD", path, &[], b"").unwrap();
         assert_eq!(head.header("content-length"), Some(receipt["bytes"].to_string().as_str()));
         assert_eq!(client.get(&path.replace("/api/v1/exports/", "/media/")).unwrap().status, 404);

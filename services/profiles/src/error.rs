@@ -52,6 +52,9 @@ pub enum ProfileError {
     /// A file was taken away while it was written: somebody in it was erased, or it took too long.
     #[error("the file was removed while it was written")]
     FileRemoved,
+    /// The uploads that wait have all the room there is for them.
+    #[error("there is no room for more uploads that wait for their import")]
+    UploadsFull,
     /// The store does not have what a row refers to.
     #[error("the object {0} is gone")]
     ObjectMissing(String),

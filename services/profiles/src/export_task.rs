@@ -109,7 +109,7 @@ impl Profiles {
             content_hash: String::new(),
             made_at: self.0.clock.now(),
             made_by: context.call().actor.to_string(),
-            expires_at: self.unfinished_expiry(),
+            expires_at: self.unfinished_expiry(Purpose::Export),
         }
     }
 

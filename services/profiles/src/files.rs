@@ -17,14 +17,17 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::blobs::{self, Kept};
+use crate::store::files::Purpose;
 use crate::{ProfileError, Profiles, images, store};
 
 /// A piece is written when it has so many bytes.
 pub(crate) const PIECE_BYTES: usize = 4 * 1024 * 1024;
 /// How long writing one piece, or beginning to read it, may take.
 const PIECE_BUDGET: Duration = Duration::from_secs(60);
-/// A file of which no piece was written for so long will not become whole.
-const UNFINISHED_MICROS: i64 = 6 * 3_600 * 1_000_000;
+/// An export of which no piece was written for so long will not become whole: its job is tried again for hours.
+const UNFINISHED_EXPORT_MICROS: i64 = 6 * 3_600 * 1_000_000;
+/// An upload of which no piece came for so long was given up by its client.
+const UNFINISHED_UPLOAD_MICROS: i64 = 10 * 60 * 1_000_000;
 /// How often a piece is put again because the same content began to leave in between.
 const ATTEMPTS_MAX: usize = 3;
 
@@ -55,8 +58,11 @@ pub(crate) struct Step<'a> {
 
 impl Profiles {
     /// When a file that gets no further is given up.
-    pub(crate) fn unfinished_expiry(&self) -> Timestamp {
-        self.0.clock.now().plus_micros(UNFINISHED_MICROS)
+    pub(crate) fn unfinished_expiry(&self, purpose: Purpose) -> Timestamp {
+        self.0.clock.now().plus_micros(match purpose {
+            Purpose::Export => UNFINISHED_EXPORT_MICROS,
+            Purpose::Upload => UNFINISHED_UPLOAD_MICROS,
+        })
     }
 
     /// Continues a file after its pieces, or begins with the first one. What is there is read, for its hash.
@@ -172,8 +178,10 @@ impl FileWriter {
         if !blobs::confirm(&mut tx, kept, profiles.0.clock.now()).await? {
             return Ok(false);
         }
+        // Only the writer of an export has a job.
+        let purpose = if step.is_some() { Purpose::Export } else { Purpose::Upload };
         let part = (self.number, kept.name.as_str(), i64::try_from(bytes).unwrap_or(i64::MAX));
-        if !store::files::add_part(&mut tx, self.id, part, profiles.unfinished_expiry()).await? {
+        if !store::files::add_part(&mut tx, self.id, part, profiles.unfinished_expiry(purpose)).await? {
             return Err(ProfileError::FileRemoved);
         }
         tx.commit().await?;

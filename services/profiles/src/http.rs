@@ -22,6 +22,7 @@ use pando_http::{
 };
 use pando_objects::ObjectsError;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::openapi::OpenApi;
 use utoipa::{IntoParams, IntoResponses};
 use utoipa_axum::router::OpenApiRouter;
@@ -29,6 +30,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::memory::LoadFailure;
+use crate::profile::unknown_fields;
 use crate::{Expected, ProfileError, ProfileId, Profiles};
 
 /// Largest batch, in bytes: a thousand profiles with long biographies.
@@ -40,6 +42,8 @@ const IMPORT_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 /// Longest pause in the upload of an import; as long as it keeps flowing, it may take as long as it takes.
 const IMPORT_IDLE_MS_MAX: u64 = 30_000;
 
+/// What of a request was ignored, because nobody knows it: a misspelt field is heard of.
+const PANDO_IGNORED: HeaderName = HeaderName::from_static("pando-ignored");
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// What `X-Cache` says of the ages that are asked for most, so that nothing is written for them.
@@ -160,6 +164,7 @@ impl From<ProfileError> for Problem {
             ProfileError::ExportNotFound => Self::not_found("export"),
             ProfileError::UploadNotFound => Self::not_found("upload"),
             ProfileError::FileRemoved => Self::new(Code::Unavailable, error.to_string()).with_retry_after(1),
+            ProfileError::UploadsFull => Self::new(Code::StorageFull, error.to_string()),
             ProfileError::ObjectMissing(_) => Self::internal(error),
             ProfileError::Busy(why) => Self::new(Code::Unavailable, why).with_retry_after(1),
             ProfileError::Contended => Self::new(Code::Unavailable, error.to_string()).with_retry_after(1),
@@ -172,6 +177,7 @@ impl From<ProfileError> for Problem {
                 Code::VersionMismatch,
                 format!("the profile is at version {current} now: read it again"),
             )
+            .with_field("version", "current", current.to_string())
             .with_header(header::ETAG, etag(current)),
             ProfileError::Refused(problem) => problem,
             ProfileError::ImportBrokenOff { problem, token, records_done } => {
@@ -249,7 +255,7 @@ struct IdParameter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it describes the header; `expected` reads it")]
-struct IfMatchParameter {
+pub(crate) struct IfMatchParameter {
     /// Change only this version of the profile
     #[param(rename = "If-Match", pattern = r#"^(\*|"[0-9]{1,18}")$"#)]
     if_match: Option<String>,
@@ -284,7 +290,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 }
 
 /// Reads `If-Match`; where the options insist on it, its absence is 428.
-fn expected(profiles: &Profiles, headers: &HeaderMap) -> Result<Expected, Problem> {
+pub(crate) fn expected(profiles: &Profiles, headers: &HeaderMap) -> Result<Expected, Problem> {
     let precondition = Precondition::if_match(headers)?;
     if profiles.0.options.require_if_match {
         precondition.require()?;
@@ -302,6 +308,38 @@ fn written(status: StatusCode, body: &impl Serialize, version: i64, token: &Toke
     let mut response = (status, JsonAnswer(body)).into_response();
     response.headers_mut().insert(header::ETAG, etag(version));
     with_token(response, token)
+}
+
+/// The names of fields that no profile has, as a header lists them: the first twenty, and none that is longer than 64
+/// bytes. What a header cannot hold is percent-encoded.
+fn ignored_fields<'a>(bodies: impl Iterator<Item = &'a Map<String, Value>>) -> Option<HeaderValue> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in bodies.flat_map(unknown_fields).filter(|name| (1..=64).contains(&name.len())) {
+        if names.len() == 20 {
+            break;
+        }
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let mut text = String::new();
+    for (index, name) in names.iter().enumerate() {
+        text.push_str(if index > 0 { ", " } else { "" });
+        for byte in name.bytes() {
+            match byte {
+                b',' | b'%' => text.push_str(&format!("%{byte:02X}")),
+                _ if byte.is_ascii_graphic() => text.push(char::from(byte)),
+                _ => text.push_str(&format!("%{byte:02X}")),
+            }
+        }
+    }
+    HeaderValue::try_from(text).ok().filter(|value| !value.is_empty())
+}
+
+/// Names the fields of a request that were ignored.
+fn with_ignored(mut response: Response, ignored: Option<HeaderValue>) -> Response {
+    response.headers_mut().extend(ignored.map(|names| (PANDO_IGNORED, names)));
+    response
 }
 
 /// JSON that is written already.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use pando_database::Transaction;
+use pando_database::{DatabaseError, Transaction};
 use pando_http::Problem;
 use pando_queue::{Job, JobContext, Unique};
 use pando_resilience::{Call, Deadline};
@@ -50,6 +50,8 @@ impl Profiles {
         let id = self.0.clock.fresh_id();
         match self.keep_upload(call, id, request, upload).await {
             Ok(done) => Ok(done),
+            // The job may be there, and then it needs the upload; if it is not, the sweep takes the upload.
+            Err(error @ ProfileError::Database(DatabaseError::CommitUnknown { .. })) => Err(error),
             Err(error) => {
                 // Where this does not happen either, the sweep finds it.
                 let call = step(call);
@@ -80,16 +82,18 @@ impl Profiles {
             content_hash: String::new(),
             made_at: self.0.clock.now(),
             made_by: call.actor.to_string(),
-            expires_at: self.unfinished_expiry(),
+            expires_at: self.unfinished_expiry(Purpose::Upload),
         };
         store::files::insert(&mut tx, &file).await?;
         tx.commit().await?;
         let mut writer = self.write_file(call, id, kind, &[]).await?;
         while let Some(piece) = upload.next().await.transpose().map_err(ProfileError::Refused)? {
             if writer.push(&piece) {
+                self.check_room_for_uploads(call).await?;
                 writer.save(call, None).await?;
             }
         }
+        self.check_room_for_uploads(call).await?;
         writer.save(call, None).await?;
         let mut tx = self.0.database.transaction(&step(call)).await?;
         let size = i64::try_from(writer.bytes()).unwrap_or(i64::MAX);
@@ -102,6 +106,14 @@ impl Profiles {
             forget_file(&mut tx, &self.0.queue, id).await?;
         }
         Ok(Written { value: accepted, token: tx.commit().await? })
+    }
+
+    /// Uploads that wait, or are being sent, have so much room together.
+    async fn check_room_for_uploads(&self, call: &Call) -> Result<(), ProfileError> {
+        let call = step(call);
+        let bytes = store::files::upload_bytes(&self.0.database.read_primary(&call)).await?;
+        let full = bytes.unsigned_abs() >= self.0.options.uploads_bytes_max;
+        if full { Err(ProfileError::UploadsFull) } else { Ok(()) }
     }
 
     /// Imports what waits; the end of the job commits with the last batch.

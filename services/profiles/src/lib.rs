@@ -68,7 +68,7 @@ pub use list_profiles::{ProfileFilter, ProfilePage};
 pub use memory::CacheWrites;
 pub use options::ProfilesOptions;
 pub use parts::{Address, FullProfile, Preferences, Theme};
-pub use profile::{AttributeRules, Email, Name, Profile, ProfileDraft, ProfileId};
+pub use profile::{AttributeRules, BadText, Email, Name, Profile, ProfileDraft, ProfileId};
 pub use read_page::KnownPage;
 pub use records::RecordFormat;
 pub use store::lists::Order;
@@ -89,6 +89,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration { version: 2, name: "images", sql: include_str!("../migrations/0002_images.sql") },
         Migration { version: 3, name: "files", sql: include_str!("../migrations/0003_files.sql") },
         Migration { version: 4, name: "imports", sql: include_str!("../migrations/0004_imports.sql") },
+        Migration { version: 5, name: "retention", sql: include_str!("../migrations/0005_retention.sql") },
     ],
 };
 

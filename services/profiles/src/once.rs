@@ -30,6 +30,8 @@ pub(crate) enum Outcome<'a> {
     Accepted(&'a Accepted),
     /// A profile has this image.
     Image(&'a Added, ProfileId),
+    /// A profile of this version has an image no more.
+    ImageGone(i64),
     /// What became of each item of a batch.
     Batch(&'a [ItemOutcome]),
 }

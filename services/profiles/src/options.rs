@@ -21,6 +21,8 @@ pub struct ProfilesOptions {
     pub import_batch_records_max: usize,
     /// Longest record of an import, in bytes.
     pub import_record_bytes_max: usize,
+    /// Most bytes of all uploads together that wait for their import.
+    pub uploads_bytes_max: u64,
     /// How many hours an export can be fetched.
     pub export_hours: u32,
     /// What a write does to the cache, besides making sure that nobody reads the old version from it.
@@ -83,6 +85,7 @@ impl Default for ProfilesOptions {
             restore_days: 30,
             import_batch_records_max: 1000,
             import_record_bytes_max: 256 * 1024,
+            uploads_bytes_max: 16 * 1024 * 1024 * 1024,
             export_hours: 24,
             cache_writes: CacheWrites::default(),
             events: true,

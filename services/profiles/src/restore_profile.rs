@@ -8,7 +8,7 @@ use crate::history::Operation;
 use crate::memory::Changes;
 use crate::once::Outcome;
 use crate::profile::{Profile, ProfileId};
-use crate::{ProfileError, Profiles, Written, store};
+use crate::{Expected, ProfileError, Profiles, Written, store};
 
 const DAY_MICROS: i64 = 86_400 * 1_000_000;
 
@@ -18,11 +18,13 @@ impl Profiles {
         &self,
         call: &Call,
         id: ProfileId,
+        expected: &Expected,
     ) -> Result<Written<Profile>, ProfileError> {
         let now = self.0.clock.now();
         let oldest = now.plus_micros(-DAY_MICROS.saturating_mul(i64::from(self.0.options.restore_days)));
         let mut tx = self.begin(call).await?;
         let stored = store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
+        expected.check(&stored.profile)?;
         let mut changes = Changes::default();
         let profile = match stored.deleted_at {
             None => stored.profile,

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::keyed::{KeyParameter, Keyed};
 use super::person::accepted;
 use super::profiles::ProfileFields;
-use super::{place_of_import, with_token};
+use super::{ignored_fields, place_of_import, with_ignored, with_token};
 use crate::write_batch::Item;
 use crate::{
     Accepted, BATCH_ITEMS_MAX, Import, ImportRequest, ItemOutcome, ProfileId, Profiles, RecordFormat,
@@ -63,12 +63,14 @@ pub(super) async fn batch(
         let message = format!("must be 1 to {BATCH_ITEMS_MAX}, not {}", items.len());
         return Err(Violations::one("items", "count", message).into_problem());
     }
+    let ignored = ignored_fields(items.iter().filter_map(Value::as_object));
     let items: Vec<Item> = items.into_iter().map(item).collect();
     let write = async |profiles: Profiles| {
         let done = profiles.write_batch(&call, &items).await?;
         Ok(with_token(JsonAnswer(BatchAnswer { results: done.value }).into_response(), &done.token))
     };
-    keyed.with_body(&bytes).once(profiles, &call, "POST /api/v1/profiles:batch", write).await
+    let done = keyed.with_body(&bytes).once(profiles, &call, "POST /api/v1/profiles:batch", write).await;
+    Ok(with_ignored(done?, ignored))
 }
 
 fn item(value: Value) -> Item {

@@ -198,9 +198,13 @@ fn answer(outcome: Outcome<'_>) -> Result<Answer, ProfileError> {
         }
         Outcome::Image(added, profile) => {
             let status = if added.fresh { StatusCode::CREATED } else { StatusCode::OK };
-            let mut answer = json(status, &added.image, None)?;
+            let mut answer = json(status, &added.image, Some(added.version))?;
             answer.headers.push(("location".to_owned(), place_of_image(profile, &added.image)));
             Ok(answer)
+        }
+        Outcome::ImageGone(version) => {
+            let tag = etag(version).to_str().unwrap_or_default().to_owned();
+            Ok(Answer { status: 204, headers: vec![("etag".to_owned(), tag)], body: Vec::new() })
         }
         Outcome::Batch(results) => json(StatusCode::OK, &BatchAnswer { results: results.to_vec() }, None),
     }

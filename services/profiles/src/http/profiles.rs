@@ -17,7 +17,8 @@ use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
 
 use super::keyed::{KeyParameter, KeyRefused, Keyed, KeyedFields};
 use super::{
-    ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, with_token, written, x_cache,
+    ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, ignored_fields, json, with_ignored,
+    with_token, written, x_cache,
 };
 use crate::profile::FIELDS;
 use crate::{
@@ -62,7 +63,12 @@ pub(crate) struct ImageUrl(String);
 )]
 pub(crate) struct ProfileFields {
     /// What the person is called, in any script.
-    #[schema(min_length = 1, max_length = 255, pattern = r"\S", example = "Zoë Ångström")]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        example = "Zoë Ångström"
+    )]
     name: String,
     /// Unique among living profiles, without regard to case.
     #[schema(format = "email", max_length = 254, example = "zoe@example.org")]
@@ -83,7 +89,12 @@ pub(crate) struct ProfileFields {
 #[expect(dead_code, reason = "it describes the body; see ProfileFields")]
 pub(crate) struct ProfileChanges {
     /// What the person is called, in any script.
-    #[schema(min_length = 1, max_length = 255, pattern = r"\S", example = "Zoë Ångström")]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        example = "Zoë Ångström"
+    )]
     name: Option<String>,
     /// Unique among living profiles, without regard to case.
     #[schema(format = "email", max_length = 254, example = "zoe@example.org")]
@@ -195,7 +206,7 @@ fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
     }
     let email = query
         .text("email")
-        .and_then(|text| Email::parse(&text).map_err(|message| query.error("email", "value", message)).ok());
+        .and_then(|text| Email::parse(&text).map_err(|bad| query.error("email", bad.code, bad.message)).ok());
     let page = PageRequest::read(&mut query);
     query.finish()?;
     let after = page.position::<crate::list_profiles::PageEnd>()?;
@@ -214,7 +225,8 @@ fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
     post, path = "/api/v1/profiles", tag = "profiles", request_body = ProfileFields, params(KeyParameter),
     responses(
         (status = 201, description = "The profile", body = Profile, headers(
-            ("Location" = String, description = "Where it can be read"), ("ETag" = String, description = "Its version"))),
+            ("Location" = String, description = "Where it can be read"), ("ETag" = String, description = "Its version"),
+            ("Pando-Ignored" = String, description = "Fields of the request that no profile has"))),
         (status = 404, description = "What this Idempotency-Key has made was erased since"),
         (status = 409, description = "Another profile has this e-mail address. Or a request with this Idempotency-Key is being worked on"),
         (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
@@ -229,7 +241,8 @@ pub(super) async fn create(
         let done = profiles.create_profile(&call, &fields).await?;
         Ok(created(&done.value, &done.token))
     };
-    keyed.once(profiles, &call, "POST /api/v1/profiles", write).await
+    let done = keyed.once(profiles, &call, "POST /api/v1/profiles", write).await?;
+    Ok(with_ignored(done, ignored_fields([&fields].into_iter())))
 }
 
 /// Create a made-up profile
@@ -322,7 +335,8 @@ fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
     put, path = "/api/v1/profiles/{id}", tag = "profiles", request_body = ProfileChanges,
     params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
-        (status = 200, description = "The whole profile", body = Profile),
+        (status = 200, description = "The whole profile", body = Profile, headers(
+            ("Pando-Ignored" = String, description = "Fields of the request that no profile has"))),
         (status = 409, description = "Another profile has this e-mail address. Or a request with this Idempotency-Key is being worked on"),
         (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
         ChangeRefused,
@@ -340,7 +354,8 @@ pub(super) async fn update(
         let done = profiles.update_profile(&call, id, &expected, &fields).await?;
         Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
     };
-    keyed.once(profiles, &call, "PUT /api/v1/profiles/{id}", write).await
+    let done = keyed.once(profiles, &call, "PUT /api/v1/profiles/{id}", write).await?;
+    Ok(with_ignored(done, ignored_fields([&fields].into_iter())))
 }
 
 /// Patch a profile
@@ -417,7 +432,7 @@ fn patched(
     let document =
         apply_patch(media, body, Value::Object(current.document())).map_err(ProfileError::Refused)?;
     match document {
-        Value::Object(fields) => Ok(ProfileDraft::parse(&fields, rules)?),
+        Value::Object(fields) => Ok(current.draft().patched(fields, rules)?),
         _ => Err(Violations::one("profile", "type", "must stay a JSON object").into()),
     }
 }
@@ -451,10 +466,12 @@ pub(super) async fn delete(
 /// Restore a deleted profile
 #[utoipa::path(
     post, path = "/api/v1/profiles/{id}/restore", tag = "profiles",
-    params(IdParameter, KeyParameter),
+    params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
         (status = 200, description = "The profile, living again", body = Profile),
         (status = 404, description = "No profile of this id can be restored"),
+        (status = 412, description = "The profile has another version now"),
+        (status = 428, description = "If-Match is required here"),
         (status = 409, description = "Another profile has taken its e-mail address. Or a request with this Idempotency-Key is being worked on"),
         (status = 422, description = "The Idempotency-Key was used for another request"),
     )
@@ -463,10 +480,12 @@ pub(super) async fn restore(
     State(profiles): State<Profiles>,
     Caller(call): Caller,
     Id(id): Id,
+    headers: HeaderMap,
     keyed: Keyed,
 ) -> Result<Response, Problem> {
+    let expected = expected(&profiles, &headers)?;
     let write = async |profiles: Profiles| {
-        let done = profiles.restore_profile(&call, id).await?;
+        let done = profiles.restore_profile(&call, id, &expected).await?;
         Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
     };
     keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/restore", write).await

@@ -27,16 +27,20 @@ pub struct Added {
     pub image: Image,
     /// False when the profile had this image already.
     pub fresh: bool,
+    /// The profile's version with it.
+    pub version: i64,
 }
 
 impl Images {
     /// Adds an image to a profile: its file, its row, its place in `image_urls` and the job that makes its variants. One
-    /// that the profile has already stays as it is, so that an upload can be repeated.
+    /// that the profile has already stays as it is, so that an upload can be repeated; its address comes back into
+    /// `image_urls` where it was taken out.
     pub async fn add_image(
         &self,
         profiles: &Profiles,
         call: &Call,
         id: ProfileId,
+        expected: &Expected,
         content: Bytes,
     ) -> Result<Written<Added>, ImageError> {
         let limits = self.0.options.limits();
@@ -49,7 +53,7 @@ impl Images {
         for _ in 0..ATTEMPTS_MAX {
             // Durable before anything refers to it.
             let kept = self.0.blobs.keep(call, encoded.content.clone(), described(encoded.format)).await?;
-            if let Some(added) = self.add_kept(profiles, call, id, &encoded, &kept).await? {
+            if let Some(added) = self.add_kept(profiles, call, (id, expected), &encoded, &kept).await? {
                 return Ok(added);
             }
         }
@@ -61,17 +65,25 @@ impl Images {
         &self,
         profiles: &Profiles,
         call: &Call,
-        id: ProfileId,
+        (id, expected): (ProfileId, &Expected),
         encoded: &Encoded,
         kept: &Kept,
     ) -> Result<Option<Written<Added>>, ImageError> {
         let ticket = profiles.0.memory.before_change(id);
-        let (mut tx, stored) = profiles.lock_living(call, id, &Expected::Any).await?;
+        let (mut tx, stored) = profiles.lock_living(call, id, expected).await?;
         if let Some(known) = store::find_by_blob(&mut tx, id, kept.name.as_str()).await? {
             let files = store::files_of(&mut tx, id, known.number).await?;
             let image = self.image(known, &files).ok_or(ImageError::NotFound)?;
-            let added = Added { image, fresh: false };
-            return self.committed(profiles, call, (tx, Changes::default()), id, added).await.map(Some);
+            let (mut changes, mut version) = (Changes::default(), stored.profile.version);
+            if !stored.profile.image_urls.contains(&image.url) {
+                self.check_room(&stored, 0)?;
+                let mut draft = stored.profile.draft();
+                draft.image_urls.push(image.url.clone());
+                changes = profiles.change_urls(&mut tx, call, &stored, draft, ticket).await?;
+                version += 1;
+            }
+            let added = Added { image, fresh: false, version };
+            return self.committed(profiles, call, (tx, changes), id, added).await.map(Some);
         }
         let now = profiles.0.clock.now();
         if !blobs::confirm(&mut tx, kept, now).await? {
@@ -94,7 +106,8 @@ impl Images {
         draft.image_urls.push(image.url.clone());
         let changes = profiles.change_urls(&mut tx, call, &stored, draft, ticket).await?;
         let image = self.image(image, &[original]).ok_or(ImageError::NotFound)?;
-        self.committed(profiles, call, (tx, changes), id, Added { image, fresh: true }).await.map(Some)
+        let added = Added { image, fresh: true, version: stored.profile.version + 1 };
+        self.committed(profiles, call, (tx, changes), id, added).await.map(Some)
     }
 
     /// Keeps the answer for repeats, and commits.

@@ -11,28 +11,29 @@ use crate::profile::ProfileId;
 use crate::{Expected, Profiles, Written};
 
 impl Images {
-    /// Deletes an image, and its address from `image_urls` where it stands there.
+    /// Deletes an image, and its address from `image_urls` where it stands there; the profile's version without it.
     pub async fn delete_image(
         &self,
         profiles: &Profiles,
         call: &Call,
         id: ProfileId,
+        expected: &Expected,
         number: i64,
-    ) -> Result<Written<()>, ImageError> {
+    ) -> Result<Written<i64>, ImageError> {
         let ticket = profiles.0.memory.before_change(id);
-        let (mut tx, stored) = profiles.lock_living(call, id, &Expected::Any).await?;
+        let (mut tx, stored) = profiles.lock_living(call, id, expected).await?;
         let image = store::find(&mut tx, id, number).await?.ok_or(ImageError::NotFound)?;
         let blobs = store::delete(&mut tx, id, number).await?;
         enqueue_removal(&mut tx, &self.0.queue, blobs).await?;
         let mut draft = stored.profile.draft();
         draft.image_urls.retain(|url| *url != image.url);
-        let changes = if draft.image_urls == stored.profile.image_urls {
-            Changes::default()
-        } else {
-            profiles.change_urls(&mut tx, call, &stored, draft, ticket).await?
-        };
-        profiles.keep_answer(&mut tx, Some(id), Outcome::Gone).await?;
-        Ok(Written { value: (), token: profiles.commit(call, tx, changes).await? })
+        let (mut changes, mut version) = (Changes::default(), stored.profile.version);
+        if draft.image_urls != stored.profile.image_urls {
+            changes = profiles.change_urls(&mut tx, call, &stored, draft, ticket).await?;
+            version += 1;
+        }
+        profiles.keep_answer(&mut tx, Some(id), Outcome::ImageGone(version)).await?;
+        Ok(Written { value: version, token: profiles.commit(call, tx, changes).await? })
     }
 }
 

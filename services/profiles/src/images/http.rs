@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use pando_http::{Caller, JsonAnswer, Problem, RouteLimits, StreamedBody};
+use pando_http::{Caller, JsonAnswer, Problem, RouteLimits, StreamedBody, etag};
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,7 +15,7 @@ use super::options::BODY_BYTES_MAX;
 use super::{Added, Image, ImageError, Images, upload};
 use crate::Profiles;
 use crate::http::keyed::{KeyParameter, KeyRefused, Keyed};
-use crate::http::{Id, with_token};
+use crate::http::{Id, IfMatchParameter, expected, with_token};
 use crate::profile::ProfileId;
 
 /// Longest pause in an upload.
@@ -113,19 +113,22 @@ async fn list_images(
 /// Smaller variants are made soon after. An image that the profile has already is answered as it is. With an
 /// Idempotency-Key, the same image in whatever form is the same request.
 #[utoipa::path(
-    post, path = "/api/v1/profiles/{id}/images", tag = "images", params(ProfileParameter, KeyParameter),
+    post, path = "/api/v1/profiles/{id}/images", tag = "images", params(ProfileParameter, IfMatchParameter, KeyParameter),
     request_body(content(
         (ImageForm = "multipart/form-data"),
         (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"),
     )),
     responses(
-        (status = 201, description = "The image", body = Image, headers(("location" = String, description = "Where it can be read"))),
+        (status = 201, description = "The image", body = Image, headers(
+            ("location" = String, description = "Where it can be read"), ("etag" = String, description = "The profile's version with it"))),
         (status = 200, description = "The profile has this image already", body = Image),
         (status = 404, description = "No living profile has this id"),
         (status = 409, description = "A request with this Idempotency-Key is being worked on"),
+        (status = 412, description = "The profile has another version now"),
         (status = 413, description = "The image has too many bytes"),
         (status = 415, description = "This is no image that is taken, or more than an image"),
         (status = 422, description = "The image is damaged or has too many pixels, or the profile too many images. Or the Idempotency-Key was used for another request"),
+        (status = 428, description = "If-Match is required here"),
         (status = 507, description = "There is no room left"),
     )
 )]
@@ -138,6 +141,7 @@ async fn add_image(
     body: StreamedBody,
 ) -> Result<Response, Problem> {
     let Gallery { profiles, images } = gallery;
+    let expected = expected(&profiles, &headers)?;
     // Before a byte of the body is read: so many uploads are in memory at once, and no more.
     let Ok(_place) = images.0.uploads.try_acquire() else {
         images.told_upload("busy");
@@ -156,14 +160,15 @@ async fn add_image(
     let content = content.inspect_err(|error| images.told_upload(error.word()))?;
     let keyed = keyed.with_content(&content);
     let write = async |profiles: Profiles| {
-        let added = images.add_image(&profiles, &call, id, content).await;
+        let added = images.add_image(&profiles, &call, id, &expected, content).await;
         let added = added.inspect_err(|error| images.told_upload(error.word()))?;
         images.told_added(&added.value);
-        let Added { image, fresh } = added.value;
+        let Added { image, fresh, version } = added.value;
         let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
         let place = HeaderValue::try_from(place_of_image(id, &image)).expect("an id and a number");
         let mut response = (status, JsonAnswer(&image)).into_response();
         response.headers_mut().insert(header::LOCATION, place);
+        response.headers_mut().insert(header::ETAG, etag(version));
         Ok(with_token(response, &added.token))
     };
     keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/images", write).await
@@ -211,10 +216,12 @@ async fn read_image(
 ///
 /// Its address leaves `image_urls`; its files are deleted soon after, unless somebody else has the same image.
 #[utoipa::path(
-    delete, path = "/api/v1/profiles/{id}/images/{n}", tag = "images", params(ImageParameters, KeyParameter),
+    delete, path = "/api/v1/profiles/{id}/images/{n}", tag = "images", params(ImageParameters, IfMatchParameter, KeyParameter),
     responses(
         (status = 204, description = "It is deleted"),
         (status = 404, description = "No living profile has this id, or it has no such image"),
+        (status = 412, description = "The profile has another version now"),
+        (status = 428, description = "If-Match is required here"),
         KeyRefused,
     )
 )]
@@ -222,12 +229,15 @@ async fn delete_image(
     State(gallery): State<Gallery>,
     Caller(call): Caller,
     Numbered(id, number): Numbered,
+    headers: HeaderMap,
     keyed: Keyed,
 ) -> Result<Response, Problem> {
     let Gallery { profiles, images } = gallery;
+    let expected = expected(&profiles, &headers)?;
     let write = async |profiles: Profiles| {
-        let deleted = images.delete_image(&profiles, &call, id, number).await?;
-        Ok(with_token(StatusCode::NO_CONTENT.into_response(), &deleted.token))
+        let deleted = images.delete_image(&profiles, &call, id, &expected, number).await?;
+        let response = (StatusCode::NO_CONTENT, [(header::ETAG, etag(deleted.value))]).into_response();
+        Ok(with_token(response, &deleted.token))
     };
     keyed.once(profiles, &call, "DELETE /api/v1/profiles/{id}/images/{n}", write).await
 }

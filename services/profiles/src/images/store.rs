@@ -103,12 +103,6 @@ static DELETE_ALL_FILES: Query = Query::write(
 static DELETE_ALL: Query =
     Query::write("profiles.delete_profile_images", "delete from profile_images where profile_id = $1");
 
-static GONE_WITH_IMAGES: Query = Query::scan(
-    "profiles.gone_with_images",
-    "select id from profiles where deleted_at < $1 and id > $2 \
-     and exists (select 1 from profile_images where profile_id = profiles.id) order by id limit 100",
-);
-
 /// The images of a profile, in the order they came.
 pub(crate) async fn list(read: &Read<'_>, id: ProfileId) -> Result<Vec<ImageRow>, DatabaseError> {
     read.rows(&LIST, params![Uuid::from(id)]).await?.iter().map(image_from).collect()
@@ -218,16 +212,6 @@ pub(crate) async fn delete_all(
     let count = tx.execute(&DELETE_ALL, params![Uuid::from(id)]).await?;
     let blobs: Result<Vec<String>, DatabaseError> = rows.iter().map(|row| row.get(0)).collect();
     Ok((count, blobs?))
-}
-
-/// Some profiles that were deleted before a moment and have images still, after `last` in the order of ids.
-pub(crate) async fn gone_with_images(
-    read: &Read<'_>,
-    before: Timestamp,
-    last: ProfileId,
-) -> Result<Vec<ProfileId>, DatabaseError> {
-    let rows = read.rows(&GONE_WITH_IMAGES, params![before, Uuid::from(last)]).await?;
-    rows.iter().map(|row| Ok(row.get::<Uuid>(0)?.into())).collect()
 }
 
 fn image_from(row: &Row) -> Result<ImageRow, DatabaseError> {

@@ -1,12 +1,13 @@
 //! The job that looks for what nobody refers to: after crashes, uploads that nobody finished, profiles past restoring.
 
 use futures_util::TryStreamExt as _;
+use pando_clock::Timestamp;
 use pando_objects::ObjectName;
 use pando_queue::{JobContext, JobKind, JobResult, JobState, Settings};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{ImageError, Images, forget_images, kind as image_kind, store};
+use super::{ImageError, Images, forget_images, kind as image_kind};
 use crate::blobs::{self, Removal, Removing};
 use crate::files::forget_file;
 use crate::profile::ProfileId;
@@ -21,7 +22,7 @@ const DAY_MICROS: i64 = 86_400 * 1_000_000;
 pub(crate) fn kind(images: &Images) -> JobKind {
     JobKind {
         summary:
-            "Deletes exports whose time is over, files that nobody refers to, and images of profiles that cannot be restored"
+            "Deletes exports whose time is over, files that nobody refers to, and profiles that cannot be restored"
                 .to_owned(),
         settings: Settings { timeout_ms: Some(3_600_000), pauses_ms: None },
         attempts_max: 3,
@@ -32,10 +33,13 @@ pub(crate) fn kind(images: &Images) -> JobKind {
 
 async fn run(images: Images, context: JobContext, _payload: Value) -> JobResult {
     let files = images.forget_expired(&context).await? + images.forget_uploads(&context).await?;
-    let forgotten = images.forget_gone(&context).await?;
+    let profiles = images.purge_profiles(&context).await?;
+    let imports = images.purge_imports(&context).await?;
     let unwanted = images.remove_unwanted(&context).await?;
     let unknown = images.remove_unknown(&context).await?;
-    Ok(json!({"files": files, "profiles": forgotten, "unwanted": unwanted, "unknown": unknown}))
+    Ok(json!({
+        "files": files, "profiles": profiles, "imports": imports, "unwanted": unwanted, "unknown": unknown,
+    }))
 }
 
 impl Images {
@@ -85,16 +89,14 @@ impl Images {
         }
     }
 
-    /// Images of profiles that were deleted too long ago to be restored.
-    async fn forget_gone(&self, context: &JobContext) -> Result<u64, ImageError> {
-        let days = DAY_MICROS.saturating_mul(i64::from(self.0.restore_days));
-        let before = context.clock().now().plus_micros(-days);
-        let (mut last, mut forgotten) = (ProfileId::from(Uuid::nil()), 0);
+    /// Profiles that were deleted too long ago to be restored, with their parts, their history and their images.
+    async fn purge_profiles(&self, context: &JobContext) -> Result<u64, ImageError> {
+        let before = self.too_old(context);
+        let (mut last, mut purged) = (ProfileId::from(Uuid::nil()), 0);
         loop {
-            let gone =
-                store::gone_with_images(&context.database().read_primary(context.call()), before, last)
-                    .await?;
-            let Some(end) = gone.last() else { return Ok(forgotten) };
+            let read = context.database().read_primary(context.call());
+            let gone = crate::store::erasure::deleted_before(&read, before, last).await?;
+            let Some(end) = gone.last() else { return Ok(purged) };
             last = *end;
             for id in gone {
                 let mut tx = context.database().transaction(context.call()).await?;
@@ -103,11 +105,33 @@ impl Images {
                 let stored = crate::store::lock(&mut tx, id).await?;
                 if stored.is_some_and(|stored| stored.deleted_at.is_some_and(|at| at < before)) {
                     forget_images(&mut tx, context.queue(), id).await?;
+                    crate::store::erasure::erase(&mut tx, id).await?;
                     tx.commit().await?;
-                    forgotten += 1;
+                    purged += 1;
                 }
             }
         }
+    }
+
+    /// Imports that nobody went on with for as long as a deleted profile is kept.
+    async fn purge_imports(&self, context: &JobContext) -> Result<u64, ImageError> {
+        let (before, mut purged) = (self.too_old(context), 0);
+        loop {
+            let mut tx = context.database().transaction(context.call()).await?;
+            context.fence(&mut tx).await?;
+            let count = crate::store::imports::purge(&mut tx, before).await?;
+            tx.commit().await?;
+            if count == 0 {
+                return Ok(purged);
+            }
+            purged += count;
+        }
+    }
+
+    /// What happened before this moment is not kept any more.
+    fn too_old(&self, context: &JobContext) -> Timestamp {
+        let days = DAY_MICROS.saturating_mul(i64::from(self.0.restore_days));
+        context.clock().now().plus_micros(-days)
     }
 
     /// Objects that were kept, and that nobody came to refer to.

@@ -1,6 +1,7 @@
 //! Removes a person from every table of this service.
 
-use pando_database::{DatabaseError, Query, Transaction, params};
+use pando_clock::Timestamp;
+use pando_database::{DatabaseError, Query, Read, Transaction, params};
 use uuid::Uuid;
 
 use crate::profile::ProfileId;
@@ -12,6 +13,11 @@ static PREFERENCES: Query =
 static CHANGES: Query =
     Query::write("profiles.erase_changes", "delete from profile_changes where profile_id = $1");
 static PROFILE: Query = Query::write("profiles.erase", "delete from profiles where id = $1");
+
+static DELETED_BEFORE: Query = Query::scan(
+    "profiles.deleted_before",
+    "select id from profiles where deleted_at < $1 and id > $2 order by id limit 100",
+);
 
 static EMAILS_OF_OTHERS: Query = Query::scan(
     "profiles.emails_of_others",
@@ -36,6 +42,16 @@ pub(crate) async fn erase(tx: &mut Transaction, id: ProfileId) -> Result<Removed
     };
     tx.execute(&PROFILE, params![key]).await?;
     Ok(removed)
+}
+
+/// Some profiles that were deleted before a moment, after `last` in the order of ids.
+pub(crate) async fn deleted_before(
+    read: &Read<'_>,
+    before: Timestamp,
+    last: ProfileId,
+) -> Result<Vec<ProfileId>, DatabaseError> {
+    let rows = read.rows(&DELETED_BEFORE, params![before, Uuid::from(last)]).await?;
+    rows.iter().map(|row| Ok(row.get::<Uuid>(0)?.into())).collect()
 }
 
 /// Which of these e-mail keys belong to other profiles, living or deleted.

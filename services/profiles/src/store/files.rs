@@ -100,6 +100,12 @@ static UPLOADS: Query = Query::scan(
     ),
 );
 
+static UPLOAD_BYTES: Query = Query::point(
+    "profiles.upload_bytes",
+    "select cast(coalesce(sum(part.bytes), 0) as bigint) from profile_files as file \
+     join profile_file_parts as part on part.file_id = file.id where file.purpose = 'upload'",
+);
+
 static EXPORTS_WITH: Query = Query::scan(
     "profiles.exports_with",
     "select id from profile_files where purpose = 'export' and (profile_id = $1 or profile_id is null)",
@@ -190,6 +196,11 @@ pub(crate) async fn expired(read: &Read<'_>, now: Timestamp) -> Result<Vec<Uuid>
 /// Some uploads that wait for their import or are being imported, after `last` in the order of ids.
 pub(crate) async fn uploads(read: &Read<'_>, last: Uuid) -> Result<Vec<FileRow>, DatabaseError> {
     read.rows(&UPLOADS, params![last]).await?.iter().map(file_from).collect()
+}
+
+/// How many bytes all uploads have together.
+pub(crate) async fn upload_bytes(read: &Read<'_>) -> Result<i64, DatabaseError> {
+    read.row(&UPLOAD_BYTES, params![]).await?.map_or(Ok(0), |row| row.get(0))
 }
 
 /// Every export that a person is or may be in, whole or not.

@@ -1,5 +1,6 @@
 //! How far each import has come.
 
+use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, params};
 use serde_json::{Value, json};
 
@@ -34,6 +35,12 @@ static PROBLEMS: Query = Query::scan(
 static EMPTY_PROBLEMS: Query = Query::write(
     "profiles.empty_import_problems",
     "update profile_imports set problems = $2 where token = $1",
+);
+
+static PURGE: Query = Query::write(
+    "profiles.purge_imports",
+    "delete from profile_imports where token in (\
+     select token from profile_imports where updated_at < $1 order by updated_at limit 500)",
 );
 
 /// Adds an import, unless there is one of this token.
@@ -92,6 +99,11 @@ pub(crate) async fn advance(
 pub(crate) async fn problems(read: &Read<'_>, last: &str) -> Result<Vec<(String, Value)>, DatabaseError> {
     let rows = read.rows(&PROBLEMS, params![last]).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Deletes some imports that nobody went on with since a moment; how many.
+pub(crate) async fn purge(tx: &mut Transaction, before: Timestamp) -> Result<u64, DatabaseError> {
+    tx.execute(&PURGE, params![before]).await
 }
 
 /// Forgets what was wrong with the records of an import.

@@ -89,7 +89,7 @@ async fn every_write_makes_the_old_answer_unreadable() {
         profiles.delete_profile(&call(), ada.id, any).await.unwrap();
         assert!(profiles.read_full_profile(&call(), ada.id).await.is_err());
         assert!(profiles.read_profiles(&call(), &[ada.id]).await.unwrap().is_empty());
-        profiles.restore_profile(&call(), ada.id).await.unwrap();
+        profiles.restore_profile(&call(), ada.id, &Default::default()).await.unwrap();
         assert_eq!(version().await, 7);
     })
     .await;

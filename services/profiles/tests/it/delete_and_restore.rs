@@ -21,10 +21,13 @@ async fn a_deleted_profile_is_gone_from_every_read_and_can_be_restored() {
         let again = house.profiles.delete_profile(&call(), ada.id, &Expected::Any).await;
         assert!(matches!(again, Err(ProfileError::NotFound)));
 
-        let back = house.profiles.restore_profile(&call(), ada.id).await.unwrap().value;
+        let back = house.profiles.restore_profile(&call(), ada.id, &Default::default()).await.unwrap().value;
         assert_eq!((back.version, back.name.as_str()), (3, "Ada"));
         assert_eq!(house.profiles.get_profile(&call(), ada.id).await.unwrap(), back);
-        assert_eq!(house.profiles.restore_profile(&call(), ada.id).await.unwrap().value, back);
+        assert_eq!(
+            house.profiles.restore_profile(&call(), ada.id, &Default::default()).await.unwrap().value,
+            back
+        );
     })
     .await;
 }
@@ -35,10 +38,11 @@ async fn a_deleted_profile_gives_its_email_free_and_cannot_take_it_back() {
         let first = house.person("Ada").await;
         house.profiles.delete_profile(&call(), first.id, &Expected::Any).await.unwrap();
         let second = house.person("Ada").await;
-        let refused = house.profiles.restore_profile(&call(), first.id).await.unwrap_err();
+        let refused =
+            house.profiles.restore_profile(&call(), first.id, &Default::default()).await.unwrap_err();
         assert!(matches!(refused, ProfileError::EmailTaken), "{refused:?}");
         house.profiles.delete_profile(&call(), second.id, &Expected::Any).await.unwrap();
-        house.profiles.restore_profile(&call(), first.id).await.unwrap();
+        house.profiles.restore_profile(&call(), first.id, &Default::default()).await.unwrap();
     })
     .await;
 }
@@ -49,10 +53,13 @@ async fn after_thirty_days_it_is_too_late() {
         let ada = house.person("Ada").await;
         house.profiles.delete_profile(&call(), ada.id, &Expected::Any).await.unwrap();
         house.clock.advance(30 * DAY);
-        house.profiles.restore_profile(&call(), ada.id).await.unwrap();
+        house.profiles.restore_profile(&call(), ada.id, &Default::default()).await.unwrap();
         house.profiles.delete_profile(&call(), ada.id, &Expected::Any).await.unwrap();
         house.clock.advance(30 * DAY + Duration::from_micros(1));
-        assert!(matches!(house.profiles.restore_profile(&call(), ada.id).await, Err(ProfileError::NotFound)));
+        assert!(matches!(
+            house.profiles.restore_profile(&call(), ada.id, &Default::default()).await,
+            Err(ProfileError::NotFound)
+        ));
     })
     .await;
 }

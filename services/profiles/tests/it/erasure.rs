@@ -113,7 +113,7 @@ async fn broken_import(house: &House, token: &str, problems: &Value) {
 }
 
 /// Every row of every table as one line that begins with the name of its table.
-async fn everything(house: &House) -> Vec<String> {
+pub(crate) async fn everything(house: &House) -> Vec<String> {
     let database = house.queue.database();
     let on_call = call();
     let rows = async |sql: String| {

@@ -71,7 +71,7 @@ async fn every_change_is_told_once_and_says_nothing_of_the_person() {
         profiles.create_profile(&call(), &taken).await.unwrap_err();
         profiles.delete_profile(&call(), ada.id, any).await.unwrap();
         for _ in 0..2 {
-            profiles.restore_profile(&call(), ada.id).await.unwrap();
+            profiles.restore_profile(&call(), ada.id, &Default::default()).await.unwrap();
         }
         let events = follower.take(6).await;
         let told: Vec<(&str, i64, Value)> =

@@ -25,7 +25,7 @@ async fn a_history_tells_who_changed_what_from_the_creation_on() {
         let address = fields(json!({"city": "London"}));
         house.profiles.put_address(&call(), ada.id, &Expected::Any, &address).await.unwrap();
         house.profiles.delete_profile(&call(), ada.id, &Expected::Any).await.unwrap();
-        house.profiles.restore_profile(&call(), ada.id).await.unwrap();
+        house.profiles.restore_profile(&call(), ada.id, &Default::default()).await.unwrap();
 
         let changes = house.profiles.list_changes(&call(), ada.id, None, 10).await.unwrap();
         let told: Vec<_> = changes.iter().map(|change| (change.version, change.operation)).collect();

@@ -33,7 +33,10 @@ pub(crate) async fn each_gallery<F: AsyncFn(Gallery)>(test: F) {
 }
 
 pub(crate) async fn each_gallery_with<F: AsyncFn(Gallery)>(images: ImagesOptions, test: F) {
-    let options = ProfilesOptions { images, ..ProfilesOptions::default() };
+    each_gallery_of(ProfilesOptions { images, ..ProfilesOptions::default() }, test).await;
+}
+
+pub(crate) async fn each_gallery_of<F: AsyncFn(Gallery)>(options: ProfilesOptions, test: F) {
     each_house_with(options.clone(), async |house| {
         let objects = house.objects.clone();
         let parts =
@@ -50,12 +53,18 @@ pub(crate) async fn each_gallery_with<F: AsyncFn(Gallery)>(images: ImagesOptions
 impl Gallery {
     pub(crate) async fn add(&self, profile: &Profile, content: &[u8]) -> Result<Added, ImageError> {
         let content = Bytes::copy_from_slice(content);
-        let added = self.images.add_image(&self.house.profiles, &call(), profile.id, content).await?;
+        let added = self
+            .images
+            .add_image(&self.house.profiles, &call(), profile.id, &Default::default(), content)
+            .await?;
         Ok(added.value)
     }
 
     async fn delete(&self, profile: &Profile, number: i64) -> Result<(), ImageError> {
-        self.images.delete_image(&self.house.profiles, &call(), profile.id, number).await.map(drop)
+        self.images
+            .delete_image(&self.house.profiles, &call(), profile.id, &Default::default(), number)
+            .await
+            .map(drop)
     }
 
     async fn list(&self, profile: &Profile) -> Vec<Image> {
@@ -273,6 +282,81 @@ async fn what_is_no_image_alone_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn an_image_sent_again_brings_its_address_back() {
+    each_gallery(async |gallery| {
+        let zoe = gallery.house.person("Zoe").await;
+        let content = png(20, 10, 1);
+        let first = gallery.add(&zoe, &content).await.unwrap();
+        let without = crate::fields(json!({"image_urls": []}));
+        let profiles = &gallery.house.profiles;
+        profiles.update_profile(&call(), zoe.id, &Default::default(), &without).await.unwrap();
+        let again = gallery.add(&zoe, &content).await.unwrap();
+        assert_eq!((again.fresh, again.version, &again.image), (false, 4, &first.image));
+        assert_eq!(gallery.urls(&zoe).await, [first.image.url]);
+        assert_eq!(gallery.add(&zoe, &content).await.unwrap().version, 4, "nothing is changed any more");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_of_images_and_a_restoration_are_fenced_by_the_version() {
+    each_gallery(async |gallery| {
+        let zoe = gallery.house.person("Zoe").await;
+        let (profiles, images) = (&gallery.house.profiles, &gallery.images);
+        let at = |version| pando_profiles::Expected::OneOf(vec![version]);
+        let add = async |version| {
+            let content = Bytes::from(png(20, 10, 1));
+            images.add_image(profiles, &call(), zoe.id, &at(version), content).await
+        };
+        assert!(add(7).await.is_err());
+        assert_eq!(add(1).await.unwrap().value.version, 2);
+        assert!(images.delete_image(profiles, &call(), zoe.id, &at(1), 1).await.is_err());
+        assert_eq!(images.delete_image(profiles, &call(), zoe.id, &at(2), 1).await.unwrap().value, 3);
+        profiles.delete_profile(&call(), zoe.id, &at(3)).await.unwrap();
+        assert!(profiles.restore_profile(&call(), zoe.id, &at(3)).await.is_err());
+        assert_eq!(profiles.restore_profile(&call(), zoe.id, &at(4)).await.unwrap().value.version, 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_restored_any_more_is_purged() {
+    each_gallery(async |gallery| {
+        let profiles = &gallery.house.profiles;
+        let (gone, zoe) = (gallery.house.person("Gone").await, gallery.house.person("Zoe").await);
+        gallery.add(&gone, &png(9, 9, 1)).await.unwrap();
+        let city = crate::fields(json!({"city": "Paris"}));
+        profiles.put_address(&call(), gone.id, &Default::default(), &city).await.unwrap();
+        let import = pando_profiles::ImportRequest {
+            token: "old".to_owned(),
+            format: pando_profiles::RecordFormat::Ndjson,
+            dry_run: false,
+        };
+        let nothing = futures_util::stream::iter([Ok(Bytes::from_static(b"{}"))]);
+        profiles.import_profiles(&call(), import, nothing).await.unwrap();
+        gallery.work().await;
+        profiles.delete_profile(&call(), gone.id, &Default::default()).await.unwrap();
+        gallery.house.clock.advance(Duration::from_secs(29 * 86_400));
+        gallery.sweep().await;
+        assert!(!profiles.list_changes(&call(), gone.id, None, 10).await.unwrap().is_empty());
+        assert!(profiles.get_import(&call(), "old").await.is_ok());
+        gallery.house.clock.advance(Duration::from_secs(2 * 86_400));
+        gallery.sweep().await;
+        let lines = crate::erasure::everything(&gallery.house).await;
+        let left: Vec<_> = lines
+            .iter()
+            .filter(|line| {
+                line.starts_with("profile") && (line.contains(&gone.id.to_string()) || line.contains("Paris"))
+            })
+            .collect();
+        assert!(left.is_empty(), "{left:#?}");
+        assert!(profiles.get_import(&call(), "old").await.is_err());
+        assert_eq!(profiles.get_profile(&call(), zoe.id).await.unwrap(), zoe);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_profile_has_room_for_so_many_images() {
     let options = ImagesOptions { per_profile_max: 2, ..ImagesOptions::default() };
     each_gallery_with(options, async |gallery| {
@@ -367,7 +451,7 @@ async fn images_of_a_deleted_profile_stay_as_long_as_it_can_be_restored() {
         profiles.delete_profile(&call(), zoe.id, &Default::default()).await.unwrap();
         gallery.house.clock.advance(Duration::from_secs(29 * 86_400));
         gallery.sweep().await;
-        profiles.restore_profile(&call(), zoe.id).await.unwrap();
+        profiles.restore_profile(&call(), zoe.id, &Default::default()).await.unwrap();
         assert_eq!(gallery.list(&zoe).await.len(), 1);
         assert_eq!(gallery.stored().await, Gallery::referred_to(&gallery.list(&zoe).await));
         profiles.delete_profile(&call(), zoe.id, &Default::default()).await.unwrap();

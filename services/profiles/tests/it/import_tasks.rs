@@ -150,6 +150,25 @@ async fn what_cannot_be_read_fails_at_once_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn uploads_that_wait_have_so_much_room_together() {
+    let options = pando_profiles::ProfilesOptions { uploads_bytes_max: 100, ..Default::default() };
+    crate::images::each_gallery_of(options, async |gallery| {
+        let text = "{\"name\": \"A\", \"email\": \"a@example.org\", \"bio\": \"more than a hundred bytes of one upload, which is let in as the first\"}\n";
+        let first = gallery.upload(request("first", RecordFormat::Ndjson), text).await;
+        let refused = gallery.send(request("second", RecordFormat::Ndjson), text, false).await.unwrap_err();
+        assert!(matches!(refused, ProfileError::UploadsFull), "{refused:?}");
+        assert_eq!(Problem::from(refused).status().as_u16(), 507);
+        gallery.work().await;
+        assert_eq!(counts(&gallery.result(&first).await), [1, 1, 0, 0, 0]);
+        gallery.upload(request("second", RecordFormat::Ndjson), text).await;
+        // One that its client gave up goes within minutes.
+        let broken = gallery.send(request("third", RecordFormat::Ndjson), text, true).await;
+        assert!(broken.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_is_erased_goes_from_what_waits() {
     each_gallery(async |gallery| {
         let ada = gallery.house.person("Ada").await;

@@ -56,7 +56,7 @@ async fn what_is_wrong_is_put_right_once_and_told() {
         }
         let again = fields(json!({"name": "A", "email": "ADA@example.org"}));
         assert!(profiles.create_profile(&call(), &again).await.is_err(), "her address is hers again");
-        let restored = profiles.restore_profile(&call(), gone.id).await.unwrap().value;
+        let restored = profiles.restore_profile(&call(), gone.id, &Default::default()).await.unwrap().value;
         assert_eq!(restored.version, 3, "a deleted one is put right without a new version");
         assert_eq!(counts(&gallery.reindex().await), [3, 0, 0], "and once is enough");
     })
@@ -107,7 +107,7 @@ async fn addresses_of_images_follow_the_base_and_lead_somewhere() {
         gallery.house.queue.run_until_idle(&moved).await.unwrap();
         assert_eq!(counts(&gallery.job(id).await.result.unwrap()), [1, 0, 0]);
         // Deleting takes the address away wherever it moved.
-        gallery.images.delete_image(profiles, &call(), ada.id, 1).await.unwrap();
+        gallery.images.delete_image(profiles, &call(), ada.id, &Default::default(), 1).await.unwrap();
         assert_eq!(gallery.urls(&ada).await, ["https://e.org/a.png", "/media/mine"]);
     })
     .await;

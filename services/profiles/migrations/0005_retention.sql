@@ -1,0 +1,3 @@
+-- Deleted profiles are purged when they cannot be restored any more.
+
+create index profiles_by_deletion on profiles (deleted_at, id) where deleted_at is not null;
