@@ -27,6 +27,12 @@ const PING_BUDGET: Duration = Duration::from_secs(1);
 /// How long filling the cache may hold up the start.
 const WARM_BUDGET: Duration = Duration::from_secs(30);
 
+/// What a reader of the API should know first.
+const INTRODUCTION: &str = "Bodies are JSON. Every error has the same shape, with a `code` from a closed list and every bad field at \
+once. A change may name the version it changes (`If-Match`, with the `ETag` of a read), so that no update is lost. A write with an \
+`Idempotency-Key` can be repeated and happens once. A write answers with a `Pando-Consistency` token; a read that sends it \
+back sees at least that write, from any server.";
+
 /// The schema of every role: all processes on one database agree on it, whatever each of them does.
 pub(crate) const MIGRATIONS: &[MigrationSet] =
     &[pando_profiles::MIGRATIONS, pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS];
@@ -126,7 +132,7 @@ pub(crate) fn described() -> App {
 
 /// What every process answers to, whatever its roles.
 fn empty_house() -> App {
-    App::new("Pando", VERSION).service("pando", front_door::routes(), Vec::new())
+    App::new("Pando", VERSION).describe(INTRODUCTION).service("pando", front_door::routes(), Vec::new())
 }
 
 /// The names of the roles this process plays.

@@ -114,6 +114,16 @@ function control(api, { schema, required }) {
   return make("select", { required }, make("option", { value: "" }, "(not sent)"), ...options);
 }
 
+// What is chosen on this machine instead of typed: a whole body of bytes, or one part of a form.
+function filePart(api, media, schema) {
+  const binary = (one) => resolve(api, one)?.format === "binary" || resolve(api, one)?.contentMediaType;
+  if (media.startsWith("multipart/")) {
+    const fields = Object.entries(resolve(api, schema)?.properties || {});
+    return { name: (fields.find(([, one]) => binary(one)) || fields[0])?.[0] ?? "file" };
+  }
+  return /^(image|audio|video)\/|octet-stream/.test(media) || binary(schema) ? { name: null } : null;
+}
+
 function sendForm(api, method, path, operation, parameters) {
   const inputs = [];
   const form = make("form", {}, make("h3", {}, "Try it"));
@@ -131,11 +141,19 @@ function sendForm(api, method, path, operation, parameters) {
   let body = null;
   if (content.length > 0) {
     media = field("Content-Type", make("select", {}, ...content.map(([name]) => make("option", {}, name))));
-    body = field("Body", make("textarea", { spellcheck: "false" }));
+    body = { text: field("Body", make("textarea", { spellcheck: "false" })), file: field("File", make("input", { type: "file" })), part: null };
     const fill = () => {
       const chosen = Object.fromEntries(content)[media.value];
+      const sent = filePart(api, media.value, chosen.schema);
+      body.part = sent?.name ?? null;
+      body.isFile = Boolean(sent);
+      for (const [input, shown] of [[body.text, !sent], [body.file, Boolean(sent)]]) {
+        input.hidden = !shown;
+        form.querySelector(`label[for="${input.id}"]`).hidden = !shown;
+      }
+      if (sent) return;
       const sample = chosen.example ?? example(api, chosen.schema);
-      body.value = typeof sample === "string" ? sample : JSON.stringify(sample, null, 2);
+      body.text.value = typeof sample === "string" ? sample : JSON.stringify(sample, null, 2);
     };
     media.addEventListener("change", fill);
     fill();
@@ -150,7 +168,8 @@ function sendForm(api, method, path, operation, parameters) {
     button.disabled = true;
     outcome.replaceChildren("Waiting for the answer…");
     result.replaceChildren();
-    const answer = await send(method, path, inputs, media, body);
+    const live = (text) => result.replaceChildren(block("Body", text));
+    const answer = await send(method, path, inputs, media, body, live);
     outcome.replaceChildren(...answer.outcome);
     result.replaceChildren(...answer.parts);
     button.disabled = false;
@@ -158,7 +177,7 @@ function sendForm(api, method, path, operation, parameters) {
   return form;
 }
 
-async function send(method, path, inputs, media, body) {
+async function send(method, path, inputs, media, body, live) {
   const headers = new Headers();
   const query = new URLSearchParams();
   let target = path;
@@ -172,10 +191,18 @@ async function send(method, path, inputs, media, body) {
     }
     const token = byId("token").value.trim();
     if (token) headers.set("Authorization", `Bearer ${token}`);
-    if (media) headers.set("Content-Type", media.value);
+    let content;
+    if (body?.part) {
+      // The browser writes the Content-Type of a form itself, with the words between its parts.
+      content = new FormData();
+      if (body.file.files[0]) content.append(body.part, body.file.files[0]);
+    } else if (media) {
+      headers.set("Content-Type", media.value);
+      content = body.isFile ? body.file.files[0] : body.text.value;
+    }
     const url = target + (query.size > 0 ? `?${query}` : "");
-    const answer = await fetch(url, { method: method.toUpperCase(), headers, body: body ? body.value : undefined, cache: "no-store" });
-    const text = await answer.text();
+    const answer = await fetch(url, { method: method.toUpperCase(), headers, body: content, cache: "no-store" });
+    const text = await read(answer, live);
     const ms = (performance.now() - started).toFixed(1);
     let shown = text;
     try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch { /* not JSON: shown as it came */ }
@@ -188,6 +215,18 @@ async function send(method, path, inputs, media, body) {
   } catch (error) {
     return { outcome: [`No answer: ${error.message}`], parts: [] };
   }
+}
+
+// The whole text; events are shown as they come.
+async function read(answer, live) {
+  if (!answer.headers.get("Content-Type")?.startsWith("text/event-stream")) return answer.text();
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) {
+    text += value;
+    live(text);
+  }
+  return text;
 }
 
 function block(label, text) {
@@ -220,7 +259,9 @@ function operationView(api, path, method, item) {
 function show(api) {
   document.title = api.info.title;
   byId("title").textContent = api.info.title;
-  byId("version").textContent = [api.info.version, api.info.description].filter(Boolean).join(", ");
+  byId("version").textContent = api.info.version;
+  byId("introduction").append(...prose(api.info.description));
+  byId("identity").hidden = !Object.keys(api.components?.securitySchemes || {}).length;
   const groups = new Map();
   for (const [path, item] of Object.entries(api.paths)) {
     for (const method of METHODS.filter((one) => item[one])) {

@@ -16,6 +16,8 @@ use crate::{HotRead, Problem};
 pub struct App {
     /// The title of the OpenAPI document.
     pub title: String,
+    /// What a reader of the OpenAPI document should know first; `words` in backticks are code.
+    pub description: Option<String>,
     /// The version of the OpenAPI document and of `/health`.
     pub version: String,
     /// The services, each with its routes.
@@ -82,6 +84,13 @@ impl App {
     /// An app without services yet.
     pub fn new(title: impl Into<String>, version: impl Into<String>) -> Self {
         Self { title: title.into(), version: version.into(), ..Self::default() }
+    }
+
+    /// Says what a reader of the OpenAPI document should know first.
+    #[must_use]
+    pub fn describe(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
     }
 
     /// Adds the routes of a service.

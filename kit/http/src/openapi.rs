@@ -103,7 +103,8 @@ pub(crate) fn assemble(
         router = router.merge(part);
         document.merge(part_document);
     }
-    document.info = InfoBuilder::new().title(app.title).version(app.version).build();
+    document.info =
+        InfoBuilder::new().title(app.title).version(app.version).description(app.description).build();
     name_operations(&mut document)?;
     document_problems(&mut document);
     let json = document

@@ -148,7 +148,14 @@ fn the_document_is_printed_and_nothing_is_left_behind() {
         assert!(document["paths"][path].is_object(), "{path}");
     }
     assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "the data directory was not needed");
-    let running = Running::start(data.path(), &[], &[]);
+    let read = &document["paths"]["/api/v1/profiles/{id}"]["get"];
+    let names: Vec<&str> =
+        read["parameters"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+    assert!(names.contains(&"Pando-Consistency") && names.contains(&"If-None-Match"), "{names:?}");
+    let image = &document["paths"]["/api/v1/profiles/{id}/images"]["post"]["requestBody"]["content"];
+    assert!(image["image/png"]["schema"].to_string().contains("ImageBytes"), "{image}");
+    // As it comes, without what tests ask for.
+    let running = Running::start(data.path(), &[], &[("PANDO_HTTP__METRICS", "false")]);
     assert_eq!(
         text.trim_end(),
         running.ask("GET", "/openapi.json", "").body,

@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod configuration;
 mod crashes;
+mod crowds;
 mod deaths;
 mod dependencies;
 mod documents;

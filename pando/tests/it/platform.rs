@@ -11,7 +11,7 @@ use crate::harness::ask;
 fn config(data: &Path) -> Config {
     let mut config = Config { data_dir: data.to_owned(), ..Config::default() };
     config.http.listen = "127.0.0.1:0".parse().unwrap();
-    config.http.drain_delay_ms = 0;
+    (config.http.drain_delay_ms, config.http.metrics) = (0, true);
     config
 }
 

@@ -17,8 +17,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pando_cache::{LoadError, Source};
 use pando_database::{DatabaseError, Token};
 use pando_http::{
-    CONSISTENCY_TOKEN, Code, Encoding, HotAnswer, HotRead, HotRequest, JsonAnswer, Precondition, Problem,
-    RouteLimits, etag,
+    CONSISTENCY_TOKEN, Code, Encoding, HeaderUse, HotAnswer, HotRead, HotRequest, JsonAnswer, Precondition,
+    Problem, RouteLimits, describe_headers, etag,
 };
 use pando_objects::ObjectsError;
 use serde::Serialize;
@@ -92,8 +92,33 @@ pub fn description() -> OpenApi {
     described_routes().into_openapi()
 }
 
+/// What the operations do with headers.
+const HEADERS: HeaderUse = HeaderUse {
+    consistent: &[
+        "/api/v1/profiles",
+        "/api/v1/profiles/{id}",
+        "/api/v1/profiles/{id}/full",
+        "/getUserProfile",
+    ],
+    tagged: &["/api/v1/profiles/{id}", "/api/v1/profiles/{id}/full"],
+    cached: &["/api/v1/profiles", "/api/v1/profiles/{id}", "/api/v1/profiles/{id}/full"],
+    writes: &[
+        ("post", "/api/v1/profiles"),
+        ("post", "/api/v1/profiles/random"),
+        ("post", "/api/v1/profiles:batch"),
+        ("put", "/api/v1/profiles/{id}"),
+        ("patch", "/api/v1/profiles/{id}"),
+        ("delete", "/api/v1/profiles/{id}"),
+        ("post", "/api/v1/profiles/{id}/restore"),
+        ("post", "/api/v1/profiles/{id}/erase"),
+        ("post", "/api/v1/profiles/{id}/data-export"),
+        ("put", "/api/v1/profiles/{id}/address"),
+        ("put", "/api/v1/profiles/{id}/preferences"),
+    ],
+};
+
 fn described_routes() -> OpenApiRouter<Profiles> {
-    OpenApiRouter::new()
+    let mut router = OpenApiRouter::new()
         .routes(routes!(profiles::list, profiles::create))
         .routes(routes!(profiles::create_random))
         .routes(routes!(profiles::read, profiles::update, profiles::patch, profiles::delete))
@@ -108,7 +133,9 @@ fn described_routes() -> OpenApiRouter<Profiles> {
         .routes(routes!(parts::get_user_profile))
         .routes(routes!(bulk::batch))
         .routes(routes!(bulk::import, bulk::import_progress))
-        .routes(routes!(bulk::export))
+        .routes(routes!(bulk::export));
+    describe_headers(router.get_openapi_mut(), &HEADERS);
+    router
 }
 
 /// Reads of one profile, answered before the router when this process holds it.

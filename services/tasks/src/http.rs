@@ -44,12 +44,18 @@ pub fn description() -> OpenApi {
 }
 
 fn described_routes() -> OpenApiRouter<Tasks> {
-    OpenApiRouter::new()
+    let mut router = OpenApiRouter::new()
         .routes(routes!(tasks::create))
         .routes(routes!(tasks::list))
         .routes(routes!(task_types::list_task_types))
         .routes(routes!(tasks::read, tasks::cancel))
-        .routes(routes!(tasks::events))
+        .routes(routes!(tasks::events));
+    let writes = &[("post", "/api/v1/tasks/delayed")];
+    pando_http::describe_headers(
+        router.get_openapi_mut(),
+        &pando_http::HeaderUse { writes, ..Default::default() },
+    );
+    router
 }
 
 /// The routes that take longer than others.

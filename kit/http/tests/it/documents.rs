@@ -70,3 +70,31 @@ async fn the_page_loads_nothing_from_elsewhere() {
     assert_eq!(server.get("/docs/nothing").await.status, 404);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn what_operations_do_with_headers_is_described() {
+    let used = pando_http::HeaderUse {
+        consistent: &["/items/{id}"],
+        tagged: &["/items/{id}"],
+        cached: &["/items/{id}"],
+        writes: &[("put", "/items/{id}")],
+    };
+    let mut app = pando_http::App::new("Test", "1").describe("Read this first.").service(
+        "test",
+        crate::harness::test_routes(),
+        Vec::new(),
+    );
+    pando_http::describe_headers(app.services[0].routes.get_openapi_mut(), &used);
+    let document: Value = serde_json::from_str(&pando_http::document(app).unwrap()).unwrap();
+    assert_eq!(document["info"]["description"], "Read this first.");
+    let item = &document["paths"]["/items/{id}"];
+    let asked = item["get"]["parameters"].as_array().unwrap();
+    for name in ["Pando-Consistency", "If-None-Match"] {
+        let parameter = asked.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!((&parameter["in"], &parameter["required"]), (&"header".into(), &false.into()), "{name}");
+    }
+    let told = &item["get"]["responses"]["200"]["headers"];
+    assert!(told["ETag"].is_object() && told["X-Cache"].is_object(), "{told}");
+    assert!(item["put"]["responses"]["200"]["headers"]["Pando-Consistency"].is_object());
+    assert!(document["paths"]["/hello"]["get"]["responses"]["200"]["headers"]["X-Cache"].is_null());
+}

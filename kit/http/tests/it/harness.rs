@@ -255,7 +255,7 @@ impl Wire {
     }
 }
 
-fn test_routes() -> OpenApiRouter {
+pub(crate) fn test_routes() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(hello))
         .routes(routes!(item, put_item))

@@ -4,7 +4,9 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use pando_http::{Caller, JsonAnswer, Problem, RouteLimits, StreamedBody, etag};
+use pando_http::{
+    Caller, HeaderUse, JsonAnswer, Problem, RouteLimits, StreamedBody, describe_headers, etag,
+};
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,10 +43,13 @@ pub fn image_description() -> OpenApi {
 }
 
 fn described_routes() -> OpenApiRouter<Gallery> {
-    OpenApiRouter::new()
+    let mut router = OpenApiRouter::new()
         .routes(routes!(list_images, add_image))
         .routes(routes!(read_image, delete_image))
-        .routes(routes!(read_media))
+        .routes(routes!(read_media));
+    let writes = &[("post", "/api/v1/profiles/{id}/images"), ("delete", "/api/v1/profiles/{id}/images/{n}")];
+    describe_headers(router.get_openapi_mut(), &HeaderUse { writes, ..HeaderUse::default() });
+    router
 }
 
 /// Uploads are larger than other bodies, and take longer. The exact bound is an option.
@@ -87,6 +92,12 @@ struct ImageForm {
     image: Vec<u8>,
 }
 
+/// The bytes of an image.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "it describes the body; upload::read reads it")]
+struct ImageBytes(Vec<u8>);
+
 /// List the images of a profile
 ///
 /// In the order they came, each with its variants.
@@ -116,7 +127,7 @@ async fn list_images(
     post, path = "/api/v1/profiles/{id}/images", tag = "images", params(ProfileParameter, IfMatchParameter, KeyParameter),
     request_body(content(
         (ImageForm = "multipart/form-data"),
-        (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"),
+        (ImageBytes = "image/jpeg"), (ImageBytes = "image/png"), (ImageBytes = "image/webp"), (ImageBytes = "image/gif"),
     )),
     responses(
         (status = 201, description = "The image", body = Image, headers(
@@ -253,10 +264,10 @@ async fn delete_image(
     ),
     responses(
         (status = 200, description = "The file", content(
-            (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"),
+            (ImageBytes = "image/jpeg"), (ImageBytes = "image/png"), (ImageBytes = "image/webp"), (ImageBytes = "image/gif"),
         )),
         (status = 206, description = "Some of its bytes", content(
-            (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"),
+            (ImageBytes = "image/jpeg"), (ImageBytes = "image/png"), (ImageBytes = "image/webp"), (ImageBytes = "image/gif"),
         )),
         (status = 304, description = "The caller has it"),
         (status = 404, description = "There is no such file"),

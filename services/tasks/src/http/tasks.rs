@@ -26,6 +26,7 @@ const KEY_HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
 /// What a caller writes to make a task. Unknown fields are ignored.
 #[derive(ToSchema)]
+#[schema(example = json!({"task_type": "echo", "data": {"hello": "world"}, "delay": "250ms"}))]
 #[expect(dead_code, reason = "it describes the body; TaskRequest::parse reads it, and names every bad field")]
 pub(crate) struct TaskFields {
     /// What to do; `type` is read too.
