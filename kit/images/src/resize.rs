@@ -161,10 +161,9 @@ mod tests {
             for (from, to) in
                 [((300, 200), (64, 43)), ((9, 5), (1, 1)), ((3, 400), (1, 64)), ((400, 1), (64, 1))]
             {
-                let bytes = pixel.repeat(from.0 * from.1);
-                let small = |(width, height): (usize, usize)| (width as u32, height as u32);
-                let resized = resize(&bytes, layout, small(from), small(to));
-                assert_eq!(resized.len(), pixel.len() * to.0 * to.1);
+                let pixels = |(width, height): (u32, u32)| usize::try_from(width * height).unwrap();
+                let resized = resize(&pixel.repeat(pixels(from)), layout, from, to);
+                assert_eq!(resized.len(), pixel.len() * pixels(to));
                 let near = |(one, other): (&u8, &u8)| one.abs_diff(*other) <= 1;
                 assert!(resized.chunks_exact(pixel.len()).all(|made| made.iter().zip(pixel).all(near)));
             }

@@ -130,7 +130,7 @@ impl QueueOptions {
             return bad("lease_ms", "it must be at least twice heartbeat_ms".to_owned());
         }
         self.broker.check()?;
-        for (kind, queue) in self.kinds.iter().filter(|(_, queue)| !is_name(queue)) {
+        if let Some((kind, queue)) = self.kinds.iter().find(|(_, queue)| !is_name(queue)) {
             return bad(&format!("kinds.{kind}"), format!("{queue} is no name of a queue"));
         }
         for (name, queue) in &self.queues {

@@ -4,9 +4,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use pando_http::{
-    Caller, HeaderUse, JsonAnswer, Problem, RouteLimits, StreamedBody, describe_headers, etag,
-};
+use pando_http::{Caller, HeaderUse, JsonAnswer, Problem, RouteLimits, StreamedBody, describe_headers, etag};
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
