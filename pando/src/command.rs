@@ -12,7 +12,7 @@ use pando_clock::Clock;
 
 use crate::config::{Flags, Loaded, Sources};
 use crate::queue::QueueCommand;
-use crate::{VERSION, doctor, migrate, openapi, queue, seed, serve};
+use crate::{VERSION, doctor, files, migrate, openapi, queue, seed, serve};
 
 /// How long threads that are still busy may hold up the end of the program.
 const LAST_THREADS: Duration = Duration::from_secs(1);
@@ -85,6 +85,11 @@ enum Command {
     /// Look at jobs, bring dead ones back, pause queues
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Take the files at the place in the settings for those of the database
+    ///
+    /// A start refuses files that belong to another database, because servers that share a database must share their
+    /// files. Run this once after files were moved or restored, or when they are lost for good.
+    AdoptFiles,
     /// Print the OpenAPI document
     Openapi,
     /// Print the version
@@ -137,6 +142,7 @@ impl CommandLine {
             Command::Migrate { dry_run } => {
                 block_on(migrate::run(&sources.load()?.config, dry_run, &clock, out))?
             }
+            Command::AdoptFiles => block_on(files::adopt(&sources.load()?.config, &clock, out))?,
             Command::Queue(command) => {
                 block_on(queue::run(&sources.load()?.config, command, &clock, out))?;
             }

@@ -184,6 +184,18 @@ impl Config {
         }
     }
 
+    /// Where files are kept, for people.
+    pub fn files_place(&self) -> String {
+        let objects = self.objects_options();
+        match &objects.s3.bucket {
+            Some(bucket) => {
+                let endpoint = objects.s3.endpoint.as_deref().unwrap_or("AWS");
+                format!("the bucket {bucket} at {endpoint}")
+            }
+            None => objects.path.display().to_string(),
+        }
+    }
+
     /// Where the shared cache is, for people; none when each process keeps its own.
     pub fn redis_place(&self) -> Option<String> {
         match &self.redis.url {

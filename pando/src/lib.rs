@@ -4,6 +4,7 @@ mod admin;
 mod command;
 mod config;
 mod doctor;
+mod files;
 mod front_door;
 mod jobs;
 mod migrate;

@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::admin::Insides;
 use crate::config::{Config, Role};
 use crate::jobs::{self, Jobs};
-use crate::{VERSION, front_door};
+use crate::{VERSION, files, front_door};
 
 /// How long `/health` waits for the database.
 const PING_BUDGET: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ back sees at least that write, from any server.";
 
 /// The schema of every role: all processes on one database agree on it, whatever each of them does.
 pub(crate) const MIGRATIONS: &[MigrationSet] =
-    &[pando_profiles::MIGRATIONS, pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS];
+    &[files::MIGRATIONS, pando_profiles::MIGRATIONS, pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS];
 
 /// What the roles of this process are made of.
 pub(crate) struct Wired {
@@ -70,6 +70,7 @@ pub(crate) async fn wire(
         idempotency.keep_swept();
     }
     let objects = Objects::open(&config.objects_options(), metrics, clock)?;
+    files::check(database, &objects, clock, &config.files_place()).await?;
     app = app.dependency(objects_dependency(&objects));
     let images = images(config, objects.clone(), &queue, metrics)?;
     let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();

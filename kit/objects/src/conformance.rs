@@ -21,6 +21,7 @@ pub async fn exercise(objects: &Objects) {
     lists_hold_every_object_in_order(objects).await;
     many_may_put_the_same_at_once(objects).await;
     what_was_deleted_is_gone_and_may_come_back(objects).await;
+    a_store_keeps_its_mark_and_lists_it_nowhere(objects).await;
 }
 
 /// A call with enough time for a busy machine.
@@ -45,6 +46,16 @@ async fn bytes_of(objects: &Objects, name: &ObjectName) -> Option<Bytes> {
 
 async fn list(objects: &Objects) -> Vec<Listed> {
     objects.list().try_collect().await.expect("it can be listed")
+}
+
+async fn a_store_keeps_its_mark_and_lists_it_nowhere(objects: &Objects) {
+    assert_eq!(objects.read_mark(&call()).await.expect("the store answers"), None);
+    let before = list(objects).await;
+    for mark in ["one", "another"] {
+        objects.write_mark(&call(), mark).await.expect("it is kept");
+        assert_eq!(objects.read_mark(&call()).await.expect("the store answers").as_deref(), Some(mark));
+    }
+    assert_eq!(list(objects).await, before);
 }
 
 async fn nothing_is_there_at_first(objects: &Objects) {

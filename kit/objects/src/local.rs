@@ -21,6 +21,10 @@ use crate::{Found, Listed, Object, ObjectName, ObjectsError};
 
 /// Where objects are while they are written.
 const INCOMING: &str = "incoming";
+/// The file that tells this store from others.
+const MARK: &str = "store-mark";
+/// More bytes than a mark has.
+const MARK_BYTES_MAX: u64 = 1_024;
 /// How much is read at once.
 const PIECE: usize = 64 * 1024;
 /// What was half-written so long ago is nobody's work any more.
@@ -66,18 +70,44 @@ impl Folder {
         blocking(move || folder.write(&name, &content)).await
     }
 
-    /// The file is whole and on the disk before it has its name, and so is its name before this answers.
     fn write(&self, name: &ObjectName, content: &[u8]) -> Result<(), ObjectsError> {
-        let incoming = self.subfolder(INCOMING, true)?.ok_or(Errno::NOENT).map_err(io)?;
         let shelf = self.subfolder(shelf_of(name), true)?.ok_or(Errno::NOENT).map_err(io)?;
+        self.write_into(&shelf, name.as_str(), content)
+    }
+
+    pub(crate) async fn read_mark(&self) -> Result<Option<String>, ObjectsError> {
+        let folder = self.clone();
+        blocking(move || {
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            match rustix::fs::openat(folder.root()?, MARK, flags, Mode::empty()) {
+                Ok(file) => {
+                    let mut mark = String::new();
+                    File::from(file).take(MARK_BYTES_MAX).read_to_string(&mut mark)?;
+                    Ok(Some(mark))
+                }
+                Err(Errno::NOENT) => Ok(None),
+                Err(error) => Err(io(error)),
+            }
+        })
+        .await
+    }
+
+    pub(crate) async fn write_mark(&self, content: Bytes) -> Result<(), ObjectsError> {
+        let folder = self.clone();
+        blocking(move || folder.write_into(folder.root()?, MARK, &content)).await
+    }
+
+    /// The file is whole and on the disk before it has its name, and so is its name before this answers.
+    fn write_into(&self, shelf: &OwnedFd, name: &str, content: &[u8]) -> Result<(), ObjectsError> {
+        let incoming = self.subfolder(INCOMING, true)?.ok_or(Errno::NOENT).map_err(io)?;
         let temporary = self.0.clock.fresh_id().to_string();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&incoming, &temporary, flags, Mode::RUSR | Mode::WUSR).map_err(io)?;
         let mut file = File::from(file);
         let written = file.write_all(content).and_then(|()| file.sync_all()).map_err(ObjectsError::from);
         let named = written.and_then(|()| {
-            rustix::fs::renameat(&incoming, &temporary, &shelf, name.as_str()).map_err(io)?;
-            rustix::fs::fsync(&shelf).map_err(io)
+            rustix::fs::renameat(&incoming, &temporary, shelf, name).map_err(io)?;
+            rustix::fs::fsync(shelf).map_err(io)
         });
         if named.is_err() {
             // It may have its name already: then there is nothing to remove.

@@ -127,6 +127,29 @@ impl Objects {
         .await
     }
 
+    /// What [`Self::write_mark`] wrote last; nothing in a store that has no mark.
+    pub async fn read_mark(&self, call: &Call) -> Result<Option<String>, ObjectsError> {
+        self.measured("read_mark", async {
+            match &self.0.place {
+                Place::Folder(folder) => bounded(call, folder.read_mark()).await,
+                Place::Bucket(bucket) => bounded(call, bucket.read_mark()).await,
+            }
+        })
+        .await
+    }
+
+    /// Marks the store, so that its users can tell it from another one. The mark is no object: it is in no list.
+    pub async fn write_mark(&self, call: &Call, mark: &str) -> Result<(), ObjectsError> {
+        let content = Bytes::copy_from_slice(mark.as_bytes());
+        self.measured("write_mark", async {
+            match &self.0.place {
+                Place::Folder(folder) => bounded(call, folder.write_mark(content)).await,
+                Place::Bucket(bucket) => bounded(call, bucket.write_mark(content)).await,
+            }
+        })
+        .await
+    }
+
     /// Whether the store answers.
     pub async fn ping(&self, call: &Call) -> Result<(), ObjectsError> {
         let nothing = ObjectName::of(b"is anybody there?", "ping").expect("ping is an ending");

@@ -160,6 +160,24 @@ impl Bucket {
             .boxed()
     }
 
+    pub(crate) async fn read_mark(&self) -> Result<Option<String>, ObjectsError> {
+        match self.store.get(&self.mark()).await {
+            Ok(got) => Ok(Some(String::from_utf8_lossy(&got.bytes().await?).into_owned())),
+            Err(Theirs::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) async fn write_mark(&self, content: Bytes) -> Result<(), ObjectsError> {
+        self.store.put(&self.mark(), PutPayload::from(content)).await?;
+        Ok(())
+    }
+
+    /// The key that tells this store from others.
+    fn mark(&self) -> Path {
+        Path::from(format!("{}store-mark", self.prefix))
+    }
+
     fn key(&self, name: &ObjectName) -> Path {
         Path::from(format!("{}{name}", self.prefix))
     }

@@ -18,18 +18,11 @@ pub(super) async fn examine(config: &Config, clock: &Clock) -> Option<Finding> {
     let options = config.objects_options();
     // What is wrong with the settings themselves is said where all of them are checked.
     options.check().ok()?;
-    let place = match &options.s3.bucket {
-        Some(bucket) => {
-            let endpoint = options.s3.endpoint.as_deref().unwrap_or("AWS");
-            format!("the bucket {bucket} at {endpoint}")
-        }
-        None if !options.path.exists() => {
-            // Opening it would make it, and a look changes nothing.
-            let detail = format!("not there yet: the first start makes {}", options.path.display());
-            return Some(Finding::ok("files", detail));
-        }
-        None => options.path.display().to_string(),
-    };
+    let place = config.files_place();
+    if options.s3.bucket.is_none() && !options.path.exists() {
+        // Opening it would make it, and a look changes nothing.
+        return Some(Finding::ok("files", format!("not there yet: the first start makes {place}")));
+    }
     let tried = match Objects::open(&options, &Metrics::new(), clock) {
         Ok(objects) => try_out(&objects, clock).await,
         Err(error) => Err(Broken { step: "opened", error: Some(error) }),

@@ -27,6 +27,7 @@ mod platform;
 mod races;
 mod redis_outages;
 mod same_answers;
+mod shared_files;
 mod shutdown;
 mod starting;
 mod stopping;
