@@ -35,7 +35,7 @@ pub struct BatchStatus {
 impl Queue {
     /// Adds many jobs that are counted together. `callback` is enqueued when the last one has ended, by the
     /// transaction that ends it; if its payload is an object, it says under `batch` how they ended: `total`, `failed`
-    /// (the cancelled ones too), and in `last` the state of the one that ended last.
+    /// (the cancelled ones too), and in `last` and `last_job` the state and the id of the one that ended last.
     /// A dead job that is brought back later is no longer part of it.
     pub async fn enqueue_batch(
         &self,
@@ -109,13 +109,13 @@ impl Queue {
     pub(crate) async fn after_end(&self, tx: &mut Transaction, ended: &[Ended]) -> Result<(), QueueError> {
         self.move_lanes_after(tx, ended.iter().filter_map(Ended::lane).collect());
         // In the order of their ids: two that end jobs of several batches never wait in a circle.
-        let mut batches: BTreeMap<Uuid, (i64, i64, JobState)> = BTreeMap::new();
+        let mut batches: BTreeMap<Uuid, (i64, i64, &Ended)> = BTreeMap::new();
         for job in ended.iter().filter(|job| job.state.is_end()) {
             if let Some(batch) = job.batch {
-                let counts = batches.entry(batch).or_insert((0, 0, job.state));
+                let counts = batches.entry(batch).or_insert((0, 0, job));
                 counts.0 += 1;
                 counts.1 += i64::from(job.state != JobState::Completed);
-                counts.2 = job.state;
+                counts.2 = job;
             }
             if let (JobState::Completed, Some(sequel)) = (job.state, &job.sequel) {
                 self.follow(tx, sequel, job.result.clone()).await?;
@@ -156,8 +156,9 @@ fn document_of(callback: &Job) -> Result<Value, QueueError> {
     serde_json::to_value(callback).map_err(|error| QueueError::bad_job("callback", error.to_string()))
 }
 
-fn status_of(id: Uuid, status: BatchStatus, last: Option<JobState>) -> Value {
-    json!({"id": id, "total": status.total, "failed": status.failed, "last": last})
+fn status_of(id: Uuid, status: BatchStatus, last: Option<&Ended>) -> Value {
+    let (job, state) = (last.map(|job| job.id), last.map(|job| job.state));
+    json!({"id": id, "total": status.total, "failed": status.failed, "last": state, "last_job": job})
 }
 
 fn with_field(mut job: Job, name: &str, value: Value) -> Job {

@@ -11,7 +11,7 @@ const PAGE: (usize, i64) = (500, 1 << 22);
 
 impl Queue {
     /// Empties every job that mentions somebody: payload, progress, result, cursor, what
-    /// follows, error and unique key. Those that have not ended are cancelled: without what they were told they cannot
+    /// follows, error and unique key. Recurring jobs that mention somebody are deleted. Those that have not ended are cancelled: without what they were told they cannot
     /// be run. `spared` is the job that does this. Answers how many.
     ///
     /// Reads every job there is, some megabytes at a time and outside of any transaction, and writes one job in a
@@ -31,6 +31,9 @@ impl Queue {
             for job in page.iter().filter(|job| job.mention(mentions)) {
                 forgotten += self.empty(call, job.id).await?;
             }
+        }
+        if !mentions.is_empty() {
+            forgotten += self.forget_recurring(call, mentions).await?;
         }
         Ok(forgotten)
     }

@@ -23,6 +23,7 @@ mod options;
 mod outbox;
 mod queue;
 mod record;
+mod recurring;
 mod registry;
 mod relay;
 mod runner;
@@ -48,6 +49,7 @@ pub use options::{QueueOptions, SingleQueueOptions};
 pub use outbox::{Event, Outbox, SubscriberLag};
 pub use queue::{Queue, QueueParts};
 pub use record::JobRecord;
+pub use recurring::{Recurring, RecurringDraft, bad_expression};
 pub use registry::{BadPayload, Handler, JobKind, JobResult, PayloadCheck, Registry};
 pub use relay::{Relay, Subscriber};
 pub use schedule::{Schedule, Scheduler};
@@ -71,5 +73,6 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
             name: "lanes_and_sizes",
             sql: include_str!("../migrations/0004_lanes_and_sizes.sql"),
         },
+        Migration { version: 5, name: "recurring", sql: include_str!("../migrations/0005_recurring.sql") },
     ],
 };

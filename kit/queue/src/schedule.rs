@@ -48,6 +48,9 @@ impl Scheduler {
                         tracing::warn!(schedule = schedule.name, %error, "a schedule could not be looked at");
                     }
                 }
+                if let Err(error) = queue.fire_recurring().await {
+                    tracing::warn!(%error, "recurring jobs could not be looked at");
+                }
                 tokio::select! {
                     () = tokio::time::sleep(LOOK_EVERY) => {}
                     _ = stopping.changed() => return,

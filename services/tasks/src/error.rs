@@ -10,6 +10,12 @@ pub enum TaskError {
     /// No task has this id.
     #[error("there is no such task")]
     NotFound,
+    /// No schedule has this name.
+    #[error("there is no such schedule")]
+    NoSchedule,
+    /// The caller's condition on the version is not met.
+    #[error("{}", .0.detail())]
+    Refused(Box<Problem>),
     /// The task ended before.
     #[error("the task is {state} already")]
     Finished {
@@ -53,6 +59,8 @@ impl From<TaskError> for Problem {
     fn from(error: TaskError) -> Self {
         match error {
             TaskError::NotFound => Self::not_found("task"),
+            TaskError::NoSchedule => Self::not_found("schedule"),
+            TaskError::Refused(problem) => *problem,
             TaskError::Finished { .. } | TaskError::OtherCallback { .. } => {
                 Self::new(Code::Conflict, error.to_string())
             }

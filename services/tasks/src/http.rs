@@ -1,6 +1,7 @@
 //! The routes: each parses, calls one operation and answers.
 
 mod admin;
+mod schedules;
 mod subscribers;
 mod task_types;
 mod tasks;
@@ -48,6 +49,8 @@ fn described_routes() -> OpenApiRouter<Tasks> {
         .routes(routes!(tasks::create))
         .routes(routes!(tasks::list))
         .routes(routes!(task_types::list_task_types))
+        .routes(routes!(schedules::list_schedules))
+        .routes(routes!(schedules::read_schedule, schedules::put_schedule, schedules::delete_schedule))
         .routes(routes!(tasks::read, tasks::cancel))
         .routes(routes!(tasks::events));
     let writes = &[("post", "/api/v1/tasks/delayed")];

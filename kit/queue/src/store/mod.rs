@@ -9,6 +9,7 @@ pub(crate) mod manage;
 pub(crate) mod outbox;
 #[cfg(test)]
 mod plans;
+pub(crate) mod recurring;
 pub(crate) mod schedule;
 pub(crate) mod settle;
 pub(crate) mod subscribers;

@@ -108,6 +108,8 @@ fn request(context: &JobContext, data: &Value, target: &Target) -> Result<Reques
         // How the task ended stands beside what the caller wants to be told.
         Some(body) => match (body.clone(), data.get("batch")) {
             (Value::Object(mut body), Some(batch)) => {
+                // A schedule does not know its tasks beforehand.
+                body.entry("task_id").or_insert_with(|| batch["last_job"].clone());
                 body.insert("status".to_owned(), json!(end_of(batch)));
                 Value::Object(body).to_string().into_bytes()
             }

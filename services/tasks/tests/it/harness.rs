@@ -90,6 +90,12 @@ impl House {
         Self { database, queue, registry, address, stop }
     }
 
+    /// The same queue, by another clock.
+    pub(crate) fn queue_with(&self, clock: Clock) -> Queue {
+        let parts = QueueParts { database: self.database.clone(), clock, metrics: Metrics::new() };
+        Queue::new(parts, QueueOptions::default()).unwrap()
+    }
+
     pub(crate) fn worker(&self) -> Worker {
         Worker::start(&self.queue, self.registry.clone())
     }

@@ -5,4 +5,5 @@ mod callbacks;
 mod full_disk;
 mod harness;
 mod plain_callbacks;
+mod schedules;
 mod tasks;

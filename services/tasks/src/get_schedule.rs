@@ -1,0 +1,37 @@
+//! Reads schedules, and deletes them.
+
+use pando_database::Token;
+use pando_resilience::Call;
+
+use crate::{Schedule, TaskError, Tasks};
+
+impl Tasks {
+    /// The schedule of this name.
+    pub async fn get_schedule(&self, call: &Call, name: &str) -> Result<Schedule, TaskError> {
+        let found = self.0.queue.find_recurring(call, name).await?;
+        found.map(Schedule::from).ok_or(TaskError::NoSchedule)
+    }
+
+    /// A page of schedules in the order of their names, and the name to go on after when there are more.
+    pub async fn list_schedules(
+        &self,
+        call: &Call,
+        after: &str,
+        limit: usize,
+    ) -> Result<(Vec<Schedule>, Option<String>), TaskError> {
+        let found = self.0.queue.list_recurring(call, after, limit + 1).await?;
+        let more = found.len() > limit;
+        let schedules: Vec<Schedule> = found.into_iter().take(limit).map(Schedule::from).collect();
+        let next = schedules.last().map(|schedule| schedule.name.clone()).filter(|_| more);
+        Ok((schedules, next))
+    }
+
+    /// Deletes a schedule; tasks that it has stored already run.
+    pub async fn delete_schedule(&self, call: &Call, name: &str) -> Result<Token, TaskError> {
+        let mut tx = self.0.queue.database().transaction(call).await?;
+        if !self.0.queue.delete_recurring(&mut tx, name).await? {
+            return Err(TaskError::NoSchedule);
+        }
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,59 @@
+//! Stores a schedule under its name, or changes the one that is there.
+
+use pando_database::Token;
+use pando_http::{Code, Precondition, Problem};
+use pando_resilience::Call;
+use serde_json::{Map, Value};
+
+use crate::{Schedule, TaskError, Tasks, schedule};
+
+impl Tasks {
+    /// Stores or changes a schedule. `expected` fences it: `If-Match` for a change, `If-None-Match: *` for a new one.
+    pub async fn put_schedule(
+        &self,
+        call: &Call,
+        name: &str,
+        fields: &Map<String, Value>,
+        expected: &Expected,
+    ) -> Result<(Schedule, Token), TaskError> {
+        if !schedule::is_name(name) {
+            let message = "must be 1 to 100 letters, digits, `_`, `-` or `.`";
+            return Err(TaskError::Invalid(vec![crate::error::fault("name", "value", message)]));
+        }
+        let now = self.0.queue.clock().now();
+        let draft = schedule::parse(fields, &self.0.registry, &self.0.options, now)?;
+        let mut tx = self.0.queue.database().transaction(call).await?;
+        let kept =
+            self.0.queue.put_recurring(&mut tx, name, &draft, |version| expected.check(version)).await?;
+        let token = tx.commit().await?;
+        Ok((kept.into(), token))
+    }
+}
+
+/// What a caller knows of a schedule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expected {
+    /// `If-Match`.
+    pub(crate) matching: Option<Precondition>,
+    /// `If-None-Match: *`.
+    pub(crate) absent: bool,
+}
+
+impl Expected {
+    fn check(&self, version: Option<i64>) -> Result<(), TaskError> {
+        let refused = |problem: Problem| TaskError::Refused(Box::new(problem));
+        match version {
+            Some(version) => {
+                if self.absent {
+                    let detail = "there is a schedule of this name already";
+                    return Err(refused(Problem::new(Code::VersionMismatch, detail)));
+                }
+                self.matching.as_ref().map_or(Ok(()), |matching| matching.check(version).map_err(refused))
+            }
+            None if self.matching.as_ref().is_some_and(|matching| !matching.is_none()) => {
+                Err(TaskError::NoSchedule)
+            }
+            None => Ok(()),
+        }
+    }
+}
