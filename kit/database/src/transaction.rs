@@ -128,6 +128,42 @@ impl Transaction {
         self.rows(query, values).await.map(|rows| rows.into_iter().next())
     }
 
+    /// Runs a statement once for each set of values, all in one trip; the rows of all of them, in order.
+    pub async fn rows_each(
+        &mut self,
+        query: &Query,
+        sets: Vec<Vec<Value>>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = self.database.book.query(query);
+        if !self.database.together {
+            let mut rows = Vec::new();
+            for values in &sets {
+                rows.extend(self.run(&statement, values, true).await?.0);
+            }
+            return Ok(rows);
+        }
+        self.begin_step(statement.name)?;
+        let mut steps = std::mem::take(&mut self.later);
+        let result = match &mut self.engine {
+            Engine::Sqlite(writer) => {
+                let run =
+                    async { writer.run(steps, &statement, sets, true).await.map(|outcome| outcome.rows) };
+                statement.measure(run).await
+            }
+            Engine::Postgres(session) => {
+                let before = steps.len();
+                let step = |values| Step { statement: Arc::clone(&statement), values };
+                steps.extend(sets.into_iter().map(step));
+                session.run_all(&steps).await.map(|rows| rows.into_iter().skip(before).flatten().collect())
+            }
+        };
+        self.failed = result.is_err();
+        result
+    }
+
     /// Runs a statement with whatever comes next, the commit if need be: a trip to the database less. What is wrong
     /// with it is told there, and nobody sees how many rows it changed.
     pub fn execute_later(&mut self, query: &Query, values: impl Into<Vec<Value>>) {

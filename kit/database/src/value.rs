@@ -3,9 +3,6 @@
 use pando_clock::Timestamp;
 use uuid::Uuid;
 
-/// The first moment that PostgreSQL's `timestamptz` has.
-const FIRST_MOMENT: i64 = -210_866_803_200_000_000;
-
 /// A parameter of a statement.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -64,9 +61,6 @@ impl Value {
                 Some("text with a NUL character cannot be stored")
             }
             Self::Json(json) if json_has_nul(json) => Some("json with a NUL character cannot be stored"),
-            Self::Timestamp(moment) if moment.as_micros() < FIRST_MOMENT => {
-                Some("a moment before 4713 BC cannot be stored")
-            }
             Self::Real(number) if number.is_nan() => Some("not a number cannot be stored"),
             _ => None,
         }

@@ -107,7 +107,10 @@ impl JobContext {
         progress: Option<Value>,
     ) -> Result<(), QueueError> {
         let Claimed { id, lease, .. } = self.0.claimed;
-        let held = store::save(tx, id, lease, cursor, progress).await?;
+        let queue = &self.0.queue;
+        let micros = i64::try_from(queue.options().lease().as_micros()).unwrap_or(i64::MAX);
+        let lease_until = queue.clock().now().plus_micros(micros);
+        let held = store::save(tx, id, lease, cursor, progress, lease_until).await?;
         self.only_if(held)?;
         let queue = self.0.queue.clone();
         tx.after_commit(move || queue.changed(id));

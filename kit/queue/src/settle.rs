@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pando_clock::Timestamp;
+use pando_database::DatabaseError;
 use pando_resilience::Call;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -50,26 +51,41 @@ pub(crate) async fn settle_all(queue: Queue, mut arrivals: mpsc::Receiver<Settle
     let batch_max = queue.options().batch_max;
     let mut batch = Vec::with_capacity(batch_max);
     while arrivals.recv_many(&mut batch, batch_max).await > 0 {
-        let mut pause = PAUSES.0;
-        while let Err(error) = queue.settle(&batch).await {
-            if !error.is_transient() && !may_have_happened(&error) {
-                tracing::error!(%error, "attempts could not be settled together");
-                settle_one_by_one(&queue, &batch).await;
-                break;
-            }
-            tracing::warn!(%error, attempts = batch.len(), "attempts could not be settled yet");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSES.1);
-        }
+        settle_until_done(&queue, &batch).await;
         for Settlement { id, lease, .. } in batch.drain(..) {
             queue.wakes().live.leave(id, lease);
         }
     }
 }
 
+/// What takes too long together is settled in halves: at the worst one by one.
+async fn settle_until_done(queue: &Queue, batch: &[Settlement]) {
+    let (mut parts, mut pause) = (vec![batch], PAUSES.0);
+    while let Some(part) = parts.pop() {
+        let Err(error) = queue.settle(part).await else {
+            pause = PAUSES.0;
+            continue;
+        };
+        let late = matches!(error, QueueError::Database(DatabaseError::DeadlineExceeded));
+        if late && part.len() > 1 {
+            tracing::warn!(attempts = part.len(), "attempts took too long to settle: in halves, then");
+            let (first, second) = part.split_at(part.len() / 2);
+            parts.extend([second, first]);
+        } else if error.is_transient() || may_have_happened(&error) {
+            tracing::warn!(%error, attempts = part.len(), "attempts could not be settled yet");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+            parts.push(part);
+        } else {
+            tracing::error!(%error, "attempts could not be settled together");
+            settle_one_by_one(queue, part).await;
+        }
+    }
+}
+
 /// Settling again does nothing where it was done: every statement names the lease.
 fn may_have_happened(error: &QueueError) -> bool {
-    use pando_database::DatabaseError::{CommitUnknown, DeadlineExceeded};
+    use DatabaseError::{CommitUnknown, DeadlineExceeded};
     matches!(error, QueueError::Database(CommitUnknown { .. } | DeadlineExceeded))
 }
 
@@ -107,7 +123,7 @@ impl Queue {
         let mut tx = self.database().transaction(&call).await?;
         let now = self.clock().now();
         let (mut completed, mut handed_back) = (HashMap::new(), HashMap::new());
-        let mut ended = Vec::new();
+        let mut each = store::Each::default();
         for Settlement { id, lease, kind, verdict, .. } in batch {
             let attempt = (*id, *lease);
             match verdict {
@@ -115,22 +131,18 @@ impl Queue {
                 Verdict::Completed(serde_json::Value::Null) => {
                     completed.entry(*lease).or_insert_with(Vec::new).push(*id);
                 }
-                Verdict::Completed(result) => {
-                    ended.extend(store::complete_one(&mut tx, attempt, Some(result.clone()), now).await?);
-                }
+                Verdict::Completed(result) => each.complete(attempt, result.clone(), now),
                 Verdict::HandedBack => handed_back.entry(*lease).or_insert_with(Vec::new).push(*id),
                 Verdict::Again(run_at, error) => {
-                    let texts = (error.as_str(), fingerprint(kind, error));
-                    let texts = (texts.0, texts.1.as_str());
-                    ended.extend(store::again(&mut tx, attempt, now, *run_at, texts).await?);
+                    each.again(attempt, (now, *run_at), (error, &fingerprint(kind, error)));
                 }
                 Verdict::Dead(error) => {
-                    let (text, print) = (clean(error), fingerprint(kind, error));
-                    ended.extend(store::bury(&mut tx, attempt, now, (&text, &print)).await?);
+                    each.bury(attempt, now, (&clean(error), &fingerprint(kind, error)));
                 }
-                Verdict::Cancelled => ended.extend(store::cancelled(&mut tx, attempt, now).await?),
+                Verdict::Cancelled => each.cancelled(attempt, now),
             }
         }
+        let mut ended = each.write(&mut tx).await?;
         for (lease, ids) in completed {
             ended.extend(store::complete(&mut tx, lease, ids, now).await?);
         }

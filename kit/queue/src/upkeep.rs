@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use pando_database::{DatabaseError, Engine};
 use pando_resilience::Call;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -56,8 +57,11 @@ async fn beat(queue: Queue, mut phase: watch::Receiver<Phase>) {
             Err(error) => {
                 tracing::warn!(%error, "the heartbeat failed");
                 next = BEAT_AGAIN.min(every);
-                // From here on others may have what this process believes to have.
-                if believed.elapsed() > queue.options().lease() {
+                // From here on others may have what this process believes to have; but not while its file's one writer is
+                // busy: nobody can take anything then.
+                let starved = queue.database().engine() == Engine::Sqlite
+                    && matches!(error, QueueError::Database(DatabaseError::PoolTimeout { .. }));
+                if believed.elapsed() > queue.options().lease() && !starved {
                     for (id, _) in queue.wakes().live.all() {
                         queue.wakes().live.stop(id, Stop::Lost);
                     }
@@ -142,6 +146,10 @@ impl Queue {
 
     /// Takes back the jobs of workers that went silent; how many.
     pub(crate) async fn rescue(&self) -> Result<usize, QueueError> {
+        if self.database().engine() == Engine::Sqlite {
+            // Its one writer may have been busy for longer than a lease: this process's own jobs are renewed first.
+            self.beat().await?;
+        }
         let mut rescued = 0;
         loop {
             let call = Call::internal("queue.rescue", BUDGET);

@@ -19,6 +19,7 @@ const NONSENSE: Query = Query::write("nonsense.later", "update no_such_table set
 pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {
     what_waits_runs_before_the_next(database).await?;
     many_run_in_their_order(database).await?;
+    one_statement_runs_for_many_sets(database).await?;
     what_is_left_runs_with_the_commit(database).await?;
     what_fails_is_told_and_leaves_nothing(database).await?;
     what_is_dropped_did_not_happen(database).await?;
@@ -69,6 +70,21 @@ async fn many_run_in_their_order(database: &Database) -> Result<(), DatabaseErro
         transaction.commit().await?;
         assert_eq!(balance(database, id).await?, Some(if next { 7 } else { 0 }));
     }
+    Ok(())
+}
+
+async fn one_statement_runs_for_many_sets(database: &Database) -> Result<(), DatabaseError> {
+    let (mut transaction, id) = begin_with_account(database).await?;
+    transaction.execute_later(&ADD, params![id, 1_i64]);
+    let sets = (1..=50_i64).map(|number| Vec::from(params![id, number])).collect();
+    let rows = transaction.rows_each(&ADD, sets).await?;
+    let found = rows.iter().map(|row| row.get::<i64>(0)).collect::<Result<Vec<_>, _>>()?;
+    assert_eq!(found, (1..=50).map(|number| 6 + number * (number + 1) / 2).collect::<Vec<i64>>());
+    assert!(transaction.rows_each(&ADD, Vec::new()).await?.is_empty());
+    let sets = vec![Vec::from(params![id, 1_i64]), Vec::from(params![id, -10_000_i64])];
+    let refused = transaction.rows_each(&ADD, sets).await.expect_err("a check");
+    assert!(matches!(refused, DatabaseError::CheckViolation { .. }), "{refused:?}");
+    assert!(matches!(transaction.commit().await, Err(DatabaseError::TransactionFailed { .. })));
     Ok(())
 }
 

@@ -180,12 +180,9 @@ async fn text_sorts_by_its_bytes(database: &Database) -> Result<(), DatabaseErro
 
 async fn what_cannot_be_kept_is_refused(database: &Database) -> Result<(), DatabaseError> {
     let id = database.inner().clock.fresh_id();
-    for (place, value) in [
-        (7, Value::from("a\0b")),
-        (6, Value::from(f64::NAN)),
-        (10, Value::from(json!({"a": "\0"}))),
-        (9, Value::from(Timestamp::from_micros(i64::MIN))),
-    ] {
+    for (place, value) in
+        [(7, Value::from("a\0b")), (6, Value::from(f64::NAN)), (10, Value::from(json!({"a": "\0"})))]
+    {
         let mut values = vec![Value::Null; 10];
         values[0] = Value::Uuid(id);
         values[place - 1] = value;

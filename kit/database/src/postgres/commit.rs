@@ -90,23 +90,30 @@ async fn send(
     rows
 }
 
-/// Sends all of them at the first poll, in their order, and reads the answers in that order too; what is wrong with
-/// the first that failed.
+/// Sends all of them at the first poll, in their order, and reads the answers in that order too; the rows of all, or
+/// what is wrong with the first that failed.
 pub(super) async fn send_all(
     connection: &Exclusive,
     ready: &[Ready<'_>],
     deadline: Deadline,
-) -> Result<(), DatabaseError> {
+) -> Result<Vec<Vec<Row>>, DatabaseError> {
     let mut steps = Vec::with_capacity(ready.len());
     for (step, prepared) in ready {
         let mut step = Box::pin(maybe_done(send(connection, step, prepared.as_ref(), deadline)));
         let _ = poll!(&mut step);
         steps.push(step);
     }
-    let mut result = Ok(());
+    let mut result = Ok(Vec::with_capacity(ready.len()));
     for mut sent in steps {
         sent.as_mut().await;
-        result = result.and(sent.as_mut().take_output().map_or(Ok(()), |answer| answer.map(drop)));
+        let answer = sent.as_mut().take_output().unwrap_or_else(|| Ok(Vec::new()));
+        // Those behind one that failed fail because it did.
+        if let Ok(rows) = &mut result {
+            match answer {
+                Ok(answer) => rows.push(answer),
+                Err(error) => result = Err(error),
+            }
+        }
     }
     result
 }

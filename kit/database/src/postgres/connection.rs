@@ -23,23 +23,32 @@ pub(crate) struct Connection {
     abort: AbortHandle,
     prepare: bool,
     prepared: RwLock<Vec<Cell>>,
-    /// The server said that it ends this connection: the end itself may take a moment more.
+    /// Whether it was asked to read only.
+    reads: bool,
+    /// The server said that it ends this connection, or takes no writes any more: the end itself may take a moment.
     ending: AtomicBool,
 }
 
 impl Connection {
-    async fn open(target: &Target) -> Result<(Self, JoinHandle<()>), DatabaseError> {
+    async fn open(target: &Target, reads: bool) -> Result<(Self, JoinHandle<()>), DatabaseError> {
         let (client, task) = target.connect().await?;
         let (abort, prepare) = (task.abort_handle(), target.prepare);
         Ok((
-            Self { client, abort, prepare, prepared: RwLock::default(), ending: AtomicBool::new(false) },
+            Self {
+                client,
+                abort,
+                prepare,
+                prepared: RwLock::default(),
+                reads,
+                ending: AtomicBool::new(false),
+            },
             task,
         ))
     }
 
     /// A connection for point reads. The task ends when the connection does.
     pub(crate) async fn open_for_reads(target: &Target) -> Result<(Self, JoinHandle<()>), DatabaseError> {
-        Self::open(target).await
+        Self::open(target, true).await
     }
 
     /// Whether the server itself is at the other end: a pooler may lose it, and say so in the server's words.
@@ -131,7 +140,13 @@ impl Connection {
 
     /// Remembers that the server ends this connection, if that is what the fault says.
     pub(crate) fn note(&self, fault: DatabaseError) -> DatabaseError {
-        if matches!(fault, DatabaseError::Unavailable { .. }) {
+        // One that may not write any more leads to a server that was the primary once.
+        let spent = match fault {
+            DatabaseError::Unavailable { .. } => true,
+            DatabaseError::ReadOnly { .. } => !self.reads,
+            _ => false,
+        };
+        if spent {
             self.ending.store(true, Ordering::Relaxed);
         }
         fault
@@ -150,7 +165,7 @@ pub(crate) struct Exclusive(Connection);
 
 impl Exclusive {
     pub(crate) async fn open(target: &Target) -> Result<Self, DatabaseError> {
-        Connection::open(target).await.map(|(connection, _)| Self(connection))
+        Connection::open(target, false).await.map(|(connection, _)| Self(connection))
     }
 
     pub(crate) fn statements(&self) -> &Connection {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use deadpool::managed::Object;
-use futures_util::future::join3;
+use futures_util::future::{join, join3};
 use pando_resilience::Deadline;
 use tokio_postgres::NoTls;
 
@@ -162,6 +162,42 @@ impl Session {
         result
     }
 
+    /// Runs statements of the transaction, all in one go; the rows of each. The first ones take `begin` along, as above.
+    pub(crate) async fn run_all(&mut self, steps: &[Step]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        self.note.runs(steps.last().map_or("nothing", |step| step.statement.name));
+        let mut replacements = if self.begun { 0 } else { self.pool.size() };
+        loop {
+            match self.run_all_once(steps).await {
+                Err(DatabaseError::Unavailable { .. }) if replacements > 0 && self.is_broken() => {
+                    replacements -= 1;
+                    self.replace().await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn run_all_once(&mut self, steps: &[Step]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let begin = (!self.begun).then(|| self.begin_text("begin"));
+        (self.begun, self.under_way) = (true, true);
+        let (checkout, deadline) = (self.checkout()?, self.deadline);
+        let work = async {
+            let connection = &checkout.connection;
+            let steps = prepare_all(connection, steps).await?;
+            let begin = async {
+                match begin {
+                    Some(begin) => connection.batch("begin", &begin).await,
+                    None => Ok(()),
+                }
+            };
+            let (begun, rows) = join(begin, send_all(connection, &steps, deadline)).await;
+            begun.and(rows)
+        };
+        let result = deadline.bound(work).await?;
+        self.under_way = false;
+        result
+    }
+
     fn is_broken(&self) -> bool {
         self.checkout.as_ref().is_none_or(|checkout| checkout.connection.statements().is_closed())
     }
@@ -178,9 +214,26 @@ impl Session {
     pub(crate) async fn run_with<T>(
         &mut self,
         name: &'static str,
-        work: impl AsyncFnOnce(&Checkout) -> Result<T, DatabaseError>,
+        work: impl AsyncFn(&Checkout) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
         self.note.runs(name);
+        let mut replacements = if self.begun { 0 } else { self.pool.size() };
+        loop {
+            match self.run_with_once(name, &work).await {
+                Err(DatabaseError::Unavailable { .. }) if replacements > 0 && self.is_broken() => {
+                    replacements -= 1;
+                    self.replace().await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn run_with_once<T>(
+        &mut self,
+        name: &'static str,
+        work: &impl AsyncFn(&Checkout) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
         let begin = (!self.begun).then(|| self.begin_text("begin"));
         (self.begun, self.under_way) = (true, true);
         let (checkout, deadline) = (self.checkout()?, self.deadline);
@@ -264,11 +317,14 @@ impl Session {
         result
     }
 
-    /// The server stops statements by itself when the deadline is over.
+    /// The server stops statements by itself when the deadline is over, and ends a transaction that nobody goes on with.
     fn begin_text(&self, begin: &str) -> String {
         let left = self.deadline.remaining().as_millis().clamp(1, 2_000_000_000);
         let unflushed = if self.unflushed { "; set local synchronous_commit = off" } else { "" };
-        format!("{begin}; set local statement_timeout = {left}{unflushed}")
+        format!(
+            "{begin}; set local statement_timeout = {left}; \
+             set local idle_in_transaction_session_timeout = {left}{unflushed}"
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use pando_database::testing::{TestDatabase, each_test_database};
 use pando_database::{BulkInsert, ColumnType, Database, DatabaseError, OnConflict, Query, Value};
 use pando_resilience::Call;
 
-use crate::{INSERT, call, count, create_notes, insert};
+use crate::{INSERT, call, count, create_notes, eventually, insert};
 use pando_database::params;
 
 const CHECKOUT: Duration = Duration::from_millis(300);
@@ -20,9 +20,7 @@ fn with_one_connection(test: &mut TestDatabase) {
 }
 
 async fn waiters(database: &Database, expected: usize) {
-    while database.statistics().waiters < expected {
-        tokio::task::yield_now().await;
-    }
+    eventually("so many wait", async || database.statistics().waiters >= expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,9 +59,7 @@ async fn callers_behind_a_slow_scan_are_told_in_time() {
         let database = test.open().await;
         let slow = call();
         let rest = async {
-            while database.statistics().in_use == 0 {
-                tokio::task::yield_now().await;
-            }
+            eventually("the scan runs", async || database.statistics().in_use > 0).await;
             let refusals =
                 join_all((0..64).map(async |_| database.read(&call()).row(&ENDLESS, []).await)).await;
             for refused in refusals {

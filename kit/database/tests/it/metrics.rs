@@ -6,7 +6,7 @@ use pando_database::testing::{TestDatabase, each_test_database};
 use pando_database::{DatabaseError, KeyedQuery, Query, params};
 use pando_resilience::Call;
 
-use crate::{FIND, INSERT, call, create_notes, insert};
+use crate::{FIND, INSERT, call, create_notes, eventually, insert};
 
 const BY_ID: KeyedQuery = KeyedQuery::new("notes.by_id", "select id, number from notes where id = any($1)");
 /// Its end never comes, on both engines.
@@ -30,9 +30,7 @@ async fn every_operation_is_counted_once_by_name_and_outcome() {
         database.read(&call).by_key(&BY_ID, id).await.unwrap().unwrap();
         let idle = "db_connections{state=\"in_use\"} 0";
         // Given back a moment after the answer.
-        while !test.metrics.render().contains(idle) {
-            tokio::task::yield_now().await;
-        }
+        eventually(idle, async || test.metrics.render().contains(idle)).await;
         let text = test.metrics.render();
         for line in [
             "db_operations_total{operation=\"notes.insert\",status=\"ok\"} 1",
@@ -66,9 +64,7 @@ async fn a_statement_that_its_deadline_stops_is_counted_wherever_it_travels() {
         }
         let counted = "db_operations_total{operation=\"never\",status=\"deadline\"} 2";
         // SQLite's writer may be a moment later than who waits.
-        while !test.metrics.render().contains(counted) {
-            tokio::task::yield_now().await;
-        }
+        eventually(counted, async || test.metrics.render().contains(counted)).await;
     })
     .await;
 }

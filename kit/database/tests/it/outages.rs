@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use pando_clock::Clock;
 use pando_database::testing::{TestDatabase, TestPostgres};
-use pando_database::{Database, DatabaseError, KeyedQuery, Query, Secret, params};
+use pando_database::{
+    BulkInsert, ColumnType, Database, DatabaseError, KeyedQuery, OnConflict, Query, Secret, params,
+};
 use pando_resilience::Call;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -128,6 +130,67 @@ async fn reads_do_not_notice_that_their_connections_were_ended() {
         };
         assert!(join_all((0..60).map(read)).await.into_iter().all(|found| found));
     }
+}
+
+/// A program that hangs in the middle of a transaction holds its rows no longer than its deadline.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_nobody_goes_on_with_ends_at_its_deadline() {
+    let test = TestDatabase::postgres().await;
+    let database = test.open().await;
+    create_notes(&database).await;
+    let id = test.clock.fresh_id();
+    let short = Call::internal("short", Duration::from_millis(500));
+    let mut hangs = database.transaction(&short).await.unwrap();
+    hangs.execute(&crate::INSERT, params![id, 1_i64]).await.unwrap();
+    insert(&database, id, 2).await.expect("the row is free, though the transaction is still held");
+    drop(hangs);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bulk_insert_does_not_notice_that_its_connection_was_ended() {
+    const MANY: BulkInsert = BulkInsert {
+        name: "notes.many",
+        table: "notes",
+        columns: &[("id", ColumnType::Uuid), ("number", ColumnType::Bigint)],
+        on_conflict: OnConflict::Fail,
+        key: "id",
+    };
+    let test = TestDatabase::postgres().await;
+    let database = test.open().await;
+    create_notes(&database).await;
+    for round in 1..=5_i64 {
+        database.read(&call()).row(&TERMINATE, []).await.unwrap();
+        let mut transaction = database.transaction(&call()).await.unwrap();
+        let rows = vec![params![test.clock.fresh_id(), round].to_vec()];
+        transaction.bulk_insert(&MANY, rows).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(crate::count(&database).await, round);
+    }
+}
+
+/// After a switchover the old primary refuses to write: who asks again must meet the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_may_not_write_any_more_is_not_used_again() {
+    const READ_ONLY: Query = Query::write("read_only", "set transaction read only");
+    const WHO: Query = Query::write("who", "select cast(pg_backend_pid() as bigint)");
+    let mut test = TestDatabase::postgres().await;
+    test.options.pool.max = 1;
+    let database = test.open().await;
+    create_notes(&database).await;
+    let mut seen = Vec::new();
+    for refused in [false, true, false] {
+        let mut transaction = database.transaction(&call()).await.unwrap();
+        seen.push(transaction.row(&WHO, []).await.unwrap().unwrap().get::<i64>(0).unwrap());
+        if refused {
+            transaction.execute(&READ_ONLY, []).await.unwrap();
+            let refused = transaction.execute(&crate::INSERT, params![test.clock.fresh_id(), 1_i64]).await;
+            assert!(matches!(refused, Err(DatabaseError::ReadOnly { .. })), "{refused:?}");
+        } else {
+            transaction.commit().await.unwrap();
+        }
+    }
+    assert_eq!(seen[0], seen[1], "there is one connection");
+    assert_ne!(seen[1], seen[2], "and then another");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

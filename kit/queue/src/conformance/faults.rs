@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pando_clock::{Clock, Timestamp};
-use pando_database::{Database, Query, params};
+use pando_database::{Database, Engine, Query, params};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
@@ -30,6 +30,8 @@ pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     let calm = async || House::new(fresh().await, Clock::system(), lasting()).await;
     long_jobs_keep_their_lease(&calm().await).await;
     a_stop_finishes_or_hands_back(&calm().await).await;
+    a_busy_writer_takes_no_job_away(&House::new(fresh().await, Clock::system(), brisk()).await).await;
+    a_save_renews_the_lease(&House::scripted(fresh().await, hasty()).await).await;
     a_job_that_goes_on_begins_at_its_cursor(&House::scripted(fresh().await, hasty()).await).await;
     a_job_that_always_kills_its_worker_ends_dead(&House::scripted(fresh().await, hasty()).await).await;
 }
@@ -162,6 +164,58 @@ async fn a_stop_finishes_or_hands_back(house: &House) {
     let worker = Worker::start(&house.queue, house.kind("mixed", note));
     assert_eq!(house.reaches(long, JobState::Completed).await.attempts, 1);
     worker.stop(Duration::from_secs(5)).await;
+}
+
+fn brisk() -> QueueOptions {
+    QueueOptions { lease_ms: 1_000, ..hasty() }
+}
+
+/// On a file nobody else writes while a transaction does: no heartbeat, and no rescue either.
+async fn a_busy_writer_takes_no_job_away(house: &House) {
+    if house.queue.database().engine() != Engine::Sqlite {
+        return;
+    }
+    let go = Arc::new(Notify::new());
+    let waiting = Arc::clone(&go);
+    let registry = house.kind("long", move |_, _, _| {
+        let go = Arc::clone(&waiting);
+        async move {
+            go.notified().await;
+            Ok(Value::Null)
+        }
+    });
+    let worker = Worker::start(&house.queue, registry);
+    let id = house.add(Job::new("long", Value::Null)).await;
+    house.reaches(id, JobState::Running).await;
+    let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+    tx.execute(&WRITE, params![id, id, 1_i64]).await.unwrap();
+    // Longer than a lease, and than a heartbeat waits for the writer: that is what the transaction is here for.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    tx.commit().await.unwrap();
+    go.notify_one();
+    assert_eq!(house.reaches(id, JobState::Completed).await.attempts, 1);
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+/// While the transaction is open, the row is locked, and no heartbeat can renew the lease.
+async fn a_save_renews_the_lease(house: &House) {
+    let other = open(house.queue.database(), &house.clock, hasty());
+    let registry = house.kind("steps", move |context: JobContext, _, seen| {
+        let other = other.clone();
+        async move {
+            context.clock().advance(Duration::from_millis(290));
+            let mut tx = context.database().transaction(context.call()).await?;
+            context.save(&mut tx, json!(1), None).await?;
+            tx.commit().await?;
+            context.clock().advance(Duration::from_millis(290));
+            seen.push(json!(other.rescue().await?));
+            Ok(Value::Null)
+        }
+    });
+    let id = house.add(Job::new("steps", Value::Null)).await;
+    house.queue.run_until_idle(&registry).await.unwrap();
+    assert_eq!(house.seen.all(), [json!(0)], "it is not taken back");
+    assert_eq!(house.find(id).await.attempts, 1);
 }
 
 async fn a_job_that_goes_on_begins_at_its_cursor(house: &House) {

@@ -298,9 +298,12 @@ mod tests {
             second.commit().await.unwrap();
             seconds
         });
-        while !second.is_finished() && waiting(&database).await == 0 {
-            tokio::task::yield_now().await;
-        }
+        let meeting = async {
+            while !second.is_finished() && waiting(&database).await == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), meeting).await.expect("it is served, or waits");
         first.commit().await.unwrap();
         [firsts, second.await.unwrap()]
     }

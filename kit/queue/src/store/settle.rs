@@ -1,7 +1,7 @@
 //! Rows on their way out. Every statement names the lease: without it nothing changes.
 
 use pando_clock::Timestamp;
-use pando_database::{DatabaseError, Query, Row, Transaction, params};
+use pando_database::{DatabaseError, Query, Row, Transaction, Value as Parameter, params};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ static FENCE: Query = Query::write(
 
 static SAVE: Query = Query::write(
     "queue.save",
-    "update queue_jobs set cursor = $3, progress = coalesce(cast($4 as jsonb), progress) \
+    "update queue_jobs set cursor = $3, progress = coalesce(cast($4 as jsonb), progress), lease_until = $5 \
      where id = $1 and lease = $2 and state = 'running'",
 );
 
@@ -124,15 +124,17 @@ pub(crate) async fn fence(tx: &mut Transaction, id: Uuid, lease: Uuid) -> Result
     Ok(tx.row(&FENCE, params![id, lease]).await?.is_some())
 }
 
-/// Writes how far the attempt has come; whether it is the living one.
+/// Writes how far the attempt has come, and renews its lease: while the transaction is open no heartbeat can. Whether it
+/// is the living one.
 pub(crate) async fn save(
     tx: &mut Transaction,
     id: Uuid,
     lease: Uuid,
     cursor: Value,
     progress: Option<Value>,
+    lease_until: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    Ok(tx.execute(&SAVE, params![id, lease, cursor, progress]).await? > 0)
+    Ok(tx.execute(&SAVE, params![id, lease, cursor, progress, lease_until]).await? > 0)
 }
 
 /// Writes what the attempt says of itself; whether it is the living one.
@@ -162,37 +164,65 @@ pub(crate) async fn complete_one(
     result: Option<Value>,
     now: Timestamp,
 ) -> Result<Option<Ended>, DatabaseError> {
-    one(tx.row(&COMPLETE_ONE, params![id, lease, now, result]).await?)
+    let row = tx.row(&COMPLETE_ONE, params![id, lease, now, result]).await?;
+    row.as_ref().map(ended_from).transpose()
 }
 
-/// Sets the next attempt.
-pub(crate) async fn again(
-    tx: &mut Transaction,
-    (id, lease): (Uuid, Uuid),
-    now: Timestamp,
-    run_at: Timestamp,
-    (error, fingerprint): (&str, &str),
-) -> Result<Option<Ended>, DatabaseError> {
-    one(tx.row(&AGAIN, params![id, lease, now, run_at, error, fingerprint]).await?)
+/// Ends of attempts that are written one row each, all in one trip.
+#[derive(Debug, Default)]
+pub(crate) struct Each {
+    complete: Vec<Vec<Parameter>>,
+    again: Vec<Vec<Parameter>>,
+    bury: Vec<Vec<Parameter>>,
+    cancelled: Vec<Vec<Parameter>>,
 }
 
-/// Puts it among the dead letters.
-pub(crate) async fn bury(
-    tx: &mut Transaction,
-    (id, lease): (Uuid, Uuid),
-    now: Timestamp,
-    (error, fingerprint): (&str, &str),
-) -> Result<Option<Ended>, DatabaseError> {
-    one(tx.row(&BURY, params![id, lease, now, error, fingerprint]).await?)
-}
+impl Each {
+    /// Completes one with its result.
+    pub(crate) fn complete(&mut self, (id, lease): (Uuid, Uuid), result: Value, now: Timestamp) {
+        self.complete.push(params![id, lease, now, result].into());
+    }
 
-/// Ends it as cancelled.
-pub(crate) async fn cancelled(
-    tx: &mut Transaction,
-    (id, lease): (Uuid, Uuid),
-    now: Timestamp,
-) -> Result<Option<Ended>, DatabaseError> {
-    one(tx.row(&CANCELLED, params![id, lease, now]).await?)
+    /// Sets the next attempt.
+    pub(crate) fn again(
+        &mut self,
+        (id, lease): (Uuid, Uuid),
+        (now, run_at): (Timestamp, Timestamp),
+        (error, fingerprint): (&str, &str),
+    ) {
+        self.again.push(params![id, lease, now, run_at, error, fingerprint].into());
+    }
+
+    /// Puts it among the dead letters.
+    pub(crate) fn bury(
+        &mut self,
+        (id, lease): (Uuid, Uuid),
+        now: Timestamp,
+        (error, fingerprint): (&str, &str),
+    ) {
+        self.bury.push(params![id, lease, now, error, fingerprint].into());
+    }
+
+    /// Ends it as cancelled.
+    pub(crate) fn cancelled(&mut self, (id, lease): (Uuid, Uuid), now: Timestamp) {
+        self.cancelled.push(params![id, lease, now].into());
+    }
+
+    /// Writes them all; those whose attempt was the living one.
+    pub(crate) async fn write(self, tx: &mut Transaction) -> Result<Vec<Ended>, DatabaseError> {
+        let mut ended = Vec::new();
+        for (query, sets) in [
+            (&AGAIN, self.again),
+            (&BURY, self.bury),
+            (&CANCELLED, self.cancelled),
+            (&COMPLETE_ONE, self.complete),
+        ] {
+            for row in tx.rows_each(query, sets).await? {
+                ended.push(ended_from(&row)?);
+            }
+        }
+        Ok(ended)
+    }
 }
 
 /// Gives jobs of one lease back, uncounted.
@@ -216,8 +246,4 @@ pub(crate) fn ended_from(row: &Row) -> Result<Ended, DatabaseError> {
         queue: row.get(5)?,
         lane: row.get(6)?,
     })
-}
-
-fn one(row: Option<Row>) -> Result<Option<Ended>, DatabaseError> {
-    row.as_ref().map(ended_from).transpose()
 }

@@ -4,3 +4,4 @@
 mod broker;
 mod conformance;
 mod crashes;
+mod slow_network;
