@@ -14,7 +14,7 @@ const PROGRAM: &str = "/usr/sbin/pgbouncer";
 /// A running PgBouncer.
 pub struct TestPooler {
     url: String,
-    _server: PrivateServer,
+    server: PrivateServer,
 }
 
 impl TestPooler {
@@ -30,7 +30,7 @@ impl TestPooler {
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
              listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n\
-             max_client_conn = 500\ndefault_pool_size = 20\n",
+             max_client_conn = 500\ndefault_pool_size = 20\nserver_login_retry = 0.1\n",
             before.port(),
         );
         let file = folder.join("pgbouncer.ini");
@@ -40,11 +40,19 @@ impl TestPooler {
         command.args(as_postgres(Path::new(PROGRAM)).get_args()).arg(&file);
         let server = PrivateServer::new(&folder, &command);
         server.start(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
-        Self { url: format!("postgres://postgres@127.0.0.1:{port}/postgres"), _server: server }
+        Self { url: format!("postgres://postgres@127.0.0.1:{port}/postgres"), server }
     }
 
     /// Where it is.
     pub fn url(&self) -> &str {
         &self.url
+    }
+}
+
+impl Drop for TestPooler {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the pooler said: {}", self.server.log());
+        }
     }
 }
