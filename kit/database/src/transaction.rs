@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::bulk::BulkInsert;
 use crate::database::Inner;
-use crate::postgres::{self, Session};
+use crate::postgres::Session;
 use crate::sqlite::{Turn, WriterTransaction};
 use crate::statement::{Statement, Step};
 use crate::{DatabaseError, Query, Row, Token, Value};
@@ -183,7 +183,7 @@ impl Transaction {
         self.begin_step(bulk.name)?;
         let result = match &mut self.engine {
             _ if rows.is_empty() => Ok(Vec::new()),
-            Engine::Postgres(session) => statement.measure(postgres::bulk_insert(session, bulk, &rows)).await,
+            Engine::Postgres(session) => statement.measure(session.bulk_insert(bulk, &rows)).await,
             Engine::Sqlite(writer) => {
                 let keys = async {
                     let outcome = writer.run(Vec::new(), &statement, rows, true).await?;

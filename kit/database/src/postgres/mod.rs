@@ -17,9 +17,7 @@ use std::sync::Arc;
 use pando_clock::Clock;
 use pando_resilience::Deadline;
 use pando_telemetry::Metrics;
-use uuid::Uuid;
 
-use crate::bulk::BulkInsert;
 use crate::channel::Channel;
 use crate::database::Manner;
 use crate::options::DatabaseOptions;
@@ -105,13 +103,4 @@ impl Postgres {
         self.pool.close(patience).await;
         self.shared.close();
     }
-}
-
-/// Inserts many rows into the transaction of `session`.
-pub(crate) async fn bulk_insert(
-    session: &mut Session,
-    bulk: &BulkInsert,
-    rows: &[Vec<Value>],
-) -> Result<Vec<Uuid>, DatabaseError> {
-    session.run_with(bulk.name, async |checkout| bulk::insert(checkout, bulk, rows).await).await
 }

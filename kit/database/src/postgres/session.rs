@@ -7,9 +7,12 @@ use deadpool::managed::Object;
 use futures_util::future::{join, join3};
 use pando_resilience::Deadline;
 use tokio_postgres::NoTls;
+use uuid::Uuid;
 
+use super::bulk;
 use super::commit::{Progress, Undone, finish, prepare_all, send_all};
 use super::pool::{Checkout, Pool, SessionNote};
+use crate::bulk::BulkInsert;
 use crate::statement::{Statement, Step};
 use crate::{DatabaseError, Row, Token, Value};
 
@@ -210,16 +213,16 @@ impl Session {
         Ok(())
     }
 
-    /// Runs work that belongs to the transaction but is no single statement.
-    pub(crate) async fn run_with<T>(
+    /// Inserts many rows; the keys of those that went in. On another connection where the first one is broken, as above.
+    pub(crate) async fn bulk_insert(
         &mut self,
-        name: &'static str,
-        work: impl AsyncFn(&Checkout) -> Result<T, DatabaseError>,
-    ) -> Result<T, DatabaseError> {
-        self.note.runs(name);
+        bulk: &BulkInsert,
+        rows: &[Vec<Value>],
+    ) -> Result<Vec<Uuid>, DatabaseError> {
+        self.note.runs(bulk.name);
         let mut replacements = if self.begun { 0 } else { self.pool.size() };
         loop {
-            match self.run_with_once(name, &work).await {
+            match self.bulk_insert_once(bulk, rows).await {
                 Err(DatabaseError::Unavailable { .. }) if replacements > 0 && self.is_broken() => {
                     replacements -= 1;
                     self.replace().await?;
@@ -229,19 +232,19 @@ impl Session {
         }
     }
 
-    async fn run_with_once<T>(
+    async fn bulk_insert_once(
         &mut self,
-        name: &'static str,
-        work: &impl AsyncFn(&Checkout) -> Result<T, DatabaseError>,
-    ) -> Result<T, DatabaseError> {
+        bulk: &BulkInsert,
+        rows: &[Vec<Value>],
+    ) -> Result<Vec<Uuid>, DatabaseError> {
         let begin = (!self.begun).then(|| self.begin_text("begin"));
         (self.begun, self.under_way) = (true, true);
         let (checkout, deadline) = (self.checkout()?, self.deadline);
         let work = async {
             if let Some(begin) = begin {
-                checkout.connection.batch(name, &begin).await?;
+                checkout.connection.batch(bulk.name, &begin).await?;
             }
-            work(checkout).await
+            bulk::insert(checkout, bulk, rows).await
         };
         let result = deadline.bound(work).await?;
         self.under_way = false;
