@@ -3,12 +3,18 @@
 mod record;
 mod script;
 
+use std::time::Duration;
+
 use pando_resilience::{Call, Deadline};
 
 use crate::database::Manner;
-use crate::{Database, DatabaseError, Engine, Transaction};
+use crate::{Database, DatabaseError, Engine, Query, Transaction};
 use record::{Applied, read_applied, record};
 use script::pieces;
+
+/// How long a migration waits for a table in use, and how long it lets others go on before it tries again.
+const LOCK_SHORTLY: Query = Query::write("migrate.lock_shortly", "set local lock_timeout = 500");
+const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
 /// One step of a service's schema.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +67,7 @@ impl Database {
     pub async fn migrate(&self, sets: &[MigrationSet]) -> Result<Vec<AppliedMigration>, DatabaseError> {
         let mut done = Vec::new();
         for (set, migration) in self.missing(sets).await? {
-            if self.apply(set, migration).await? {
+            if self.apply_in_time(set, migration).await? {
                 let (version, name) = (migration.version, migration.name);
                 tracing::info!(service = set.service, version, name, "migration applied");
                 done.push(AppliedMigration { service: set.service, version, name });
@@ -102,6 +108,23 @@ impl Database {
         Ok(missing)
     }
 
+    /// Applies one migration, and again where it found a table in use: whoever waits for a lock keeps everybody behind
+    /// it waiting, so it does so shortly, and lets them go in between.
+    async fn apply_in_time(&self, set: &MigrationSet, migration: &Migration) -> Result<bool, DatabaseError> {
+        let deadline = Deadline::after(self.inner().migration_budget);
+        loop {
+            match self.apply(set, migration).await {
+                Err(DatabaseError::MigrationFailed { source, statement, .. })
+                    if matches!(*source, DatabaseError::Contention { .. }) && !deadline.is_past() =>
+                {
+                    tracing::info!(service = set.service, statement, "a migration waits for a table in use");
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
     /// Applies one migration, unless somebody else did it first.
     async fn apply(&self, set: &MigrationSet, migration: &Migration) -> Result<bool, DatabaseError> {
         let manner = Manner { patient: true, ..Manner::default() };
@@ -110,6 +133,9 @@ impl Database {
         check_set(set, &applied)?;
         if find(&applied, set, migration).is_some() {
             return Ok(false);
+        }
+        if self.engine() == Engine::Postgres {
+            transaction.execute(&LOCK_SHORTLY, []).await?;
         }
         for text in self.statements_of(migration) {
             self.run_step(&mut transaction, set, migration, &text).await?;

@@ -105,6 +105,9 @@ pub struct ReadOptions {
     pub coalesce_batches_max: usize,
     /// The server stops a point read after this time, whatever its deadline.
     pub statement_timeout_ms: u64,
+    /// Point reads under way at most, those that nobody waits for any more included; beyond, callers wait as they do for
+    /// a connection of the pool.
+    pub in_flight_max: usize,
 }
 
 /// Statements and migrations.
@@ -147,6 +150,7 @@ impl DatabaseOptions {
             ("reads.coalesce_keys_max", count(reads.coalesce_keys_max), 1, 65_536),
             ("reads.coalesce_batches_max", count(reads.coalesce_batches_max), 1, 65_536),
             ("reads.statement_timeout_ms", reads.statement_timeout_ms, 1, DAY_MS),
+            ("reads.in_flight_max", count(reads.in_flight_max), 1, 1_000_000),
             ("statements.migration_seconds", statements.migration_seconds, 1, DAY_MS / 1_000),
         ] {
             if !(least..=most).contains(&value) {
@@ -196,6 +200,7 @@ impl Default for ReadOptions {
             coalesce_keys_max: 128,
             coalesce_batches_max: 2,
             statement_timeout_ms: 3_000,
+            in_flight_max: 1_024,
         }
     }
 }

@@ -13,6 +13,10 @@ use super::fault::fault;
 use crate::DatabaseError;
 use crate::options::DatabaseOptions;
 
+/// How long a point read waits for a lock, such as that of a migration: those behind it on its connection wait too.
+/// Longer than a migration waits, so that reads outlast its attempts.
+const LOCK_MS: u64 = 1_000;
+
 /// What every connection is made from.
 #[derive(Clone)]
 pub(crate) struct Target {
@@ -76,7 +80,9 @@ impl Target {
         let mut target = self.clone();
         if self.prepare {
             let before = self.config.get_options().unwrap_or_default();
-            let ours = format!("-c default_transaction_read_only=on -c statement_timeout={timeout_ms}");
+            let ours = format!(
+                "-c default_transaction_read_only=on -c statement_timeout={timeout_ms} -c lock_timeout={LOCK_MS}"
+            );
             target.config.options(format!("{before} {ours}").trim());
         }
         target

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pando_clock::Clock;
 use pando_resilience::Deadline;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::connect::Target;
 use super::connection::Connection;
@@ -21,6 +21,10 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_
 pub(crate) struct Shared {
     slots: Vec<Arc<Slot>>,
     next: AtomicUsize,
+    /// One place for each read under way.
+    room: Arc<Semaphore>,
+    /// After this time the server has stopped a read, whoever waits for it.
+    stopped_after: Duration,
     /// How long a read waits for the first connection to come back.
     patience: Duration,
     changed: watch::Receiver<()>,
@@ -61,7 +65,10 @@ impl Shared {
             slots.push(slot);
         }
         let patience = Duration::from_millis(options.pool.checkout_ms);
-        Ok(Self { slots, next: AtomicUsize::new(0), patience, changed: changes, stop })
+        let room = Arc::new(Semaphore::new(options.reads.in_flight_max));
+        let stopped_after = Duration::from_millis(options.reads.statement_timeout_ms);
+        let next = AtomicUsize::new(0);
+        Ok(Self { slots, next, room, stopped_after, patience, changed: changes, stop })
     }
 
     /// Runs a read. One that fails only because its connection broke is run again on another: after a restart of
@@ -72,6 +79,7 @@ impl Shared {
         values: &[Value],
         deadline: Deadline,
     ) -> Result<Vec<Row>, DatabaseError> {
+        let mut under_way = self.enter(deadline).await?;
         let attempts = async {
             let mut broken = 0;
             loop {
@@ -84,7 +92,26 @@ impl Shared {
                 }
             }
         };
-        deadline.bound(attempts).await?
+        let result = deadline.bound(attempts).await;
+        under_way.answered = result.is_ok();
+        result?
+    }
+
+    /// A place for a read, waiting for one when there is none.
+    async fn enter(&self, deadline: Deadline) -> Result<UnderWay, DatabaseError> {
+        let entered = match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(place) => Ok(Ok(place)),
+            Err(_) => {
+                let patience = deadline.sooner(Deadline::after(self.patience));
+                patience.bound(Arc::clone(&self.room).acquire_owned()).await
+            }
+        };
+        match entered {
+            Ok(Ok(place)) => {
+                Ok(UnderWay { place: Some(place), stopped_after: self.stopped_after, answered: false })
+            }
+            _ => Err(DatabaseError::PoolTimeout { waited: self.patience }),
+        }
     }
 
     /// The next connection that works, waiting for one when there is none.
@@ -147,6 +174,26 @@ impl Slot {
     fn put(&self, current: Result<Arc<Connection>, DatabaseError>) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
         self.changed.send_replace(());
+    }
+}
+
+/// A read under way. When nobody waits for it any more, the server goes on with it: it keeps its place until then.
+struct UnderWay {
+    place: Option<OwnedSemaphorePermit>,
+    stopped_after: Duration,
+    answered: bool,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Some(place) = self.place.take_if(|_| !self.answered) else { return };
+        if tokio::runtime::Handle::try_current().is_ok() {
+            let stopped_after = self.stopped_after;
+            pando_telemetry::spawn("database.abandoned", async move {
+                tokio::time::sleep(stopped_after).await;
+                drop(place);
+            });
+        }
     }
 }
 

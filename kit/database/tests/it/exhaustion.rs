@@ -155,3 +155,22 @@ async fn a_large_insert_whose_deadline_passed_does_not_keep_the_writer() {
     insert(&database, test.clock.fresh_id(), 1).await.unwrap();
     assert_eq!(count(&database).await, 1);
 }
+
+/// On shared connections nobody can stop a read at the server: those that were given up count until it has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_that_were_given_up_have_a_bound() {
+    const SLOW: Query = Query::point("slow", "select cast(pg_sleep(60) as text)");
+    const QUICK: Query = Query::point("quick", "select 1");
+    let mut test = TestDatabase::postgres().await;
+    (test.options.reads.in_flight_max, test.options.reads.statement_timeout_ms) = (8, 5_000);
+    test.options.pool.checkout_ms = 100;
+    let database = test.open().await;
+    let hurried = Call::internal("hurried", Duration::from_millis(200));
+    let given_up = join_all((0..8).map(async |_| database.read(&hurried).row(&SLOW, []).await));
+    for refused in given_up.await {
+        assert!(matches!(refused, Err(DatabaseError::DeadlineExceeded)), "{refused:?}");
+    }
+    let refused = database.read(&call()).row(&QUICK, []).await;
+    assert!(matches!(refused, Err(DatabaseError::PoolTimeout { .. })), "{refused:?}");
+    eventually("there is room again", async || database.read(&call()).row(&QUICK, []).await.is_ok()).await;
+}

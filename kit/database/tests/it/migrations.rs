@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use pando_database::testing::{TestDatabase, TestPostgres, each_engine, each_test_database};
-use pando_database::{Database, DatabaseError, Engine, Migration, MigrationSet, Query};
+use pando_database::{Database, DatabaseError, Engine, Migration, MigrationSet, Query, params};
 
 use crate::{call, count};
 
@@ -165,4 +165,48 @@ async fn a_table_that_changes_under_prepared_statements_is_read_again() {
         }
         run("alter table changing alter column id type bigint using cast(id as bigint)").await;
     }
+}
+
+/// A migration that waits for a table in use would keep every read behind it waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_go_on_while_a_migration_waits_for_a_table() {
+    const WIDEN: MigrationSet = MigrationSet {
+        service: "widen",
+        migrations: &[Migration {
+            version: 1,
+            name: "widen",
+            sql: "alter table notes add column colour text",
+        }],
+    };
+    const WAITING: Query = Query::point(
+        "waiting",
+        "select count(*) from pg_locks join pg_database on pg_database.oid = pg_locks.database \
+         where not granted and datname = current_database()",
+    );
+    const LOOK: Query = Query::write("look", "select number from notes");
+    let test = TestDatabase::postgres().await;
+    let database = test.open().await;
+    crate::create_notes(&database).await;
+    let id = test.clock.fresh_id();
+    crate::insert(&database, id, 7).await.unwrap();
+    let mut uses = database.transaction(&call()).await.unwrap();
+    uses.rows(&LOOK, []).await.unwrap();
+    let there = database.clone();
+    let migrating = pando_telemetry::spawn("test.migration", async move { there.migrate(&[WIDEN]).await });
+    let waits = async || {
+        let row = database.read(&call()).row(&WAITING, []).await.unwrap().unwrap();
+        row.get::<i64>(0).unwrap() > 0
+    };
+    // Through two of its attempts at least.
+    for _ in 0..2 {
+        crate::eventually("the migration waits", waits).await;
+        for _ in 0..10 {
+            let read = database.read(&call()).row(&crate::FIND, params![id]).await;
+            assert!(read.unwrap().is_some());
+        }
+        crate::eventually("the migration lets others go", async || !waits().await).await;
+    }
+    assert!(!migrating.is_finished());
+    uses.commit().await.unwrap();
+    assert_eq!(migrating.await.unwrap().unwrap().len(), 1);
 }
