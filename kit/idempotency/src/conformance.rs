@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use pando_clock::{Clock, Timestamp};
-use pando_database::{Database, DatabaseError, Migration, MigrationSet, Query, params};
+use pando_database::{Database, DatabaseError, Migration, MigrationSet, Query, Transaction, params};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
 
@@ -47,7 +47,24 @@ pub async fn exercise(database: &Database) {
     a_process_does_not_wait_for_itself(&house).await;
     a_step_that_is_the_last_leaves_all_or_nothing(&house).await;
     what_is_said_of_a_subject_can_be_taken_back(&house).await;
+    a_refusal_that_is_kept_counts_once(&house).await;
     answers_expire_and_are_swept(&house).await;
+}
+
+async fn a_refusal_that_is_kept_counts_once(house: &House) {
+    let metrics = Metrics::new();
+    let options = IdempotencyOptions::default();
+    let counted = Idempotency::new(&house.database, &house.clock, &metrics, options).unwrap();
+    for again in [false, true] {
+        let refused = async |_: &mut Transaction| Ok::<_, DatabaseError>(answer(422, "refused"));
+        let once = counted.once(&call(), request("refused-once", "oak"), refused).await.unwrap();
+        assert_eq!(matches!(once, Once::Replayed(_)), again, "{once:?}");
+    }
+    let text = metrics.render();
+    for outcome in ["first", "replayed"] {
+        let line = format!("idempotency_requests_total{{outcome=\"{outcome}\"}} 1\n");
+        assert!(text.contains(&line), "{line} is not in\n{text}");
+    }
 }
 
 fn open(database: &Database, clock: &Clock) -> Idempotency {
@@ -76,7 +93,7 @@ impl House {
         given: Result<Answer, DatabaseError>,
     ) -> Result<Once, OnceError<DatabaseError>> {
         let name = request.key.as_str().to_owned();
-        let effect = async |tx: &mut pando_database::Transaction| {
+        let effect = async |tx: &mut Transaction| {
             tx.execute(&WRITE, params![self.clock.fresh_id(), name]).await?;
             given
         };

@@ -1,6 +1,7 @@
 //! The right to run a request, for as long as it is held.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pando_database::Transaction;
 use pando_resilience::Call;
@@ -11,6 +12,8 @@ use crate::{Admission, Answer, Idempotency, IdempotencyError, Request, store};
 pub struct Ticket {
     idempotency: Idempotency,
     request: Request,
+    /// It was counted as the first: a refusal claims the key a second time to be kept.
+    counted: AtomicBool,
 }
 
 /// What the transaction of the effect finds at the key.
@@ -28,7 +31,7 @@ pub enum Claim {
 
 impl Ticket {
     pub(crate) fn new(idempotency: Idempotency, request: Request) -> Self {
-        Self { idempotency, request }
+        Self { idempotency, request, counted: AtomicBool::new(false) }
     }
 
     /// The request it is for.
@@ -41,7 +44,9 @@ impl Ticket {
     pub async fn claim(&self, tx: &mut Transaction) -> Result<Claim, IdempotencyError> {
         let now = self.idempotency.0.clock.now();
         if store::claim(tx, &self.request, now, self.idempotency.expiry(now)).await? {
-            self.idempotency.count_first();
+            if !self.counted.swap(true, Ordering::Relaxed) {
+                self.idempotency.count_first();
+            }
             return Ok(Claim::First);
         }
         let Some(record) = store::find_in(tx, &self.request, now).await? else { return Ok(Claim::InFlight) };
