@@ -7,7 +7,7 @@ use pando_clock::Clock;
 use pando_database::Database;
 use pando_idempotency::Idempotency;
 use pando_profiles::{Images, Profiles};
-use pando_queue::{Queue, QueueParts, Registry, Schedule, Scheduler, Stopped, Worker};
+use pando_queue::{Queue, QueueOptions, QueueParts, Registry, Schedule, Scheduler, Stopped, Worker};
 use pando_tasks::{Tasks, TasksParts};
 use pando_telemetry::Metrics;
 
@@ -71,8 +71,31 @@ pub(crate) fn idempotency(config: &Config, queue: &Queue, metrics: &Metrics) -> 
     Ok(Idempotency::new(queue.database(), queue.clock(), metrics, config.idempotency.clone())?)
 }
 
+/// Kinds of jobs that are slow, may hang, or must not wait for those: their queues, and how many of each a process runs
+/// at once.
+const APART: &[(&str, usize, &[&str])] = &[
+    ("erasure", 2, &["erase", "image_blobs_remove"]),
+    ("exports", 2, &["export"]),
+    ("imports", 2, &["import", "profile_reindex"]),
+    ("images", 4, &["image_variants", "image_sweep"]),
+    ("callbacks", 64, &["http_callback"]),
+    ("sleep", 64, &["sleep"]),
+];
+
+/// Keeps those kinds apart, where the settings do not say otherwise.
+fn apart(mut options: QueueOptions) -> QueueOptions {
+    for (queue, concurrency, kinds) in APART {
+        let single = options.queues.entry((*queue).to_owned()).or_default();
+        single.concurrency = single.concurrency.or(Some(*concurrency));
+        for kind in *kinds {
+            options.kinds.entry((*kind).to_owned()).or_insert_with(|| (*queue).to_owned());
+        }
+    }
+    options
+}
+
 /// The queue alone: enough to look at jobs, and to lead operators to them.
 pub(crate) fn queue(config: &Config, database: &Database, metrics: &Metrics, clock: &Clock) -> Result<Queue> {
     let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: metrics.clone() };
-    Ok(Queue::new(parts, config.queue.clone())?)
+    Ok(Queue::new(parts, apart(config.queue.clone()))?)
 }

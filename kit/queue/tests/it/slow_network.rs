@@ -73,6 +73,7 @@ async fn distance(listener: TcpListener, server: u16) {
 async fn carry(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin) {
     let mut bytes = vec![0; 1 << 20];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        // The distance itself: nothing is waited for.
         tokio::time::sleep(FAR).await;
         if to.write_all(&bytes[..count]).await.is_err() {
             return;
