@@ -30,6 +30,9 @@ const BATCH_PAIRS: usize = 2;
 /// Batch requests on their way at once.
 const BATCHES_AT_ONCE: usize = 4;
 
+/// Which profile is made large enough to be packed.
+const LARGE: usize = 1;
+
 /// Every read is the database's.
 const UNCACHED: &[(&str, &str)] = &[
     ("PANDO_PROFILES__CACHE__L1", "false"),
@@ -62,6 +65,8 @@ struct Stage {
     /// On the same file, with hot reads answered behind hyper.
     behind_hyper: Server,
     bare_url: String,
+    /// Bare hyper with the bytes of a packed answer.
+    bare_packed_url: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -83,6 +88,8 @@ struct Rates {
     bare_one: Vec<f64>,
     read_one: Vec<f64>,
     read_one_behind_hyper: Vec<f64>,
+    bare_packed: Vec<f64>,
+    read_packed: Vec<f64>,
     pgbench_create: Vec<f64>,
     create_postgres: Vec<f64>,
     create_sqlite: Vec<f64>,
@@ -140,6 +147,7 @@ impl Stage {
             remembering,
             behind_hyper,
             bare_url: String::new(),
+            bare_packed_url: String::new(),
             client,
         };
         eprintln!("filling both databases with {} profiles", stage.plan.profiles);
@@ -164,7 +172,24 @@ impl Stage {
             answer = read.into_body().collect().await?.to_bytes();
         }
         stage.bare_url = limits::bare_hyper(answer).await?;
+        stage.bare_packed_url = limits::bare_hyper(stage.packed_answer().await?).await?;
         Ok(stage)
+    }
+
+    /// What a caller that takes gzip gets of a profile of two kilobytes, once it is in memory.
+    async fn packed_answer(&self) -> Result<Bytes> {
+        let url = format!("{}/api/v1/profiles/{}", self.remembering.url, sample::id(LARGE));
+        let body = serde_json::to_vec(&serde_json::json!({"bio": sample::biography(2_048)}))?;
+        let change = Request::put(&url).header("content-type", "application/json").body(body.into())?;
+        ensure!(self.client.request(change).await?.status().is_success(), "a profile cannot be changed");
+        let mut answer = Bytes::new();
+        for _ in 0..3 {
+            let read = Request::get(&url).header("accept-encoding", "gzip").body(Full::default())?;
+            let read = self.client.request(read).await?;
+            ensure!(read.headers().contains_key("content-encoding"), "the answer is not packed");
+            answer = read.into_body().collect().await?.to_bytes();
+        }
+        Ok(answer)
     }
 
     /// What needs no rounds: memory, start-up, size.
@@ -230,6 +255,10 @@ impl Stage {
             rates.read_memory.push(load::wrk(&self.remembering.url, Some(&read), pressure).await?);
             rates.bare.push(load::wrk(&self.bare_url, Some(&read), pressure).await?);
         }
+        let packed = script("packed.lua", sample::WRK_GZIP_SCRIPT.to_owned())?;
+        let large = format!("{}/api/v1/profiles/{}", self.remembering.url, sample::id(LARGE));
+        rates.bare_packed.push(load::wrk(&self.bare_packed_url, Some(&packed), pressure).await?);
+        rates.read_packed.push(load::wrk(&large, Some(&packed), pressure).await?);
         rates.read_postgres.push(load::wrk(&self.on_postgres.url, Some(&read), pressure).await?);
         rates.pgbench_read.push(load::pgbench(&self.postgres_url, &pgbench_read, pressure).await?);
         rates.read_sqlite.push(load::wrk(&self.on_sqlite.url, Some(&read), pressure).await?);
@@ -334,6 +363,12 @@ impl Rates {
                 &self.read_one_behind_hyper,
                 &self.bare_one,
                 None,
+            ),
+            (
+                "GET a hot profile of 2 KiB as gzip / bare hyper, same packed bytes",
+                &self.read_packed,
+                &self.bare_packed,
+                Some(0.9),
             ),
             (
                 "GET any of 10,000 profiles from memory / bare hyper, always the same bytes",

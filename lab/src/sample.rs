@@ -30,6 +30,23 @@ pub(crate) fn profile(generation: &str, number: usize) -> Value {
     })
 }
 
+/// A wrk script whose requests take gzip.
+pub(crate) const WRK_GZIP_SCRIPT: &str = "wrk.headers['accept-encoding'] = 'gzip'\n";
+
+/// A biography of so many letters, in words that differ.
+pub(crate) fn biography(letters: usize) -> String {
+    let words = (0_u64..).map(|number| format!("{:x} ", number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40));
+    let mut text = String::with_capacity(letters + 16);
+    for word in words {
+        if text.len() >= letters {
+            break;
+        }
+        text.push_str(&word);
+    }
+    text.truncate(letters);
+    text
+}
+
 /// A wrk script that reads a random sample profile with every request.
 pub(crate) fn wrk_read_script(profiles: usize) -> String {
     let last = FIRST + u64::try_from(profiles).unwrap_or(1) - 1;

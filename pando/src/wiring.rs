@@ -7,7 +7,7 @@ use anyhow::Result;
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
-use pando_http::{App, Dependency};
+use pando_http::{App, Dependency, ServiceRoutes};
 use pando_idempotency::Idempotency;
 use pando_objects::Objects;
 use pando_profiles::{Images, ImagesParts, Profiles, ProfilesParts};
@@ -87,7 +87,7 @@ pub(crate) async fn wire(
         let hot = pando_profiles::hot_read(&profiles);
         insides.profiles = Some(profiles.clone());
         app = with_images(app, pando_profiles::image_routes(profiles.clone(), images.clone()));
-        app = with_profiles(app, pando_profiles::routes(profiles.clone())).hot_read(hot);
+        app = app.serve(profile_routes(pando_profiles::routes(profiles.clone())).hot_read(hot));
     }
     let mut jobs = None;
     if config.plays(Role::Tasks) || config.plays(Role::Worker) {
@@ -126,7 +126,8 @@ fn caught_up(profiles: &Profiles) -> Subscriber {
 
 /// Every role as it describes itself, with nothing behind it: to be read, not served.
 pub(crate) fn described() -> App {
-    let app = with_profiles(empty_house(), OpenApiRouter::with_openapi(pando_profiles::description()));
+    let profiles = profile_routes(OpenApiRouter::with_openapi(pando_profiles::description()));
+    let app = empty_house().serve(profiles);
     let app = with_images(app, OpenApiRouter::with_openapi(pando_profiles::image_description()));
     with_tasks(app, OpenApiRouter::with_openapi(pando_tasks::description()))
 }
@@ -179,8 +180,8 @@ async fn warm(profiles: &Profiles, profiles_max: usize) {
     }
 }
 
-fn with_profiles(app: App, routes: OpenApiRouter) -> App {
-    app.service("profiles", routes, pando_profiles::limits())
+fn profile_routes(routes: OpenApiRouter) -> ServiceRoutes {
+    ServiceRoutes::new("profiles", routes, pando_profiles::limits())
 }
 
 fn with_images(app: App, routes: OpenApiRouter) -> App {

@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // 2. Meanwhile somebody writes version 2, and says so.
     let write = async {
         has_read.notified().await;
-        cache.invalidate(b"ada", 2, 0).await;
+        cache.invalidate(b"ada", 2, None).await;
         may_answer.notify_one();
     };
     let (slow, ()) = tokio::join!(slow, write);

@@ -49,7 +49,7 @@ pub(crate) struct Inner {
 }
 
 /// What a look into this process found.
-pub(crate) enum Look {
+pub(crate) enum LocalLookup {
     Fresh(Arc<Entry>),
     /// It may stand in for a load that fails.
     Stale(Arc<Entry>),
@@ -57,13 +57,13 @@ pub(crate) enum Look {
 }
 
 /// How a caller gets at a value that is not here.
-pub(crate) enum Boarding {
+pub(crate) enum JoinOrBegin {
     /// Somebody filled it in the meantime.
     Filled(Arc<Entry>),
     /// Somebody is loading it.
     Join(Waiter),
     /// This caller loads it.
-    Lead(Arc<Flight>, Ticket),
+    Begin(Arc<Flight>, Ticket),
 }
 
 /// Until when what was loaded is believed.
@@ -177,8 +177,10 @@ impl Cache {
 
     /// From now on, entries of this key older than `version` are refused: in this process as soon as this is polled, in
     /// Redis and in the other processes when it returns, or as soon as Redis is back. `position` is where the database's log
-    /// stood after the write; 0 if nobody knows. For a deletion, `version` is one above the deleted one.
-    pub async fn invalidate(&self, key: &[u8], version: i64, position: u64) {
+    /// stood after the write, if that is known. For a deletion, `version` is one above the deleted one.
+    pub async fn invalidate(&self, key: &[u8], version: i64, position: Option<u64>) {
+        // On the bus, 0 is unknown: no write ends there.
+        let position = position.unwrap_or(0);
         self.0.invalidate_here(key, version, position);
         self.tell(Kind::Key, key, version, position).await;
     }
@@ -255,38 +257,38 @@ impl Cache {
         }
     }
 
-    pub(crate) fn look(&self, key: &[u8], at_least: Option<u64>, now: i64) -> Look {
+    pub(crate) fn look_up_here(&self, key: &[u8], at_least: Option<u64>, now: i64) -> LocalLookup {
         let inner = &*self.0;
-        let Some(entry) = inner.local.get(key) else { return Look::Nothing };
+        let Some(entry) = inner.local.get(key) else { return LocalLookup::Nothing };
         if at_least.is_some_and(|position| entry.position < position) {
-            return Look::Nothing;
+            return LocalLookup::Nothing;
         }
         match inner.verdict(key, &entry, now) {
-            Verdict::Valid if entry.is_fresh(now) => Look::Fresh(entry),
+            Verdict::Valid if entry.is_fresh(now) => LocalLookup::Fresh(entry),
             Verdict::Valid | Verdict::Doubted | Verdict::Expired
                 if entry.may_stand_in(now) && entry.body.is_some() =>
             {
-                Look::Stale(entry)
+                LocalLookup::Stale(entry)
             }
-            _ => Look::Nothing,
+            _ => LocalLookup::Nothing,
         }
     }
 
     /// Finds a load to wait for, or begins one. `replacing` is the entry that is to be refreshed though it is fresh.
-    pub(crate) fn board(
+    pub(crate) fn join_or_begin(
         &self,
         key: &[u8],
         at_least: Option<u64>,
         replacing: Option<&Arc<Entry>>,
-    ) -> Boarding {
+    ) -> JoinOrBegin {
         let inner = &*self.0;
         let hash = inner.fence.hash(key);
         let mut stripe = inner.fence.stripe(hash);
         // Entries are filled under this lock: who found none before may find one now.
-        if let Look::Fresh(entry) = self.look(key, at_least, inner.now())
+        if let LocalLookup::Fresh(entry) = self.look_up_here(key, at_least, inner.now())
             && !replacing.is_some_and(|replaced| Arc::ptr_eq(replaced, &entry))
         {
-            return Boarding::Filled(entry);
+            return JoinOrBegin::Filled(entry);
         }
         let (asked, epoch) = (at_least.unwrap_or(0), inner.tags.epoch());
         // What a load under way will be tagged with, nobody knows yet: after any invalidation it is not joined.
@@ -295,14 +297,14 @@ impl Cache {
             && flight.asked >= asked
             && flight.epoch == epoch
         {
-            return Boarding::Join(flight.join());
+            return JoinOrBegin::Join(flight.join());
         }
         let known = if inner.options.loads_may_lag { 0 } else { inner.position.load(Ordering::Acquire) };
         let flight = Flight::new(known.max(asked), asked, epoch);
         if inner.options.single_flight {
             stripe.flights.insert(key.into(), Arc::clone(&flight));
         }
-        Boarding::Lead(flight, Ticket { hash, count: stripe.count(), epoch })
+        JoinOrBegin::Begin(flight, Ticket { hash, count: stripe.count(), epoch })
     }
 
     /// The load is over: nobody joins it any more.

@@ -70,13 +70,13 @@ async fn a_slow_load_puts_nothing_old_back(cache: &Cache) {
     };
     let write = async {
         begun.notified().await;
-        cache.invalidate(b"fence", 2, 0).await;
+        cache.invalidate(b"fence", 2, None).await;
         gate.notify_one();
     };
     tokio::join!(slow, write);
     assert_eq!(get(cache, b"fence", 2, None).await.version(), 2);
     // And a load that begins later, but reads an older row, is served and not kept.
-    cache.invalidate(b"fence", 3, 0).await;
+    cache.invalidate(b"fence", 3, None).await;
     get(cache, b"fence", 1, None).await;
     assert_eq!(get(cache, b"fence", 3, None).await.version(), 3);
 }
@@ -94,7 +94,7 @@ async fn a_write_is_seen_by_whoever_brings_its_position(cache: &Cache) {
 async fn what_does_not_exist_is_remembered_until_it_does(cache: &Cache) {
     let nothing = async |_: Call| Ok::<Option<Loaded>, Infallible>(None);
     assert!(matches!(cache.get_or_load(&call(), b"nothing", None, nothing).await, Ok(None)));
-    cache.invalidate(b"nothing", 1, 0).await;
+    cache.invalidate(b"nothing", 1, None).await;
     assert_eq!(get(cache, b"nothing", 1, None).await.version(), 1);
 }
 

@@ -40,7 +40,7 @@ impl Cache {
         if self.0.fence.stripe(hash).knows(hash, version) {
             return false;
         }
-        self.invalidate(key, version, 0).await;
+        self.invalidate(key, version, None).await;
         true
     }
 

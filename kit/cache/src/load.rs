@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use pando_resilience::{Call, Deadline};
 
 use crate::LoadError;
-use crate::cache::{Boarding, Cache, Look};
+use crate::cache::{Cache, JoinOrBegin, LocalLookup};
 use crate::entry::{Entry, Found, Loaded, Source};
 use crate::fence::Ticket;
 use crate::flight::{Failure, Flight, Landing, Outcome, Trouble, Waiter};
@@ -42,8 +42,8 @@ impl Cache {
     {
         let turn = Turn::take();
         let now = self.0.now();
-        let looked = self.look(key, at_least, now);
-        if let Look::Fresh(entry) = &looked {
+        let looked = self.look_up_here(key, at_least, now);
+        if let LocalLookup::Fresh(entry) = &looked {
             let due = entry.is_due(now, self.0.options.early_refresh_beta);
             if !due && !entry.refresh_wanted.load(Ordering::Relaxed) {
                 return Ok(self.found(key, &turn, Arc::clone(entry), now));
@@ -61,7 +61,7 @@ impl Cache {
         call: &Call,
         key: &[u8],
         at_least: Option<u64>,
-        mut looked: Look,
+        mut looked: LocalLookup,
         origin: Origin,
     ) -> Result<Option<Found>, Trouble> {
         if let Some(position) = at_least {
@@ -72,24 +72,24 @@ impl Cache {
         }
         let (outcome, stale) = loop {
             let stale = match looked {
-                Look::Fresh(entry) => return Ok(self.hit(call, key, at_least, entry, Some(origin))),
-                Look::Stale(entry) if self.may_wait_behind(key, &entry) => {
+                LocalLookup::Fresh(entry) => return Ok(self.hit(call, key, at_least, entry, Some(origin))),
+                LocalLookup::Stale(entry) if self.may_wait_behind(key, &entry) => {
                     return Ok(self.serve_behind(call, key, at_least, entry, origin));
                 }
-                Look::Stale(entry) => Some(entry),
-                Look::Nothing => None,
+                LocalLookup::Stale(entry) => Some(entry),
+                LocalLookup::Nothing => None,
             };
-            match self.board(key, at_least, None) {
-                Boarding::Filled(entry) => return Ok(self.hit(call, key, at_least, entry, None)),
-                Boarding::Lead(flight, ticket) => {
+            match self.join_or_begin(key, at_least, None) {
+                JoinOrBegin::Filled(entry) => return Ok(self.hit(call, key, at_least, entry, None)),
+                JoinOrBegin::Begin(flight, ticket) => {
                     self.0.meters.l1.misses.inc();
                     break (self.lead(call, key, flight, ticket, origin, stale.as_ref()).await, stale);
                 }
-                Boarding::Join(waiter) => {
+                JoinOrBegin::Join(waiter) => {
                     self.0.meters.l1.misses.inc();
                     match self.wait(call, key, &waiter, stale.as_ref()).await {
                         // Its caller left: this one begins anew, with its own load.
-                        Outcome::Abandoned => looked = self.look(key, at_least, self.0.now()),
+                        Outcome::Abandoned => looked = self.look_up_here(key, at_least, self.0.now()),
                         outcome => break (outcome, stale),
                     }
                 }
@@ -158,7 +158,9 @@ impl Cache {
         entry: &Arc<Entry>,
         origin: Origin,
     ) {
-        let Boarding::Lead(flight, ticket) = self.board(key, at_least, Some(entry)) else { return };
+        let JoinOrBegin::Begin(flight, ticket) = self.join_or_begin(key, at_least, Some(entry)) else {
+            return;
+        };
         self.0.meters.early_refreshes.inc();
         let pause = micros(self.0.options.load_hard_ms.max(self.0.options.failed_load_pause_ms));
         entry.postpone_refresh(self.0.now().saturating_add(pause));

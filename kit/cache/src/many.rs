@@ -8,7 +8,7 @@ use pando_resilience::{Call, Deadline};
 use tokio::time::Instant;
 
 use crate::LoadError;
-use crate::cache::{Boarding, Cache, Look};
+use crate::cache::{Cache, JoinOrBegin, LocalLookup};
 use crate::entry::{Entry, Found, Loaded, Source};
 use crate::fence::Ticket;
 use crate::flight::{Failure, Flight, Landing, Outcome, Trouble, Waiter};
@@ -16,7 +16,7 @@ use crate::l2::{Read, Remote};
 use crate::load::{Carried, typed};
 use crate::meters::Turn;
 use crate::options::millis;
-use crate::reach::{Looked, Start};
+use crate::reach::{SharedLookup, Start};
 
 type LoadingMany = Pin<Box<dyn Future<Output = Result<Vec<Option<Loaded>>, Failure>> + Send>>;
 type OriginMany = Box<dyn FnOnce(Call, Vec<usize>) -> LoadingMany + Send>;
@@ -29,7 +29,7 @@ struct Led {
 }
 
 /// Where each key of a call stands.
-enum Seat {
+enum KeyState {
     Here(Arc<Entry>, Source),
     Waits(Waiter, Option<Arc<Entry>>),
     Leads(Arc<Flight>, Option<Arc<Entry>>),
@@ -69,47 +69,50 @@ impl Cache {
             self.observe(position);
         }
         let mut led = Vec::new();
-        let seats: Vec<Seat> =
-            keys.iter().enumerate().map(|(index, key)| self.seat(index, key, at_least, &mut led)).collect();
+        let states: Vec<KeyState> = keys
+            .iter()
+            .enumerate()
+            .map(|(index, key)| self.start_key(index, key, at_least, &mut led))
+            .collect();
         if !led.is_empty() {
             self.lead_many(call, led, origin).await;
         }
         let mut found = Vec::with_capacity(keys.len());
-        for (seat, key) in seats.into_iter().zip(keys) {
-            found.push(self.take_seat(call, key, seat).await?);
+        for (state, key) in states.into_iter().zip(keys) {
+            found.push(self.finish_key(call, key, state).await?);
         }
         Ok(found)
     }
 
-    fn seat(&self, index: usize, key: &[u8], at_least: Option<u64>, led: &mut Vec<Led>) -> Seat {
+    fn start_key(&self, index: usize, key: &[u8], at_least: Option<u64>, led: &mut Vec<Led>) -> KeyState {
         let now = self.0.now();
-        let stale = match self.look(key, at_least, now) {
-            Look::Fresh(entry) => {
+        let stale = match self.look_up_here(key, at_least, now) {
+            LocalLookup::Fresh(entry) => {
                 self.found(key, &Turn::take(), Arc::clone(&entry), now);
-                return Seat::Here(entry, Source::L1);
+                return KeyState::Here(entry, Source::L1);
             }
-            Look::Stale(entry) if entry.load_failed_lately(now) => {
+            LocalLookup::Stale(entry) if entry.load_failed_lately(now) => {
                 self.0.meters.stale_hits.inc();
-                return Seat::Here(entry, Source::Stale);
+                return KeyState::Here(entry, Source::Stale);
             }
-            Look::Stale(entry) => Some(entry),
-            Look::Nothing => None,
+            LocalLookup::Stale(entry) => Some(entry),
+            LocalLookup::Nothing => None,
         };
-        match self.board(key, at_least, None) {
-            Boarding::Filled(entry) => {
+        match self.join_or_begin(key, at_least, None) {
+            JoinOrBegin::Filled(entry) => {
                 self.found(key, &Turn::take(), Arc::clone(&entry), now);
-                Seat::Here(entry, Source::L1)
+                KeyState::Here(entry, Source::L1)
             }
-            Boarding::Join(waiter) => {
+            JoinOrBegin::Join(waiter) => {
                 self.0.meters.l1.misses.inc();
-                Seat::Waits(waiter, stale)
+                KeyState::Waits(waiter, stale)
             }
-            Boarding::Lead(flight, ticket) => {
+            JoinOrBegin::Begin(flight, ticket) => {
                 self.0.meters.l1.misses.inc();
                 let (hash, key) = (ticket.hash, key.into());
                 let landing = Landing { cache: self.clone(), key, hash, flight: Arc::clone(&flight) };
                 led.push(Led { index, ticket, landing });
-                Seat::Leads(flight, stale)
+                KeyState::Leads(flight, stale)
             }
         }
     }
@@ -178,9 +181,9 @@ impl Cache {
         let mut missing = Vec::new();
         for (led, read) in led.into_iter().zip(reads) {
             match self.judge(&led.landing.key, &led.landing.flight, led.ticket, read, false) {
-                Looked::Found(entry) => led.landing.land(Outcome::Done(entry, Source::L2)),
-                Looked::Refused(trouble) => led.landing.land(Outcome::Trouble(trouble)),
-                Looked::Load(start) => missing.push((led, start)),
+                SharedLookup::Found(entry) => led.landing.land(Outcome::Done(entry, Source::L2)),
+                SharedLookup::Refused(trouble) => led.landing.land(Outcome::Trouble(trouble)),
+                SharedLookup::Load(start) => missing.push((led, start)),
             }
         }
         missing
@@ -200,13 +203,13 @@ impl Cache {
         }
     }
 
-    async fn take_seat(&self, call: &Call, key: &[u8], seat: Seat) -> Result<Option<Found>, Trouble> {
-        let (outcome, stale) = match seat {
-            Seat::Here(entry, source) => return Ok(Found::new(entry, source, self.0.now())),
-            Seat::Leads(flight, stale) => {
+    async fn finish_key(&self, call: &Call, key: &[u8], state: KeyState) -> Result<Option<Found>, Trouble> {
+        let (outcome, stale) = match state {
+            KeyState::Here(entry, source) => return Ok(Found::new(entry, source, self.0.now())),
+            KeyState::Leads(flight, stale) => {
                 (flight.outcome().unwrap_or(Outcome::Trouble(Trouble::Deadline)), stale)
             }
-            Seat::Waits(waiter, stale) => (self.wait(call, key, &waiter, stale.as_ref()).await, stale),
+            KeyState::Waits(waiter, stale) => (self.wait(call, key, &waiter, stale.as_ref()).await, stale),
         };
         match outcome {
             Outcome::Done(entry, source) => Ok(Found::new(entry, source, self.0.now())),

@@ -52,7 +52,7 @@ impl Meters {
         let counter = |name: &str, help: &str, labels: &[(&'static str, &str)]| {
             metrics.counter(name, help, &[&[("cache", cache)], labels].concat())
         };
-        let hits = |name| metrics.counter("cache_hits", "Look-ups answered by a tier.", &tier(name));
+        let hits = |name| metrics.counter("cache_hits", "LocalLookup-ups answered by a tier.", &tier(name));
         let errors = |name| metrics.counter("cache_errors", "Operations that failed.", &tier(name));
         let refused = |name| {
             let help = "Values that were not kept, because something newer is known of their key.";
@@ -68,7 +68,7 @@ impl Meters {
             metrics.histogram(name, help, labels, LATENCY_BUCKETS)
         };
         let of_tier = |name| Tier {
-            misses: metrics.counter("cache_misses", "Look-ups a tier could not answer.", &tier(name)),
+            misses: metrics.counter("cache_misses", "LocalLookup-ups a tier could not answer.", &tier(name)),
             seconds: seconds(
                 "cache_operation_latency_seconds",
                 "How long a tier took; one in 64 look-ups of l1 is timed.",
@@ -110,7 +110,11 @@ impl Meters {
             ),
             entries: gauge("cache_size", "Entries of this process.", &tier("l1")),
             bytes: gauge("cache_size_bytes", "Bytes of this process's entries.", &tier("l1")),
-            hit_percent: gauge("cache_hit_ratio", "Look-ups of l1 answered by it, in percent.", &tier("l1")),
+            hit_percent: gauge(
+                "cache_hit_ratio",
+                "LocalLookup-ups of l1 answered by it, in percent.",
+                &tier("l1"),
+            ),
         }
     }
 

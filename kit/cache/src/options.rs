@@ -55,7 +55,7 @@ pub struct CacheOptions {
     /// How many bytes at most in this process, keys and bookkeeping included.
     pub bytes_max: usize,
     /// Whether values of at least 1 KiB are kept compressed as well, once a caller asked for them so. Room for it is
-    /// counted from the start: such a value counts twice.
+    /// counted from the start: such a value counts two and a half times.
     pub keep_compressed: bool,
     /// What a miss does while Redis is down.
     pub when_l2_down: WhenL2Down,

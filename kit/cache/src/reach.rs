@@ -29,7 +29,7 @@ pub(crate) struct Start<'a> {
 }
 
 /// What a look into Redis comes to.
-pub(crate) enum Looked<'a> {
+pub(crate) enum SharedLookup<'a> {
     Found(Arc<Entry>),
     Load(Start<'a>),
     Refused(Trouble),
@@ -51,9 +51,9 @@ impl Cache {
         };
         let read = inner.read(remote, &[key]).await.pop().unwrap_or(Read::Down);
         let start = match self.judge(key, flight, ticket, read, skip_l2) {
-            Looked::Found(entry) => return Outcome::Done(entry, Source::L2),
-            Looked::Refused(trouble) => return Outcome::Trouble(trouble),
-            Looked::Load(start) => start,
+            SharedLookup::Found(entry) => return Outcome::Done(entry, Source::L2),
+            SharedLookup::Refused(trouble) => return Outcome::Trouble(trouble),
+            SharedLookup::Load(start) => start,
         };
         self.load(call, key, flight.position, ticket, origin, &start).await
     }
@@ -66,16 +66,16 @@ impl Cache {
         ticket: Ticket,
         read: Read,
         skip_l2: bool,
-    ) -> Looked<'_> {
+    ) -> SharedLookup<'_> {
         let inner = &*self.0;
         let (stored, now, fresh) = match read {
             Read::Fresh(stored, now) => (stored, now, true),
             Read::Stale(stored, now) => (stored, now, false),
             Read::Nothing(now) => {
                 inner.meters.l2.misses.inc();
-                return Looked::Load(Start { at: Some(now), ..Start::default() });
+                return SharedLookup::Load(Start { at: Some(now), ..Start::default() });
             }
-            Read::Down => return inner.without_l2().map_or_else(Looked::Refused, Looked::Load),
+            Read::Down => return inner.without_l2().map_or_else(SharedLookup::Refused, SharedLookup::Load),
         };
         let mut start = Start { at: Some(now), ..Start::default() };
         if stored.position >= flight.asked {
@@ -85,14 +85,14 @@ impl Cache {
             let entry = Arc::new(inner.promote(stored, now, ticket.epoch, fresh));
             if fresh && !due && !skip_l2 && self.keep(key, ticket, &entry) {
                 inner.meters.hits_l2.inc();
-                return Looked::Found(entry);
+                return SharedLookup::Found(entry);
             }
             if entry.body.is_some() && self.admits(key, ticket, &entry) {
                 start.stale = Some(entry);
             }
         }
         inner.meters.l2.misses.inc();
-        Looked::Load(start)
+        SharedLookup::Load(start)
     }
 
     /// Loads from the origin, and keeps what it says.

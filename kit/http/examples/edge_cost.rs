@@ -2,7 +2,8 @@
 //! through hyper alone.
 //!
 //! `edge_cost MODE PORT` with MODE one of `hot`, `hot-request` (the same with `hot_wire` off), `edge`, `axum`, `hyper`
-//! (`hot+log` logs too); then for instance, server and client on a core each:
+//! (`hot+log` logs too), or `packed` and `hyper-packed`: two kilobytes that are kept as gzip, for callers that take it
+//! (`wrk -H 'accept-encoding: gzip'`); then for instance, server and client on a core each:
 //! `taskset -c 0 edge_cost edge 9001 & taskset -c 1 wrk -c 32 -t 1 -d 5 http://127.0.0.1:9001/items/7`.
 
 use std::convert::Infallible;
@@ -19,7 +20,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use pando_clock::Clock;
-use pando_http::{App, Encoding, HotAnswer, HotRead, HotRequest, HttpOptions, Server};
+use pando_http::{
+    App, Encoding, HotAnswer, HotFind, HotRead, HotRequest, HttpOptions, Server, ServiceRoutes,
+};
 use pando_telemetry::Metrics;
 use tokio::net::TcpListener;
 use tower::Service as _;
@@ -37,6 +40,24 @@ async fn item() -> axum::response::Response {
 fn from_memory(_asked: &HotRequest<'_>) -> Option<HotAnswer> {
     let (tag, cache) = (HeaderValue::from_static("\"3\""), HeaderValue::from_static("l1; age=0"));
     Some(HotAnswer { body: Bytes::from_static(BODY), encoding: Encoding::Identity, version: 3, tag, cache })
+}
+
+/// Two kilobytes of JSON with names and numbers that differ, as a profile with attributes has.
+fn large_text() -> String {
+    let parts = (0..40)
+        .map(|number| format!(r#""field_{number}":"value {:x} of some length""#, number * 7_919 * 104_729));
+    format!("{{{}}}", parts.collect::<Vec<_>>().join(","))
+}
+
+fn packed_from_memory() -> HotFind {
+    let text = Bytes::from(large_text());
+    let packed = Encoding::Gzip.pack(&text);
+    Arc::new(move |asked| {
+        let encoding = asked.encoding_for(text.len());
+        let body = if encoding == Encoding::Gzip { packed.clone()? } else { text.clone() };
+        let (tag, cache) = (HeaderValue::from_static("\"3\""), HeaderValue::from_static("l1; age=0"));
+        Some(HotAnswer { body, encoding, version: 3, tag, cache })
+    })
 }
 
 async fn bare(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -65,6 +86,16 @@ where
 async fn run(mode: &str, port: u16) -> Result<(), Box<dyn Error>> {
     match mode {
         "hyper" => serve_bare(port, bare).await,
+        "hyper-packed" => {
+            let body = Encoding::Gzip.pack(large_text().as_bytes()).ok_or("it can be packed")?;
+            serve_bare(port, move |_request| {
+                let mut response = Response::new(Full::new(body.clone()));
+                response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+                response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                std::future::ready(Ok(response))
+            })
+            .await
+        }
         "axum" => {
             let router = axum::Router::new().route("/items/{id}", axum::routing::get(item));
             serve_bare(port, move |request| router.clone().call(request)).await
@@ -73,11 +104,17 @@ async fn run(mode: &str, port: u16) -> Result<(), Box<dyn Error>> {
             let mut options = HttpOptions { drain_delay_ms: 0, ..HttpOptions::default() };
             options.listen.set_port(port);
             options.hot_wire = mode != "hot-request";
-            let mut app =
-                App::new("cost", "1").service("cost", OpenApiRouter::new().routes(routes!(item)), Vec::new());
-            if mode.starts_with("hot") {
-                app = app.hot_read(HotRead { path: "/items/{id}", find: Arc::new(from_memory) });
+            let mut service =
+                ServiceRoutes::new("cost", OpenApiRouter::new().routes(routes!(item)), Vec::new());
+            let find: Option<HotFind> = match mode {
+                "packed" => Some(packed_from_memory()),
+                "hot" | "hot-request" | "hot+log" => Some(Arc::new(from_memory)),
+                _ => None,
+            };
+            if let Some(find) = find {
+                service = service.hot_read(HotRead { path: "/items/{id}", find });
             }
+            let app = App::new("cost", "1").serve(service);
             let server = Server::bind(&options, app, &Metrics::new(), &Clock::system())?;
             server.run(std::future::pending::<()>()).await;
             Ok(())

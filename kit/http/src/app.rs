@@ -95,17 +95,14 @@ impl App {
 
     /// Adds the routes of a service.
     #[must_use]
-    pub fn service(mut self, name: &'static str, routes: OpenApiRouter, limits: Vec<RouteLimits>) -> Self {
-        self.services.push(ServiceRoutes { name, routes, limits, hot: Vec::new() });
-        self
+    pub fn service(self, name: &'static str, routes: OpenApiRouter, limits: Vec<RouteLimits>) -> Self {
+        self.serve(ServiceRoutes::new(name, routes, limits))
     }
 
-    /// Has a route of the service added last answered from memory, where it can be.
+    /// Adds the routes of a service with more to say about them.
     #[must_use]
-    pub fn hot_read(mut self, hot: HotRead) -> Self {
-        if let Some(service) = self.services.last_mut() {
-            service.hot.push(hot);
-        }
+    pub fn serve(mut self, service: ServiceRoutes) -> Self {
+        self.services.push(service);
         self
     }
 
@@ -120,6 +117,20 @@ impl App {
     #[must_use]
     pub fn dependency(mut self, dependency: Dependency) -> Self {
         self.dependencies.push(dependency);
+        self
+    }
+}
+
+impl ServiceRoutes {
+    /// Routes under a name, with limits where they differ from the server's.
+    pub fn new(name: &'static str, routes: OpenApiRouter, limits: Vec<RouteLimits>) -> Self {
+        Self { name, routes, limits, hot: Vec::new() }
+    }
+
+    /// Has `GET` of one of the routes answered from memory, where it can be.
+    #[must_use]
+    pub fn hot_read(mut self, hot: HotRead) -> Self {
+        self.hot.push(hot);
         self
     }
 }

@@ -107,7 +107,7 @@ impl Memory {
 
     /// Makes sure that nothing older is read of these profiles from now on, here and in the other processes. All at
     /// once: where Redis is silent, its patience is waited for once.
-    async fn forget(&self, written: &[(ProfileId, i64)], position: u64) {
+    async fn forget(&self, written: &[(ProfileId, i64)], position: Option<u64>) {
         let profiles = async {
             let Some(cache) = &self.profiles else { return };
             let forgotten = written.iter().map(async |(id, version)| {
@@ -116,11 +116,11 @@ impl Memory {
                 join(alone, cache.invalidate(&full, *version, position)).await;
             });
             join_all(forgotten).await;
-            cache.observe(position);
+            position.into_iter().for_each(|position| cache.observe(position));
         };
         let pages = async {
             let Some(pages) = &self.pages else { return };
-            pages.observe(position);
+            position.into_iter().for_each(|position| pages.observe(position));
             pages.invalidate_tag(PAGES).await;
         };
         join(profiles, pages).await;
@@ -136,7 +136,7 @@ impl Unsettled<'_> {
                 cache.put(ticket, &key(id), value, position).await;
             }
         };
-        join(filled, self.memory.forget(&self.changes.written, position)).await;
+        join(filled, self.memory.forget(&self.changes.written, Some(position))).await;
         self.changes = Changes::default();
     }
 }
@@ -149,7 +149,7 @@ impl Drop for Unsettled<'_> {
         }
         self.memory.unsettled_at.fetch_max(self.memory.clock.now().as_micros(), Ordering::AcqRel);
         let memory = self.memory.clone();
-        pando_telemetry::spawn("profiles.forget", async move { memory.forget(&written, 0).await });
+        pando_telemetry::spawn("profiles.forget", async move { memory.forget(&written, None).await });
     }
 }
 

@@ -44,13 +44,13 @@ async fn a_slow_load_never_puts_an_old_value_back() {
         cache.get_or_load(&call(), b"a", None, load).await.unwrap().unwrap().version()
     });
     tokio::task::yield_now().await;
-    alone.cache.invalidate(b"a", 2, 0).await;
+    alone.cache.invalidate(b"a", 2, None).await;
     // Whoever asks after the invalidation does not join the load from before it.
     assert_eq!(get(&alone.cache, b"a", 2).await.unwrap().version(), 2);
     gate.notify_one();
     assert_eq!(slow.await.unwrap(), 1);
     assert_eq!(alone.cache.peek(b"a", None).unwrap().version(), 2);
-    alone.cache.invalidate(b"a", 3, 0).await;
+    alone.cache.invalidate(b"a", 3, None).await;
     assert!(alone.cache.peek(b"a", None).is_none());
 }
 

@@ -39,7 +39,7 @@ async fn that_there_is_no_such_thing_is_remembered_too() {
         assert!(alone.cache.get_or_load(&call(), b"a", None, load).await.unwrap().is_none());
     }
     assert_eq!(loads.get(), 1);
-    alone.cache.invalidate(b"a", 1, 7).await;
+    alone.cache.invalidate(b"a", 1, Some(7)).await;
     assert_eq!(get(&alone.cache, b"a", 1).await.unwrap().source, Source::Origin);
 }
 
@@ -66,7 +66,7 @@ async fn a_write_fills_and_an_older_write_does_not_undo_it() {
     let found = cache.peek(b"a", Some(20)).unwrap();
     assert_eq!(found.version(), 2);
     let late = cache.ticket(b"a");
-    cache.invalidate(b"a", 4, 40).await;
+    cache.invalidate(b"a", 4, Some(40)).await;
     assert!(!cache.put(late, b"a", Loaded::new(3, "v3"), 30).await);
     assert!(cache.peek(b"a", None).is_none());
 }

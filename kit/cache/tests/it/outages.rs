@@ -42,7 +42,7 @@ async fn a_redis_that_was_killed_and_came_back_empty_is_used_again() {
         assert_eq!(get(&process.cache, b"a", version).await.unwrap().source, Source::Origin);
     }
     process.until_up(false).await;
-    process.cache.invalidate(b"b", 2, 7).await;
+    process.cache.invalidate(b"b", 2, Some(7)).await;
     assert_eq!(process.caches.health().unwrap().queued_invalidations, 1);
     server.resurrect();
     process.until_up(true).await;
@@ -76,7 +76,7 @@ async fn a_silent_redis_is_as_harmless_as_a_dead_one() {
     }
     // Its reads do not ask any more: the next test shows it.
     process.until_up(false).await;
-    process.cache.invalidate(b"a", 2, 7).await;
+    process.cache.invalidate(b"a", 2, Some(7)).await;
     server.resume();
     process.until_up(true).await;
     assert_eq!(get(&process.cache, b"a", 2).await.unwrap().version(), 2, "the old value did not survive");
@@ -124,7 +124,7 @@ async fn a_redis_out_of_memory_still_reads_and_still_invalidates() {
     assert_eq!(get(&two.cache, b"a", 9).await.unwrap().source, Source::L2);
     assert_eq!(get(&two.cache, b"b", 1).await.unwrap().source, Source::Origin);
     until("it was refused", async || two.count(r#"cache_errors_total{cache="things",tier="l2"}"#) > 0).await;
-    one.cache.invalidate(b"a", 2, 7).await;
+    one.cache.invalidate(b"a", 2, Some(7)).await;
     assert_eq!(one.caches.health().unwrap().queued_invalidations, 0);
     assert_eq!(get(&two.cache, b"a", 2).await.unwrap().source, Source::Origin);
     assert!(one.caches.health().unwrap().up && two.caches.health().unwrap().up);
@@ -158,7 +158,7 @@ async fn more_invalidations_than_are_kept_expire_everything() {
     })
     .await;
     for number in 0_u32..11 {
-        process.cache.invalidate(&number.to_be_bytes(), 1, 0).await;
+        process.cache.invalidate(&number.to_be_bytes(), 1, None).await;
     }
     server.resume();
     process.until_up(true).await;
@@ -214,9 +214,9 @@ async fn what_was_invalidated_during_a_partition_is_not_served_after_it() {
     assert_eq!(far.cache.peek(b"a", None).unwrap().version(), 1);
 
     gate.send_replace(false);
-    near.cache.invalidate(b"a", 2, 7).await;
+    near.cache.invalidate(b"a", 2, Some(7)).await;
     far.until_up(false).await;
-    far.cache.invalidate(b"b", 2, 8).await;
+    far.cache.invalidate(b"b", 2, Some(8)).await;
     gate.send_replace(true);
     far.until_up(true).await;
     assert_eq!(get(&far.cache, b"a", 2).await.unwrap().version(), 2, "it missed the message, and knows it");

@@ -87,7 +87,7 @@ async fn race(caches: [Cache; 2], store: Arc<Store>, found: Arc<Found>, steps: u
             if through {
                 cache.put(ticket, &name, Loaded::new(version, version.to_string()), position).await;
             } else {
-                cache.invalidate(&name, version, position).await;
+                cache.invalidate(&name, version, Some(position)).await;
             }
             // The token leads to the own write in every process.
             let anywhere = if step % 20 == 0 { &cache } else { &other };

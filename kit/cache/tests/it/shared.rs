@@ -54,7 +54,7 @@ async fn what_one_process_invalidates_no_other_serves_any_more() {
         one.cache.get_or_load(&call(), key, None, load).await.unwrap();
         until_in_redis(&two, key).await;
     }
-    one.cache.invalidate(b"a", 2, 10).await;
+    one.cache.invalidate(b"a", 2, Some(10)).await;
     until("the key is gone", async || two.cache.peek(b"a", None).is_none()).await;
     assert_eq!(get(&two.cache, b"a", 2).await.unwrap().version(), 2);
     one.cache.invalidate_tag("blue").await;
@@ -79,8 +79,8 @@ async fn two_databases_of_one_redis_are_two_worlds() {
     let (other, listener) = (Process::on(&elsewhere, plain()).await, Process::on(&elsewhere, plain()).await);
     get(&other.cache, b"a", 1).await;
     // A foreign log's position must not be believed either: a load would count as newer than it is.
-    one.cache.invalidate(b"a", 2, 1_000).await;
-    other.cache.invalidate(b"b", 2, 10).await;
+    one.cache.invalidate(b"a", 2, Some(1_000)).await;
+    other.cache.invalidate(b"b", 2, Some(10)).await;
     until("its own bus works", async || {
         listener.count(r#"cache_bus_messages_total{cache="things",event="received"}"#) == 1
     })
@@ -100,7 +100,7 @@ async fn what_every_process_learns_for_itself_is_told_to_nobody() {
     one.cache.catch_up_tag("blue");
     assert!(one.cache.peek(b"b", None).is_none(), "gone at once");
     // The next word of this process is its first.
-    one.cache.invalidate(b"other", 2, 10).await;
+    one.cache.invalidate(b"other", 2, Some(10)).await;
     assert_eq!(one.count(r#"cache_bus_messages_total{cache="things",event="sent"}"#), 1);
     until("it was received", async || {
         two.count(r#"cache_bus_messages_total{cache="things",event="received"}"#) == 1
@@ -181,7 +181,7 @@ async fn a_write_whose_caller_left_is_told_all_the_same() {
     get(&one.cache, b"a", 1).await;
     until_in_redis(&two, b"a").await;
     // Polled once, and dropped: as when a client hangs up right after the commit.
-    let told = one.cache.invalidate(b"a", 2, 7);
+    let told = one.cache.invalidate(b"a", 2, Some(7));
     let _ = futures_util::FutureExt::now_or_never(told);
     until("the other hears of it", async || two.cache.peek(b"a", None).is_none()).await;
     assert_eq!(get(&two.cache, b"a", 2).await.unwrap().source, Source::Origin);

@@ -37,13 +37,13 @@ async fn when_sentinel_promotes_a_replica_the_caches_follow_and_trust_nothing_fr
     .await;
     master.kill();
     one.until_up(false).await;
-    one.cache.invalidate(b"b", 3, 9).await;
+    one.cache.invalidate(b"b", 3, Some(9)).await;
     one.until_up(true).await;
     two.until_up(true).await;
     assert!(replica.ask("INFO replication").unwrap().contains("role:master"));
     let found = get(&two.cache, b"a", 2).await.unwrap();
     assert_eq!((found.source, found.version()), (Source::Origin, 2), "nothing from before is trusted");
-    one.cache.invalidate(b"a", 3, 9).await;
+    one.cache.invalidate(b"a", 3, Some(9)).await;
     until("the bus works", async || two.cache.peek(b"a", None).is_none()).await;
 }
 
@@ -70,7 +70,7 @@ async fn a_cluster_keeps_the_promises_of_one_server() {
     let sources: Vec<_> = many.iter().map(|found| found.as_ref().map(|found| found.source)).collect();
     assert_eq!(sources, vec![Some(Source::L1); keys.len()]);
     for key in &keys {
-        one.cache.invalidate(key, 2, 9).await;
+        one.cache.invalidate(key, 2, Some(9)).await;
         until("the other hears it", async || two.cache.peek(key, None).is_none()).await;
         assert_eq!(get(&two.cache, key, 2).await.unwrap().version(), 2);
     }

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pando_http::{
     App, Code, Encoding, Gate, GateRequest, HotAnswer, HotRead, HotRequest, HttpOptions, Problem, RawBody,
-    etag,
+    ServiceRoutes, etag,
 };
 use tokio::net::TcpStream;
 use utoipa_axum::router::OpenApiRouter;
@@ -61,10 +61,14 @@ async fn count(RawBody(body): RawBody) -> String {
     body.len().to_string()
 }
 
+fn warm_service(routes: OpenApiRouter) -> ServiceRoutes {
+    ServiceRoutes::new("warm", routes, Vec::new())
+}
+
 pub(crate) fn start(change: impl FnOnce(&mut HttpOptions)) -> Running {
     let routes = OpenApiRouter::new().routes(routes!(warm)).routes(routes!(count));
     let hot = HotRead { path: "/warm/{id}", find: Arc::new(remembered) };
-    Running::start_app(change, App::new("Test", "1").service("warm", routes, Vec::new()).hot_read(hot))
+    Running::start_app(change, App::new("Test", "1").serve(warm_service(routes).hot_read(hot)))
 }
 
 #[tokio::test]
@@ -195,8 +199,7 @@ async fn the_gate_is_asked_once_for_each_request_whichever_way_it_is_answered() 
         };
         let routes = OpenApiRouter::new().routes(routes!(warm)).routes(routes!(count));
         let hot = HotRead { path: "/warm/{id}", find: Arc::new(find) };
-        let app =
-            App::new("Test", "1").service("warm", routes, Vec::new()).hot_read(hot).gate(counting(&passed));
+        let app = App::new("Test", "1").serve(warm_service(routes).hot_read(hot)).gate(counting(&passed));
         let change = |options: &mut HttpOptions| {
             options.hot_wire = hot_wire;
             options.trusted_proxies = vec!["127.0.0.1".to_owned()];
@@ -285,7 +288,7 @@ async fn http2_reads_from_memory_too() {
 #[tokio::test]
 async fn a_hot_read_of_a_route_that_is_not_there_is_refused_at_the_start() {
     let hot = HotRead { path: "/other", find: Arc::new(remembered) };
-    let app = App::new("Test", "1").service("warm", OpenApiRouter::new(), Vec::new()).hot_read(hot);
+    let app = App::new("Test", "1").serve(warm_service(OpenApiRouter::new()).hot_read(hot));
     let refused = pando_http::document(app).unwrap_err().to_string();
     assert!(refused.contains("/other"), "{refused}");
 }
