@@ -1,10 +1,14 @@
 //! Statements as the program writes them: a name for metrics and logs, and one SQL text for both engines.
 
+use crate::Engine;
+
 /// A statement. Write it as a `const` beside the type it reads or writes.
 #[derive(Clone, Copy, Debug)]
 pub struct Query {
     pub(crate) name: &'static str,
     pub(crate) sql: &'static str,
+    /// The text for SQLite, where that is another.
+    sqlite: Option<&'static str>,
     pub(crate) cost: Cost,
 }
 
@@ -18,17 +22,31 @@ impl Query {
     /// An indexed read of a few rows: cheap enough for a shared pipelined connection (PostgreSQL) or for the
     /// calling thread (SQLite). Whatever is slower makes its neighbours wait: use [`Query::scan`].
     pub const fn point(name: &'static str, sql: &'static str) -> Self {
-        Self { name, sql, cost: Cost::Point }
+        Self { name, sql, sqlite: None, cost: Cost::Point }
     }
 
     /// A read that may take its time: a list, a search, a report. It gets a connection of its own.
     pub const fn scan(name: &'static str, sql: &'static str) -> Self {
-        Self { name, sql, cost: Cost::Scan }
+        Self { name, sql, sqlite: None, cost: Cost::Scan }
     }
 
     /// A statement that changes something. It runs inside of a transaction only.
     pub const fn write(name: &'static str, sql: &'static str) -> Self {
-        Self { name, sql, cost: Cost::Scan }
+        Self { name, sql, sqlite: None, cost: Cost::Scan }
+    }
+
+    /// The same statement with another text on SQLite: for the few things that only one engine has, such as a kind of
+    /// index. Both texts take the same parameters and answer the same rows.
+    pub const fn on_sqlite(self, sql: &'static str) -> Self {
+        Self { sqlite: Some(sql), ..self }
+    }
+
+    /// The text that this engine runs.
+    pub(crate) fn text_for(&self, engine: Engine) -> &'static str {
+        match (engine, self.sqlite) {
+            (Engine::Sqlite, Some(text)) => text,
+            _ => self.sql,
+        }
     }
 
     /// The name in metrics and logs.

@@ -108,7 +108,7 @@ impl StatementBook {
     }
 
     pub(crate) fn query(&self, query: &Query) -> Arc<Statement> {
-        self.find(query.name, query.sql, false)
+        self.find(query.name, query.text_for(self.engine), false)
     }
 
     pub(crate) fn keyed(&self, query: &KeyedQuery) -> Arc<Statement> {

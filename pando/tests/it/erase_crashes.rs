@@ -123,8 +123,10 @@ impl Person {
     /// Every task that erased them.
     fn erasures(&self, client: &mut Client) -> Vec<Value> {
         let listed = client.get(&format!("{TASKS}?type=erase&limit=1000")).unwrap().value();
-        let listed = listed.as_array().unwrap().iter();
-        listed.filter(|task| task["result"]["profile_id"] == self.id.as_str()).cloned().collect()
+        // A list tells nothing of results.
+        let listed = listed.as_array().unwrap().iter().map(|task| task["id"].as_str().unwrap().to_owned());
+        let whole = listed.map(|id| client.get(&format!("{TASKS}/{id}")).unwrap().value());
+        whole.filter(|task| task["result"]["profile_id"] == self.id.as_str()).collect()
     }
 
     fn is_nowhere(&self, client: &mut Client, place: &Place) {

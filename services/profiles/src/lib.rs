@@ -38,6 +38,7 @@ mod read_profile;
 mod records;
 mod reindex_profiles;
 mod restore_profile;
+mod search_text;
 mod store;
 mod update_profile;
 mod violations;
@@ -51,6 +52,7 @@ use pando_database::{Database, Migration, MigrationSet, Token};
 use pando_idempotency::Idempotency;
 use pando_objects::Objects;
 use pando_queue::{Outbox, Queue};
+use tokio::sync::Semaphore;
 
 pub use accepted::Accepted;
 pub use error::ProfileError;
@@ -90,6 +92,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration { version: 3, name: "files", sql: include_str!("../migrations/0003_files.sql") },
         Migration { version: 4, name: "imports", sql: include_str!("../migrations/0004_imports.sql") },
         Migration { version: 5, name: "retention", sql: include_str!("../migrations/0005_retention.sql") },
+        Migration { version: 6, name: "search", sql: include_str!("../migrations/0006_search.sql") },
     ],
 };
 
@@ -122,6 +125,8 @@ struct Inner {
     idempotency: Idempotency,
     blobs: Blobs,
     clock: Clock,
+    /// Searches that run at once: they must not take every connection.
+    searches: Semaphore,
     rules: AttributeRules,
     options: ProfilesOptions,
 }
@@ -152,7 +157,9 @@ impl Profiles {
         let memory = memory.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
         let teller = Teller::new(options.events.then(|| Outbox::new(&queue, events::SERVICE)));
         let blobs = Blobs::new(objects, queue.clone(), options.images.grace_seconds);
-        let inner = Inner { database, memory, teller, queue, idempotency, blobs, clock, rules, options };
+        let searches = Semaphore::new(options.searches_max);
+        let inner =
+            Inner { database, memory, teller, queue, idempotency, blobs, clock, searches, rules, options };
         Ok(Self(Arc::new(inner), None))
     }
 }

@@ -5,9 +5,11 @@ use std::ops::RangeInclusive;
 use pando_clock::Timestamp;
 use pando_resilience::Call;
 use serde::{Deserialize, Serialize};
+use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
-use crate::profile::{Email, Name, Profile};
+use crate::profile::{Email, Profile};
+use crate::search_text::sought;
 use crate::store::lists::{After, Order};
 use crate::{ProfileError, Profiles, store};
 
@@ -61,7 +63,9 @@ impl Profiles {
         }
         let after = filter.after.as_ref().and_then(|end| end.resolve(filter.order));
         // One more than asked for tells whether there is another page.
-        let search = filter.search.as_deref();
+        let search = filter.search.as_deref().and_then(sought);
+        let _turn = self.turn_to_search(call, search.is_some()).await?;
+        let search = search.as_deref();
         let mut profiles = store::lists::page(&read, filter.order, search, after, filter.limit + 1).await?;
         let more = profiles.len() > filter.limit;
         profiles.truncate(filter.limit);
@@ -75,7 +79,24 @@ impl Profiles {
         if let Some(email) = &filter.email {
             return Ok(i64::from(store::lists::with_email(&read, email).await?.is_some()));
         }
-        Ok(store::lists::count(&read, filter.search.as_deref()).await?)
+        let search = filter.search.as_deref().and_then(sought);
+        let _turn = self.turn_to_search(call, search.is_some()).await?;
+        Ok(store::lists::count(&read, search.as_deref()).await?)
+    }
+
+    /// Waits until fewer searches run than may at once: the other connections are for everybody else.
+    async fn turn_to_search(
+        &self,
+        call: &Call,
+        searches: bool,
+    ) -> Result<Option<SemaphorePermit<'_>>, ProfileError> {
+        if !searches {
+            return Ok(None);
+        }
+        match call.deadline.bound(self.0.searches.acquire()).await {
+            Ok(Ok(turn)) => Ok(Some(turn)),
+            _ => Err(ProfileError::Busy("too many searches are under way at this moment")),
+        }
     }
 
     /// Roughly how many living profiles there are, from the engine's own statistics; a search is always counted.
@@ -116,8 +137,8 @@ impl PageEnd {
                 moment.map(|moment| After::Time(moment, self.id))
             }
             Order::Name | Order::NameDescending => {
-                let name = Name::parse(&self.key).ok();
-                name.map(|name| After::Name(name.as_str().to_owned(), self.id))
+                // A name from before control characters were refused, too.
+                (!self.key.contains('\0')).then(|| After::Name(self.key.clone(), self.id))
             }
         }
     }

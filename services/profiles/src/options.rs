@@ -21,6 +21,8 @@ pub struct ProfilesOptions {
     pub import_batch_records_max: usize,
     /// Longest record of an import, in bytes.
     pub import_record_bytes_max: usize,
+    /// How many searches run at once in a process.
+    pub searches_max: usize,
     /// Most bytes of all uploads together that wait for their import.
     pub uploads_bytes_max: u64,
     /// How many hours an export can be fetched.
@@ -47,6 +49,7 @@ impl ProfilesOptions {
             ("restore_days", usize::try_from(self.restore_days).unwrap_or(usize::MAX), 0..=36_500),
             ("import_batch_records_max", self.import_batch_records_max, 1..=10_000),
             ("import_record_bytes_max", self.import_record_bytes_max, 1_024..=16_777_216),
+            ("searches_max", self.searches_max, 1..=1_000),
             ("export_hours", usize::try_from(self.export_hours).unwrap_or(usize::MAX), 1..=8_760),
             ("cache_warm_profiles", self.cache_warm_profiles, 0..=1_000_000),
         ] {
@@ -85,6 +88,7 @@ impl Default for ProfilesOptions {
             restore_days: 30,
             import_batch_records_max: 1000,
             import_record_bytes_max: 256 * 1024,
+            searches_max: 4,
             uploads_bytes_max: 16 * 1024 * 1024 * 1024,
             export_hours: 24,
             cache_writes: CacheWrites::default(),

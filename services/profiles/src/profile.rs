@@ -9,6 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::search_text;
 use crate::violations::{FieldReader, Violations};
 
 /// Longest name, in characters.
@@ -131,7 +132,7 @@ impl Profile {
 
     /// What a search looks through.
     pub(crate) fn search_text(&self) -> String {
-        format!("{} {}", folded(self.name.as_str()), self.email.key())
+        search_text::kept(&format!("{} {}", self.name.as_str(), self.email.as_str()))
     }
 
     /// The part of the profile that a caller decides.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{profile_columns, profile_from};
 use crate::profile::{Email, Profile, ProfileId};
+use crate::search_text::{pattern, phrase};
 
 /// The orders a list can have. Each is served by an index, so that a page costs the same at any depth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,53 +33,114 @@ pub(crate) enum After {
 struct Pages {
     first: Query,
     after: Query,
-    search_first: Query,
-    search_after: Query,
+    common_first: Query,
+    common_after: Query,
+    rare_first: Query,
+    rare_after: Query,
 }
 
 macro_rules! page {
-    ($name:literal, $column:literal, $direction:literal, $($condition:tt)*) => {
-        Query::scan(
-            concat!("profiles.list_by_", $name),
-            concat!(
-                "select ", profile_columns!(), " from profiles where deleted_at is null", $($condition)*,
-                " order by ", $column, " ", $direction, ", id ", $direction, " limit $1"
-            ),
+    ($column:literal, $direction:literal, $condition:expr) => {
+        concat!(
+            "select ",
+            profile_columns!(),
+            " from profiles where deleted_at is null",
+            $condition,
+            " order by ",
+            $column,
+            " ",
+            $direction,
+            ", id ",
+            $direction,
+            " limit $1"
         )
     };
 }
 
-macro_rules! pages {
-    ($name:literal, $column:literal, $compare:literal, $direction:literal) => {
-        Pages {
-            first: page!($name, $column, $direction, ""),
-            after: page!(
-                $name,
-                $column,
-                $direction,
-                concat!(" and (", $column, ", id) ", $compare, " ($2, $3)")
-            ),
-            search_first: page!($name, $column, $direction, " and search_text like $2 escape '!'"),
-            search_after: page!(
-                $name,
-                $column,
-                $direction,
-                concat!(
-                    " and search_text like $2 escape '!' and (",
-                    $column,
-                    ", id) ",
-                    $compare,
-                    " ($3, $4)"
-                )
-            ),
-        }
+/// What a search adds. `$2` is the pattern, `$3` the phrase: PostgreSQL chooses between the order and the index by its
+/// statistics, and SQLite has to be told.
+macro_rules! by_pattern {
+    () => {
+        " and search_text like $2 escape '!' and $3 <> ''"
     };
 }
 
-static NEWEST: Pages = pages!("newest", "created_at", "<", "desc");
-static OLDEST: Pages = pages!("oldest", "created_at", ">", "asc");
-static NAME: Pages = pages!("name", "name", ">", "asc");
-static NAME_DESCENDING: Pages = pages!("name_descending", "name", "<", "desc");
+macro_rules! by_index {
+    ($condition:expr) => {
+        concat!(
+            " and $2 <> '' and id in (select profile_id from profile_search_keys where row in \
+             (select rowid from profile_search where profile_search match $3)",
+            $condition,
+            ")"
+        )
+    };
+}
+
+/// What was found is sorted before it is read, where it is sorted by time.
+macro_rules! by_index_and_time {
+    ($direction:literal, $after:literal) => {
+        by_index!(concat!(
+            $after,
+            " order by created_at ",
+            $direction,
+            ", profile_id ",
+            $direction,
+            " limit $1"
+        ))
+    };
+}
+
+macro_rules! pages {
+    ($name:literal, $column:literal, $compare:literal, $direction:literal, $rare_first:expr, $rare_after:expr) => {{
+        macro_rules! after {
+            ($key:literal, $id:literal) => {
+                concat!(" and (", $column, ", id) ", $compare, " (", $key, ", ", $id, ")")
+            };
+        }
+        const NAME: &str = concat!("profiles.list_by_", $name);
+        const SEARCH: &str = concat!("profiles.search_by_", $name);
+        const FIRST: &str = page!($column, $direction, by_pattern!());
+        const AFTER: &str = page!($column, $direction, concat!(by_pattern!(), after!("$4", "$5")));
+        Pages {
+            first: Query::scan(NAME, page!($column, $direction, "")),
+            after: Query::scan(NAME, page!($column, $direction, after!("$2", "$3"))),
+            common_first: Query::scan(SEARCH, FIRST),
+            common_after: Query::scan(SEARCH, AFTER),
+            rare_first: Query::scan(SEARCH, FIRST).on_sqlite(page!($column, $direction, $rare_first)),
+            rare_after: Query::scan(SEARCH, AFTER).on_sqlite(page!($column, $direction, $rare_after)),
+        }
+    }};
+}
+
+macro_rules! pages_by_time {
+    ($name:literal, $compare:literal, $direction:literal, $after:literal) => {
+        pages!(
+            $name,
+            "created_at",
+            $compare,
+            $direction,
+            by_index_and_time!($direction, ""),
+            by_index_and_time!($direction, $after)
+        )
+    };
+}
+
+macro_rules! pages_by_name {
+    ($name:literal, $compare:literal, $direction:literal, $after:literal) => {
+        pages!($name, "name", $compare, $direction, by_index!(""), concat!(by_index!(""), $after))
+    };
+}
+
+static NEWEST: Pages = pages_by_time!("newest", "<", "desc", " and (created_at, profile_id) < ($4, $5)");
+static OLDEST: Pages = pages_by_time!("oldest", ">", "asc", " and (created_at, profile_id) > ($4, $5)");
+static NAME: Pages = pages_by_name!("name", ">", "asc", " and (name, id) > ($4, $5)");
+static NAME_DESCENDING: Pages = pages_by_name!("name_descending", "<", "desc", " and (name, id) < ($4, $5)");
+
+/// Whether a text stands in few profiles: then they are found by the index and sorted. One that stands in many is found
+/// soon by going through the order. PostgreSQL knows from its statistics.
+static IS_RARE: Query = Query::scan("profiles.search_is_rare", "select cast(1 as bigint) where $1 <> ''").on_sqlite(
+    "select count(*) <= 5000 from (select 1 from profile_search where profile_search match $1 limit 5001)",
+);
 
 static BY_EMAIL: Query = Query::point(
     "profiles.list_by_email",
@@ -103,8 +165,9 @@ static COUNT: Query = Query::scan("profiles.count", "select count(*) from profil
 
 static COUNT_SEARCH: Query = Query::scan(
     "profiles.count_search",
-    "select count(*) from profiles where deleted_at is null and search_text like $1 escape '!'",
-);
+    "select count(*) from profiles where deleted_at is null and search_text like $1 escape '!' and $2 <> ''",
+)
+.on_sqlite("select count(*) from profile_search where $1 <> '' and profile_search match $2");
 
 impl Order {
     /// The name of this order in the `sort` parameter.
@@ -148,14 +211,21 @@ pub(crate) async fn page(
     limit: usize,
 ) -> Result<Vec<Profile>, DatabaseError> {
     let mut values: Vec<Value> = vec![count_value(limit)];
-    values.extend(search.map(|text| Value::from(pattern(text))));
-    let searching = search.is_some();
     let pages = order.pages();
-    let query = match (searching, after.is_some()) {
-        (false, false) => &pages.first,
-        (false, true) => &pages.after,
-        (true, false) => &pages.search_first,
-        (true, true) => &pages.search_after,
+    let query = match search.map(|text| (pattern(text), phrase(text))) {
+        None if after.is_none() => &pages.first,
+        None => &pages.after,
+        Some((pattern, phrase)) => {
+            let rare = read.row(&IS_RARE, params![phrase.as_str()]).await?;
+            let rare = rare.map(|row| row.get::<i64>(0)).transpose()? == Some(1);
+            values.extend(params![pattern, phrase]);
+            match (rare, after.is_none()) {
+                (true, true) => &pages.rare_first,
+                (true, false) => &pages.rare_after,
+                (false, true) => &pages.common_first,
+                (false, false) => &pages.common_after,
+            }
+        }
     };
     match after {
         Some(After::Time(moment, id)) => values.extend(params![moment, id]),
@@ -189,7 +259,7 @@ pub(crate) async fn in_id_order(
 pub(crate) async fn count(read: &Read<'_>, search: Option<&str>) -> Result<i64, DatabaseError> {
     let row = match search {
         None => read.row(&COUNT, params![]).await?,
-        Some(text) => read.row(&COUNT_SEARCH, params![pattern(text)]).await?,
+        Some(text) => read.row(&COUNT_SEARCH, params![pattern(text), phrase(text)]).await?,
     };
     row.map_or(Ok(0), |row| row.get(0))
 }
@@ -201,29 +271,4 @@ pub(crate) async fn estimate(read: &Read<'_>) -> Result<i64, DatabaseError> {
 
 fn count_value(count: usize) -> Value {
     Value::from(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
-/// A `like` pattern that finds this text anywhere, its own wildcards taken literally.
-fn pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for letter in crate::profile::folded(text).chars() {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wildcards_in_a_search_are_literal() {
-        assert_eq!(pattern("50%_!"), "%50!%!_!!%");
-        assert_eq!(pattern("ZOË"), "%zoë%");
-    }
 }

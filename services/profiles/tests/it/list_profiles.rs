@@ -5,7 +5,9 @@ use std::time::Duration;
 use pando_http::{decode_cursor, encode_cursor};
 use pando_profiles::{Email, Order, ProfileFilter};
 
-use crate::{House, call, each_house};
+use serde_json::json;
+
+use crate::{House, call, each_house, fields};
 
 async fn all_pages(house: &House, mut filter: ProfileFilter) -> Vec<String> {
     let mut names = Vec::new();
@@ -29,7 +31,7 @@ async fn pages_of_every_order_hold_everyone_once() {
             [("b", "1"), ("a", "2"), ("Zoë", "3"), ("a", "4"), ("Åsa", "5"), ("李雷", "6"), ("B", "7")]
         {
             let given = serde_json::json!({"name": name, "email": format!("{email}@example.org")});
-            house.profiles.create_profile(&call(), &crate::fields(given)).await.unwrap();
+            house.profiles.create_profile(&call(), &fields(given)).await.unwrap();
             if email > "3" {
                 house.clock.advance(Duration::from_secs(1));
             }
@@ -55,7 +57,7 @@ async fn the_longest_names_can_be_paged_through() {
         let mut names: Vec<String> = ["\u{1d11e}", "\u{1d122}", "李"].map(|text| text.repeat(255)).into();
         for (index, name) in names.iter().enumerate() {
             let given = serde_json::json!({"name": name, "email": format!("{index}@example.org")});
-            house.profiles.create_profile(&call(), &crate::fields(given)).await.unwrap();
+            house.profiles.create_profile(&call(), &fields(given)).await.unwrap();
         }
         names.sort();
         let filter = ProfileFilter { order: Order::Name, limit: 1, ..ProfileFilter::default() };
@@ -75,6 +77,12 @@ async fn a_search_looks_through_names_and_emails_and_takes_wildcards_literally()
             ("r_c", vec!["per_cent"]),
             ("%", vec![]),
             ("ada@", vec!["Ada"]),
+            // One or two letters find words that begin with them.
+            ("z", vec!["Zoë", "ZOË2"]),
+            ("oë", vec![]),
+            ("zoe\u{308}", vec!["Zoë", "ZOË2"]),
+            ("ë2 zoë", vec!["ZOË2"]),
+            ("\"", vec![]),
             ("!", vec![]),
         ] {
             let filter = ProfileFilter {
@@ -86,6 +94,38 @@ async fn a_search_looks_through_names_and_emails_and_takes_wildcards_literally()
             assert_eq!(all_pages(&house, filter.clone()).await, expected, "{text}");
             let count = house.profiles.count_profiles(&call(), &filter).await.unwrap();
             assert_eq!(usize::try_from(count).unwrap(), expected.len());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_search_finds_what_is_there_now_in_every_order_and_page_by_page() {
+    each_house(async |house| {
+        let mut people = Vec::new();
+        for name in ["Zoe Abel", "Zoe Brown", "Zoe Clark", "Zoe Dean", "Zoe Evans"] {
+            let given = json!({"name": name, "email": format!("{}@example.org", name.replace(' ', "."))});
+            people.push(house.profiles.create_profile(&call(), &fields(given)).await.unwrap().value);
+            house.clock.advance(Duration::from_secs(1));
+        }
+        let profiles = &house.profiles;
+        profiles.delete_profile(&call(), people[0].id, &Default::default()).await.unwrap();
+        profiles.delete_profile(&call(), people[1].id, &Default::default()).await.unwrap();
+        profiles.restore_profile(&call(), people[1].id, &Default::default()).await.unwrap();
+        let renamed = fields(json!({"name": "Anna Dean", "email": "anna@example.org"}));
+        profiles.update_profile(&call(), people[3].id, &Default::default(), &renamed).await.unwrap();
+        for (order, expected) in [
+            (Order::Newest, ["Zoe Evans", "Zoe Clark", "Zoe Brown"]),
+            (Order::Oldest, ["Zoe Brown", "Zoe Clark", "Zoe Evans"]),
+            (Order::Name, ["Zoe Brown", "Zoe Clark", "Zoe Evans"]),
+            (Order::NameDescending, ["Zoe Evans", "Zoe Clark", "Zoe Brown"]),
+        ] {
+            for search in ["zoe", "zo", "Z"] {
+                let search = Some(search.to_owned());
+                let filter = ProfileFilter { order, search, limit: 1, ..ProfileFilter::default() };
+                assert_eq!(all_pages(&house, filter.clone()).await, expected, "{filter:?}");
+                assert_eq!(profiles.count_profiles(&call(), &filter).await.unwrap(), 3);
+            }
         }
     })
     .await;
