@@ -1,6 +1,6 @@
 //! How objects come and go while others refer to the same content.
 //!
-//! To refer: [`Blobs::keep`] touches the row of the object, puts the object, and gives a [`Kept`]; the transaction that
+//! To refer: [`Blobs::keep`] touches the row of the object, puts the object, and gives a [`KeptObject`]; the transaction that
 //! refers to it calls [`confirm`]. To delete: [`Blobs::remove`] marks the row, deletes the object, then the row. A row
 //! that is marked can be neither kept nor confirmed, and one that is referred to or was touched a moment ago cannot be
 //! marked: so no reference ever leads nowhere, whoever dies in between. What nobody came to refer to is swept.
@@ -116,7 +116,7 @@ pub(crate) enum Removing {
 
 /// An object that is there, for a transaction to refer to.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct KeptObject {
     pub(crate) name: ObjectName,
     generation: Uuid,
 }
@@ -155,7 +155,7 @@ impl Blobs {
         call: &Call,
         content: Bytes,
         (ending, media_type): (&str, &'static str),
-    ) -> Result<Kept, ProfileError> {
+    ) -> Result<KeptObject, ProfileError> {
         let name = ObjectName::of(&content, ending).expect("the endings of formats are endings of names");
         let began = Instant::now();
         let generation = loop {
@@ -173,7 +173,7 @@ impl Blobs {
             }
         };
         self.objects.put(call, &name, content, media_type).await?;
-        Ok(Kept { name, generation })
+        Ok(KeptObject { name, generation })
     }
 
     /// Deletes an object, unless somebody refers to it or may be about to.
@@ -216,7 +216,7 @@ impl Blobs {
 /// the transaction must not be committed.
 pub(crate) async fn confirm(
     tx: &mut Transaction,
-    kept: &Kept,
+    kept: &KeptObject,
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     Ok(tx.execute(&CONFIRM, params![kept.name.as_str(), kept.generation, now]).await? == 1)

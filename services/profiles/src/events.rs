@@ -1,4 +1,4 @@
-//! What is told of profiles: an event for every change, in the transaction that makes it.
+//! The events of profiles: one for every change, published in the transaction that makes it.
 //!
 //! Events say what happened to whom, and nothing about the person: what is erased must not live on in a log. Who wants
 //! the profile reads it, and compares versions.
@@ -38,9 +38,9 @@ pub(crate) enum Happened {
     Erased,
 }
 
-/// What is told of one profile.
+/// One change of one profile, as its event says it.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct ChangeEvent {
     pub(crate) id: ProfileId,
     pub(crate) version: i64,
     pub(crate) happened: Happened,
@@ -77,17 +77,22 @@ impl Happened {
 
 /// Where the events of profiles go; nowhere when they are off.
 #[derive(Clone)]
-pub(crate) struct Teller(Option<Outbox>);
+pub(crate) struct EventSink(Option<Outbox>);
 
-impl Teller {
+impl EventSink {
     pub(crate) fn new(outbox: Option<Outbox>) -> Self {
         Self(outbox)
     }
 
     /// Adds what happened to the transaction. It holds the rows of these profiles: so their events are in order.
-    pub(crate) fn tell(&self, tx: &mut Transaction, call: &Call, told: &[Told]) -> Result<(), ProfileError> {
-        let Some(outbox) = self.0.as_ref().filter(|_| !told.is_empty()) else { return Ok(()) };
-        let events: Vec<Event> = told
+    pub(crate) fn publish(
+        &self,
+        tx: &mut Transaction,
+        call: &Call,
+        changes: &[ChangeEvent],
+    ) -> Result<(), ProfileError> {
+        let Some(outbox) = self.0.as_ref().filter(|_| !changes.is_empty()) else { return Ok(()) };
+        let events: Vec<Event> = changes
             .iter()
             .map(|one| {
                 let mut event = outbox.event(one.happened.kind(), one.id, one.version, one.happened.data());
@@ -130,7 +135,7 @@ impl Profiles {
     /// Says to the caches that they have been told of every write there was. Where nothing is published they are not, and
     /// pages in Redis are not told of new profiles (see [`Profiles::catch_up`]).
     pub fn caught_up(&self) {
-        if self.0.teller.0.is_none() {
+        if self.0.event_sink.0.is_none() {
             return;
         }
         let memory = &self.0.memory;
@@ -140,13 +145,13 @@ impl Profiles {
 
     /// Whether the cache of this process is up to an event: it was published here, and its write told the cache.
     fn is_settled(&self, event: &Event) -> bool {
-        let own = self.0.teller.0.as_ref().is_some_and(|outbox| outbox.is_own(event));
+        let own = self.0.event_sink.0.as_ref().is_some_and(|outbox| outbox.is_own(event));
         own && !self.0.memory.is_unsettled(event.timestamp)
     }
 }
 
-impl fmt::Debug for Teller {
+impl fmt::Debug for EventSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Teller").field(&self.0.is_some()).finish()
+        f.debug_tuple("EventSink").field(&self.0.is_some()).finish()
     }
 }

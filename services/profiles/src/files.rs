@@ -16,7 +16,7 @@ use pando_resilience::{Call, Deadline};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::blobs::{self, Kept};
+use crate::blobs::{self, KeptObject};
 use crate::store::files::Purpose;
 use crate::{ProfileError, Profiles, images, store};
 
@@ -166,7 +166,7 @@ impl FileWriter {
     async fn refer_to(
         &self,
         call: &Call,
-        kept: &Kept,
+        kept: &KeptObject,
         bytes: usize,
         step: Option<&Step<'_>>,
     ) -> Result<bool, ProfileError> {

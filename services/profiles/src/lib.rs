@@ -2,6 +2,7 @@
 
 mod accepted;
 mod blobs;
+mod cached_answer;
 mod create_profile;
 mod csv;
 mod delete_profile;
@@ -23,7 +24,6 @@ mod images;
 mod import_profiles;
 mod import_task;
 mod jobs;
-mod known;
 mod list_changes;
 mod list_profiles;
 mod memory;
@@ -55,6 +55,7 @@ use pando_queue::{Outbox, Queue};
 use tokio::sync::Semaphore;
 
 pub use accepted::Accepted;
+pub use cached_answer::CachedAnswer;
 pub use error::ProfileError;
 pub use fetch_export::Export;
 pub use get_full_profile::FetchMode;
@@ -65,13 +66,12 @@ pub use images::{
     image_routes,
 };
 pub use import_profiles::{Import, ImportRequest, ImportState};
-pub use known::Known;
 pub use list_profiles::{ProfileFilter, ProfilePage};
 pub use memory::CacheWrites;
 pub use options::ProfilesOptions;
 pub use parts::{Address, FullProfile, Preferences, Theme};
 pub use profile::{AttributeRules, BadText, Email, Name, Profile, ProfileDraft, ProfileId};
-pub use read_page::KnownPage;
+pub use read_page::CachedPage;
 pub use records::RecordFormat;
 pub use store::lists::Order;
 pub use update_profile::Expected;
@@ -79,7 +79,7 @@ pub use violations::Violations;
 pub use write_batch::{BATCH_ITEMS_MAX, Item, ItemOutcome, ItemStatus};
 
 use blobs::Blobs;
-use events::Teller;
+use events::EventSink;
 use memory::Memory;
 use once::Once;
 
@@ -120,7 +120,7 @@ pub struct Profiles(Arc<Inner>, Option<Arc<Once>>);
 struct Inner {
     database: Database,
     memory: Memory,
-    teller: Teller,
+    event_sink: EventSink,
     queue: Queue,
     idempotency: Idempotency,
     blobs: Blobs,
@@ -155,11 +155,21 @@ impl Profiles {
         let rules = options.check()?;
         let memory = Memory::new(&caches, &options, &clock);
         let memory = memory.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
-        let teller = Teller::new(options.events.then(|| Outbox::new(&queue, events::SERVICE)));
+        let event_sink = EventSink::new(options.events.then(|| Outbox::new(&queue, events::SERVICE)));
         let blobs = Blobs::new(objects, queue.clone(), options.images.grace_seconds);
         let searches = Semaphore::new(options.searches_max);
-        let inner =
-            Inner { database, memory, teller, queue, idempotency, blobs, clock, searches, rules, options };
+        let inner = Inner {
+            database,
+            memory,
+            event_sink,
+            queue,
+            idempotency,
+            blobs,
+            clock,
+            searches,
+            rules,
+            options,
+        };
         Ok(Self(Arc::new(inner), None))
     }
 }

@@ -10,8 +10,8 @@ use pando_database::{DatabaseError, Token, Transaction};
 use pando_resilience::Call;
 use serde::{Deserialize, Serialize};
 
-use crate::events::{Happened, Told};
-use crate::known::Known;
+use crate::cached_answer::CachedAnswer;
+use crate::events::{ChangeEvent, Happened};
 use crate::profile::{Profile, ProfileId};
 use crate::{ProfileError, Profiles, ProfilesOptions};
 
@@ -51,8 +51,8 @@ pub(crate) struct Changes {
     /// Whether a profile was made that nobody can have heard of: then only the pages are old.
     made: bool,
     fill: Option<Fill>,
-    /// What is told of them, in the order it happened.
-    told: Vec<Told>,
+    /// The events of these changes, in the order they happened.
+    events: Vec<ChangeEvent>,
 }
 
 /// A write whose outcome the cache does not know yet. Dropped in this state, because its caller is gone or the
@@ -164,7 +164,7 @@ impl Changes {
     /// A new profile, remembered if its write began with a ticket.
     pub(crate) fn creation(profile: &Profile, ticket: Option<Ticket>) -> Result<Self, ProfileError> {
         let mut changes = Self { fill: fill(profile, ticket)?, ..Self::default() };
-        changes.push_unheard(profile.id, profile.version);
+        changes.push_created(profile.id, profile.version);
         Ok(changes)
     }
 
@@ -180,20 +180,20 @@ impl Changes {
     /// One that somebody may have asked for before.
     pub(crate) fn push(&mut self, id: ProfileId, version: i64, happened: Happened) {
         self.written.push((id, version));
-        self.told.push(Told { id, version, happened });
+        self.events.push(ChangeEvent { id, version, happened });
     }
 
     /// A new one that nobody can have heard of.
-    pub(crate) fn push_unheard(&mut self, id: ProfileId, version: i64) {
+    pub(crate) fn push_created(&mut self, id: ProfileId, version: i64) {
         self.made = true;
-        self.told.push(Told { id, version, happened: Happened::Created });
+        self.events.push(ChangeEvent { id, version, happened: Happened::Created });
     }
 }
 
 type Fill = (Ticket, ProfileId, Loaded);
 
 fn fill(profile: &Profile, ticket: Option<Ticket>) -> Result<Option<Fill>, ProfileError> {
-    ticket.map(|ticket| Ok((ticket, profile.id, Known::remembered(profile)?))).transpose()
+    ticket.map(|ticket| Ok((ticket, profile.id, CachedAnswer::remembered(profile)?))).transpose()
 }
 
 impl Profiles {
@@ -204,7 +204,7 @@ impl Profiles {
         mut tx: Transaction,
         changes: Changes,
     ) -> Result<Token, ProfileError> {
-        self.0.teller.tell(&mut tx, call, &changes.told)?;
+        self.0.event_sink.publish(&mut tx, call, &changes.events)?;
         let mut unsettled = Unsettled { memory: &self.0.memory, changes };
         match tx.commit().await {
             Ok(token) => {

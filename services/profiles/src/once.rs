@@ -19,7 +19,7 @@ pub(crate) enum Outcome<'a> {
     /// A profile was made.
     Made(&'a Profile),
     /// A profile stands like this now.
-    Stands(&'a Profile),
+    Current(&'a Profile),
     /// A profile was deleted.
     Gone,
     /// The address, at this version of the profile.

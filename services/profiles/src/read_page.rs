@@ -11,7 +11,7 @@ use crate::{ProfileError, Profiles};
 
 /// A page as it is answered.
 #[derive(Clone, Debug)]
-pub struct KnownPage {
+pub struct CachedPage {
     /// The profiles, a JSON array.
     pub json: Bytes,
     /// The cursor of the next page, when there is more.
@@ -24,10 +24,10 @@ pub struct KnownPage {
 
 impl Profiles {
     /// One page of living profiles.
-    pub async fn read_page(&self, call: &Call, filter: &ProfileFilter) -> Result<KnownPage, ProfileError> {
+    pub async fn read_page(&self, call: &Call, filter: &ProfileFilter) -> Result<CachedPage, ProfileError> {
         // One profile by its e-mail is no page, and an index finds it.
         let Some(cache) = self.0.memory.pages().filter(|_| filter.email.is_none()) else {
-            return Ok(KnownPage::read(&self.load_page(call, filter).await?.bytes, Source::Origin));
+            return Ok(CachedPage::read(&self.load_page(call, filter).await?.bytes, Source::Origin));
         };
         let at_least = self.at_least(call).await?;
         let (profiles, filter) = (self.clone(), filter.clone());
@@ -35,7 +35,7 @@ impl Profiles {
         let load = move |call: Call| async move { profiles.load_page(&call, &filter).await.map(Some) };
         let found: Option<Found> = cache.get_or_load(call, key.as_bytes(), at_least, load).await?;
         let found = found.ok_or(ProfileError::NotFound)?;
-        Ok(KnownPage { age: found.age, ..KnownPage::read(found.bytes(), found.source) })
+        Ok(CachedPage { age: found.age, ..CachedPage::read(found.bytes(), found.source) })
     }
 
     /// A page as the cache keeps it: the cursor of the next one, a line's end, and the profiles.
@@ -50,7 +50,7 @@ impl Profiles {
     }
 }
 
-impl KnownPage {
+impl CachedPage {
     fn read(bytes: &Bytes, source: Source) -> Self {
         let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(0);
         let next = String::from_utf8_lossy(&bytes[..end]).into_owned();

@@ -97,7 +97,7 @@ impl Profiles {
         if !wrong.is_empty() {
             // Only now locked: most pages are right, and nobody shall wait for a look.
             let locked = store::derived::lock(&mut tx, wrong).await?;
-            changes = self.put_right(&mut tx, &call, &locked, &mut next).await?;
+            changes = self.repair(&mut tx, &call, &locked, &mut next).await?;
         }
         let counts = json!({"seen": next.seen, "repaired": next.repaired, "failed": next.failed});
         if page.len() < BATCH {
@@ -125,7 +125,7 @@ impl Profiles {
     }
 
     /// Writes what is wrong of locked profiles: of living ones as any change of them is written.
-    async fn put_right(
+    async fn repair(
         &self,
         tx: &mut Transaction,
         call: &Call,
@@ -165,7 +165,7 @@ impl Profiles {
                 changes.push(next.id, next.version, happened);
             } else {
                 let right = Profile { image_urls: draft.image_urls, ..profile.clone() };
-                store::derived::put_right(tx, &right).await?;
+                store::derived::repair(tx, &right).await?;
             }
             walk.repaired += 1;
         }

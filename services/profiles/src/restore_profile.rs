@@ -38,7 +38,7 @@ impl Profiles {
                 back
             }
         };
-        self.keep_answer(&mut tx, Some(id), Outcome::Stands(&profile)).await?;
+        self.keep_answer(&mut tx, Some(id), Outcome::Current(&profile)).await?;
         Ok(Written { value: profile, token: self.commit(call, tx, changes).await? })
     }
 }

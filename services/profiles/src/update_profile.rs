@@ -84,7 +84,7 @@ impl Profiles {
             changes = Changes::change(&profile, ticket, Happened::changed(&fields))?;
             store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields);
         }
-        self.keep_answer(&mut tx, Some(id), Outcome::Stands(&profile)).await?;
+        self.keep_answer(&mut tx, Some(id), Outcome::Current(&profile)).await?;
         let token = self.commit(call, tx, changes).await?;
         Ok(Written { value: profile, token })
     }

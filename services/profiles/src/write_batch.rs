@@ -315,7 +315,7 @@ impl<'a> Batch<'a> {
                 // Whoever named the id may have asked for it before, and been told that there is none.
                 match self.items[index].as_ref().is_ok_and(|fields| fields.contains_key("id")) {
                     true => self.changes.push(profile.id, profile.version, Happened::Created),
-                    false => self.changes.push_unheard(profile.id, profile.version),
+                    false => self.changes.push_created(profile.id, profile.version),
                 }
             } else {
                 unmade.push((index, profile));

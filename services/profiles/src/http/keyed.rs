@@ -187,7 +187,7 @@ fn answer(outcome: Outcome<'_>) -> Result<Answer, ProfileError> {
             answer.headers.push(("location".to_owned(), location_of(profile)));
             Ok(answer)
         }
-        Outcome::Stands(profile) => json(StatusCode::OK, profile, Some(profile.version)),
+        Outcome::Current(profile) => json(StatusCode::OK, profile, Some(profile.version)),
         Outcome::Gone => Ok(Answer { status: 204, headers: Vec::new(), body: Vec::new() }),
         Outcome::Address(address, version) => json(StatusCode::OK, address, Some(version)),
         Outcome::Preferences(preferences, version) => json(StatusCode::OK, preferences, Some(version)),

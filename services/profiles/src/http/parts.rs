@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::keyed::{KeyParameter, KeyedFields};
 use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, written, x_cache};
-use crate::{Address, FetchMode, FullProfile, Known, Preferences, ProfileError, ProfileId, Profiles};
+use crate::{Address, CachedAnswer, FetchMode, FullProfile, Preferences, ProfileError, ProfileId, Profiles};
 
 /// The composite and where it was read.
 #[derive(Serialize, ToSchema)]
@@ -173,7 +173,7 @@ impl UserProfile {
         }
     }
 
-    fn remembered(full: &Known) -> Result<Self, ProfileError> {
+    fn remembered(full: &CachedAnswer) -> Result<Self, ProfileError> {
         let profile = full.object("profile")?;
         let text = |name: &str| profile.get(name).and_then(Value::as_str).unwrap_or_default();
         // A part that was never written is no object, and its line is empty.

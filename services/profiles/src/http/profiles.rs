@@ -22,7 +22,7 @@ use super::{
 };
 use crate::profile::FIELDS;
 use crate::{
-    AttributeRules, Change, Email, Known, Order, Profile, ProfileDraft, ProfileError, ProfileFilter,
+    AttributeRules, CachedAnswer, Change, Email, Order, Profile, ProfileDraft, ProfileError, ProfileFilter,
     ProfileId, Profiles, Violations,
 };
 
@@ -141,7 +141,7 @@ enum CountWord {
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most profiles on the page; 100 unless told"),
         ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before"),
-        ("q" = Option<String>, Query, max_length = 200, description = "Only profiles whose name or e-mail holds this text"),
+        ("q" = Option<String>, Query, max_length = 200, description = "Only profiles whose name or e-mail holds this text; one or two letters find words that begin with them"),
         ("email" = Option<String>, Query, format = "email", description = "Only the profile of this e-mail address"),
         ("sort" = inline(Option<SortWord>), Query, description = "The order; `-created_at` unless told"),
         ("count" = inline(Option<CountWord>), Query, description = "Adds `X-Total-Count`"),
@@ -183,7 +183,7 @@ pub(super) async fn list(
 }
 
 /// Profiles that are written already, as one array.
-fn array(profiles: &[Known]) -> Bytes {
+fn array(profiles: &[CachedAnswer]) -> Bytes {
     let length: usize = profiles.iter().map(|profile| profile.profile_json().len() + 1).sum();
     let mut array = Vec::with_capacity(length + 2);
     array.push(b'[');

@@ -8,7 +8,7 @@ use pando_resilience::Call;
 
 use super::store::{self, FileRow, ImageRow};
 use super::{Image, ImageError, Images, described, make_variants};
-use crate::blobs::{self, Kept};
+use crate::blobs::{self, KeptObject};
 use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::memory::Changes;
@@ -67,7 +67,7 @@ impl Images {
         call: &Call,
         (id, expected): (ProfileId, &Expected),
         encoded: &Encoded,
-        kept: &Kept,
+        kept: &KeptObject,
     ) -> Result<Option<Written<Added>>, ImageError> {
         let ticket = profiles.0.memory.before_change(id);
         let (mut tx, stored) = profiles.lock_living(call, id, expected).await?;
@@ -173,7 +173,7 @@ impl Profiles {
 }
 
 /// The row of a file.
-pub(crate) fn file(number: i64, edge: u32, encoded: &Encoded, kept: &Kept) -> FileRow {
+pub(crate) fn file(number: i64, edge: u32, encoded: &Encoded, kept: &KeptObject) -> FileRow {
     FileRow {
         number,
         edge: i64::from(edge),

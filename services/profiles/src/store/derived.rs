@@ -31,8 +31,8 @@ static LOCK: Query = Query::scan(
     ),
 );
 
-static PUT_RIGHT: Query = Query::write(
-    "profiles.put_right",
+static REPAIR: Query = Query::write(
+    "profiles.repair",
     "update profiles set email_key = $2, search_text = $3, image_urls = $4 where id = $1",
 );
 
@@ -51,7 +51,7 @@ pub(crate) async fn lock(tx: &mut Transaction, ids: Vec<Uuid>) -> Result<Vec<Der
 }
 
 /// Writes what is derived of a profile that nobody can read, without a new version.
-pub(crate) async fn put_right(
+pub(crate) async fn repair(
     tx: &mut Transaction,
     profile: &crate::profile::Profile,
 ) -> Result<(), DatabaseError> {
@@ -61,7 +61,7 @@ pub(crate) async fn put_right(
         profile.search_text(),
         serde_json::Value::from(profile.image_urls.clone())
     ];
-    tx.execute(&PUT_RIGHT, values).await.map(drop)
+    tx.execute(&REPAIR, values).await.map(drop)
 }
 
 fn derived_from(row: &Row) -> Result<Derived, DatabaseError> {

@@ -1,5 +1,7 @@
 //! Creating profiles.
 
+use std::collections::HashSet;
+
 use pando_profiles::ProfileError;
 use serde_json::json;
 
@@ -55,9 +57,15 @@ async fn of_many_at_once_one_gets_the_email() {
 #[tokio::test]
 async fn made_up_profiles_never_collide() {
     each_house(async |house| {
-        for _ in 0..50 {
-            house.profiles.create_random_profile(&call()).await.unwrap();
+        // More than there are names: some share one, and none shares an address.
+        let (mut names, mut emails) = (HashSet::new(), HashSet::new());
+        for _ in 0..300 {
+            let made = house.profiles.create_random_profile(&call()).await.unwrap().value;
+            names.insert(made.name.as_str().to_owned());
+            emails.insert(made.email.key());
         }
+        assert_eq!(emails.len(), 300);
+        assert!((2..=256).contains(&names.len()), "{}", names.len());
     })
     .await;
 }

@@ -20,7 +20,7 @@ const PROFILE: &[u8] = br#"{"profile":"#;
 
 /// A profile, alone or with its parts, as it is answered.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct CachedAnswer {
     /// The answer as it reads when it comes from the cache.
     bytes: Bytes,
     version: i64,
@@ -30,7 +30,7 @@ pub struct Known {
     found: Option<Found>,
 }
 
-impl Known {
+impl CachedAnswer {
     /// What the cache keeps of a profile.
     pub(crate) fn remembered(profile: &Profile) -> Result<Loaded, ProfileError> {
         let mut bytes = Vec::with_capacity(512);
@@ -109,7 +109,7 @@ impl Known {
     }
 }
 
-impl From<Found> for Known {
+impl From<Found> for CachedAnswer {
     fn from(found: Found) -> Self {
         let (source, age, version) = (found.source, found.age, found.version());
         Self { bytes: found.bytes().clone(), version, source, age, found: Some(found) }
