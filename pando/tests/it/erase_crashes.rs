@@ -79,7 +79,7 @@ impl Person {
     fn make(running: &Running, mark: &str, round: u64) -> Self {
         let mut client = connect(running);
         let zoe = json!({"name": format!("Zoë {mark}"), "email": format!("{mark}@example.org"), "bio": mark});
-        let key = [("content-type", "application/json"), ("idempotency-key", &*format!("key-{mark}"))];
+        let key = [("content-type", "application/json"), ("idempotency-key", &*format!("key-{round}"))];
         let made = client.send("POST", API, &key, zoe.to_string().as_bytes()).unwrap();
         let id = made.value()["id"].as_str().unwrap().to_owned();
         let path = format!("{API}/{id}");

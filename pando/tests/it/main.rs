@@ -24,6 +24,7 @@ mod image_keys;
 mod images;
 mod keys;
 mod platform;
+mod profile_answers;
 mod races;
 mod redis_outages;
 mod same_answers;
