@@ -125,10 +125,10 @@ fn every_address_answers(running: &Running, images: &str) {
     }
 }
 
-/// The names of the files in the store, half-written ones aside.
+/// The names of the files in the store, half-written ones and its mark aside.
 pub(crate) fn stored(objects: &Path) -> BTreeSet<String> {
     let shelves = std::fs::read_dir(objects).unwrap().map(|entry| entry.unwrap().path());
-    let shelves = shelves.filter(|shelf| !shelf.ends_with("incoming"));
+    let shelves = shelves.filter(|shelf| shelf.is_dir() && !shelf.ends_with("incoming"));
     let files = shelves.flat_map(|shelf| std::fs::read_dir(shelf).unwrap());
     files.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
