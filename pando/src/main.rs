@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// What is free for some seconds goes back to the system: an idle server is small again after a busy hour.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let command_line = pando::CommandLine::parse();
     command_line.run(&mut std::io::stdout()).unwrap_or_else(|error| {
