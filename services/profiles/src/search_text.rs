@@ -61,9 +61,21 @@ pub(crate) fn pattern(text: &str) -> String {
     pattern
 }
 
-/// The same as a phrase for the index of SQLite.
-pub(crate) fn phrase(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
+/// What the index of SQLite is asked for: a few different trigrams of the text, which all have to be there. Whether they
+/// stand in its order is seen in the rows: the index would compare every place of every letter of `aaaa…`.
+pub(crate) fn trigrams(text: &str) -> String {
+    const TRIGRAMS_MAX: usize = 8;
+    let letters: Vec<char> = text.chars().collect();
+    let mut asked: Vec<String> = Vec::new();
+    let last = letters.len().saturating_sub(3);
+    for start in (0..last).step_by(3).chain([last]) {
+        let trigram: String = letters[start..].iter().take(3).collect();
+        let quoted = format!("\"{}\"", trigram.replace('"', "\"\""));
+        if !asked.contains(&quoted) && (asked.len() < TRIGRAMS_MAX || start == last) {
+            asked.push(quoted);
+        }
+    }
+    asked.join(" AND ")
 }
 
 #[cfg(test)]
@@ -108,6 +120,15 @@ mod tests {
     #[test]
     fn signs_of_patterns_and_phrases_are_literal() {
         assert_eq!(pattern("50%_!"), "%50!%!_!!%");
-        assert_eq!(phrase("a\"b"), "\"a\"\"b\"");
+        assert_eq!(trigrams("a\"b"), "\"a\"\"b\"");
+    }
+
+    #[test]
+    fn an_index_is_asked_for_few_trigrams_and_for_none_twice() {
+        assert_eq!(trigrams("zoë  ån"), "\"zoë\" AND \"  å\" AND \" ån\"");
+        assert_eq!(trigrams(&"a".repeat(50)), "\"aaa\"");
+        assert_eq!(trigrams(&format!("{}b", "a".repeat(50))), "\"aaa\" AND \"aab\"");
+        let long: String = ('a'..='z').chain('A'..='Z').collect();
+        assert_eq!(trigrams(&long).matches(" AND ").count(), 8);
     }
 }

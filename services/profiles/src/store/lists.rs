@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{profile_columns, profile_from};
 use crate::profile::{Email, Profile, ProfileId};
-use crate::search_text::{pattern, phrase};
+use crate::search_text::{pattern, trigrams};
 
 /// The orders a list can have. Each is served by an index, so that a page costs the same at any depth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ macro_rules! page {
     };
 }
 
-/// What a search adds. `$2` is the pattern, `$3` the phrase: PostgreSQL chooses between the order and the index by its
+/// What a search adds. `$2` is the pattern, `$3` the trigrams: PostgreSQL chooses between the order and the index by its
 /// statistics, and SQLite has to be told.
 macro_rules! by_pattern {
     () => {
@@ -68,8 +68,8 @@ macro_rules! by_pattern {
 macro_rules! by_index {
     ($condition:expr) => {
         concat!(
-            " and $2 <> '' and id in (select profile_id from profile_search_keys where row in \
-             (select rowid from profile_search where profile_search match $3)",
+            " and id in (select profile_id from profile_search_keys where row in (select rowid \
+             from profile_search where profile_search match $3 and search_text like $2 escape '!')",
             $condition,
             ")"
         )
@@ -167,7 +167,9 @@ static COUNT_SEARCH: Query = Query::scan(
     "profiles.count_search",
     "select count(*) from profiles where deleted_at is null and search_text like $1 escape '!' and $2 <> ''",
 )
-.on_sqlite("select count(*) from profile_search where $1 <> '' and profile_search match $2");
+.on_sqlite(
+    "select count(*) from profile_search where profile_search match $2 and search_text like $1 escape '!'",
+);
 
 impl Order {
     /// The name of this order in the `sort` parameter.
@@ -212,13 +214,13 @@ pub(crate) async fn page(
 ) -> Result<Vec<Profile>, DatabaseError> {
     let mut values: Vec<Value> = vec![count_value(limit)];
     let pages = order.pages();
-    let query = match search.map(|text| (pattern(text), phrase(text))) {
+    let query = match search.map(|text| (pattern(text), trigrams(text))) {
         None if after.is_none() => &pages.first,
         None => &pages.after,
-        Some((pattern, phrase)) => {
-            let rare = read.row(&IS_RARE, params![phrase.as_str()]).await?;
+        Some((pattern, trigrams)) => {
+            let rare = read.row(&IS_RARE, params![trigrams.as_str()]).await?;
             let rare = rare.map(|row| row.get::<i64>(0)).transpose()? == Some(1);
-            values.extend(params![pattern, phrase]);
+            values.extend(params![pattern, trigrams]);
             match (rare, after.is_none()) {
                 (true, true) => &pages.rare_first,
                 (true, false) => &pages.rare_after,
@@ -259,7 +261,7 @@ pub(crate) async fn in_id_order(
 pub(crate) async fn count(read: &Read<'_>, search: Option<&str>) -> Result<i64, DatabaseError> {
     let row = match search {
         None => read.row(&COUNT, params![]).await?,
-        Some(text) => read.row(&COUNT_SEARCH, params![pattern(text), phrase(text)]).await?,
+        Some(text) => read.row(&COUNT_SEARCH, params![pattern(text), trigrams(text)]).await?,
     };
     row.map_or(Ok(0), |row| row.get(0))
 }
