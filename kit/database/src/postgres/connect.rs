@@ -20,7 +20,7 @@ const LOCK_MS: u64 = 1_000;
 /// What every connection is made from.
 #[derive(Clone)]
 pub(crate) struct Target {
-    config: Config,
+    pub(crate) config: Config,
     /// How long connecting may take, with everything that belongs to it.
     pub(crate) patience: Duration,
     pub(crate) prepare: bool,

@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio_postgres::{Client, Statement as Prepared};
+use tokio_postgres::{Client, Config, Statement as Prepared};
 
 use super::binary::{Bound, check, natural_type};
+use super::cancel::cancel;
 use super::connect::Target;
 use super::fault::fault;
 use crate::statement::Statement;
@@ -20,6 +21,8 @@ type Cell = Arc<OnceCell<Prepared>>;
 /// so many callers may use it at once.
 pub(crate) struct Connection {
     client: Client,
+    /// Where it leads.
+    config: Config,
     abort: AbortHandle,
     prepare: bool,
     prepared: RwLock<Vec<Cell>>,
@@ -36,6 +39,7 @@ impl Connection {
         Ok((
             Self {
                 client,
+                config: target.config.clone(),
                 abort,
                 prepare,
                 prepared: RwLock::default(),
@@ -49,6 +53,11 @@ impl Connection {
     /// A connection for point reads. The task ends when the connection does.
     pub(crate) async fn open_for_reads(target: &Target) -> Result<(Self, JoinHandle<()>), DatabaseError> {
         Self::open(target, true).await
+    }
+
+    /// Asks the server to stop the statement that runs here.
+    pub(crate) async fn cancel(&self) -> std::io::Result<()> {
+        cancel(&self.client.cancel_token(), &self.config).await
     }
 
     /// Whether the server itself is at the other end: a pooler may lose it, and say so in the server's words.

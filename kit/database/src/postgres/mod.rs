@@ -2,6 +2,7 @@
 
 mod binary;
 mod bulk;
+mod cancel;
 mod channel;
 mod coalesce;
 mod commit;

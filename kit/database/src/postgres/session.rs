@@ -6,7 +6,6 @@ use std::time::Duration;
 use deadpool::managed::Object;
 use futures_util::future::{join, join3};
 use pando_resilience::Deadline;
-use tokio_postgres::NoTls;
 use uuid::Uuid;
 
 use super::bulk;
@@ -360,8 +359,7 @@ async fn clean_up(checkout: Checkout, under_way: bool, late: bool) {
     }
     // The answer to a cancellation says nothing: it may hit whatever runs next. So nothing may run next.
     let connection = Object::take(checkout).connection;
-    let cancel = connection.client().cancel_token();
-    if !matches!(tokio::time::timeout(CLEANUP_PATIENCE, cancel.cancel_query(NoTls)).await, Ok(Ok(()))) {
+    if !matches!(tokio::time::timeout(CLEANUP_PATIENCE, connection.statements().cancel()).await, Ok(Ok(()))) {
         tracing::debug!("a statement could not be cancelled on the server");
     }
     connection.kill();

@@ -193,9 +193,11 @@ async fn batches_call_back_and_chains_go_on(house: &House) {
     assert_eq!(house.queue.run_until_idle(&registry).await.unwrap(), 6);
     let status = house.queue.batch(&call(), batch.id).await.unwrap().unwrap();
     assert_eq!((status.total, status.unfinished, status.failed), (5, 0, 1));
-    let told =
-        json!({"what": "batch", "batch": {"id": batch.id, "total": 5, "failed": 1, "last": "completed"}});
-    assert_eq!(house.seen.all(), [told]);
+    let mut told = house.seen.all();
+    let last = told[0]["batch"]["last_job"].take();
+    let ended = json!({"id": batch.id, "total": 5, "failed": 1, "last": "completed", "last_job": null});
+    assert_eq!(told, [json!({"what": "batch", "batch": ended})]);
+    assert!(batch.jobs.iter().any(|job| json!(job) == last), "{last}");
 
     let links = vec![Job::new("after", json!({"n": 1})), Job::new("after", json!({"n": 2}))];
     house.add(Job { then: links, ..Job::new("part", json!(0)) }).await;
