@@ -8,10 +8,12 @@ use crate::{Mentions, Queue, QueueError};
 
 /// How many jobs are read at once, at most, and how many characters.
 const PAGE: (usize, i64) = (500, 1 << 22);
+/// How many callbacks are read at once.
+const CALLBACKS: usize = 100;
 
 impl Queue {
     /// Empties every job that mentions somebody: payload, progress, result, cursor, what
-    /// follows, error and unique key. Recurring jobs that mention somebody are deleted. Those that have not ended are cancelled: without what they were told they cannot
+    /// follows, error and unique key. Recurring jobs that mention somebody are deleted, and so are callbacks of batches. Those that have not ended are cancelled: without what they were told they cannot
     /// be run. `spared` is the job that does this. Answers how many.
     ///
     /// Reads every job there is, some megabytes at a time and outside of any transaction, and writes one job in a
@@ -34,8 +36,25 @@ impl Queue {
         }
         if !mentions.is_empty() {
             forgotten += self.forget_recurring(call, mentions).await?;
+            forgotten += self.forget_callbacks(call, mentions).await?;
         }
         Ok(forgotten)
+    }
+
+    /// Takes the callbacks that mention somebody from their batches: an address to call may name a person.
+    async fn forget_callbacks(&self, call: &Call, mentions: &Mentions) -> Result<u64, QueueError> {
+        let (mut forgotten, mut after) = (0, Uuid::nil());
+        loop {
+            let read = self.database().read_primary(call);
+            let page = store::callbacks(&read, after, CALLBACKS).await?;
+            let Some((last, _)) = page.last() else { return Ok(forgotten) };
+            after = *last;
+            for (id, _) in page.iter().filter(|(_, callback)| mentions.stand_in_json(callback)) {
+                let mut tx = self.database().transaction(call).await?;
+                forgotten += store::drop_callback(&mut tx, *id).await?;
+                tx.commit().await?;
+            }
+        }
     }
 
     /// Calls a job off if it has not ended, and takes out what it knows; how many jobs that were.

@@ -67,8 +67,15 @@ async fn strangers_keep_their_jobs_whatever_the_script(house: &House) {
     strangers.push(house.add(about(json!({"to": "vasa@example.org, kåsa.åsa@example.org"}))).await);
     theirs.push(house.add(about(json!({"al@example.org": true}))).await);
     let mentions = Mentions::of(["al@example.org", "åsa@example.org"]);
+    let [named, unnamed] = ["al%40example.org", "michal%40example.org"]
+        .map(|who| Job::new("note", json!({"url": format!("http://127.0.0.1/?mail={who}")})));
+    let (named, unnamed) = (called_back(house, named).await, called_back(house, unnamed).await);
     let forgotten = house.queue.forget_mentions(&call(), &mentions, Uuid::nil()).await.unwrap();
-    assert_eq!(forgotten, u64::try_from(theirs.len()).unwrap());
+    assert_eq!(forgotten, u64::try_from(theirs.len() + 1).unwrap());
+    let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+    assert_eq!(house.queue.callback_of(&mut tx, named).await.unwrap(), None);
+    assert!(house.queue.callback_of(&mut tx, unnamed).await.unwrap().is_some());
+    tx.commit().await.unwrap();
     for id in theirs {
         let job = house.find(id).await;
         assert_eq!((job.state, job.payload), (JobState::Cancelled, Some(json!({}))));
@@ -76,6 +83,16 @@ async fn strangers_keep_their_jobs_whatever_the_script(house: &House) {
     for id in strangers {
         assert_eq!(house.find(id).await.state, JobState::Scheduled);
     }
+}
+
+/// A job that waits, and that is followed by a callback.
+async fn called_back(house: &House, callback: Job) -> Uuid {
+    let run_at = Some(house.clock.now().plus_micros(60_000_000));
+    let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+    let job = Job { run_at, ..Job::new("note", json!(1)) };
+    let enqueued = house.queue.enqueue_with_callback(&mut tx, job, callback).await.unwrap();
+    tx.commit().await.unwrap();
+    enqueued.id
 }
 
 async fn attempts_follow_their_pauses_and_end_in_the_dead_letters(house: &House) {

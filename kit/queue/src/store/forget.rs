@@ -24,6 +24,31 @@ static EMPTY: Query = Query::write(
      error = null, unique_key = null where id = $1",
 );
 
+/// Callbacks in the order of their batches' ids. Each is as small as the jobs that a caller may store.
+static CALLBACKS: Query = Query::scan(
+    "queue.callbacks",
+    "select id, callback from queue_batches where callback is not null and id > $1 order by id limit $2",
+);
+
+static DROP_CALLBACK: Query =
+    Query::write("queue.drop_callback", "update queue_batches set callback = null where id = $1");
+
+/// The callbacks of the batches after one; none when there are no more.
+pub(crate) async fn callbacks(
+    read: &Read<'_>,
+    after: Uuid,
+    count: usize,
+) -> Result<Vec<(Uuid, Value)>, DatabaseError> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let rows = read.rows(&CALLBACKS, params![after, count]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Takes its callback from a batch; whether it was there.
+pub(crate) async fn drop_callback(tx: &mut Transaction, id: Uuid) -> Result<u64, DatabaseError> {
+    tx.execute(&DROP_CALLBACK, params![id]).await
+}
+
 /// What a job was told, and what came of it.
 #[derive(Debug)]
 pub(crate) struct Contents {
