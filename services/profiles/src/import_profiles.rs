@@ -104,7 +104,8 @@ impl Profiles {
         request: ImportRequest,
         upload: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     ) -> Result<Import, ProfileError> {
-        self.import_stream(call, request, upload.map_err(ProfileError::Refused), None).await
+        // On the heap: its state is large, and would stand in that of every caller.
+        Box::pin(self.import_stream(call, request, upload.map_err(ProfileError::Refused), None)).await
     }
 
     /// The same, for a job too: each batch commits with how far the job has come, the last one with its end.

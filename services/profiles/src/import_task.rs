@@ -132,7 +132,8 @@ impl Profiles {
         let pieces = store::files::parts(&read, upload).await?;
         let content = self.read_pieces(&call, pieces).await?;
         let job = ImportJob { context, upload };
-        let imported = self.import_stream(&call, request, content, Some(&job)).await;
+        // On the heap: its state is large, and would stand in that of every caller.
+        let imported = Box::pin(self.import_stream(&call, request, content, Some(&job))).await;
         if let Err(
             ProfileError::ImportBrokenOff { .. } | ProfileError::Refused(_) | ProfileError::Invalid(_),
         ) = &imported

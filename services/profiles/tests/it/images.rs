@@ -45,7 +45,7 @@ pub(crate) async fn each_gallery_of<F: AsyncFn(Gallery)>(options: ProfilesOption
         let mut registry = Registry::default();
         images.add_kinds(&mut registry).unwrap();
         house.profiles.add_kinds(&mut registry).unwrap();
-        test(Gallery { house, images, objects, registry }).await;
+        Box::pin(test(Gallery { house, images, objects, registry })).await;
     })
     .await;
 }
