@@ -291,7 +291,7 @@ impl Cache {
             return JoinOrBegin::Filled(entry);
         }
         let (asked, epoch) = (at_least.unwrap_or(0), inner.tags.epoch());
-        // What a load under way will be tagged with, nobody knows yet: after any invalidation it is not joined.
+        // The tags of a load under way are not known yet, so after any invalidation the load is not joined.
         if inner.options.single_flight
             && let Some(flight) = stripe.flights.get(key)
             && flight.asked >= asked
@@ -357,7 +357,7 @@ impl Inner {
             && self.verdict(key, entry, now) == Verdict::Valid
     }
 
-    /// What invalidations and silences leave of an entry.
+    /// The entry, as far as invalidations and silences leave it usable.
     pub(crate) fn verdict(&self, key: &[u8], entry: &Entry, now: i64) -> Verdict {
         match self.tags.verdict(entry) {
             Verdict::Valid => {

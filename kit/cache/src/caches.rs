@@ -167,7 +167,7 @@ impl Registry {
         }
     }
 
-    /// Processes died that may have written what nobody was told.
+    /// Processes died whose last writes may not have been announced.
     pub(crate) fn hear_of_silence(&self, stamps: SilenceStamps) {
         self.all().iter().for_each(|cache| cache.hear_of_silence(stamps));
     }

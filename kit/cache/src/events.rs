@@ -71,7 +71,7 @@ impl Inner {
         self.options.rely_on_events && heard_at.saturating_add(LATE_MAX) > self.now()
     }
 
-    /// Processes died that may have written what nobody was told. What was loaded before is doubted from now on.
+    /// Processes died whose last writes may not have been announced. Entries loaded before are doubted from now on.
     pub(crate) fn hear_of_silence(&self, stamps: SilenceStamps) {
         let is_news = |seen: &AtomicI64, stamp: i64| seen.fetch_max(stamp, Ordering::AcqRel) < stamp;
         let unwitnessed = is_news(&self.events.unwitnessed, stamps.unwitnessed);
