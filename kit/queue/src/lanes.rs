@@ -46,6 +46,12 @@ impl MovingLanes {
         inner.1 = !inner.0.is_empty();
         std::mem::take(&mut inner.0)
     }
+
+    /// Whether no lane is being moved, nor is to be.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn at_rest(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
 }
 
 impl Queue {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{House, call, defaults, note, open};
+use super::{House, PATIENCE, call, defaults, note, open};
 use crate::claim::Claimer;
 use crate::store::claim::Claimed;
 use crate::{DeadSelection, Job, JobError, JobState, MIGRATIONS, QueueOptions, Registry, Worker};
@@ -159,6 +159,13 @@ async fn the_next_goes_forward_however_the_first_ends(house: &House) {
 async fn a_process_that_dies_in_between_holds_nobody_up(house: &House) {
     let (first, second) = (house.add(in_lane(json!(1))).await, house.add(in_lane(json!(2))).await);
     assert_eq!(claim(house).await[0].id, first);
+    // Where enqueuing looks at the lane as well, that look must not be the one that finds the next job.
+    let at_rest = async {
+        while !house.queue.moving_lanes().at_rest() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, at_rest).await.expect("nobody moves the lane");
     let mut tx = house.queue.database().transaction(&call()).await.expect("a transaction");
     tx.execute(&END, params![first, house.clock.now()]).await.expect("it is ended");
     tx.commit().await.expect("it is committed");
