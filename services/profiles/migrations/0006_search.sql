@@ -26,7 +26,7 @@ create table profile_search_keys (
 );
 
 -- only: sqlite
-create virtual table profile_search using fts5(search_text, tokenize = 'trigram case_sensitive 1');
+create virtual table profile_search using fts5(search_text, tokenize = 'trigram case_sensitive 1', detail = none);
 
 -- only: sqlite
 insert into profile_search_keys (profile_id, created_at) select id, created_at from profiles where deleted_at is null;

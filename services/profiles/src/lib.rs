@@ -38,6 +38,7 @@ mod read_profile;
 mod records;
 mod reindex_profiles;
 mod restore_profile;
+mod search_sample;
 mod search_text;
 mod store;
 mod update_profile;
@@ -82,6 +83,7 @@ use blobs::Blobs;
 use events::EventSink;
 use memory::Memory;
 use once::Once;
+use search_sample::SearchSample;
 
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
@@ -127,6 +129,7 @@ struct Inner {
     clock: Clock,
     /// Searches that run at once: they must not take every connection.
     searches: Semaphore,
+    search_sample: SearchSample,
     rules: AttributeRules,
     options: ProfilesOptions,
 }
@@ -167,6 +170,7 @@ impl Profiles {
             blobs,
             clock,
             searches,
+            search_sample: SearchSample::default(),
             rules,
             options,
         };

@@ -3,12 +3,14 @@
 use std::ops::RangeInclusive;
 
 use pando_clock::Timestamp;
+use pando_database::Read;
 use pando_resilience::Call;
 use serde::{Deserialize, Serialize};
 use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
 use crate::profile::{Email, Profile};
+use crate::search_sample::Way;
 use crate::search_text::sought;
 use crate::store::lists::{After, Order};
 use crate::{ProfileError, Profiles, store};
@@ -16,12 +18,16 @@ use crate::{ProfileError, Profiles, store};
 /// The years 1 to 9999: times that both engines can hold.
 const STORABLE_MICROS: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
+/// How many stretches of the list a search looks through at most.
+const STRETCHES_MAX: usize = 10;
+
 /// Which profiles, in which order, from where on.
 #[derive(Clone, Debug, Default)]
 pub struct ProfileFilter {
     /// The order of the list.
     pub order: Order,
-    /// Only profiles whose name or e-mail holds this text, whatever its case.
+    /// Only profiles whose name or e-mail holds this text, whatever its case. A page may then hold fewer than asked for, or
+    /// none, although there is more: one look goes past a few thousand profiles at most.
     pub search: Option<String>,
     /// Only the profile of this e-mail address; order and search then mean nothing.
     pub email: Option<Email>,
@@ -31,7 +37,7 @@ pub struct ProfileFilter {
     pub limit: usize,
 }
 
-/// Where a page ended: the sort key and the id of its last profile.
+/// Where a page ended: a sort key and an id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageEnd {
     /// The order the page had; a cursor of another order is refused.
@@ -63,14 +69,59 @@ impl Profiles {
         }
         let after = filter.after.as_ref().and_then(|end| end.resolve(filter.order));
         // One more than asked for tells whether there is another page.
-        let search = filter.search.as_deref().and_then(sought);
-        let _turn = self.turn_to_search(call, search.is_some()).await?;
-        let search = search.as_deref();
-        let mut profiles = store::lists::page(&read, filter.order, search, after, filter.limit + 1).await?;
+        let (order, limit) = (filter.order, filter.limit + 1);
+        let (mut profiles, end) = match filter.search.as_deref().and_then(sought) {
+            None => (store::lists::page(&read, order, after, limit).await?, None),
+            Some(text) => self.search(call, order, &text, after, limit).await?,
+        };
         let more = profiles.len() > filter.limit;
         profiles.truncate(filter.limit);
-        let next = profiles.last().filter(|_| more).map(|last| PageEnd::of(last, filter.order));
-        Ok(ProfilePage { profiles, next })
+        let next = match profiles.last() {
+            Some(last) if more => Some(order.after(last)),
+            _ => end,
+        };
+        Ok(ProfilePage { profiles, next: next.map(|end| PageEnd::at(end, order)) })
+    }
+
+    /// At most `limit` profiles that have this text; and where the look for them ended, when the list goes on from there.
+    async fn search(
+        &self,
+        call: &Call,
+        order: Order,
+        text: &str,
+        after: Option<After>,
+        limit: usize,
+    ) -> Result<(Vec<Profile>, Option<After>), ProfileError> {
+        let _turn = self.turn_to_search(call).await?;
+        let read = self.0.database.read(call);
+        match self.0.search_sample.way(&read, &self.0.clock, text).await? {
+            Way::List => self.search_the_list(&read, order, text, after, limit).await,
+            Way::Index(trigrams) => {
+                Ok((store::search::by_index(&read, order, (text, trigrams), after, limit).await?, None))
+            }
+        }
+    }
+
+    /// Looks through one stretch of the list after the other, until it has found enough or another search waits.
+    async fn search_the_list(
+        &self,
+        read: &Read<'_>,
+        order: Order,
+        text: &str,
+        mut after: Option<After>,
+        limit: usize,
+    ) -> Result<(Vec<Profile>, Option<After>), ProfileError> {
+        let mut found = Vec::new();
+        for _ in 0..STRETCHES_MAX {
+            let most = limit - found.len();
+            let stretch = store::search::through_the_list(read, order, text, after, most).await?;
+            found.extend(stretch.found);
+            after = stretch.end;
+            if found.len() == limit || after.is_none() || self.0.searches.available_permits() == 0 {
+                break;
+            }
+        }
+        Ok((found, after))
     }
 
     /// How many living profiles a list would go through.
@@ -79,22 +130,21 @@ impl Profiles {
         if let Some(email) = &filter.email {
             return Ok(i64::from(store::lists::with_email(&read, email).await?.is_some()));
         }
-        let search = filter.search.as_deref().and_then(sought);
-        let _turn = self.turn_to_search(call, search.is_some()).await?;
-        Ok(store::lists::count(&read, search.as_deref()).await?)
+        let Some(text) = filter.search.as_deref().and_then(sought) else {
+            return Ok(store::lists::count(&read).await?);
+        };
+        let _turn = self.turn_to_search(call).await?;
+        let trigrams = match self.0.search_sample.way(&read, &self.0.clock, &text).await? {
+            Way::List => None,
+            Way::Index(trigrams) => Some(trigrams),
+        };
+        Ok(store::search::count(&read, &text, trigrams).await?)
     }
 
     /// Waits until fewer searches run than may at once: the other connections are for everybody else.
-    async fn turn_to_search(
-        &self,
-        call: &Call,
-        searches: bool,
-    ) -> Result<Option<SemaphorePermit<'_>>, ProfileError> {
-        if !searches {
-            return Ok(None);
-        }
+    async fn turn_to_search(&self, call: &Call) -> Result<SemaphorePermit<'_>, ProfileError> {
         match call.deadline.bound(self.0.searches.acquire()).await {
-            Ok(Ok(turn)) => Ok(Some(turn)),
+            Ok(Ok(turn)) => Ok(turn),
             _ => Err(ProfileError::Busy("too many searches are under way at this moment")),
         }
     }
@@ -109,12 +159,12 @@ impl Profiles {
 }
 
 impl PageEnd {
-    fn of(last: &Profile, order: Order) -> Self {
-        let key = match order.after(last) {
-            After::Time(moment, _) => moment.to_string(),
-            After::Name(name, _) => name,
+    fn at(end: After, order: Order) -> Self {
+        let (key, id) = match end {
+            After::Time(moment, id) => (moment.to_string(), id),
+            After::Name(name, id) => (name, id),
         };
-        Self { sort: order.name().to_owned(), key, id: last.id.into() }
+        Self { sort: order.name().to_owned(), key, id }
     }
 
     /// Whether this is the end of a page of this order: anything else would skip or repeat profiles.

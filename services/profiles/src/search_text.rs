@@ -3,6 +3,11 @@
 //! Both engines have an index of trigrams: it finds any text of three characters or more. So that one or two letters can be
 //! found, every word stands behind two spaces: `  zo` begins with a trigram. Letters that are words of their own, as in
 //! Chinese, and signs such as `@` stand behind two spaces each.
+//!
+//! PostgreSQL's index knows letters and digits only, and which letters there are depends on the locale of the database. So
+//! everything but `a` to `z` and `0` to `9` is spelled in capital letters, which no folded text has.
+
+use std::collections::BTreeSet;
 
 use unicode_normalization::char::is_combining_mark;
 
@@ -13,6 +18,21 @@ const BEFORE: &str = "  ";
 
 /// The text that is kept of these words.
 pub(crate) fn kept(words: &str) -> String {
+    spelled(&apart(words))
+}
+
+/// What has to stand in a kept text for what is asked for: anywhere from three characters on; less than that finds words
+/// that begin with it. Nothing where nothing is asked for.
+pub(crate) fn sought(words: &str) -> Option<String> {
+    let text = apart(words);
+    let anywhere = text.trim_start();
+    let first = anywhere.chars().next()?;
+    let goes_on = first.is_alphanumeric() && !is_word(first);
+    Some(spelled(if goes_on && anywhere.chars().count() >= 3 { anywhere } else { &text }))
+}
+
+/// Words and signs in small letters, each behind two spaces.
+fn apart(words: &str) -> String {
     let folded = folded(words);
     let mut text = String::with_capacity(folded.len() + 16);
     let mut within = false;
@@ -31,14 +51,25 @@ pub(crate) fn kept(words: &str) -> String {
     text
 }
 
-/// What has to stand in a kept text for what is asked for: anywhere from three characters on; less than that finds words
-/// that begin with it. Nothing where nothing is asked for.
-pub(crate) fn sought(words: &str) -> Option<String> {
-    let text = kept(words);
-    let first = text.trim_start().chars().next()?;
-    let anywhere = text.trim_start();
-    let goes_on = first.is_alphanumeric() && !is_word(first);
-    Some(if goes_on && anywhere.chars().count() >= 3 { anywhere.to_owned() } else { text })
+/// The same text in ASCII letters, digits and spaces. The first capital letter of a character says how many follow, and is
+/// none of those: so a spelled text stands in another one exactly where the text itself does.
+fn spelled(text: &str) -> String {
+    const COUNTS: &[u8; 6] = b"ABCDEF";
+    const DIGITS: &[u8; 16] = b"GHIJKLMNOPQRSTUV";
+    let mut spelled = String::with_capacity(text.len() * 2);
+    for letter in text.chars() {
+        if matches!(letter, ' ' | 'a'..='z' | '0'..='9') {
+            spelled.push(letter);
+            continue;
+        }
+        let code = u32::from(letter);
+        let digits = (u32::BITS - code.leading_zeros()).div_ceil(4).max(1);
+        spelled.push(char::from(COUNTS[digits as usize - 1]));
+        for place in (0..digits).rev() {
+            spelled.push(char::from(DIGITS[(code >> (4 * place) & 15) as usize]));
+        }
+    }
+    spelled
 }
 
 /// Whether a letter is a word of its own: Chinese, Japanese and Korean are written without spaces between words.
@@ -47,35 +78,15 @@ fn is_word(letter: char) -> bool {
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// A `like` pattern that finds this text anywhere, its own wildcards taken literally.
-pub(crate) fn pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for letter in text.chars() {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
-}
-
-/// What the index of SQLite is asked for: a few different trigrams of the text, which all have to be there. Whether they
-/// stand in its order is seen in the rows: the index would compare every place of every letter of `aaaa…`.
-pub(crate) fn trigrams(text: &str) -> String {
-    const TRIGRAMS_MAX: usize = 8;
-    let letters: Vec<char> = text.chars().collect();
-    let mut asked: Vec<String> = Vec::new();
-    let last = letters.len().saturating_sub(3);
-    for start in (0..last).step_by(3).chain([last]) {
-        let trigram: String = letters[start..].iter().take(3).collect();
-        let quoted = format!("\"{}\"", trigram.replace('"', "\"\""));
-        if !asked.contains(&quoted) && (asked.len() < TRIGRAMS_MAX || start == last) {
-            asked.push(quoted);
-        }
-    }
-    asked.join(" AND ")
+/// The different trigrams of a text that both indexes have. PostgreSQL's has none of the end of one word and the spaces
+/// before the next.
+pub(crate) fn trigrams(text: &str) -> BTreeSet<&str> {
+    let known = |trigram: &&str| match trigram.as_bytes() {
+        [first, second, _] => *second != b' ' || *first == b' ',
+        _ => false,
+    };
+    // The text is ASCII: every byte is a character.
+    (0..text.len()).filter_map(|start| text.get(start..start + 3)).filter(known).collect()
 }
 
 #[cfg(test)]
@@ -84,10 +95,21 @@ mod tests {
 
     #[test]
     fn every_word_and_sign_stands_behind_two_spaces() {
-        assert_eq!(kept("Zoë  Ångström"), "  zoë  ångström");
-        assert_eq!(kept("o'brien@x.org"), "  o  '  brien  @  x  .  org");
-        assert_eq!(kept("李雷 A1"), "  李  雷  a1");
-        assert_eq!(kept(" "), "");
+        assert_eq!(apart("Zoë  Ångström"), "  zoë  ångström");
+        assert_eq!(apart("o'brien@x.org"), "  o  '  brien  @  x  .  org");
+        assert_eq!(apart("李雷 A1"), "  李  雷  a1");
+        assert_eq!(apart(" "), "");
+    }
+
+    #[test]
+    fn what_is_no_letter_of_ascii_is_spelled_in_capital_letters() {
+        assert_eq!(spelled("  zoë  @"), "  zoBUR  BKG");
+        assert_eq!(spelled("李\u{10ffff}\0"), "DMNKUFHGVVVVAG");
+        assert!(kept("Zoë 李雷 %_'\"").bytes().all(|byte| byte == b' ' || byte.is_ascii_alphanumeric()));
+        // The end of one character and the beginning of the next are not a third.
+        for (text, other) in [("ë", "\u{beb}"), ("\u{beb}", "ë"), ("\u{1234}", "\u{34}")] {
+            assert!(!spelled(text).contains(&spelled(other)), "{other} in {text}");
+        }
     }
 
     #[test]
@@ -114,21 +136,14 @@ mod tests {
             assert!(!found(asked, words), "{asked} in {words}");
         }
         assert_eq!(sought("  "), None);
-        assert!(["z", "zo", "雷", "@", "%"].iter().all(|short| sought(short).unwrap().chars().count() >= 3));
     }
 
     #[test]
-    fn signs_of_patterns_and_phrases_are_literal() {
-        assert_eq!(pattern("50%_!"), "%50!%!_!!%");
-        assert_eq!(trigrams("a\"b"), "\"a\"\"b\"");
-    }
-
-    #[test]
-    fn an_index_is_asked_for_few_trigrams_and_for_none_twice() {
-        assert_eq!(trigrams("zoë  ån"), "\"zoë\" AND \"  å\" AND \" ån\"");
-        assert_eq!(trigrams(&"a".repeat(50)), "\"aaa\"");
-        assert_eq!(trigrams(&format!("{}b", "a".repeat(50))), "\"aaa\" AND \"aab\"");
-        let long: String = ('a'..='z').chain('A'..='Z').collect();
-        assert_eq!(trigrams(&long).matches(" AND ").count(), 8);
+    fn whatever_is_sought_has_a_trigram() {
+        assert_eq!(Vec::from_iter(trigrams("zo  a")), ["  a", "zo "]);
+        assert_eq!(Vec::from_iter(trigrams(&"a".repeat(50))), ["aaa"]);
+        for short in ["z", "zo", "雷", "@", "%", "a b", "ab c", "'", "ë"] {
+            assert!(!trigrams(&sought(short).unwrap()).is_empty(), "{short}");
+        }
     }
 }

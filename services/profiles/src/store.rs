@@ -7,6 +7,7 @@ pub(crate) mod files;
 pub(crate) mod imports;
 pub(crate) mod lists;
 pub(crate) mod parts;
+pub(crate) mod search;
 
 use pando_clock::Timestamp;
 use pando_database::{

@@ -78,8 +78,7 @@ impl Session {
         statement: &Statement,
         values: &[Value],
     ) -> Result<Vec<Row>, DatabaseError> {
-        // Planned for its values each time: a plan for any text would read the whole table for a rare one.
-        let begin = self.begin_text("begin read only; set local plan_cache_mode = force_custom_plan");
+        let begin = self.begin_text("begin read only");
         (self.begun, self.under_way) = (true, true);
         let (checkout, deadline) = (self.checkout()?, self.deadline);
         let work = async {

@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::{profile_columns, profile_from};
 use crate::profile::{Email, Profile, ProfileId};
-use crate::search_text::{pattern, trigrams};
 
 /// The orders a list can have. Each is served by an index, so that a page costs the same at any depth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,14 +28,20 @@ pub(crate) enum After {
     Name(String, Uuid),
 }
 
-/// One order with and without a search, from the start and after a cursor. `$1` is always the limit.
+impl After {
+    /// The sort key and the id.
+    pub(super) fn values(self) -> [Value; 2] {
+        match self {
+            Self::Time(moment, id) => [moment.into(), id.into()],
+            Self::Name(name, id) => [name.into(), id.into()],
+        }
+    }
+}
+
+/// One order, from the start and after a cursor. `$1` is always the limit.
 struct Pages {
     first: Query,
     after: Query,
-    common_first: Query,
-    common_after: Query,
-    rare_first: Query,
-    rare_after: Query,
 }
 
 macro_rules! page {
@@ -57,90 +62,22 @@ macro_rules! page {
     };
 }
 
-/// What a search adds. `$2` is the pattern, `$3` the trigrams: PostgreSQL chooses between the order and the index by its
-/// statistics, and SQLite has to be told.
-macro_rules! by_pattern {
-    () => {
-        " and search_text like $2 escape '!' and $3 <> ''"
-    };
-}
-
-macro_rules! by_index {
-    ($condition:expr) => {
-        concat!(
-            " and id in (select profile_id from profile_search_keys where row in (select rowid \
-             from profile_search where profile_search match $3 and search_text like $2 escape '!')",
-            $condition,
-            ")"
-        )
-    };
-}
-
-/// What was found is sorted before it is read, where it is sorted by time.
-macro_rules! by_index_and_time {
-    ($direction:literal, $after:literal) => {
-        by_index!(concat!(
-            $after,
-            " order by created_at ",
-            $direction,
-            ", profile_id ",
-            $direction,
-            " limit $1"
-        ))
-    };
-}
-
 macro_rules! pages {
-    ($name:literal, $column:literal, $compare:literal, $direction:literal, $rare_first:expr, $rare_after:expr) => {{
-        macro_rules! after {
-            ($key:literal, $id:literal) => {
-                concat!(" and (", $column, ", id) ", $compare, " (", $key, ", ", $id, ")")
-            };
-        }
-        const NAME: &str = concat!("profiles.list_by_", $name);
-        const SEARCH: &str = concat!("profiles.search_by_", $name);
-        const FIRST: &str = page!($column, $direction, by_pattern!());
-        const AFTER: &str = page!($column, $direction, concat!(by_pattern!(), after!("$4", "$5")));
+    ($name:literal, $column:literal, $compare:literal, $direction:literal) => {
         Pages {
-            first: Query::scan(NAME, page!($column, $direction, "")),
-            after: Query::scan(NAME, page!($column, $direction, after!("$2", "$3"))),
-            common_first: Query::scan(SEARCH, FIRST),
-            common_after: Query::scan(SEARCH, AFTER),
-            rare_first: Query::scan(SEARCH, FIRST).on_sqlite(page!($column, $direction, $rare_first)),
-            rare_after: Query::scan(SEARCH, AFTER).on_sqlite(page!($column, $direction, $rare_after)),
+            first: Query::scan(concat!("profiles.list_by_", $name), page!($column, $direction, "")),
+            after: Query::scan(
+                concat!("profiles.list_by_", $name),
+                page!($column, $direction, concat!(" and (", $column, ", id) ", $compare, " ($2, $3)")),
+            ),
         }
-    }};
-}
-
-macro_rules! pages_by_time {
-    ($name:literal, $compare:literal, $direction:literal, $after:literal) => {
-        pages!(
-            $name,
-            "created_at",
-            $compare,
-            $direction,
-            by_index_and_time!($direction, ""),
-            by_index_and_time!($direction, $after)
-        )
     };
 }
 
-macro_rules! pages_by_name {
-    ($name:literal, $compare:literal, $direction:literal, $after:literal) => {
-        pages!($name, "name", $compare, $direction, by_index!(""), concat!(by_index!(""), $after))
-    };
-}
-
-static NEWEST: Pages = pages_by_time!("newest", "<", "desc", " and (created_at, profile_id) < ($4, $5)");
-static OLDEST: Pages = pages_by_time!("oldest", ">", "asc", " and (created_at, profile_id) > ($4, $5)");
-static NAME: Pages = pages_by_name!("name", ">", "asc", " and (name, id) > ($4, $5)");
-static NAME_DESCENDING: Pages = pages_by_name!("name_descending", "<", "desc", " and (name, id) < ($4, $5)");
-
-/// Whether a text stands in few profiles: then they are found by the index and sorted. One that stands in many is found
-/// soon by going through the order. PostgreSQL knows from its statistics.
-static IS_RARE: Query = Query::scan("profiles.search_is_rare", "select cast(1 as bigint) where $1 <> ''").on_sqlite(
-    "select count(*) <= 5000 from (select 1 from profile_search where profile_search match $1 limit 5001)",
-);
+static NEWEST: Pages = pages!("newest", "created_at", "<", "desc");
+static OLDEST: Pages = pages!("oldest", "created_at", ">", "asc");
+static NAME: Pages = pages!("name", "name", ">", "asc");
+static NAME_DESCENDING: Pages = pages!("name_descending", "name", "<", "desc");
 
 static BY_EMAIL: Query = Query::point(
     "profiles.list_by_email",
@@ -162,14 +99,6 @@ static BY_ID_ORDER: Query = Query::scan(
 );
 
 static COUNT: Query = Query::scan("profiles.count", "select count(*) from profiles where deleted_at is null");
-
-static COUNT_SEARCH: Query = Query::scan(
-    "profiles.count_search",
-    "select count(*) from profiles where deleted_at is null and search_text like $1 escape '!' and $2 <> ''",
-)
-.on_sqlite(
-    "select count(*) from profile_search where profile_search match $2 and search_text like $1 escape '!'",
-);
 
 impl Order {
     /// The name of this order in the `sort` parameter.
@@ -208,32 +137,13 @@ impl Order {
 pub(crate) async fn page(
     read: &Read<'_>,
     order: Order,
-    search: Option<&str>,
     after: Option<After>,
     limit: usize,
 ) -> Result<Vec<Profile>, DatabaseError> {
-    let mut values: Vec<Value> = vec![count_value(limit)];
-    let pages = order.pages();
-    let query = match search.map(|text| (pattern(text), trigrams(text))) {
-        None if after.is_none() => &pages.first,
-        None => &pages.after,
-        Some((pattern, trigrams)) => {
-            let rare = read.row(&IS_RARE, params![trigrams.as_str()]).await?;
-            let rare = rare.map(|row| row.get::<i64>(0)).transpose()? == Some(1);
-            values.extend(params![pattern, trigrams]);
-            match (rare, after.is_none()) {
-                (true, true) => &pages.rare_first,
-                (true, false) => &pages.rare_after,
-                (false, true) => &pages.common_first,
-                (false, false) => &pages.common_after,
-            }
-        }
-    };
-    match after {
-        Some(After::Time(moment, id)) => values.extend(params![moment, id]),
-        Some(After::Name(name, id)) => values.extend(params![name, id]),
-        None => {}
-    }
+    let Pages { first, after: later } = order.pages();
+    let query = if after.is_none() { first } else { later };
+    let mut values = vec![count_value(limit)];
+    values.extend(after.into_iter().flat_map(After::values));
     read.rows(query, values).await?.iter().map(profile_from).collect()
 }
 
@@ -257,13 +167,9 @@ pub(crate) async fn in_id_order(
     read.rows(&BY_ID_ORDER, params![after, count_value(limit)]).await?.iter().map(profile_from).collect()
 }
 
-/// How many living profiles there are, or how many a search finds.
-pub(crate) async fn count(read: &Read<'_>, search: Option<&str>) -> Result<i64, DatabaseError> {
-    let row = match search {
-        None => read.row(&COUNT, params![]).await?,
-        Some(text) => read.row(&COUNT_SEARCH, params![pattern(text), trigrams(text)]).await?,
-    };
-    row.map_or(Ok(0), |row| row.get(0))
+/// How many living profiles there are.
+pub(crate) async fn count(read: &Read<'_>) -> Result<i64, DatabaseError> {
+    read.row(&COUNT, params![]).await?.map_or(Ok(0), |row| row.get(0))
 }
 
 /// Roughly how many profiles there are, deleted ones included.
@@ -271,6 +177,6 @@ pub(crate) async fn estimate(read: &Read<'_>) -> Result<i64, DatabaseError> {
     read.estimated_rows("profiles", &COUNT).await
 }
 
-fn count_value(count: usize) -> Value {
+pub(super) fn count_value(count: usize) -> Value {
     Value::from(i64::try_from(count).unwrap_or(i64::MAX))
 }

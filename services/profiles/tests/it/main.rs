@@ -16,6 +16,7 @@ mod import_tasks;
 mod list_profiles;
 mod parts;
 mod reindex;
+mod search;
 mod update_profile;
 mod write_batch;
 

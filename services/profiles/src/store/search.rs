@@ -1,0 +1,290 @@
+//! Finding profiles by a text. There are two ways: a look through a stretch of the list, and the index of trigrams.
+
+use pando_database::{DatabaseError, Query, Read, Row, Value, params};
+
+use super::lists::{After, Order, count_value};
+use super::{profile_columns, profile_from};
+use crate::profile::Profile;
+
+/// How many profiles one look through the list goes past at most: a search costs no more, whatever its text is.
+pub(crate) const STRETCH: usize = 5_000;
+/// How many trigrams the index is asked for.
+pub(crate) const TRIGRAMS: usize = 4;
+
+/// What one look through the list found.
+#[derive(Debug)]
+pub(crate) struct Stretch {
+    pub(crate) found: Vec<Profile>,
+    /// Where it ended, when the list goes on.
+    pub(crate) end: Option<After>,
+}
+
+/// One order. `$1` is the limit, `$2` the text, and the places in the list come last.
+struct Searches {
+    /// Where a stretch ends that begins at the start of the list. `$1` is the number of profiles before its last.
+    end: Query,
+    /// The same for one that begins after a cursor.
+    end_after: Query,
+    /// From the start of the list to its end.
+    all: Query,
+    /// From the start of the list to the end of the stretch.
+    until: Query,
+    /// From the cursor to the end of the list.
+    after: Query,
+    /// From the cursor to the end of the stretch.
+    between: Query,
+    /// By the index.
+    by_index: Query,
+    /// By the index, after the cursor.
+    by_index_after: Query,
+}
+
+macro_rules! end {
+    ($column:literal, $direction:literal, $after:expr) => {
+        concat!(
+            "select ",
+            $column,
+            ", id from profiles where deleted_at is null",
+            $after,
+            " order by ",
+            $column,
+            " ",
+            $direction,
+            ", id ",
+            $direction,
+            " limit 1 offset $1"
+        )
+    };
+}
+
+/// The function that finds a text in another has two names.
+macro_rules! through_the_list {
+    ($name:expr, $column:literal, $direction:literal, $within:expr) => {
+        Query::scan($name, through_the_list!("strpos", $column, $direction, $within, ""))
+            .on_sqlite(through_the_list!("instr", $column, $direction, $within, ""))
+    };
+    ($stands_in:literal, $column:literal, $direction:literal, $within:expr, "") => {
+        concat!(
+            "select ",
+            profile_columns!(),
+            " from profiles where deleted_at is null and ",
+            $stands_in,
+            "(search_text, $2) > 0",
+            $within,
+            " order by ",
+            $column,
+            " ",
+            $direction,
+            ", id ",
+            $direction,
+            " limit $1"
+        )
+    };
+}
+
+/// All that have the trigrams `$3` to `$6` are found first, so that PostgreSQL does not go through the list instead.
+/// SQLite keeps the time of a profile beside the number of its text.
+macro_rules! by_index {
+    ($name:expr, $column:literal, $direction:literal, $after:expr, $join:literal) => {
+        Query::scan(
+            $name,
+            concat!(
+                "with found as materialized (select id, ",
+                $column,
+                " from profiles where deleted_at is null \
+                 and search_text like '%' || $3 || '%' and search_text like '%' || $4 || '%' \
+                 and search_text like '%' || $5 || '%' and search_text like '%' || $6 || '%' \
+                 and strpos(search_text, $2) > 0) select ",
+                profile_columns!(),
+                " from profiles where id in \
+                 (select id from found",
+                $after,
+                " order by ",
+                $column,
+                " ",
+                $direction,
+                ", id ",
+                $direction,
+                " limit $1) order by ",
+                $column,
+                " ",
+                $direction,
+                ", id ",
+                $direction
+            ),
+        )
+        .on_sqlite(concat!(
+            "with found as (select profile_id as id, ",
+            $column,
+            " from profile_search join profile_search_keys \
+             on row = profile_search.rowid",
+            $join,
+            " where profile_search match \
+             '\"' || $3 || '\" AND \"' || $4 || '\" AND \"' || $5 || '\" AND \"' || $6 || '\"' \
+             and instr(profile_search.search_text, $2) > 0) select ",
+            profile_columns!(),
+            " from profiles where id in \
+             (select id from found",
+            $after,
+            " order by ",
+            $column,
+            " ",
+            $direction,
+            ", id ",
+            $direction,
+            " limit $1) order by ",
+            $column,
+            " ",
+            $direction,
+            ", id ",
+            $direction
+        ))
+    };
+}
+
+macro_rules! searches {
+    ($name:literal, $column:literal, $direction:literal, $later:literal, $not_later:literal, $join:literal) => {{
+        macro_rules! place {
+            ($word:literal, $compare:literal, $key:literal, $id:literal) => {
+                concat!(" ", $word, " (", $column, ", id) ", $compare, " (", $key, ", ", $id, ")")
+            };
+        }
+        const END: &str = concat!("profiles.search_end_by_", $name);
+        const LIST: &str = concat!("profiles.search_list_by_", $name);
+        const INDEX: &str = concat!("profiles.search_index_by_", $name);
+        Searches {
+            end: Query::scan(END, end!($column, $direction, "")),
+            end_after: Query::scan(END, end!($column, $direction, place!("and", $later, "$2", "$3"))),
+            all: through_the_list!(LIST, $column, $direction, ""),
+            until: through_the_list!(LIST, $column, $direction, place!("and", $not_later, "$3", "$4")),
+            after: through_the_list!(LIST, $column, $direction, place!("and", $later, "$3", "$4")),
+            between: through_the_list!(
+                LIST,
+                $column,
+                $direction,
+                concat!(place!("and", $later, "$3", "$4"), place!("and", $not_later, "$5", "$6"))
+            ),
+            by_index: by_index!(INDEX, $column, $direction, "", $join),
+            by_index_after: by_index!(INDEX, $column, $direction, place!("where", $later, "$7", "$8"), $join),
+        }
+    }};
+}
+
+static NEWEST: Searches = searches!("newest", "created_at", "desc", "<", ">=", "");
+static OLDEST: Searches = searches!("oldest", "created_at", "asc", ">", "<=", "");
+static NAME: Searches =
+    searches!("name", "name", "asc", ">", "<=", " join profiles on profiles.id = profile_id");
+static NAME_DESCENDING: Searches =
+    searches!("name_descending", "name", "desc", "<", ">=", " join profiles on profiles.id = profile_id");
+
+/// Rows of some pages on PostgreSQL, as many as its statistics promise; on SQLite each row is some
+/// steps behind the one before, by chance.
+static SAMPLE: Query = Query::scan(
+    "profiles.search_sample",
+    "select search_text from profiles tablesample system (least(100, 100.0 * cast($1 as bigint) / \
+     (select greatest(reltuples, 1) from pg_class where oid = cast('profiles' as regclass)))) \
+     where deleted_at is null limit $1",
+)
+.on_sqlite(
+    "select search_text from profile_search where rowid in (with recursive steps (row) as (select 1 union all \
+     select row + 1 + abs(random()) % (select 2 * max(1, max(row) / $1) - 1 from profile_search_keys) from steps \
+     where row < (select max(row) from profile_search_keys)) select row from steps)",
+);
+
+static COUNT_THROUGH_LIST: Query = Query::scan(
+    "profiles.search_count_list",
+    "select count(*) from profiles where deleted_at is null and strpos(search_text, $1) > 0",
+)
+.on_sqlite("select count(*) from profile_search where instr(search_text, $1) > 0");
+
+static COUNT_BY_INDEX: Query = Query::scan(
+    "profiles.search_count_index",
+    "select count(*) from profiles where deleted_at is null \
+     and search_text like '%' || $2 || '%' and search_text like '%' || $3 || '%' \
+     and search_text like '%' || $4 || '%' and search_text like '%' || $5 || '%' \
+     and strpos(search_text, $1) > 0",
+)
+.on_sqlite(
+    "select count(*) from profile_search where profile_search match \
+     '\"' || $2 || '\" AND \"' || $3 || '\" AND \"' || $4 || '\" AND \"' || $5 || '\"' \
+     and instr(search_text, $1) > 0",
+);
+
+impl Order {
+    fn searches(self) -> &'static Searches {
+        match self {
+            Self::Newest => &NEWEST,
+            Self::Oldest => &OLDEST,
+            Self::Name => &NAME,
+            Self::NameDescending => &NAME_DESCENDING,
+        }
+    }
+
+    fn place(self, row: &Row) -> Result<After, DatabaseError> {
+        Ok(match self {
+            Self::Newest | Self::Oldest => After::Time(row.get(0)?, row.get(1)?),
+            Self::Name | Self::NameDescending => After::Name(row.get(0)?, row.get(1)?),
+        })
+    }
+}
+
+/// A look through the next stretch of the list for profiles that have this text, at most `limit`.
+pub(crate) async fn through_the_list(
+    read: &Read<'_>,
+    order: Order,
+    text: &str,
+    after: Option<After>,
+    limit: usize,
+) -> Result<Stretch, DatabaseError> {
+    let searches = order.searches();
+    let begins: Vec<Value> = after.into_iter().flat_map(After::values).collect();
+    let is_first = begins.is_empty();
+    let mut values = vec![count_value(STRETCH - 1)];
+    values.extend(begins.iter().cloned());
+    let end = read.row(if is_first { &searches.end } else { &searches.end_after }, values).await?;
+    let end = end.map(|row| order.place(&row)).transpose()?;
+    let query = match (is_first, &end) {
+        (true, None) => &searches.all,
+        (true, Some(_)) => &searches.until,
+        (false, None) => &searches.after,
+        (false, Some(_)) => &searches.between,
+    };
+    let mut values = vec![count_value(limit), text.into()];
+    values.extend(begins);
+    values.extend(end.clone().into_iter().flat_map(After::values));
+    let found = read.rows(query, values).await?.iter().map(profile_from).collect::<Result<_, _>>()?;
+    Ok(Stretch { found, end })
+}
+
+/// A page of the profiles that have this text, among all that have these trigrams.
+pub(crate) async fn by_index(
+    read: &Read<'_>,
+    order: Order,
+    (text, trigrams): (&str, [String; TRIGRAMS]),
+    after: Option<After>,
+    limit: usize,
+) -> Result<Vec<Profile>, DatabaseError> {
+    let searches = order.searches();
+    let query = if after.is_none() { &searches.by_index } else { &searches.by_index_after };
+    let mut values = vec![count_value(limit), text.into()];
+    values.extend(trigrams.map(Value::from));
+    values.extend(after.into_iter().flat_map(After::values));
+    read.rows(query, values).await?.iter().map(profile_from).collect()
+}
+
+/// How many living profiles have this text; looked for by the index where trigrams are given.
+pub(crate) async fn count(
+    read: &Read<'_>,
+    text: &str,
+    trigrams: Option<[String; TRIGRAMS]>,
+) -> Result<i64, DatabaseError> {
+    let query = if trigrams.is_none() { &COUNT_THROUGH_LIST } else { &COUNT_BY_INDEX };
+    let mut values = vec![text.into()];
+    values.extend(trigrams.into_iter().flatten().map(Value::from));
+    read.row(query, values).await?.map_or(Ok(0), |row| row.get(0))
+}
+
+/// Some of the texts that searches look through, about `size`, or all where there are not more.
+pub(crate) async fn sample(read: &Read<'_>, size: usize) -> Result<Vec<String>, DatabaseError> {
+    read.rows(&SAMPLE, params![count_value(size)]).await?.iter().map(|row| row.get(0)).collect()
+}
