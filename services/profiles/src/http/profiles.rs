@@ -141,7 +141,7 @@ enum CountWord {
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most profiles on the page; 100 unless told"),
         ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before"),
-        ("q" = Option<String>, Query, max_length = 200, description = "Only profiles whose name or e-mail holds this text; one or two letters find words that begin with them"),
+        ("q" = Option<String>, Query, max_length = 200, description = "Only profiles whose name or e-mail holds this text; one or two letters find words that begin with them. A page may then be short, or empty, although there is a next one"),
         ("email" = Option<String>, Query, format = "email", description = "Only the profile of this e-mail address"),
         ("sort" = inline(Option<SortWord>), Query, description = "The order; `-created_at` unless told"),
         ("count" = inline(Option<CountWord>), Query, description = "Adds `X-Total-Count`"),
