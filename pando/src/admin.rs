@@ -60,7 +60,7 @@ impl Insides {
 
 /// Every cache of this process
 #[utoipa::path(get, path = "/admin/cache", tag = "cache", responses(
-    (status = 200, description = "How each cache does, and whether Redis is there", body = Object),
+    (status = 200, description = "The state of each cache, and whether Redis is connected", body = Object),
 ))]
 async fn caches(State(insides): State<Insides>) -> Response {
     let caches = insides.caches.all().iter().map(Cache::report).collect();
@@ -71,7 +71,7 @@ async fn caches(State(insides): State<Insides>) -> Response {
 #[utoipa::path(get, path = "/admin/cache/{name}", tag = "cache",
     params(("name" = String, Path, description = "Its name")),
     responses(
-        (status = 200, description = "Its size, its hits, its hottest keys", body = Object),
+        (status = 200, description = "The size of the cache, its hits, its hottest keys", body = Object),
         (status = 404, description = "No cache has this name"),
     ))]
 async fn cache(State(insides): State<Insides>, Path(name): Path<String>) -> Result<Response, Problem> {
@@ -82,8 +82,8 @@ async fn cache(State(insides): State<Insides>, Path(name): Path<String>) -> Resu
 #[utoipa::path(get, path = "/admin/cache/{name}/keys/{*key}", tag = "cache",
     params(("name" = String, Path, description = "The cache"), ("key" = String, Path, description = "The key")),
     responses(
-        (status = 200, description = "What this process holds under it", body = Object),
-        (status = 404, description = "This process holds nothing under it"),
+        (status = 200, description = "The entry that this process holds under the key", body = Object),
+        (status = 404, description = "This process holds no entry under the key"),
     ))]
 async fn key(
     State(insides): State<Insides>,
@@ -97,7 +97,7 @@ async fn key(
 #[utoipa::path(post, path = "/admin/cache/{name}/clear", tag = "cache",
     params(("name" = String, Path, description = "The cache")),
     responses(
-        (status = 204, description = "It is empty, in every process"),
+        (status = 204, description = "The cache is empty in every process"),
         (status = 404, description = "No cache has this name"),
     ))]
 async fn clear(State(insides): State<Insides>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
@@ -124,9 +124,9 @@ async fn expire(State(insides): State<Insides>, Path(name): Path<String>) -> Res
 /// Fill the cache of profiles
 #[utoipa::path(post, path = "/admin/warm/profiles", tag = "cache",
     params(("count" = Option<usize>, Query, minimum = 1, maximum = 100_000,
-        description = "How many of the newest; 1000 unless told")),
+        description = "How many of the newest profiles; 1000 by default")),
     responses(
-        (status = 200, description = "How many were read into it", body = Object),
+        (status = 200, description = "How many profiles were loaded into the cache", body = Object),
         (status = 404, description = "This process does not serve profiles"),
     ))]
 async fn warm(

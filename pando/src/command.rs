@@ -29,31 +29,31 @@ pub struct CommandLine {
 
 #[derive(Args, Debug)]
 struct Common {
-    /// The settings file; without it PANDO_CONFIG, or pando.toml in the working directory
+    /// The settings file; by default the file that PANDO_CONFIG names, or pando.toml in the working directory
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where everything is kept that is not in a database server
+    /// The data directory: the embedded database, files, and everything else that is not in a database server
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the platform until it is told to stop
+    /// Run the server until it receives a stop signal
     Serve {
         #[command(flatten)]
         door: Door,
-        /// What this process does: all, or a list of profiles, tasks and worker
+        /// The roles of this process: all, or a list of profiles, tasks and worker
         #[arg(long, value_name = "ROLES")]
         roles: Option<String>,
     },
-    /// Run jobs until told to stop: `serve --roles worker`
+    /// Run jobs until a stop signal: `serve --roles worker`
     ///
-    /// Run jobs until told to stop: the same as `pando serve --roles worker`, whatever roles the settings name.
+    /// Run jobs until a stop signal arrives: the same as `pando serve --roles worker`, whatever roles the settings name.
     ///
-    /// Start as many as there is work for, on the database that the servers use: a PostgreSQL, or from the same
-    /// machine the same file. A worker answers nothing but /health and the like; on a machine where a server
-    /// has the port already, give it another one with --listen.
+    /// Start as many workers as you need on the database of the servers: a PostgreSQL, or on the same machine the
+    /// same file. A worker answers only /health and similar paths. If a server on the same machine uses the port
+    /// already, choose another one with --listen.
     Worker {
         #[command(flatten)]
         door: Door,
@@ -63,32 +63,32 @@ enum Command {
     Config(ConfigCommand),
     /// Bring the schema of the database up to date
     Migrate {
-        /// Only say what would be done
+        /// Only print what would be done
         #[arg(long)]
         dry_run: bool,
     },
-    /// Check the settings, the database and this machine, and say what to change
+    /// Check the settings, the database and this machine, and recommend changes
     Doctor {
         /// How many processes like this one share the database
         #[arg(long, value_name = "N", default_value_t = 1)]
         replicas: u64,
     },
-    /// Fill the database with made-up people, the same ones each time
+    /// Fill the database with invented people; the same seed gives the same people
     Seed {
         /// How many profiles
         #[arg(long, value_name = "N")]
         profiles: u64,
-        /// Another number makes other people
+        /// The seed of the random generator
         #[arg(long, value_name = "NUMBER", default_value_t = 1)]
         seed: u64,
     },
-    /// Look at jobs, bring dead ones back, pause queues
+    /// Show jobs and queues, redrive dead jobs, pause queues
     #[command(subcommand)]
     Queue(QueueCommand),
-    /// Take the files at the place in the settings for those of the database
+    /// Accept the configured file store as the one that belongs to the database
     ///
-    /// A start refuses files that belong to another database, because servers that share a database must share their
-    /// files. Run this once after files were moved or restored, or when they are lost for good.
+    /// A server does not start with files that belong to another database, because servers that share a database must
+    /// share their files. Run this once after the files were moved or restored, or when they are lost for good.
     AdoptFiles,
     /// Print the OpenAPI document
     Openapi,
@@ -96,22 +96,22 @@ enum Command {
     Version,
 }
 
-/// Where a process that runs until it is told to stop can be reached.
+/// The address of a process that runs until it receives a stop signal.
 #[derive(Args, Debug)]
 struct Door {
-    /// Address and port to listen on; port 0 takes a free one
+    /// Address and port to listen on; with port 0 the system chooses a free port
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Write the port to this file once it is open, for whoever started this process
+    /// Write the port to this file once it is open, for the program that started this process
     #[arg(long, value_name = "FILE")]
     port_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Every setting in force, and where it came from
+    /// Print every effective setting and where it comes from
     Print,
-    /// Whether the program can run with these settings
+    /// Check whether the program can run with these settings
     Check,
 }
 

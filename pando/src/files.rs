@@ -58,7 +58,7 @@ pub(crate) async fn check(database: &Database, objects: &Objects, clock: &Clock,
     }
     let mark = match found {
         Some(found) => {
-            tracing::warn!(place, "a new database takes over files that another database has used");
+            tracing::warn!(place, "a new database takes over files that another database has used before");
             found
         }
         None => {

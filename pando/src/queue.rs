@@ -24,35 +24,35 @@ const GROUPS_MAX: usize = 100;
 /// What can be asked about jobs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
-    /// How each queue stands
+    /// Show the state of each queue
     List,
-    /// Everything that is known of a job
+    /// Show everything that is known about a job
     Show {
-        /// Its id
+        /// The id of the job
         id: Uuid,
     },
-    /// Dead letters by what they died of, the most frequent first
+    /// List dead letters, grouped by error, the most frequent first
     Dead,
-    /// Bring dead letters back, their attempts counted from the start
+    /// Redrive dead letters: run them again, with their attempts counted from zero
     Redrive(Redrive),
-    /// Begin nothing more of a queue; what runs goes on
+    /// Start no more jobs of a queue; running jobs continue
     Pause {
-        /// Its name
+        /// The name of the queue
         queue: String,
     },
-    /// Go on with a queue
+    /// Start jobs of a paused queue again
     Resume {
-        /// Its name
+        /// The name of the queue
         queue: String,
     },
-    /// Who is told of events, where each stands, and how far it is behind
+    /// List the subscribers of events, their positions, and how far they are behind
     Subscribers,
-    /// Give up the place of a subscriber that will not come back: events are kept for it until then
+    /// Remove a subscriber that will not come back; until then events are kept for it
     ForgetSubscriber {
-        /// Its name
+        /// The name of the subscriber
         name: String,
-        /// Also one that these settings name, or that a process delivers to: it is told nothing more, until a process
-        /// starts that has it, and nothing of what happens meanwhile
+        /// Remove the subscriber even if the settings name it or a process delivers to it. It gets no more events until
+        /// a process with this subscriber starts, and never gets the events in between
         #[arg(long)]
         force: bool,
     },
@@ -61,22 +61,22 @@ pub(crate) enum QueueCommand {
 /// Which dead letters to bring back, and how.
 #[derive(Args, Debug)]
 pub(crate) struct Redrive {
-    /// Only those of this queue
+    /// Only dead letters of this queue
     #[arg(long)]
     queue: Option<String>,
-    /// Only those of this kind
+    /// Only dead letters of this kind
     #[arg(long)]
     kind: Option<String>,
-    /// Only those that died of this
+    /// Only dead letters with this fingerprint, which `pando queue dead` shows
     #[arg(long)]
     fingerprint: Option<String>,
-    /// Only this one
+    /// Only the job with this id
     #[arg(long)]
     id: Option<Uuid>,
-    /// How many of them are due in a second; all at once unless told
+    /// How many jobs become due in a second; by default all at once
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
-    /// Only count them
+    /// Only count the dead letters
     #[arg(long)]
     dry_run: bool,
 }
@@ -121,7 +121,7 @@ async fn obey(queue: &Queue, command: QueueCommand, out: &mut dyn Write) -> Resu
         QueueCommand::Redrive(Redrive { queue: of, kind, fingerprint, id, rate, dry_run }) => {
             let selection = DeadSelection { queue: of, kind, fingerprint, id };
             let done = queue.redrive(&call, &selection, rate, dry_run).await?;
-            writeln!(out, "{} dead letters, {} brought back", done.selected, done.redriven)?;
+            writeln!(out, "{} dead letters, {} redriven", done.selected, done.redriven)?;
         }
         QueueCommand::Pause { queue: name } => {
             queue.pause(&call, &name).await?;
@@ -129,7 +129,7 @@ async fn obey(queue: &Queue, command: QueueCommand, out: &mut dyn Write) -> Resu
         }
         QueueCommand::Resume { queue: name } => {
             queue.resume(&call, &name).await?;
-            writeln!(out, "{name} goes on")?;
+            writeln!(out, "{name} is resumed")?;
         }
         QueueCommand::Subscribers => subscribers(queue, &call, out).await?,
         QueueCommand::ForgetSubscriber { name, force } => {
@@ -152,7 +152,7 @@ async fn obey(queue: &Queue, command: QueueCommand, out: &mut dyn Write) -> Resu
 async fn subscribers(queue: &Queue, call: &Call, out: &mut dyn Write) -> Result<()> {
     let known = Outbox::new(queue, "pando").subscribers(call).await?;
     if known.is_empty() {
-        writeln!(out, "nobody has a place in the log: events are kept for nobody")?;
+        writeln!(out, "there are no subscribers, so no events are kept for any")?;
     }
     for status in known {
         let (name, position, moved) = (status.subscriber, status.position, status.moved_at);

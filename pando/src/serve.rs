@@ -28,7 +28,7 @@ pub(crate) async fn until_told_to_stop(
     let platform = tokio::select! {
         started = Platform::start(&loaded.config, clock) => started?,
         () = signals.told(1) => {
-            info!("told to stop before the start was complete");
+            info!("received a stop signal before the start was complete");
             return Ok(ExitCode::SUCCESS);
         }
     };
@@ -39,13 +39,15 @@ pub(crate) async fn until_told_to_stop(
     }
     let stop = async {
         signals.told(1).await;
-        info!("told to stop: finishing what was begun; told again, this process leaves at once");
+        info!(
+            "received a stop signal: finishing requests and jobs; a second signal ends this process at once"
+        );
         signals.how()
     };
     tokio::select! {
         _ = platform.run(stop) => Ok(ExitCode::SUCCESS),
         () = signals.told(2) => {
-            warn!("told to stop a second time: leaving at once, requests in flight are lost");
+            warn!("received a second stop signal: ending at once; requests in flight are lost");
             Ok(ExitCode::from(LEFT_AT_ONCE))
         }
     }
@@ -62,7 +64,9 @@ fn say_what_is_off(loaded: &Loaded) {
     match loaded.config.auth.mode {
         AuthMode::Loopback => info!("authentication is off: only programs on this machine can call"),
         AuthMode::Off => {
-            warn!("authentication is off: whoever reaches this address can read and change everything")
+            warn!(
+                "authentication is off: everybody who can reach this address can read and change everything"
+            )
         }
     }
 }

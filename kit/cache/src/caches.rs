@@ -97,7 +97,7 @@ impl Caches {
         {
             tracing::warn!(
                 queued,
-                "invalidations that redis has not heard of are lost: seconds later the others trust nothing there"
+                "invalidations that redis did not receive are lost: within seconds the other processes stop trusting its entries"
             );
         }
         if let Some(link) = &self.0.link {

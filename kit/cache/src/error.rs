@@ -19,7 +19,7 @@ pub enum CacheError {
     #[error("there is a cache named {0} already")]
     NameTaken(&'static str),
     /// A name that would not fit into a key or a metric.
-    #[error("{0:?} is no name for a cache: letters, digits and underscores")]
+    #[error("{0:?} cannot be the name of a cache: use letters, digits, hyphens and underscores")]
     BadName(&'static str),
 }
 
@@ -63,9 +63,9 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
             Self::Load(error) => write!(f, "the load failed: {error}"),
             Self::DeadlineExceeded => f.write_str("the deadline passed"),
             Self::LoadTimeout => f.write_str("the load took too long"),
-            Self::WaitTimeout => f.write_str("the load of another took too long"),
+            Self::WaitTimeout => f.write_str("the load of another caller took too long"),
             Self::Panicked => f.write_str("the load panicked"),
-            Self::Protected => f.write_str("redis is down and enough loads run already"),
+            Self::Protected => f.write_str("redis is down, and as many loads as allowed are running"),
             Self::L2Down => f.write_str("redis is down"),
         }
     }

@@ -107,7 +107,9 @@ pub enum DatabaseError {
     #[error("not a consistency token")]
     BadToken,
     /// The database was migrated by a newer program; nothing was changed.
-    #[error("the database has migrations of {service} up to {found}, this program knows up to {known}")]
+    #[error(
+        "the database has migrations of {service} up to {found}, but this program knows only those up to {known}"
+    )]
     NewerSchema {
         /// The service whose migrations are ahead.
         service: String,

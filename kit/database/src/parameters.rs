@@ -5,7 +5,7 @@ use crate::{DatabaseError, Value};
 /// Refuses a wrong number of parameters, and values that one of the engines could not keep.
 pub(crate) fn check(name: &'static str, expected: usize, values: &[Value]) -> Result<(), DatabaseError> {
     if expected != values.len() {
-        let reason = format!("the statement takes {expected} parameters, {} were given", values.len());
+        let reason = format!("the statement needs {expected} parameters, but {} were given", values.len());
         return Err(DatabaseError::BadParameter { name, parameter: expected.min(values.len()) + 1, reason });
     }
     match values.iter().enumerate().find_map(|(index, value)| Some((index, value.fault()?))) {
@@ -26,6 +26,6 @@ pub(crate) fn check_key(name: &'static str, key: &Value) -> Result<(), DatabaseE
 }
 
 pub(crate) fn no_key(name: &'static str, value: &Value) -> DatabaseError {
-    let reason = format!("{} is no key: a key is a uuid, a text or an integer", value.kind());
+    let reason = format!("{} cannot be a key: a key is a uuid, a text or an integer", value.kind());
     DatabaseError::BadParameter { name, parameter: 1, reason }
 }

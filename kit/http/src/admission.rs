@@ -114,38 +114,41 @@ pub(crate) fn admit(
     if head.target_bytes > edge.uri_bytes_max {
         return refuse(Problem::new(
             Code::UriTooLong,
-            format!("at most {} bytes are taken", edge.uri_bytes_max),
+            format!("the address of a request may have at most {} bytes", edge.uri_bytes_max),
         ));
     }
     // Two readers could take two hosts for two requests (RFC 9112 wants exactly one).
     if head.version == Version::HTTP_11 && asked.hosts != 1 {
-        return refuse(Problem::malformed("a request names its host once"));
+        return refuse(Problem::malformed("a request must have exactly one Host header"));
     }
     if asked.bad_host {
-        let problem = Problem::malformed("the host is no name or address with an optional port");
+        let problem =
+            Problem::malformed("the Host header is neither a name nor an address with an optional port");
         return refuse(problem.with_header(header::CONNECTION, CLOSE));
     }
     if edge.local_hosts_only && (asked.foreign_host || head.foreign_authority) {
-        let detail = "this server answers requests to localhost only (setting http.local_hosts_only)";
+        let detail = "this server answers only requests to localhost (setting http.local_hosts_only)";
         return refuse(Problem::malformed(detail));
     }
     if edge.local_hosts_only && asked.forwarded {
-        let detail = "this server answers programs on this machine only, and a proxy sends this for somebody else \
+        let detail = "this server answers only programs on this machine, and not requests that a proxy forwards \
                       (setting http.local_hosts_only)";
         return refuse(Problem::malformed(detail));
     }
     if edge.local_hosts_only && asked.foreign_origin {
-        let detail = "this server answers pages of localhost only (setting http.local_hosts_only)";
+        let detail =
+            "this server answers only requests of pages from localhost (setting http.local_hosts_only)";
         return refuse(Problem::malformed(detail));
     }
     // Two readers could find two ends of the body.
     if asked.transfers > 0 && (asked.transfers > 1 || asked.bad_transfer || asked.has_length) {
-        let problem = Problem::malformed("a body is either `chunked` or has a length");
+        let problem =
+            Problem::malformed("a body must either be `chunked` or have a Content-Length, not both");
         return refuse(problem.with_header(header::CONNECTION, CLOSE));
     }
     // HTTP/1 heads are counted while they are parsed.
     if asked.headers > edge.headers_max {
-        let detail = format!("at most {} headers are taken", edge.headers_max);
+        let detail = format!("a request may have at most {} headers", edge.headers_max);
         return refuse(Problem::new(Code::HeaderTooLarge, detail));
     }
     let Some(route) = route else {
@@ -157,12 +160,12 @@ pub(crate) fn admit(
             return Err(Box::new((StatusCode::NO_CONTENT, allow).into_response()));
         }
         let problem =
-            Problem::new(Code::MethodNotAllowed, format!("this route takes {}", show(&route.allow)));
+            Problem::new(Code::MethodNotAllowed, format!("this route accepts only {}", show(&route.allow)));
         return refuse(problem.with_header(header::ALLOW, route.allow.clone()));
     }
     if let Some(bytes) = head.body {
         if bytes > route.body_bytes_max {
-            let detail = format!("this route takes bodies of at most {} bytes", route.body_bytes_max);
+            let detail = format!("this route accepts bodies of at most {} bytes", route.body_bytes_max);
             return refuse(Problem::new(Code::TooLarge, detail));
         }
         // An encoded body is a few bytes that claim to be many.

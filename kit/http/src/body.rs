@@ -93,14 +93,14 @@ pub fn body_problem(error: &(dyn Error + 'static)) -> Problem {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {
-            return Problem::new(Code::TooLarge, "the body is larger than this route takes");
+            return Problem::new(Code::TooLarge, "the body is larger than this route allows");
         }
         if error.is::<BodyStalled>() {
             return body_too_slow();
         }
         cause = error.source();
     }
-    Problem::malformed("the body ended early or is badly framed")
+    Problem::malformed("the body ended too early, or its framing is broken")
 }
 
 pub(crate) fn body_too_slow() -> Problem {

@@ -48,7 +48,10 @@ impl BodyShare {
         let most = if is_small { *bytes_max } else { bytes_max - bytes_max / 4 };
         let fits = |held: u64| held.checked_add(bytes).filter(|held| *held <= most);
         if held.try_update(Ordering::AcqRel, Ordering::Acquire, fits).is_err() {
-            return Err(Problem::new(Code::Unavailable, "too many request bodies at once, try again"));
+            return Err(Problem::new(
+                Code::Unavailable,
+                "there are too many request bodies at this moment: try again",
+            ));
         }
         self.held.fetch_add(bytes, Ordering::Relaxed);
         Ok(())

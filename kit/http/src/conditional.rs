@@ -94,8 +94,10 @@ impl Precondition {
         if allowed {
             return Ok(());
         }
-        let problem =
-            Problem::new(Code::VersionMismatch, format!("the version is {current}, read it again first"));
+        let problem = Problem::new(
+            Code::VersionMismatch,
+            format!("the current version is {current}: read it again first"),
+        );
         Err(problem.with_header(header::ETAG, etag(current)))
     }
 

@@ -97,7 +97,7 @@ pub(crate) fn routes(
 /// The server and everything it depends on.
 #[utoipa::path(get, path = "/health", tag = "system", responses(
     (status = 200, description = "All is well", body = Health),
-    (status = 503, description = "A dependency is away", body = Health),
+    (status = 503, description = "A dependency cannot be reached", body = Health),
 ))]
 async fn health(State(vitals): State<Vitals>) -> Response {
     let dependencies = vitals.ask().await;
@@ -118,8 +118,8 @@ async fn live() -> Response {
 
 /// Whether to send requests here: not while draining, not while a dependency is away.
 #[utoipa::path(get, path = "/health/ready", tag = "system", responses(
-    (status = 200, description = "Send requests", body = Condition),
-    (status = 503, description = "Send them elsewhere", body = Condition),
+    (status = 200, description = "The process accepts requests", body = Condition),
+    (status = 503, description = "The process accepts no requests now", body = Condition),
 ))]
 async fn ready(State(vitals): State<Vitals>) -> Response {
     let status = if vitals.0.draining.load(Ordering::Relaxed) {

@@ -86,7 +86,7 @@ pub(crate) fn look_up(
     let packed_bytes_min = packed_bytes_min.unwrap_or(u64::MAX);
     let request = HotRequest { name, consistency, encoding, packed_bytes_min };
     let answer = std::panic::catch_unwind(AssertUnwindSafe(|| find(&request))).unwrap_or_else(|_| {
-        tracing::error!("a look into memory panicked: the handler answers");
+        tracing::error!("the look-up of a hot read panicked: the handler answers");
         None
     })?;
     // One that is large, and wanted packed, and is not: compression is behind the router.

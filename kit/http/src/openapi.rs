@@ -226,7 +226,7 @@ async fn openapi_json(State(documents): State<Documents>, headers: HeaderMap) ->
     let cache = HeaderValue::from_static("no-cache");
     match documents.json.get() {
         Some((bytes, etag)) => answer_bytes(&headers, bytes, &json, etag, &cache),
-        None => crate::Problem::internal("the document is not written yet").into_response(),
+        None => crate::Problem::internal("the OpenAPI document is not ready yet").into_response(),
     }
 }
 

@@ -46,7 +46,10 @@ fn apply_operations(patch: &Value, mut current: Value) -> Result<Value, Problem>
         )));
     };
     if operations.len() > PATCH_OPERATIONS_MAX {
-        let detail = format!("{} operations, at most {PATCH_OPERATIONS_MAX} are taken", operations.len());
+        let detail = format!(
+            "the patch has {} operations; at most {PATCH_OPERATIONS_MAX} are allowed",
+            operations.len()
+        );
         return Err(Problem::new(Code::TooLarge, detail));
     }
     for (index, operation) in operations.iter().enumerate() {

@@ -4,16 +4,16 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The content is of no format that is taken.
-    #[error("images are JPEG, PNG, WebP or GIF, and this is none of them, whatever it is called")]
+    #[error("the content is not a JPEG, PNG, WebP or GIF image, whatever its name or type says")]
     Unknown,
     /// A file of another kind follows the end of the image.
-    #[error("something follows the end of the image: send the image alone")]
+    #[error("there is data behind the end of the image: send only the image")]
     Trailing,
     /// It ends too early, or is not put together as its format is.
     #[error("the image is damaged: {0}")]
     Damaged(String),
     /// It has more pixels than are decoded, or none.
-    #[error("the image has {width} × {height} pixels; at least one and at most {pixels_max} are taken")]
+    #[error("the image has {width} × {height} pixels; it must have at least one and at most {pixels_max}")]
     TooManyPixels {
         /// Its width.
         width: u32,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum ObjectsError {
     /// The store does not answer, or not in time: the same may well succeed later.
-    #[error("the object store is away: {source}")]
+    #[error("the object store cannot be reached: {source}")]
     Unavailable {
         /// What it said.
         source: Arc<dyn Error + Send + Sync>,
@@ -17,7 +17,7 @@ pub enum ObjectsError {
     #[error("the object store has no room left")]
     Full,
     /// The store refuses to do it, or the folder does not let us.
-    #[error("the object store refuses: {source}")]
+    #[error("the object store refuses the request: {source}")]
     Refused {
         /// What it said.
         source: Arc<dyn Error + Send + Sync>,

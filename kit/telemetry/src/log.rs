@@ -100,7 +100,7 @@ fn parse_level(given: &str) -> Result<EnvFilter, TelemetryError> {
         } else if directive.contains('=') || LEVELS.contains(&lower.as_str()) {
             directives.push(directive);
         } else {
-            return Err(refuse(format!("{directive:?} is no level")));
+            return Err(refuse(format!("{directive:?} is not a level")));
         }
     }
     EnvFilter::builder().parse(directives.join(",")).map_err(|error| refuse(error.to_string()))

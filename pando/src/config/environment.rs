@@ -60,7 +60,7 @@ pub(super) fn read(variables: &[(String, String)], below: &Figment, known: &Know
     found.read_own(&set, known);
     let idle: Vec<&str> = NOT_YET.into_iter().filter(|name| value_of(&set, name).is_some()).collect();
     if !idle.is_empty() {
-        found.notes.push(format!("{}: accepted, and without effect in this version", idle.join(", ")));
+        found.notes.push(format!("{}: accepted, but without effect in this version", idle.join(", ")));
     }
     found
 }
@@ -80,7 +80,8 @@ impl Environment {
             }
             (Ok(_), None) => self.problems.push(format!("http.listen: {listen:?} has no port to replace")),
             (Err(_), _) => {
-                self.problems.push(format!("SERVER_PORT: {text:?} is no port, a number up to 65535"));
+                self.problems
+                    .push(format!("SERVER_PORT: {text:?} is not a port, which is a number up to 65535"));
             }
         }
     }
@@ -150,7 +151,7 @@ impl Environment {
                 }
                 None => self
                     .problems
-                    .push(format!("CACHE_TTL: {text:?} is no time such as 24h, 30m, 90s or 500ms")),
+                    .push(format!("CACHE_TTL: {text:?} is not a time such as 24h, 30m, 90s or 500ms")),
             }
         }
         if let Some(text) = value_of(set, "CACHE_WRITE_POLICY") {

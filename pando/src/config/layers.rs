@@ -216,7 +216,7 @@ fn reason(key: &str, message: &str) -> String {
     let unknown = message.strip_prefix("unknown variant ").and_then(|rest| rest.split_once(", expected "));
     if let Some((found, expected)) = unknown {
         let known = expected.trim_start_matches("one of ").replace('`', "");
-        return format!("{found} is none of {known}");
+        return format!("{found} is not one of {known}");
     }
     match message.rsplit_once(", expected ") {
         // What was found is the secret.

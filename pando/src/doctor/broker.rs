@@ -20,12 +20,12 @@ pub(super) async fn examine(config: &Config) -> Option<Finding> {
     // No events: only the line, and the exchange as a server would declare it.
     let reason = match Deadline::after(PATIENCE).bound(exchange.publish(&[])).await {
         Ok(Ok(())) => {
-            let detail = format!("{place} takes events for the exchange {}.events", broker.namespace);
+            let detail = format!("{place} accepts events for the exchange {}.events", broker.namespace);
             return Some(Finding::ok("rabbitmq", detail));
         }
         Ok(Err(reason)) => reason,
         Err(late) => late.to_string(),
     };
-    let detail = format!("{place}: {reason}; meanwhile events wait in the database");
+    let detail = format!("{place}: {reason}; until it works, events wait in the database");
     Some(Finding::warn("rabbitmq", detail, "start it, or correct queue.broker.url"))
 }

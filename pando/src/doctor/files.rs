@@ -21,17 +21,18 @@ pub(super) async fn examine(config: &Config, clock: &Clock) -> Option<Finding> {
     let place = config.files_place();
     if options.s3.bucket.is_none() && !options.path.exists() {
         // Opening it would make it, and a look changes nothing.
-        return Some(Finding::ok("files", format!("not there yet: the first start makes {place}")));
+        return Some(Finding::ok("files", format!("the first start will create {place}")));
     }
     let tried = match Objects::open(&options, &Metrics::new(), clock) {
         Ok(objects) => try_out(&objects, clock).await,
         Err(error) => Err(Broken { step: "opened", error: Some(error) }),
     };
     Some(match tried {
-        Ok(()) => Finding::ok("files", format!("one was written, read and deleted in {place}")),
+        Ok(()) => Finding::ok("files", format!("a test file was written, read and deleted in {place}")),
         Err(Broken { step, error: None }) => {
-            let detail = format!("{place}: what was {step} is not what was written");
-            Finding::fail("files", detail, "find out who else writes there")
+            let detail =
+                format!("{place}: the content that was {step} differs from the content that was written");
+            Finding::fail("files", detail, "find out which other program writes there")
         }
         Err(Broken { step, error: Some(error) }) => {
             let cause = format!("{:#}", anyhow::Error::from(error.clone()));

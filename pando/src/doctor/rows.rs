@@ -36,7 +36,7 @@ pub(super) async fn examine(config: &Config, replicas: u64, clock: &Clock) -> Ve
     let place = config.database_place();
     if config.database_file().is_some_and(|file| !file.exists()) {
         // Opening it would make it, and a look changes nothing.
-        return vec![Finding::ok("database", format!("not there yet: the first start makes {place}"))];
+        return vec![Finding::ok("database", format!("the first start will create {place}"))];
     }
     let options = config.database_options();
     let opened = Deadline::after(PATIENCE).bound(Database::open(&options, &Metrics::new(), clock)).await;
@@ -111,7 +111,8 @@ fn connections(config: &Config, replicas: u64, available: i64) -> Finding {
     let each = config.database.pool.max as u64 + config.database.reads.connections as u64 + 1;
     let wanted = each.saturating_mul(replicas);
     let available = u64::try_from(available).unwrap_or_default();
-    let detail = format!("{replicas} processes may open {wanted}, the server has {available}");
+    let detail =
+        format!("{replicas} processes may open {wanted} connections, and the server allows {available}");
     if wanted <= available {
         return Finding::ok("connections", detail);
     }
@@ -123,7 +124,8 @@ fn connections(config: &Config, replicas: u64, available: i64) -> Finding {
 
 fn skew(theirs: Timestamp, ours: Timestamp) -> Finding {
     let apart = theirs.as_micros().abs_diff(ours.as_micros());
-    let detail = format!("the database's is {} ms from this machine's", apart / 1_000);
+    let detail =
+        format!("the clock of the database and the clock of this machine differ by {} ms", apart / 1_000);
     if apart <= SKEW_MICROS_MAX {
         return Finding::ok("clocks", detail);
     }
@@ -134,15 +136,17 @@ async fn schema(database: &Database) -> Finding {
     match database.pending_migrations(MIGRATIONS).await {
         Ok(pending) if pending.is_empty() => Finding::ok("schema", "up to date"),
         Ok(pending) => {
-            let detail = format!("migrations to come: {}", pending.len());
+            let detail = format!("migrations to apply: {}", pending.len());
             Finding::warn("schema", detail, "run `pando migrate`, or let `pando serve` do it")
         }
-        Err(error @ DatabaseError::NewerSchema { .. }) => {
-            Finding::fail("schema", error.to_string(), "run a program as new as the database")
-        }
+        Err(error @ DatabaseError::NewerSchema { .. }) => Finding::fail(
+            "schema",
+            error.to_string(),
+            "run a version of pando that is as new as the database",
+        ),
         Err(error) => {
             let cause = format!("{:#}", anyhow::Error::from(error));
-            Finding::fail("schema", cause, "restore the database from a backup, or find out who changed it")
+            Finding::fail("schema", cause, "restore the database from a backup, or find out what changed it")
         }
     }
 }

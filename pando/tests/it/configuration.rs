@@ -191,7 +191,7 @@ fn the_names_of_earlier_deployments_set_the_cache() {
     let redis = url.variables(&[("REDIS_ADDRESS", "redis://new:2/1")]).load().config.redis;
     assert_eq!((redis.url.unwrap().expose(), redis.addresses.len()), ("redis://new:2/1", 0));
     let refused = Scene::new().variables(&[("CACHE_TTL", "soon")]).refused();
-    assert!(refused.contains("CACHE_TTL: \"soon\" is no time"), "{refused}");
+    assert!(refused.contains("CACHE_TTL: \"soon\" is not a time"), "{refused}");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn names_for_parts_that_are_not_here_are_accepted_and_said_to_do_nothing() {
     let scene = Scene::new().variables(&[("RATE_LIMIT_REQUESTS", "5"), ("RATE_LIMIT_WINDOW_MINUTES", "1")]);
     assert_eq!(
         scene.load().notes,
-        ["RATE_LIMIT_REQUESTS, RATE_LIMIT_WINDOW_MINUTES: accepted, and without effect in this version"]
+        ["RATE_LIMIT_REQUESTS, RATE_LIMIT_WINDOW_MINUTES: accepted, but without effect in this version"]
     );
 }
 
@@ -254,7 +254,11 @@ fn a_value_of_the_wrong_kind_is_named_with_its_place_and_what_was_expected() {
         ("PANDO_HTTP__DEADLINE_MS", "soon", ["http.deadline_ms", "u64"]),
         ("PANDO_HTTP__COMPRESS", "maybe", ["http.compress", "bool"]),
         ("PANDO_LOG__FORMAT", "xml", ["log.format", "auto, json, pretty"]),
-        ("PANDO_ROLES", "profiles,billing", ["roles", "`billing` is none of all, profiles, tasks, worker"]),
+        (
+            "PANDO_ROLES",
+            "profiles,billing",
+            ["roles", "`billing` is not one of all, profiles, tasks, worker"],
+        ),
         ("PANDO_DATABASE__POOL__MAX", "-1", ["database.pool.max", "usize"]),
         ("LOG_LEVEL", "loud", ["log.level", "trace"]),
         ("PANDO_HTTP__LISTEN", "8080", ["http.listen", "such as 127.0.0.1:8080"]),

@@ -35,7 +35,8 @@ fn a_broker_that_cannot_be_reached_is_named_and_the_server_stays_ready() {
             let running = place.start_verb(verb, &variables);
             becomes(&running, "rabbitmq", "healthy");
             let report = place.printed(&["doctor"], &variables);
-            let well = format!("ok    rabbitmq: amqp://guest:***@127.0.0.1:{}/%2f takes events", cable.port);
+            let well =
+                format!("ok    rabbitmq: amqp://guest:***@127.0.0.1:{}/%2f accepts events", cable.port);
             assert!(report.contains(&well), "{}: {report}", place.name);
             cable.pull();
             becomes(&running, "rabbitmq", "degraded");
@@ -112,14 +113,15 @@ fn an_s3_that_is_away_is_named_and_the_server_stays_ready() {
     let running = place.start(&variables);
     becomes(&running, "objects", "healthy");
     let report = place.printed(&["doctor"], &variables);
-    let well = format!("ok    files: one was written, read and deleted in the bucket objects at {endpoint}");
+    let well =
+        format!("ok    files: a test file was written, read and deleted in the bucket objects at {endpoint}");
     assert!(report.contains(&well), "{report}");
     s3.kill();
     becomes(&running, "objects", "degraded");
     let output = place.run(&["doctor"], &variables);
     let report = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{report}");
-    assert!(report.contains("no file can be written: the object store is away"), "{report}");
+    assert!(report.contains("no file can be written: the object store cannot be reached"), "{report}");
     assert!(!report.contains(s3.secret_key()), "{report}");
     s3.resurrect();
     becomes(&running, "objects", "healthy");
@@ -144,10 +146,10 @@ fn the_doctor_tries_the_folder_of_files_out_and_leaves_none_there() {
     let place = Place::sqlite();
     let objects = place.folder().join("objects");
     let report = place.printed(&["doctor"], &[]);
-    assert!(report.contains("ok    files: not there yet") && !objects.exists(), "{report}");
+    assert!(report.contains("ok    files: the first start will create ") && !objects.exists(), "{report}");
     std::fs::create_dir(&objects).unwrap();
     let report = place.printed(&["doctor"], &[]);
-    assert!(report.contains("ok    files: one was written, read and deleted in "), "{report}");
+    assert!(report.contains("ok    files: a test file was written, read and deleted in "), "{report}");
     let kept = std::fs::read_dir(&objects)
         .unwrap()
         .flat_map(|shelf| std::fs::read_dir(shelf.unwrap().path()).unwrap());

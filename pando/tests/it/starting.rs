@@ -45,7 +45,7 @@ fn the_first_lines_say_what_runs_where() {
     assert_eq!(start["roles"], "profiles");
     assert_eq!(start["database"], data.path().join("pando.db").to_str().unwrap());
     assert!(start["took_ms"].as_f64().unwrap() > 0.0);
-    let idle = "RATE_LIMIT_REQUESTS: accepted, and without effect in this version";
+    let idle = "RATE_LIMIT_REQUESTS: accepted, but without effect in this version";
     assert!(running.log.iter().any(|line| line["level"] == "WARN" && line["message"] == idle));
     // An answer proves that everything before it was done.
     running.ask("GET", "/health/live", "");
@@ -133,7 +133,7 @@ fn an_outdated_schema_is_refused_when_starts_may_not_migrate() {
 fn an_unknown_role_is_answered_with_the_known_ones() {
     let data = tempfile::tempdir().unwrap();
     let said = complaint(&run(data.path(), &["serve", "--roles", "profiles,billing"]));
-    assert!(said.contains("`billing` is none of all, profiles, tasks, worker"), "{said}");
+    assert!(said.contains("`billing` is not one of all, profiles, tasks, worker"), "{said}");
 }
 
 #[test]

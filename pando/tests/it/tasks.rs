@@ -247,10 +247,10 @@ fn operators_pause_a_queue_and_see_what_waits() {
         assert_eq!(default["paused"], true, "{seen}");
         assert_eq!(running.ask("GET", "/api/v1/admin/queues", "").status, 404, "not for everybody");
         assert_eq!(queue(&["dead"]), "no job is dead\n");
-        assert_eq!(queue(&["redrive", "--dry-run"]), "0 dead letters, 0 brought back\n");
+        assert_eq!(queue(&["redrive", "--dry-run"]), "0 dead letters, 0 redriven\n");
         assert_eq!(ask(admin, "POST", "/api/v1/admin/queues/default/resume", "").status, 204);
         assert_eq!(ended(&mut client, &id)["status"], "completed", "{}", place.name);
-        assert_eq!(queue(&["resume", "default"]), "default goes on\n");
+        assert_eq!(queue(&["resume", "default"]), "default is resumed\n");
     }
 }
 

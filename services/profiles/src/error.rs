@@ -22,7 +22,7 @@ pub enum ProfileError {
     #[error("{0}")]
     Invalid(#[from] Violations),
     /// The caller named a version, and it is not the current one.
-    #[error("the profile is at version {current} now")]
+    #[error("the profile has version {current} now")]
     VersionMismatch {
         /// The version the profile has.
         current: i64,
@@ -50,28 +50,28 @@ pub enum ProfileError {
     #[error("there is no such upload")]
     UploadNotFound,
     /// A file was taken away while it was written: somebody in it was erased, or it took too long.
-    #[error("the file was removed while it was written")]
+    #[error("the file was deleted while it was being written")]
     FileRemoved,
     /// The uploads that wait have all the room there is for them.
-    #[error("there is no room for more uploads that wait for their import")]
+    #[error("too many uploads are waiting for their import already")]
     UploadsFull,
     /// The store does not have what a row refers to.
-    #[error("the object {0} is gone")]
+    #[error("the object {0} does not exist any more")]
     ObjectMissing(String),
     /// It cannot be done at this moment, but soon.
     #[error("{0}")]
     Busy(&'static str),
     /// Others kept taking what this batch wanted, attempt after attempt.
-    #[error("others write the same profiles at this moment: try again")]
+    #[error("other requests are changing the same profiles at this moment: try again")]
     Contended,
     /// Another request with the same idempotency key was first.
-    #[error("another request with this key was first")]
+    #[error("another request with this key came first")]
     Repeated,
     /// Another upload is writing the same import.
     #[error("this import is being written by another upload")]
     ImportBusy,
     /// The consistency token is none of ours.
-    #[error("the consistency token is none that a write answered")]
+    #[error("the consistency token was not returned by a write of this server")]
     BadToken,
     /// The database did not do it.
     #[error(transparent)]
@@ -86,7 +86,7 @@ pub enum ProfileError {
     #[error(transparent)]
     Cached(Arc<LoadFailure>),
     /// It cannot be written as JSON, or was kept as something else.
-    #[error("an answer cannot be written: {0}")]
+    #[error("the answer cannot be encoded: {0}")]
     Unwritable(String),
 }
 

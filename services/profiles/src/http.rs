@@ -202,13 +202,14 @@ impl From<ProfileError> for Problem {
             ProfileError::Invalid(violations) => violations.into_problem(),
             ProfileError::VersionMismatch { current } => Self::new(
                 Code::VersionMismatch,
-                format!("the profile is at version {current} now: read it again"),
+                format!("the profile has version {current} now: read it again"),
             )
             .with_field("version", "current", current.to_string())
             .with_header(header::ETAG, etag(current)),
             ProfileError::Refused(problem) => problem,
             ProfileError::ImportBrokenOff { problem, token, records_done } => {
-                let told = format!("{token}: {records_done} records are done; send the file again to go on");
+                let told =
+                    format!("{token}: {records_done} records are done; send the file again to continue");
                 let place = HeaderValue::try_from(place_of_import(&token)).expect("a token is ASCII letters");
                 problem.with_field("token", "broken_off", told).with_header(header::LOCATION, place)
             }

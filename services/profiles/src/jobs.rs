@@ -118,7 +118,7 @@ impl Profiles {
         };
         registry.add(JobKind {
             public: true,
-            summary: "Looks at every profile, and puts right what is derived from it".to_owned(),
+            summary: "Checks every profile and repairs the values that are derived from it".to_owned(),
             settings: file_settings(),
             schema: Some(json!({"type": "object"})),
             ..JobKind::new(REINDEX, handler)

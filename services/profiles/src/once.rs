@@ -32,7 +32,7 @@ pub(crate) enum Outcome<'a> {
     Image(&'a Added, ProfileId),
     /// A profile of this version has an image no more.
     ImageGone(i64),
-    /// What became of each item of a batch.
+    /// The result of each item of a batch.
     Batch(&'a [ItemOutcome]),
 }
 

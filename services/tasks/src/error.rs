@@ -23,7 +23,7 @@ pub enum TaskError {
         state: &'static str,
     },
     /// The unique key is held by a task that does not call this address when it ends.
-    #[error("the task {id} has this unique key, and it does not call this callback_url when it ends")]
+    #[error("the task {id} holds this unique_key already, and it calls another callback_url or none")]
     OtherCallback {
         /// The task that holds the key.
         id: uuid::Uuid,

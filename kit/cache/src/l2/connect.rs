@@ -40,9 +40,10 @@ impl Place {
         for address in &options.addresses {
             let (host, port) = address.rsplit_once(':').unwrap_or((address, "6379"));
             let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-            let port = port.parse().map_err(|_| bad("addresses", &format!("{address:?} is no host:port")))?;
+            let port =
+                port.parse().map_err(|_| bad("addresses", &format!("{address:?} is not host:port")))?;
             let node = ConnectionAddr::Tcp(host, port).into_connection_info();
-            nodes.push(node.map_err(|_| bad("addresses", &format!("{address:?} is no host:port")))?);
+            nodes.push(node.map_err(|_| bad("addresses", &format!("{address:?} is not host:port")))?);
         }
         let signed = nodes.into_iter().map(|node| {
             let mut settings = node.redis_settings().clone();

@@ -264,7 +264,7 @@ impl Link {
         match Message::read(payload) {
             Some(message) if message.sender != self.id => self.registry.hear(&message),
             Some(_) => {}
-            None => tracing::debug!("a message on the bus of the caches that is none"),
+            None => tracing::debug!("the bus of the caches carried something that is not a message"),
         }
     }
 }
@@ -300,7 +300,7 @@ enum Why {
     Silent,
     #[error("{0}")]
     Redis(#[from] RedisError),
-    #[error("it answers, and does not do what it is asked")]
+    #[error("it answers, but does not execute commands")]
     Refused,
 }
 

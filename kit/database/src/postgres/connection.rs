@@ -111,7 +111,7 @@ impl Connection {
     ) -> Result<Vec<Row>, DatabaseError> {
         // The server refuses to write here, unless a pooler kept us from telling it to.
         if !self.prepare && statement.seems_to_write {
-            let reason = format!("{} is no point read", statement.name);
+            let reason = format!("{} is not a point read", statement.name);
             return Err(DatabaseError::ReadOnly { reason });
         }
         let prepared = self.prepare(statement).await?;

@@ -107,7 +107,7 @@ fn flush(log: &File, failed: &AtomicBool) -> Result<(), String> {
     }
     log.sync_data().map_err(|error| {
         failed.store(true, Ordering::Release);
-        tracing::error!(%error, "the SQLite log could not be flushed: no further write is taken");
+        tracing::error!(%error, "the SQLite log could not be flushed: no further write is accepted");
         format!("flushing failed: {error}")
     })
 }

@@ -321,7 +321,7 @@ fn raise_and_commit(session: &Session, disk_failed: &AtomicBool) -> Result<Token
             // The commit may be in the log, whole, without being on the disk: the next start would find it.
             Some(ErrorCode::SystemIoFailure) => {
                 disk_failed.store(true, Ordering::Release);
-                tracing::error!(%error, "a commit could not be written: no further write is taken");
+                tracing::error!(%error, "a commit could not be written: no further write is accepted");
                 DatabaseError::CommitUnknown { reason: format!("writing the log failed: {error}") }
             }
             _ => failed(error),

@@ -115,7 +115,7 @@ async fn a_newer_schema_is_left_alone() {
         let refused = database.migrate(&[other, ONE[0]]).await.unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "the database has migrations of notes up to 2, this program knows up to 1"
+            "the database has migrations of notes up to 2, but this program knows only those up to 1"
         );
         assert_eq!(database.pending_migrations(&[other]).await.unwrap().len(), 1, "nothing was applied");
         assert_eq!(

@@ -23,7 +23,7 @@ use crate::{
     Violations,
 };
 
-/// What became of each item, in the order of the request.
+/// The result of each item, in the order of the request.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BatchAnswer {
     pub(super) results: Vec<ItemOutcome>,
@@ -36,8 +36,8 @@ pub(crate) struct BatchAnswer {
 #[utoipa::path(
     post, path = "/api/v1/profiles:batch", tag = "profiles", request_body = Vec<ProfileFields>, params(KeyParameter),
     responses(
-        (status = 200, description = "What became of each item", body = BatchAnswer),
-        (status = 409, description = "A request with this Idempotency-Key is being worked on"),
+        (status = 200, description = "The result of each item", body = BatchAnswer),
+        (status = 409, description = "Another request with this Idempotency-Key is still being processed"),
         (status = 422, description = "The batch is empty or too long. Or the Idempotency-Key was used for another request"),
     )
 )]
@@ -99,21 +99,21 @@ pub(crate) enum ImportAnswer {
 #[utoipa::path(
     post, path = "/api/v1/profiles:import", tag = "profiles",
     params(
-        ("token" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{1,64}$", description = "Names the import; made up when absent"),
-        ("dry_run" = Option<bool>, Query, description = "Only find out what would happen; each batch is judged alone"),
-        ("Prefer" = Option<String>, Header, pattern = "^respond-async$", description = "Have a task import it (RFC 7240)"),
+        ("token" = Option<String>, Query, pattern = "^[A-Za-z0-9_-]{1,64}$", description = "The name of the import; a random one by default"),
+        ("dry_run" = Option<bool>, Query, description = "Only report what would happen; each batch is checked on its own"),
+        ("Prefer" = Option<String>, Header, pattern = "^respond-async$", description = "A task imports the file (RFC 7240)"),
     ),
     request_body(content(
         (String = "application/x-ndjson", example = json!("{\"name\": \"Zoë\", \"email\": \"zoe@example.org\"}\n")),
         (String = "text/csv", example = json!("name,email\nZoë,zoe@example.org\n")),
     )),
     responses(
-        (status = 202, description = "What was done, or the task that does it", body = ImportAnswer, headers(
+        (status = 202, description = "The result of the import, or the task that runs it", body = ImportAnswer, headers(
             ("Location" = String, description = "Where the import, or the task, can be followed"),
-            ("Preference-Applied" = String, description = "`respond-async` where a task does it"))),
+            ("Preference-Applied" = String, description = "`respond-async` if a task imports the file"))),
         (status = 409, description = "Another upload is writing this import"),
         (status = 422, description = "The token was used for another file"),
-        (status = 507, description = "There is no room left for what waits"),
+        (status = 507, description = "There is no room left for uploads that wait for their import"),
     )
 )]
 pub(super) async fn import(
@@ -186,7 +186,7 @@ fn is_token(text: &str) -> bool {
     get, path = "/api/v1/profiles:import", tag = "profiles",
     params(("token" = String, Query, pattern = "^[A-Za-z0-9_-]{1,64}$", description = "Names the import")),
     responses(
-        (status = 200, description = "How far it has come", body = Import),
+        (status = 200, description = "How far the import is", body = Import),
         (status = 404, description = "No import has this token"),
     )
 )]
@@ -218,7 +218,7 @@ enum FormatWord {
 #[utoipa::path(
     get, path = "/api/v1/profiles:export", tag = "profiles",
     params(
-        ("format" = inline(Option<FormatWord>), Query, description = "`ndjson` unless told"),
+        ("format" = inline(Option<FormatWord>), Query, description = "`ndjson` by default"),
         ("after" = Option<Uuid>, Query, description = "Begin after the profile of this id"),
     ),
     responses((status = 200, description = "The profiles", content(

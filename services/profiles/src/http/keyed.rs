@@ -40,7 +40,7 @@ pub(crate) struct KeyParameter {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it describes the answers; `once` makes them")]
 pub(crate) enum KeyRefused {
-    /// A request with this Idempotency-Key is being worked on
+    /// Another request with this Idempotency-Key is still being processed
     #[response(status = 409)]
     InFlight,
     /// The Idempotency-Key was used for another request
@@ -168,7 +168,7 @@ impl<S: Send + Sync> FromRequest<S> for KeyedFields {
 }
 
 fn in_flight() -> Problem {
-    Problem::new(Code::Conflict, "a request with this key is being worked on").with_retry_after(1)
+    Problem::new(Code::Conflict, "another request with this key is still being processed").with_retry_after(1)
 }
 
 fn other_request() -> Problem {

@@ -66,7 +66,7 @@ pub(super) async fn full(
     params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
         (status = 200, description = "The address; the ETag is the profile's new version", body = Address),
-        (status = 409, description = "A request with this Idempotency-Key is being worked on"),
+        (status = 409, description = "Another request with this Idempotency-Key is still being processed"),
         (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
         ChangeRefused,
     )
@@ -95,7 +95,7 @@ pub(super) async fn put_address(
     params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
         (status = 200, description = "The preferences; the ETag is the profile's new version", body = Preferences),
-        (status = 409, description = "A request with this Idempotency-Key is being worked on"),
+        (status = 409, description = "Another request with this Idempotency-Key is still being processed"),
         (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
         ChangeRefused,
     )
@@ -133,7 +133,7 @@ enum ModeWord {
     params(
         ("userID" = Uuid, Query, description = "The profile's id"),
         ("mode" = inline(Option<ModeWord>), Query,
-            description = "How it is fetched; `cached` unless told, which is `joined` behind the cache"),
+            description = "How the profile is fetched; `cached` by default, which uses the cache and otherwise works like `joined`"),
     ),
     responses(
         (status = 200, description = "Three texts", body = UserProfile),

@@ -57,7 +57,7 @@ pub(super) fn accepted(accepted: &Accepted) -> Response {
 #[utoipa::path(
     post, path = "/api/v1/profiles/{id}/erase", tag = "profiles", params(IdParameter, KeyParameter),
     responses(
-        (status = 202, description = "The task that does it", body = Accepted,
+        (status = 202, description = "The task that does the work", body = Accepted,
             headers(("Location" = String, description = "Where the task can be followed"))),
         (status = 404, description = "No profile has this id"),
         KeyRefused,
@@ -83,7 +83,7 @@ pub(super) async fn erase(
 #[utoipa::path(
     post, path = "/api/v1/profiles/{id}/data-export", tag = "profiles", params(IdParameter, KeyParameter),
     responses(
-        (status = 202, description = "The task that does it", body = Accepted,
+        (status = 202, description = "The task that does the work", body = Accepted,
             headers(("Location" = String, description = "Where the task can be followed"))),
         (status = 404, description = "No profile has this id"),
         KeyRefused,
@@ -111,7 +111,7 @@ pub(super) async fn request_data_export(
     responses(
         (status = 200, description = "The file", content(
             (PersonExport = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
-        (status = 404, description = "No export has this id, or its time is over"),
+        (status = 404, description = "No export has this id, or the export has expired"),
     )
 )]
 pub(super) async fn fetch_export(

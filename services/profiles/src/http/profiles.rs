@@ -139,11 +139,11 @@ enum CountWord {
 #[utoipa::path(
     get, path = "/api/v1/profiles", tag = "profiles",
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most profiles on the page; 100 unless told"),
-        ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before"),
-        ("q" = Option<String>, Query, max_length = 200, description = "Only profiles whose name or e-mail holds this text; one or two letters find words that begin with them. A page may then be short, or empty, although there is a next one"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most profiles on the page; 100 by default"),
+        ("cursor" = Option<String>, Query, description = "Where the page begins; taken from the Link header of the previous page"),
+        ("q" = Option<String>, Query, max_length = 200, description = "Only profiles whose name or e-mail address contains this text; one or two letters find words that begin with them. A page may then be short, or empty, although there is a next one"),
         ("email" = Option<String>, Query, format = "email", description = "Only the profile of this e-mail address"),
-        ("sort" = inline(Option<SortWord>), Query, description = "The order; `-created_at` unless told"),
+        ("sort" = inline(Option<SortWord>), Query, description = "The order; `-created_at` by default"),
         ("count" = inline(Option<CountWord>), Query, description = "Adds `X-Total-Count`"),
         ("ids" = Option<String>, Query, description = "Ids separated by commas, at most 200; unknown ones are absent from the answer"),
     ),
@@ -225,10 +225,10 @@ fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
     post, path = "/api/v1/profiles", tag = "profiles", request_body = ProfileFields, params(KeyParameter),
     responses(
         (status = 201, description = "The profile", body = Profile, headers(
-            ("Location" = String, description = "Where it can be read"), ("ETag" = String, description = "Its version"),
+            ("Location" = String, description = "The address of the new resource"), ("ETag" = String, description = "Its version"),
             ("Pando-Ignored" = String, description = "Fields of the request that no profile has"))),
-        (status = 404, description = "What this Idempotency-Key has made was erased since"),
-        (status = 409, description = "Another profile has this e-mail address. Or a request with this Idempotency-Key is being worked on"),
+        (status = 404, description = "The profile that this Idempotency-Key created has been erased since"),
+        (status = 409, description = "Another profile has this e-mail address. Or another request with this Idempotency-Key is still being processed"),
         (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
     )
 )]
@@ -252,7 +252,7 @@ pub(super) async fn create(
     post, path = "/api/v1/profiles/random", tag = "profiles", params(KeyParameter),
     responses(
         (status = 201, description = "The profile", body = Profile),
-        (status = 404, description = "What this Idempotency-Key has made was erased since"),
+        (status = 404, description = "The profile that this Idempotency-Key created has been erased since"),
         KeyRefused,
     )
 )]
@@ -321,7 +321,7 @@ pub(super) async fn read(
 fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
     let fields = query.list("fields");
     if let Some(unknown) = fields.iter().flatten().find(|field| !FIELDS.contains(&field.as_str())) {
-        let message = format!("names {unknown:?}, which is none of {}", FIELDS.join(", "));
+        let message = format!("names {unknown:?}, which is not one of {}", FIELDS.join(", "));
         query.error("fields", "unknown_value", message);
     }
     query.finish()?;
@@ -337,7 +337,7 @@ fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
     responses(
         (status = 200, description = "The whole profile", body = Profile, headers(
             ("Pando-Ignored" = String, description = "Fields of the request that no profile has"))),
-        (status = 409, description = "Another profile has this e-mail address. Or a request with this Idempotency-Key is being worked on"),
+        (status = 409, description = "Another profile has this e-mail address. Or another request with this Idempotency-Key is still being processed"),
         (status = 422, description = "Some fields are not valid; each is named. Or the Idempotency-Key was used for another request"),
         ChangeRefused,
     )
@@ -370,7 +370,7 @@ pub(super) async fn update(
     params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
         (status = 200, description = "The whole profile", body = Profile),
-        (status = 409, description = "Another profile has this e-mail address, or a test of the patch failed. Or a request with this Idempotency-Key is being worked on"),
+        (status = 409, description = "Another profile has this e-mail address, or a test of the patch failed. Or another request with this Idempotency-Key is still being processed"),
         (status = 422, description = "The patch does not fit, or some fields are not valid. Or the Idempotency-Key was used for another request"),
         ChangeRefused,
     )
@@ -444,7 +444,7 @@ fn patched(
     delete, path = "/api/v1/profiles/{id}", tag = "profiles",
     params(IdParameter, IfMatchParameter, KeyParameter),
     responses(
-        (status = 204, description = "It is deleted"),
+        (status = 204, description = "Deleted"),
         ChangeRefused, KeyRefused,
     )
 )]
@@ -472,7 +472,7 @@ pub(super) async fn delete(
         (status = 404, description = "No profile of this id can be restored"),
         (status = 412, description = "The profile has another version now"),
         (status = 428, description = "If-Match is required here"),
-        (status = 409, description = "Another profile has taken its e-mail address. Or a request with this Idempotency-Key is being worked on"),
+        (status = 409, description = "Another profile has taken its e-mail address. Or another request with this Idempotency-Key is still being processed"),
         (status = 422, description = "The Idempotency-Key was used for another request"),
     )
 )]
@@ -497,8 +497,8 @@ pub(super) async fn restore(
 #[utoipa::path(
     get, path = "/api/v1/profiles/{id}/history", tag = "profiles",
     params(IdParameter,
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most changes on the page; 100 unless told"),
-        ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before")),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most changes on the page; 100 by default"),
+        ("cursor" = Option<String>, Query, description = "Where the page begins; taken from the Link header of the previous page")),
     responses(
         (status = 200, description = "The changes", body = Vec<Change>),
         (status = 404, description = "No profile has this id"),

@@ -131,8 +131,9 @@ impl Images {
         let bytes = urls.iter().map(String::len).sum::<usize>() + self.url("").len() + 80;
         let full = usize::try_from(count).unwrap_or(usize::MAX) >= most || urls.len() >= IMAGE_URLS_MAX;
         if full || bytes > IMAGE_URLS_BYTES_MAX {
-            let message =
-                format!("the profile has as many images as it may: {most}, or {IMAGE_URLS_MAX} addresses");
+            let message = format!(
+                "the profile has as many images or addresses as allowed: {most} images, {IMAGE_URLS_MAX} addresses"
+            );
             return Err(ProfileError::from(Violations::one("image", "too_many", message)).into());
         }
         Ok(())

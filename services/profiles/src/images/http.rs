@@ -129,13 +129,13 @@ async fn list_images(
     )),
     responses(
         (status = 201, description = "The image", body = Image, headers(
-            ("location" = String, description = "Where it can be read"), ("etag" = String, description = "The profile's version with it"))),
+            ("location" = String, description = "The address of the new resource"), ("etag" = String, description = "The profile's version with it"))),
         (status = 200, description = "The profile has this image already", body = Image),
         (status = 404, description = "No living profile has this id"),
-        (status = 409, description = "A request with this Idempotency-Key is being worked on"),
+        (status = 409, description = "Another request with this Idempotency-Key is still being processed"),
         (status = 412, description = "The profile has another version now"),
         (status = 413, description = "The image has too many bytes"),
-        (status = 415, description = "This is no image that is taken, or more than an image"),
+        (status = 415, description = "The file is not an image of a supported format, or contains more than an image"),
         (status = 422, description = "The image is damaged or has too many pixels, or the profile too many images. Or the Idempotency-Key was used for another request"),
         (status = 428, description = "If-Match is required here"),
         (status = 507, description = "There is no room left"),
@@ -154,7 +154,10 @@ async fn add_image(
     // Before a byte of the body is read: so many uploads are in memory at once, and no more.
     let Ok(_place) = images.0.uploads.try_acquire() else {
         images.told_upload("busy");
-        return Err(ImageError::Busy("as many images as may be are being taken in at this moment").into());
+        return Err(ImageError::Busy(
+            "the server is already processing as many uploads of images as it allows",
+        )
+        .into());
     };
     let content = async {
         // A repeat is answered as it was, though the profile be gone by now.
@@ -227,7 +230,7 @@ async fn read_image(
 #[utoipa::path(
     delete, path = "/api/v1/profiles/{id}/images/{n}", tag = "images", params(ImageParameters, IfMatchParameter, KeyParameter),
     responses(
-        (status = 204, description = "It is deleted"),
+        (status = 204, description = "Deleted"),
         (status = 404, description = "No living profile has this id, or it has no such image"),
         (status = 412, description = "The profile has another version now"),
         (status = 428, description = "If-Match is required here"),
@@ -264,12 +267,12 @@ async fn delete_image(
         (status = 200, description = "The file", content(
             (ImageBytes = "image/jpeg"), (ImageBytes = "image/png"), (ImageBytes = "image/webp"), (ImageBytes = "image/gif"),
         )),
-        (status = 206, description = "Some of its bytes", content(
+        (status = 206, description = "The requested part of the file", content(
             (ImageBytes = "image/jpeg"), (ImageBytes = "image/png"), (ImageBytes = "image/webp"), (ImageBytes = "image/gif"),
         )),
         (status = 304, description = "The caller has it"),
         (status = 404, description = "There is no such file"),
-        (status = 416, description = "The range begins after its end"),
+        (status = 416, description = "The range begins after the end of the file"),
     )
 )]
 async fn read_media(

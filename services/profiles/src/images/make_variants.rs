@@ -47,7 +47,7 @@ pub(crate) fn kind(images: &Images) -> JobKind {
 
 async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     let id = payload["profile_id"].as_str().and_then(|text| Uuid::try_parse(text).ok());
-    let id = ProfileId::from(id.ok_or_else(|| JobError::give_up("profile_id is no id"))?);
+    let id = ProfileId::from(id.ok_or_else(|| JobError::give_up("profile_id is not an id"))?);
     let number = payload["number"].as_i64().unwrap_or(0);
     let began = Instant::now();
     let rows = store::list(&context.database().read_primary(context.call()), id).await?;
@@ -98,11 +98,12 @@ impl Images {
         let name = ObjectName::parse(&image.blob);
         let format = name.as_ref().and_then(|name| Format::of_ending(name.ending()));
         let (Some(name), Some(format)) = (name, format) else {
-            return Err(JobError::give_up(format!("{} is no image", image.blob)));
+            return Err(JobError::give_up(format!("{} is not an image", image.blob)));
         };
         let object = self.0.objects.get(context.call(), &name, None).await.map_err(ImageError::from)?;
         // It was deleted while this began, or is gone for good: the next attempt can tell.
-        let object = object.ok_or_else(|| JobError::retry(format!("the object {name} is gone")))?;
+        let object =
+            object.ok_or_else(|| JobError::retry(format!("the object {name} does not exist any more")))?;
         let content = object.read().await.map_err(ImageError::from)?;
         let limits = self.0.options.limits();
         let made = self.0.workshop.work(context.call(), move || {

@@ -25,7 +25,7 @@ pub(crate) fn payload(names: &[String]) -> Value {
 
 pub(crate) fn kind(images: &Images) -> JobKind {
     JobKind {
-        summary: "Deletes files of images that nobody refers to".to_owned(),
+        summary: "Deletes files of images to which no row refers".to_owned(),
         settings: settings(),
         schema: Some(json!({
             "type": "object",

@@ -22,7 +22,7 @@ const DAY_MICROS: i64 = 86_400 * 1_000_000;
 pub(crate) fn kind(images: &Images) -> JobKind {
     JobKind {
         summary:
-            "Deletes exports whose time is over, files that nobody refers to, and profiles that cannot be restored"
+            "Deletes expired exports, files to which no row refers, and profiles that can no longer be restored"
                 .to_owned(),
         settings: Settings { timeout_ms: Some(3_600_000), pauses_ms: None },
         attempts_max: 3,

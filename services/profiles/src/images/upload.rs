@@ -100,6 +100,6 @@ fn form_problem(error: multer::Error, bytes_max: usize) -> Problem {
         multer::Error::StreamSizeExceeded { .. } | multer::Error::FieldSizeExceeded { .. } => {
             too_large(bytes_max)
         }
-        _ => Problem::malformed("the form is not put together as multipart/form-data is"),
+        _ => Problem::malformed("the body is not valid multipart/form-data"),
     }
 }

@@ -55,7 +55,7 @@ pub(super) async fn list_queues(
 #[utoipa::path(
     post, path = "/api/v1/admin/queues/{queue}/pause", tag = "queues",
     params(("queue" = String, Path, description = "Its name")),
-    responses((status = 204, description = "It is paused"))
+    responses((status = 204, description = "The queue is paused"))
 )]
 pub(super) async fn pause(
     State(tasks): State<Tasks>,
@@ -70,7 +70,7 @@ pub(super) async fn pause(
 #[utoipa::path(
     post, path = "/api/v1/admin/queues/{queue}/resume", tag = "queues",
     params(("queue" = String, Path, description = "Its name")),
-    responses((status = 204, description = "It goes on"))
+    responses((status = 204, description = "The queue is resumed"))
 )]
 pub(super) async fn resume(
     State(tasks): State<Tasks>,
@@ -103,7 +103,7 @@ pub(super) async fn show_job(
 /// By what they died of, the most frequent first.
 #[utoipa::path(
     get, path = "/api/v1/admin/dead-letters", tag = "queues",
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most groups; 100 unless told")),
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most groups; 100 by default")),
     responses((status = 200, description = "The groups", body = Vec<Object>))
 )]
 pub(super) async fn dead_letters(
@@ -123,7 +123,7 @@ pub(super) async fn dead_letters(
 /// Their attempts are counted from the start. With `dry_run`, they are only counted.
 #[utoipa::path(
     post, path = "/api/v1/admin/dead-letters/redrive", tag = "queues", request_body = RedriveFields,
-    responses((status = 200, description = "How many were selected, and brought back", body = Object))
+    responses((status = 200, description = "How many dead letters were selected, and how many were redriven", body = Object))
 )]
 pub(super) async fn redrive(
     State(tasks): State<Tasks>,

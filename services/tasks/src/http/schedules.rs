@@ -55,7 +55,7 @@ pub(crate) struct ScheduleFields {
     params(
         ("name" = String, Path, pattern = "^[A-Za-z0-9._-]{1,100}$", description = "Its name"),
         ("If-Match" = Option<String>, Header, description = "The version that was read"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none of this name"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only if no schedule has this name"),
     ),
     responses(
         (status = 200, description = "The schedule was changed", body = Schedule),
@@ -108,7 +108,7 @@ pub(super) async fn read_schedule(
     get, path = "/api/v1/schedules", tag = "schedules",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most schedules on the page; 100 by default"),
-        ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before"),
+        ("cursor" = Option<String>, Query, description = "Where the page begins; taken from the Link header of the previous page"),
     ),
     responses((status = 200, description = "The schedules", body = Vec<Schedule>))
 )]
@@ -136,7 +136,7 @@ pub(super) async fn list_schedules(
     delete, path = "/api/v1/schedules/{name}", tag = "schedules",
     params(("name" = String, Path, description = "Its name")),
     responses(
-        (status = 204, description = "It is deleted"),
+        (status = 204, description = "Deleted"),
         (status = 404, description = "No schedule has this name"),
     )
 )]

@@ -28,12 +28,12 @@ pub(super) async fn list(State(tasks): State<Tasks>, Caller(call): Caller) -> Re
     delete, path = "/api/v1/admin/subscribers/{name}", tag = "subscribers",
     params(
         ("name" = String, Path, description = "Its name"),
-        ("force" = Option<bool>, Query, description = "Also one that is in use"),
+        ("force" = Option<bool>, Query, description = "Removes the subscriber even if it is in use"),
     ),
     responses(
         (status = 200, description = "How many events were kept for it alone", body = Object),
         (status = 404, description = "No subscriber has this name"),
-        (status = 409, description = "It is in use"),
+        (status = 409, description = "The subscriber is in use"),
     )
 )]
 pub(super) async fn forget(

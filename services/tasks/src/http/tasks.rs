@@ -61,10 +61,10 @@ pub(crate) struct TaskFields {
 #[utoipa::path(
     post, path = "/api/v1/tasks/delayed", tag = "tasks", request_body = TaskFields, params(KeyParameter),
     responses(
-        (status = 202, description = "It is stored", body = Created),
-        (status = 409, description = "A request with this key is being worked on"),
+        (status = 202, description = "The task is stored", body = Created),
+        (status = 409, description = "Another request with this key is still being processed"),
         (status = 422, description = "A field is invalid, or the key was used for another request"),
-        (status = 503, description = "It cannot be stored now"),
+        (status = 503, description = "The task cannot be stored now"),
     )
 )]
 pub(super) async fn create(
@@ -93,7 +93,7 @@ pub(super) async fn create(
         }
         Once::Replayed(answer) => answer_response(answer, None, true),
         Once::InFlight => {
-            Err(Problem::new(Code::Conflict, "a request with this key is being worked on")
+            Err(Problem::new(Code::Conflict, "another request with this key is still being processed")
                 .with_retry_after(1))
         }
         Once::OtherRequest => Err(Problem::new(Code::Invalid, "this key was used for another request")
@@ -152,10 +152,10 @@ fn answer_response(answer: Answer, token: Option<&str>, replayed: bool) -> Resul
     get, path = "/api/v1/tasks/{id}", tag = "tasks",
     params(
         ("id" = Uuid, Path, description = "The task's id"),
-        ("wait" = Option<String>, Query, description = "How long to wait for its end: `30s`"),
+        ("wait" = Option<String>, Query, description = "How long to wait for the end of the task, such as `30s`"),
     ),
     responses(
-        (status = 200, description = "The task as it stands", body = Task),
+        (status = 200, description = "The present state of the task", body = Task),
         (status = 404, description = "No task has this id"),
     )
 )]
@@ -246,9 +246,9 @@ fn event_id(task: &Task) -> String {
     delete, path = "/api/v1/tasks/{id}", tag = "tasks",
     params(("id" = Uuid, Path, description = "The task's id")),
     responses(
-        (status = 200, description = "The task as it stands", body = Task),
+        (status = 200, description = "The present state of the task", body = Task),
         (status = 404, description = "No task has this id"),
-        (status = 409, description = "It has ended"),
+        (status = 409, description = "The task has ended already"),
     )
 )]
 pub(super) async fn cancel(
@@ -265,8 +265,8 @@ pub(super) async fn cancel(
 #[utoipa::path(
     get, path = "/api/v1/tasks", tag = "tasks",
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most tasks on the page; 100 unless told"),
-        ("cursor" = Option<String>, Query, description = "Where to go on, from the Link header of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most tasks on the page; 100 by default"),
+        ("cursor" = Option<String>, Query, description = "Where the page begins; taken from the Link header of the previous page"),
         ("status" = inline(Option<TaskStatus>), Query, description = "Only tasks with this status"),
         ("type" = Option<String>, Query, description = "Only tasks of this type"),
         ("since" = Option<String>, Query, format = DateTime, description = "Only tasks stored at or after this moment"),

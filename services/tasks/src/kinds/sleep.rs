@@ -13,7 +13,7 @@ const STEPS: u64 = 10;
 pub(super) fn kind() -> JobKind {
     JobKind {
         public: true,
-        summary: "Waits for a number of milliseconds, and says how far it has come".to_owned(),
+        summary: "Waits for a number of milliseconds and reports its progress".to_owned(),
         schema: Some(json!({
             "type": "object",
             "properties": {"ms": {"type": "integer", "minimum": 0, "maximum": SLEEP_MS_MAX}},
