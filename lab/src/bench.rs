@@ -1,4 +1,4 @@
-//! `pando-lab bench`: the product and its limits, in turn, in one run, on the same rows with the same clients.
+//! `pando-lab bench`: Pando and its limits in one interleaved run, on the same rows with the same clients.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The limits: what the machine does when nothing of ours is in the way.
+//! The limits: the speed of the machine without Pando.
 
 use std::convert::Infallible;
 use std::path::Path;

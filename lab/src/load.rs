@@ -1,4 +1,4 @@
-//! Running the standard tools: wrk against servers, pgbench and psql against PostgreSQL.
+//! Runs the standard tools: wrk against servers, pgbench and psql against PostgreSQL.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! `pando-lab`: measurements of the product, beside the limits of the machine they ran on.
+//! `pando-lab`: measures Pando beside the limits of the machine.
 
 mod bench;
 mod limits;

@@ -1,4 +1,4 @@
-//! What a Redis that has died costs the slowest readers.
+//! How much a dead Redis slows down the slowest reads.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

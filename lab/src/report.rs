@@ -1,4 +1,4 @@
-//! Ratios with their spread: the table people read, and the dated line that is kept.
+//! Ratios with their spread: the printed table, and the dated line that is kept.
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;

@@ -1,4 +1,4 @@
-//! The rows every contestant works on, and the texts that name them in each contestant's own language.
+//! The rows that every contestant works on, and the texts that name them in each contestant's own language.
 
 use serde_json::{Value, json};
 

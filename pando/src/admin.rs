@@ -1,4 +1,4 @@
-//! What operators ask and do, on a port of its own that only this machine reaches unless the settings say otherwise.
+//! The routes for operators, on a port of their own that only this machine can reach unless the settings say otherwise.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};

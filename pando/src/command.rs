@@ -1,4 +1,4 @@
-//! The command line: what the program can be asked to do.
+//! The command line of the program.
 
 use std::future::Future;
 use std::io::Write;

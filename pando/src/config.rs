@@ -1,4 +1,4 @@
-//! The settings of the whole program: the options of each part, side by side, and nothing of their own.
+//! The settings of the whole program: the options of each part side by side.
 
 mod environment;
 mod known;

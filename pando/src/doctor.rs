@@ -1,4 +1,4 @@
-//! `pando doctor`: everything that can be checked before it hurts, and what to change.
+//! `pando doctor`: checks everything that can be checked before a start, and recommends changes.
 
 mod broker;
 mod files;

@@ -1,4 +1,5 @@
-//! Whether the files of this process are those of its database: servers that share a database must share their files.
+//! Checks whether the files of this process belong to its database, because servers that share a database must share
+//! their files.
 
 use std::time::Duration;
 

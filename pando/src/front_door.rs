@@ -1,4 +1,4 @@
-//! What a browser finds at `/`: the documentation, until there is a console.
+//! The page at `/`: it leads to the documentation, until there is a console.
 
 use axum::response::Redirect;
 use utoipa_axum::router::OpenApiRouter;

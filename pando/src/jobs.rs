@@ -1,4 +1,4 @@
-//! Jobs in this process: the queue, what can be run, and the worker that runs it.
+//! Jobs in this process: the queue, the registry of handlers, and the worker that runs them.
 
 use std::time::Duration;
 

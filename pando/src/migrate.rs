@@ -1,4 +1,4 @@
-//! `pando migrate`: the schema, brought up to date by hand.
+//! `pando migrate`: updates the schema of the database.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! `pando openapi`: the document as a running platform gives it out, without one.
+//! `pando openapi`: prints the OpenAPI document of a platform without starting one.
 
 use std::io::Write;
 

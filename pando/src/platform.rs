@@ -1,4 +1,4 @@
-//! One running platform: started from its settings, ended in order. Two of them fit in one process.
+//! One running platform: started from its settings and ended in order. Several of them fit into one process.
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! `pando queue`: what operators ask and do about jobs, directly on the database.
+//! `pando queue`: commands for operators about jobs, run directly on the database.
 
 use std::io::Write;
 use std::time::Duration;

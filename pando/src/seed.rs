@@ -1,4 +1,4 @@
-//! `pando seed`: made-up people, through the same door as everyone else's.
+//! `pando seed`: creates invented people in the same way as a request does.
 
 mod people;
 

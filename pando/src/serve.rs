@@ -1,4 +1,4 @@
-//! `pando serve`: from the first line of the log to the last.
+//! `pando serve`: runs the server from its start to its end.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! How the operating system tells a process to stop: once to finish its work, twice to leave at once.
+//! Stop signals of the operating system: the first one lets the process finish its work, the second one ends it at
+//! once.
 
 use std::io;
 

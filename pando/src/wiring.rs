@@ -1,4 +1,4 @@
-//! Which role needs what: a function each.
+//! Builds the parts that each role needs, with one function for each.
 
 use std::sync::Arc;
 use std::time::Duration;

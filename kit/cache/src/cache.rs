@@ -1,4 +1,4 @@
-//! One named cache: looking, invalidating, filling.
+//! One named cache: look-ups, invalidations and fills.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

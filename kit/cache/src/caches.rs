@@ -1,4 +1,4 @@
-//! The caches of one platform, and what they share.
+//! All caches of one platform, and the connection to Redis that they share.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};

@@ -1,4 +1,4 @@
-//! What a cache promises, as one suite: with Redis and without, under every policy, it passes.
+//! The promises of a cache as one test suite, which passes with Redis and without, under every policy.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One entry, and what a look-up hands out of it.
+//! One entry of the cache, and the value that a look-up returns from it.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! What can go wrong, and whose fault it is.
+//! The errors of this crate.
 
 use std::error::Error;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! What a process learns of the writes of others besides the bus: from the events of the database, or, when a process
-//! died, that there may be something to learn.
+//! Two ways besides the bus in which a process learns of writes by other processes: the events in the database, and the
+//! news that a process has died.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -1,8 +1,9 @@
-//! The fence: a value read before an invalidation is never kept after it.
+//! The fence: a value that was read before an invalidation is never kept after it.
 //!
-//! Keys are spread over stripes. A stripe remembers its last invalidations, and which loads are under way. A load takes
-//! a ticket before it reads; what it read is kept only if the stripe can still tell that nothing newer happened to its
-//! key since. Memory is bounded: a stripe that has forgotten too much refuses, which costs a load and nothing else.
+//! Keys are spread over stripes. A stripe remembers its last invalidations and the loads under way. A load takes a
+//! ticket before it reads. Its value is kept only if the stripe can still tell that nothing newer has happened to the
+//! key since then. Memory is bounded: a stripe that has forgotten too much refuses the value, which only costs another
+//! load.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};

@@ -1,4 +1,4 @@
-//! One load under way, and those who wait for it.
+//! One load under way, and the callers that wait for it.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};

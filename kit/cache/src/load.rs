@@ -1,4 +1,4 @@
-//! The way to a value that this process does not hold fresh.
+//! Finds the value of a key for which this process holds no fresh entry.
 
 use std::any::Any;
 use std::future::Future;

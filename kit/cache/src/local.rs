@@ -1,4 +1,4 @@
-//! The first tier: what this process holds.
+//! The first tier: the entries in the memory of this process.
 
 use std::sync::Arc;
 

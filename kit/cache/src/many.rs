@@ -1,4 +1,4 @@
-//! Many keys at once: one round trip to Redis, one load for what is missing.
+//! Look-ups of many keys at once: one round trip to Redis, and one load for all missing keys.
 
 use std::future::Future;
 use std::pin::Pin;

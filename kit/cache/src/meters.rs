@@ -1,4 +1,4 @@
-//! What a cache counts, under handles resolved when it is made.
+//! The metrics of a cache; the handles are resolved when the cache is made.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

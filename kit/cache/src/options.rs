@@ -1,4 +1,4 @@
-//! The settings, their defaults, and what each is for.
+//! The settings, their defaults, and their meaning.
 
 use std::time::Duration;
 

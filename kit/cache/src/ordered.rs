@@ -1,4 +1,5 @@
-//! First in first out, or least recently used, to the letter: one list, one lock, never one entry too many.
+//! A map that follows first-in-first-out or least-recently-used order exactly, with one list, one lock, and never more
+//! entries than allowed.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A look inside: what an operator asks.
+//! Reports for operators: what a cache holds and how it performs.
 
 use serde::Serialize;
 

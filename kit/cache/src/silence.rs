@@ -1,7 +1,8 @@
-//! Doubt after a process died: it may have written what it could not announce any more.
+//! Doubt about entries after another process has died: that process may have made a write that it could not announce.
 //!
-//! What was loaded before is then loaded again, but never all at once: each entry has its moment within a window, by
-//! the hash of its key. Until the window ends an entry whose moment has come is served while it is loaded behind.
+//! Entries that were loaded before are then loaded again, but never all at once: each entry has its moment within a
+//! window, chosen by the hash of its key. From that moment until the end of the window the entry is still served while
+//! it is loaded in the background.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicI64, Ordering};

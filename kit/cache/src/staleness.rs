@@ -1,4 +1,4 @@
-//! How stale the hits are, measured: a sample of them is compared with the database.
+//! Measures how stale hits are: a sample of them is compared with the database.
 
 use std::future::Future;
 use std::pin::Pin;

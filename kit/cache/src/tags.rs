@@ -1,7 +1,8 @@
-//! Tags: what was invalidated, and when, counted in invalidations.
+//! Tags: which ones were invalidated, and when, counted in invalidations.
 //!
-//! Each invalidation this process learns of raises the epoch by one. A load notes the epoch when it begins; its entry is
-//! valid while none of its tags was invalidated in a later one. Nothing is searched for and nothing is scanned.
+//! Each invalidation that this process learns of raises the epoch by one. A load notes the epoch at its start; its
+//! entry is valid until one of its tags is invalidated in a later epoch. An invalidation searches for nothing and scans
+//! nothing.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

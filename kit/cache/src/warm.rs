@@ -1,4 +1,4 @@
-//! Filling a cache before anybody asks.
+//! Fills a cache before the first request.
 
 use std::fmt::Display;
 use std::sync::Arc;

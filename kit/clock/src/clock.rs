@@ -1,4 +1,4 @@
-//! The clock: the machine's, or a script.
+//! The clock: the clock of the machine, or a scripted one.
 
 use std::cell::RefCell;
 use std::sync::Arc;

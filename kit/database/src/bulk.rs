@@ -1,4 +1,4 @@
-//! Many rows at once.
+//! Inserting many rows at once.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! What every engine promises, as one suite. An engine is done when it passes.
+//! The promises of every engine as one test suite. An engine is finished when it passes.
 
 mod bulk;
 mod limits;

@@ -1,4 +1,4 @@
-//! What can go wrong, and whose fault it is.
+//! The errors of this crate, and whether the caller or the database is at fault.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Migrations: forward only, each once, whoever starts at the same time.
+//! Migrations: they only go forward, and each is applied once, even if several processes start at the same time.
 
 mod record;
 mod script;

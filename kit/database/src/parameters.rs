@@ -1,4 +1,4 @@
-//! What is checked about parameters before any engine sees them.
+//! Checks of parameters that do not depend on the engine.
 
 use crate::{DatabaseError, Value};
 

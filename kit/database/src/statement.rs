@@ -1,4 +1,4 @@
-//! Statements as the engines run them: the text translated once, the metric handles resolved once.
+//! Statements as the engines run them: the text is translated once, and the metric handles are resolved once.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -1,4 +1,4 @@
-//! How busy the connections are, and who had to wait for one.
+//! How busy the connections are, and how long callers wait for one.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Consistency tokens: what a write returns, so that a later read sees it.
+//! Consistency tokens: a write returns one, and a later read with the token sees that write.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! The values that statements take.
+//! The values that can be parameters of statements.
 
 use pando_clock::Timestamp;
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! One line per request, as far as it is worth one.
+//! The access log: one line for a request, with a sample of the many successful reads.
 
 use std::borrow::Cow;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What a request must be before anything is done for it: every guard of the edge, in one place.
+//! All guards of the edge in one place: the checks that a request must pass before any work is done for it.
 
 use std::net::IpAddr;
 use std::sync::Arc;

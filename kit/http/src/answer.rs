@@ -1,4 +1,4 @@
-//! The body of an answer on its way out: told when it breaks, handed out in pieces over HTTP/2.
+//! The body of an answer on its way out: reports a body that breaks off, and sends it in pieces over HTTP/2.
 
 use std::pin::Pin;
 use std::sync::Arc;

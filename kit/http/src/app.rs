@@ -1,4 +1,4 @@
-//! What a server serves: the routes of each service, their limits, and what they depend on.
+//! The description of a server: the routes of each service, their limits, and their dependencies.
 
 use std::fmt;
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! Request bodies: bounded in size and patience, whole or in pieces.
+//! Request bodies with limits on size and time, read whole or in pieces.
 
 use std::error::Error;
 use std::pin::Pin;

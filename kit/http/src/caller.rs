@@ -1,4 +1,4 @@
-//! Who asks, as the edge worked it out before the handler ran.
+//! The caller of a request, as the edge determined it before the handler runs.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Compression, on the side: only requests that ask for it go through it.
+//! Compression, only for requests that accept it.
 
 use std::convert::Infallible;
 use std::pin::Pin;

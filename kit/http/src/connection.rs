@@ -1,4 +1,4 @@
-//! One connection: what it is doing, how long, and how it ends.
+//! One connection: its present activity, how long this has lasted, and how the connection ends.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};

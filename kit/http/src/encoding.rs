@@ -1,4 +1,4 @@
-//! The encodings of an answer that is kept compressed, and which of them a caller takes.
+//! The encodings in which answers are kept compressed, and which of them a client accepts.
 
 use std::io::Write as _;
 

@@ -1,5 +1,5 @@
-//! What the operations of a service do with headers, in the OpenAPI document: without it no generated client can read
-//! its own writes or ask whether it has a version already.
+//! Describes in the OpenAPI document the headers that operations read and send. Generated clients need them for
+//! consistent reads and for conditional requests.
 
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};

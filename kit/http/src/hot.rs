@@ -1,4 +1,5 @@
-//! The hot read: what a service already holds in memory is answered before the router, with every guard of the edge.
+//! The hot read: an answer that a service already holds in memory is sent before the router, behind every guard of the
+//! edge.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;

@@ -1,4 +1,4 @@
-//! JSON bodies, read strictly: what two readers could understand differently is refused.
+//! JSON bodies, read strictly: input that two readers could understand differently is refused.
 
 use std::cell::Cell;
 use std::fmt;

@@ -1,6 +1,6 @@
-//! What operations are called in the OpenAPI document: every client generator makes a method of each name, so no two may
-//! be the same, and each should say what it is about. Handlers are called `list` or `create` in the module of their
-//! service; here the noun of their tag is added.
+//! The names of operations in the OpenAPI document. Client generators make a method of each name, so no two names may
+//! be equal, and each should say what its operation is about. Handlers are called `list` or `create` in the module of
+//! their service; this file adds the noun of their tag.
 
 use std::collections::BTreeMap;
 

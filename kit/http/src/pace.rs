@@ -1,4 +1,4 @@
-//! How fast a request body must come: pauses, the rate over all, and the whole time have limits.
+//! Limits on how slowly a request body may arrive: on pauses, on the overall rate, and on the whole time.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,4 +1,4 @@
-//! The one shape of an error answer: RFC 9457 problem details, from a closed list of codes.
+//! The one form of an error answer: RFC 9457 problem details, with a closed list of codes.
 
 use std::borrow::Cow;
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! Which peers may say who the client is.
+//! The peers whose word about the client's address is believed.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! Query strings, read by name; every bad parameter is told at once.
+//! Query strings, read by name; all bad parameters are reported together.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! The edge's own table of routes, built from the OpenAPI document: what is not documented does not exist.
+//! The edge's own table of routes, built from the OpenAPI document: an undocumented route does not exist.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

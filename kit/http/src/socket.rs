@@ -1,4 +1,4 @@
-//! The socket under hyper: tells what it sees to [`Connection`], gives hyper's own answers a body, closes gently.
+//! The socket below hyper: reports its activity to [`Connection`], gives hyper's own answers a body, and closes gently.
 
 use std::io;
 use std::mem::MaybeUninit;

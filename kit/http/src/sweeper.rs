@@ -1,4 +1,5 @@
-//! Times what every connection does, so that no request has to: slow heads, idle and stalled connections end here.
+//! Times all connections, so that no request needs a timer; closes connections that are idle, stalled, or slow to send
+//! a head.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -1,5 +1,5 @@
-//! Hot reads on the wire: a `GET` whose answer is in memory is answered from the bytes of the socket, before hyper
-//! makes a request of them. hyper reads everything else, and never sees what was answered here.
+//! Hot reads on the wire: a `GET` whose answer is in memory is answered from the bytes of the socket. hyper reads every
+//! other request, and never sees the requests that were answered here.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};

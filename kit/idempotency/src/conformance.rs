@@ -1,4 +1,4 @@
-//! What idempotency promises on every engine, as one suite.
+//! The promises of this crate on every engine, as one test suite.
 #![expect(clippy::unwrap_used, reason = "a suite that cannot go on has failed")]
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Who may run, and who is given the first answer again.
+//! Decides whether a request may run or gets the first answer again.
 
 use std::collections::HashSet;
 use std::fmt;

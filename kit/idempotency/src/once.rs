@@ -1,4 +1,4 @@
-//! The whole of it in one call, for an effect of one transaction.
+//! All steps in one call, for an effect that fits into one transaction.
 
 use pando_database::{DatabaseError, Token, Transaction};
 use pando_resilience::Call;

@@ -1,4 +1,4 @@
-//! What can be set about idempotency.
+//! The settings of idempotency.
 
 use serde::{Deserialize, Serialize};
 

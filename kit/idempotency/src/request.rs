@@ -1,4 +1,4 @@
-//! What is asked and what is answered, in a shape that HTTP, gRPC and jobs share.
+//! Requests and answers in a form that HTTP, gRPC and jobs share.
 
 use std::fmt;
 

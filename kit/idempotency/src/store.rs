@@ -1,4 +1,4 @@
-//! Every statement about answers.
+//! Every statement about stored answers.
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, Value, params};

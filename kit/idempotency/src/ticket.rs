@@ -1,4 +1,4 @@
-//! The right to run a request, for as long as it is held.
+//! The right to run a request, which one holder has at a time.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! Whether a file is one image from its first byte to its last. What follows the end of an image could be anything: a page,
-//! an archive, a program. Decoders do not look there; browsers and others may.
+//! Checks whether a file is one image from its first byte to its last. The data behind an image could be anything, such
+//! as a page, an archive or a program. Decoders ignore it, but browsers and other programs may not.
 
 use crate::{Format, Refusal};
 

@@ -1,4 +1,4 @@
-//! From the bytes of a file to pixels: for each format, the size is read and judged first.
+//! Decodes a file into pixels. For each format, the size is read and checked first.
 
 use std::io::Cursor;
 

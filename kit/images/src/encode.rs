@@ -1,4 +1,4 @@
-//! From pixels to the bytes of a file.
+//! Encodes pixels into a file.
 
 use std::borrow::Cow;
 

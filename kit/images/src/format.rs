@@ -1,4 +1,4 @@
-//! The kinds of images that are taken, told by their content.
+//! The accepted formats of images, recognised by their content.
 
 /// A kind of image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! How large a picture may be.
+//! Limits on the size of a picture.
 
 use crate::Refusal;
 

@@ -1,4 +1,5 @@
-//! Which way up a picture is. Cameras write pixels as the sensor lies, and how the camera was held beside them (EXIF).
+//! The orientation of a picture. Cameras write the pixels as the sensor lies, and record separately how the camera was
+//! held (EXIF).
 
 /// How the pixels of a file have to be moved so that the picture is upright.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! A picture in memory: its pixels, upright, and nothing else of what its file held.
+//! A picture in memory: upright pixels, and no other data from its file.
 
 use crate::decode::decode;
 use crate::limits::ImageLimits;

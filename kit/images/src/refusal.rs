@@ -1,4 +1,4 @@
-//! Why a file is not taken as a picture.
+//! The reasons for refusing a file.
 
 /// Why a file is not taken as a picture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

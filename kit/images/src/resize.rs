@@ -1,7 +1,7 @@
-//! Makes pictures smaller: Catmull-Rom, stretched to the ratio of the sizes, first across and then down.
+//! Makes pictures smaller: Catmull-Rom, stretched to the ratio of the sizes, first horizontally and then vertically.
 //!
-//! The rows of the picture are read once, in their order. At any moment only the few rows of the smaller picture that the
-//! row belongs to are in memory, so the workspace does not grow with the picture.
+//! The rows of the picture are read once, in order. Only the few rows of the smaller picture to which the present row
+//! contributes are in memory, so the workspace does not grow with the picture.
 
 use std::collections::VecDeque;
 

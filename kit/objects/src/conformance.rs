@@ -1,4 +1,4 @@
-//! What every store promises, as one suite.
+//! The promises of every store, as one test suite.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Why an object was not kept, read or deleted.
+//! The errors of storing, reading and deleting an object.
 
 use std::error::Error;
 use std::sync::Arc;

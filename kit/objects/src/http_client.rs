@@ -1,4 +1,4 @@
-//! The HTTP client below S3: hyper and rustls, as everywhere in the house.
+//! The HTTP client for S3, built on hyper and rustls like all other HTTP code here.
 
 use std::error::Error;
 use std::io;

@@ -1,5 +1,5 @@
-//! Objects in a folder. Every path begins at a folder that was opened once and follows no link: nothing outside of it is
-//! ever touched.
+//! Objects in a folder. The folder is opened once, and every path starts at its handle and follows no link, so nothing
+//! outside of the folder is ever touched.
 
 use std::collections::VecDeque;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! What an object is called: the hash of its content, and an ending that says what it is.
+//! The name of an object: the hash of its content, and an ending for its format.
 
 use std::fmt;
 

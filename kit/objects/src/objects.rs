@@ -1,4 +1,4 @@
-//! The store as its users see it, whatever is below.
+//! The interface of the store, which is the same for a folder and for an S3.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Stops asking a dependency that does not answer, and tries it again by and by.
+//! Stops calls to a dependency that does not answer, and tries again after some time.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

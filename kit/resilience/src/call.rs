@@ -1,4 +1,4 @@
-//! What one unit of work carries through the house.
+//! The data that travels with one unit of work through all crates.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! One moment after which an answer is of no use.
+//! The moment after which nobody needs an answer any more.
 
 use std::future::Future;
 use std::time::Duration;

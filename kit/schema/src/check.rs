@@ -1,4 +1,4 @@
-//! Lays a document beside a schema.
+//! Checks a document against a compiled schema.
 
 use std::cell::Cell;
 

@@ -1,4 +1,5 @@
-//! Reads a schema once: every keyword is known, every argument has the right form, every reference leads somewhere.
+//! Compiles a schema: every keyword must be known, every argument must have the right form, and every reference must
+//! have a target.
 
 use std::collections::HashMap;
 

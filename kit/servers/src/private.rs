@@ -1,4 +1,4 @@
-//! A server of the machine, run as a process group of its own under a watchdog.
+//! A server program of this machine, run in a process group of its own under a watchdog.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The log: lines on standard error, their level changeable while the program runs.
+//! The log: lines on standard error, with a level that can be changed while the program runs.
 
 use std::io::{self, IsTerminal};
 

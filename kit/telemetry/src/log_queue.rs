@@ -1,5 +1,5 @@
-//! The way of a line of the log: whoever logs only leaves it in a queue, and one thread writes. A reader of the log that
-//! stalls stops that thread and nobody else.
+//! The queue of log lines: callers only add a line, and one thread writes all lines. If the program that reads the log
+//! stalls, only that thread waits.
 
 use std::io::{self, Write};
 use std::sync::Arc;

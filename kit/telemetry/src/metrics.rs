@@ -1,4 +1,4 @@
-//! The registry: names, help and labels, resolved to handles once at start.
+//! The registry: names, help texts and labels, resolved to handles once at the start.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -1,4 +1,4 @@
-//! The process as the kernel sees it, read from `/proc/self` at each scrape; nothing where there is no `/proc`.
+//! Metrics of this process from the kernel, read from `/proc/self` at each scrape; none if there is no `/proc`.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Takes secrets out of texts that people will read.
+//! Removes secrets from texts that people will read.
 
 /// The text with the passwords of URLs (`scheme://user:secret@host`) and the values of `password=` parameters
 /// replaced by `***`. For connection strings in logs, errors and printed configurations.

@@ -1,4 +1,4 @@
-//! Settings that people must not read.
+//! Settings whose values must not be printed.
 
 use std::fmt;
 

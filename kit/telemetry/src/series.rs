@@ -1,4 +1,4 @@
-//! One series each: a handle over atomics, made to be kept and used without a look-up.
+//! Single series: handles over atomics, which callers keep and use without a look-up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

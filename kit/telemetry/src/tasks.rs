@@ -1,4 +1,4 @@
-//! Tasks under a name, counted while they live: a leak is a gauge that does not come back.
+//! Named tasks, counted while they live: a leak shows as a gauge that never goes down.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -1,4 +1,5 @@
-//! Both tiers against BentoCache: the same Redis, trace, value size, room in the first tier and readers at once.
+//! Both tiers compared with BentoCache: the same Redis, trace, size of values, room in the first tier, and number of
+//! readers.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! How much of a trace each policy answers, beside the best that a fixed set of keys could.
+//! The share of a trace that each policy answers, beside the best share that a fixed set of keys could reach.
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;

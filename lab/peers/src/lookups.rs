@@ -1,4 +1,4 @@
-//! What a hit in this process costs: every key is there, every look-up finds it and takes the value along.
+//! The cost of a hit in this process: every key is there, and every look-up takes the value out.
 
 use std::convert::Infallible;
 use std::hint::black_box;

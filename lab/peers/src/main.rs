@@ -1,4 +1,4 @@
-//! `pando-peers`: the cache and the queue beside their peers and their limits, in turn, in one run.
+//! `pando-peers`: the cache and the queue beside their peers and the limits of the machine, in one interleaved run.
 
 mod bento;
 mod contestants;

@@ -1,4 +1,5 @@
-//! Events on their way to RabbitMQ, each confirmed: our exchange, and the client it is made of, on one server.
+//! Events that are published to RabbitMQ and confirmed one by one: our exchange and the client library that it uses, on
+//! one server.
 
 use std::time::{Duration, Instant};
 

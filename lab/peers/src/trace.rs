@@ -1,4 +1,4 @@
-//! What is asked for, in which order: the same for every contestant, and the same in every run.
+//! The requests and their order: the same for every contestant, and the same in every run.
 
 use anyhow::{Context, Result};
 use fastrand::Rng;

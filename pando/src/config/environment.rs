@@ -1,4 +1,4 @@
-//! The environment as settings: `PANDO_HTTP__LISTEN` and its like, and the names that deployments already use.
+//! Settings from the environment: `PANDO_HTTP__LISTEN` and similar names, and the names that deployments already use.
 
 use figment::Figment;
 use figment::value::{Empty, Tag, Value};

@@ -1,4 +1,4 @@
-//! Which settings there are, and which one was probably meant.
+//! The names of all settings, and the name that a misspelt one probably meant.
 
 use figment::value::{Dict, Value};
 use serde_json::Value as Json;

@@ -1,4 +1,5 @@
-//! One layer over the other: compiled-in defaults, file, environment, flags. Each value remembers its layer.
+//! The layers of settings: compiled-in defaults, file, environment, flags. A later layer wins, and each value remembers
+//! its layer.
 
 use std::ffi::OsString;
 use std::fs;

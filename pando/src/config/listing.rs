@@ -1,4 +1,4 @@
-//! The settings in force, for people: each with the place it came from, secrets left out.
+//! The list of effective settings for people: each with its origin, and without secrets.
 
 use pando_telemetry::redact;
 use serde_json::Value as Json;

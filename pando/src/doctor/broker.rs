@@ -1,4 +1,4 @@
-//! RabbitMQ, where one is set: whether it takes what this program would publish.
+//! RabbitMQ, if one is set: whether it accepts the events that this program would publish.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Where files are kept: whether one can be written, read and deleted there.
+//! The file store: whether a file can be written, read and deleted there.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the machine gives: descriptors and room on the disk.
+//! The resources of the machine: file descriptors and free space on the disk.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The database: whether it is there, what it is, and whether it has room for everyone.
+//! The database: whether it can be reached, its version, and whether it allows enough connections.
 
 use std::time::Duration;
 

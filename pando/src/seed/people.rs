@@ -1,4 +1,4 @@
-//! People who do not exist, in the scripts that people write their names in.
+//! Invented people, with names in many scripts.
 
 /// Someone made up.
 #[derive(Clone, Debug, PartialEq, Eq)]

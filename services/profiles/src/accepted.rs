@@ -1,4 +1,4 @@
-//! The answer to a request that a task fulfils.
+//! The answer to a request for which a task does the work.
 
 use pando_clock::Timestamp;
 use pando_database::Transaction;

@@ -1,9 +1,10 @@
-//! How objects come and go while others refer to the same content.
+//! Storing and deleting objects while other profiles may refer to the same content.
 //!
-//! To refer: [`Blobs::keep`] touches the row of the object, puts the object, and gives a [`KeptObject`]; the transaction that
-//! refers to it calls [`confirm`]. To delete: [`Blobs::remove`] marks the row, deletes the object, then the row. A row
-//! that is marked can be neither kept nor confirmed, and one that is referred to or was touched a moment ago cannot be
-//! marked: so no reference ever leads nowhere, whoever dies in between. What nobody came to refer to is swept.
+//! To refer to an object, [`Blobs::keep`] writes the present time into the object's row, stores the object, and returns
+//! a [`KeptObject`]; the transaction that refers to the object calls [`confirm`]. To delete an object,
+//! [`Blobs::remove`] marks the row, deletes the object, and then deletes the row. A marked row can be neither kept nor
+//! confirmed. A row that is referred to, or was written a moment ago, cannot be marked. So no reference ever leads
+//! nowhere, even if a process dies in between. The sweep deletes objects to which no row came to refer.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! An answer as the cache keeps it: JSON that is ready to be sent.
+//! An answer in the form in which the cache keeps it: JSON that is ready to be sent.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Makes one profile.
+//! Creates one profile.
 
 use pando_clock::Clock;
 use pando_resilience::Call;

@@ -1,7 +1,7 @@
 //! Comma-separated values (RFC 4180), one record at a time.
 //!
-//! A spreadsheet takes a cell for a formula when it begins with one of a few signs. Such a cell is written behind an
-//! apostrophe, which is taken off again when it is read.
+//! A spreadsheet reads a cell as a formula if the cell begins with one of a few signs. Such a cell is written with an
+//! apostrophe in front, which is removed again when the cell is read.
 
 /// What formulas begin with, as OWASP lists it.
 const FORMULA_SIGNS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];

@@ -1,4 +1,5 @@
-//! Removes the files that somebody who is erased is in: exports, images, and uploads that wait for their import.
+//! Removes the files that mention a person who is being erased: exports, images, and uploads that wait for their
+//! import.
 
 use futures_util::TryStreamExt as _;
 use pando_database::Transaction;

@@ -1,7 +1,7 @@
-//! The events of profiles: one for every change, published in the transaction that makes it.
+//! The events of profiles: one for every change, published in the transaction that makes the change.
 //!
-//! Events say what happened to whom, and nothing about the person: what is erased must not live on in a log. Who wants
-//! the profile reads it, and compares versions.
+//! An event says what happened to which profile, and nothing else about the person, because erased data must not live
+//! on in a log. A subscriber that needs the profile reads it and compares versions.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Writes an export into the object store: a job does it, and its result is the receipt.
+//! Writes an export into the object store, as a job whose result is the receipt.
 
 use std::pin::pin;
 

@@ -1,4 +1,4 @@
-//! Gives an export out, as long as there is one.
+//! Returns an export until it expires.
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;

@@ -1,7 +1,8 @@
-//! Files that are too large to be held in memory: written piece by piece, each an object of its own, and read so again.
+//! Files that are too large to be held in memory. They are written and read in pieces, and each piece is an object of
+//! its own.
 //!
-//! A piece is referred to from the transaction on that says how far its writer has come. So a writer that dies leaves
-//! nothing that the sweep does not find: its pieces belong to a file that expires.
+//! The transaction that saves the progress of a writer also refers to the piece. So if a writer dies, the sweep finds
+//! all its pieces: they belong to a file that expires.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Reads a profile with its parts: by one statement, or, to compare, by three.
+//! Reads a profile with its parts: with one statement, or with three for comparison.
 
 use futures_util::future::try_join3;
 use pando_resilience::Call;

@@ -1,4 +1,4 @@
-//! What a change is: who changed which fields when, from what to what.
+//! The form of a change: who changed which fields at which time, with the values before and after.
 
 use pando_clock::Timestamp;
 use serde::Serialize;

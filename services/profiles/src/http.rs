@@ -1,4 +1,4 @@
-//! The routes: each parses, calls one operation and answers.
+//! The routes: each parses its input, calls one operation, and answers.
 
 mod bulk;
 pub(crate) mod keyed;

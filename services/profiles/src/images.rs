@@ -1,4 +1,5 @@
-//! Images of profiles: taken in, kept as objects, served, made smaller by a job, and deleted when nobody refers to them.
+//! Images of profiles: uploaded, stored as objects, served, made smaller by a job, and deleted when no row refers to
+//! them any more.
 
 mod add_image;
 mod addresses;

@@ -1,5 +1,5 @@
-//! Writes a long stream of records, batch by batch. Each batch commits with how far the import has come, so that an
-//! import that broke off goes on where it stopped and repeats nothing.
+//! Writes a long stream of records, batch by batch. Each batch commits together with the progress of the import, so an
+//! import that broke off continues where it stopped and repeats nothing.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Imports an upload that waits in the object store: a job does it, and its result is what an import answers.
+//! Imports an upload from the object store, as a job whose result is the answer of the import.
 
 use std::time::Duration;
 

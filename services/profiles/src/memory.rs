@@ -1,4 +1,4 @@
-//! What the cache remembers of profiles, and how every write keeps it true.
+//! The cache of profiles, and how every write keeps it correct.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,4 +1,4 @@
-//! Writes that happen once for all requests with their key: the answer is kept in the transaction of the effect.
+//! Writes that happen once for all requests with the same key: the answer is stored in the transaction of the effect.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! What can be set about profiles.
+//! The settings of profiles.
 
 use pando_cache::CacheOptions;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The parts of a profile beside its own row: an address and preferences.
+//! The parts of a profile that have rows of their own: an address and preferences.
 
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! What a profile is: its fields, parsed at the door and valid from there on.
+//! The type of a profile: its fields are parsed once, when they arrive, and are valid from then on.
 
 use pando_clock::Timestamp;
 use pando_schema::{Fault, Schema};

@@ -1,4 +1,4 @@
-//! Makes a profile of made-up fields, for trying things out and for load.
+//! Creates a profile with invented fields, for trying things out and for load tests.
 
 use pando_resilience::Call;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Reads a page of profiles as it is answered: from memory where it can.
+//! Reads a page of profiles, from memory if possible.
 
 use bytes::Bytes;
 use pando_cache::{Found, Loaded, Source};

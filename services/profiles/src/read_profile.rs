@@ -1,4 +1,4 @@
-//! Reads profiles as they are answered: from memory where it can.
+//! Reads single profiles, from memory if possible.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Walks all profiles and puts right what is derived from them: a job, whose result says what it found.
+//! A job that goes through all profiles, repairs their derived values, and reports what it found.
 
 use std::collections::HashSet;
 use std::time::Duration;

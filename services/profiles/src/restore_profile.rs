@@ -1,4 +1,4 @@
-//! Brings a deleted profile back.
+//! Restores a deleted profile.
 
 use pando_resilience::Call;
 use serde_json::Map;

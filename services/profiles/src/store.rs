@@ -1,4 +1,5 @@
-//! Every statement of this service, each beside the row it reads. Not found is `Ok(None)` here and an error only above.
+//! Every statement of this service, each beside the row that it reads. A missing row is `Ok(None)` here and becomes an
+//! error only in the operation.
 
 pub(crate) mod changes;
 pub(crate) mod derived;

@@ -1,4 +1,4 @@
-//! Reading fields out of a JSON object, naming every bad one instead of stopping at the first.
+//! Reads fields from a JSON object and reports every bad field, not only the first.
 
 use pando_http::{FieldError, Problem};
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! Calls a task off.
+//! Cancels a task.
 
 use pando_resilience::Call;
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Stores a task, to be run as soon as possible or at its moment.
+//! Stores a task that runs as soon as possible or at a given moment.
 
 use pando_clock::Timestamp;
 use pando_database::{Token, Transaction};

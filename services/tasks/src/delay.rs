@@ -1,4 +1,4 @@
-//! How long to wait: `10s`, `250ms`, `1h30m`, `PT10S`, or a number of seconds.
+//! Parses delays: `10s`, `250ms`, `1h30m`, `PT10S`, or a number of seconds.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What can go wrong here, and how it is told to a caller.
+//! The errors of this service.
 
 use pando_database::DatabaseError;
 use pando_http::{Code, FieldError, Problem};

@@ -1,4 +1,4 @@
-//! Which addresses a server may call for others: never its own network.
+//! Decides which addresses the server may call for clients: never its own network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

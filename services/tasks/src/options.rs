@@ -1,4 +1,4 @@
-//! What can be set about tasks.
+//! The settings of tasks.
 
 use pando_queue::QueueError;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! How often a watcher reads a task again by itself. What this process changes wakes it at once; what another changes it
-//! finds by looking, the less often the longer nothing happens.
+//! How often a watcher reads a task again. A change by this process wakes the watcher at once. The watcher finds
+//! changes by other processes by reading, with pauses that grow while nothing happens.
 
 use std::time::Duration;
 

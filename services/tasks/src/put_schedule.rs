@@ -1,4 +1,4 @@
-//! Stores a schedule under its name, or changes the one that is there.
+//! Stores a schedule under its name, or changes the existing one.
 
 use pando_database::Token;
 use pando_http::{Code, Precondition, Problem};

@@ -1,4 +1,4 @@
-//! A schedule as callers see it: a task that is stored again and again.
+//! A schedule in the form that clients see: a task that is stored again and again.
 
 use pando_clock::Timestamp;
 use pando_http::FieldError;

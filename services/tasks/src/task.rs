@@ -1,4 +1,4 @@
-//! A task as callers see it.
+//! A task in the form that clients see.
 
 use pando_clock::Timestamp;
 use pando_queue::{JobRecord, JobState};

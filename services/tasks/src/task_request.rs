@@ -1,4 +1,4 @@
-//! What a caller asks for, read once and valid from there on.
+//! A client's request for a task: parsed once, and valid from then on.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whom a callback over https believes: the authorities of the system, and those of a file.
+//! The certificate authorities that callbacks over https trust: those of the system, and those of a file.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! What processes tell each other: which key, from which version on. Never a value.
+//! The messages between processes: a key, and the first version that is valid. A message never carries a value.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! How a Redis is reached: one server, one that Sentinels know, or a Cluster.
+//! Connections to Redis: to one server, to a server that Sentinels know, or to a Cluster.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

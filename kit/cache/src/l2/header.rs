@@ -1,6 +1,6 @@
-//! How a value is written in Redis: a header of fixed width, the tags, the bytes as they are served.
+//! The form of a value in Redis: a header of fixed width, the tags, and the bytes as they are served.
 //!
-//! Numbers are decimal and padded, so that scripts compare them as texts, exactly, and people can read them.
+//! Numbers are padded decimals, so that scripts can compare them exactly as texts and people can read them.
 
 use std::borrow::Cow;
 

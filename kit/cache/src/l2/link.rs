@@ -1,4 +1,4 @@
-//! The connection to Redis that all caches of a platform share: asking in time, or not at all.
+//! The connection to Redis that all caches of a platform share. Every request to Redis has a time limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! Invalidations that Redis has not confirmed: kept in order, the last one per key, and bounded.
+//! Invalidations that Redis has not confirmed yet, in order: only the last one for each key is kept, and their number
+//! is limited.
 
 use std::collections::{BTreeMap, HashMap};
 

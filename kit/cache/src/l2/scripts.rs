@@ -1,4 +1,4 @@
-//! What Redis does in one step. Versions and moments are padded decimals, compared as texts.
+//! The Lua scripts that Redis runs atomically. Versions and moments are padded decimals, compared as texts.
 
 use redis::Script;
 

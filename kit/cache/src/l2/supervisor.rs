@@ -1,4 +1,4 @@
-//! Keeps the connection to Redis: makes it, proves it, listens on it, and makes it anew.
+//! Keeps the connection to Redis: opens it, checks it, listens on the bus, and opens it again when it breaks.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! Many rows at once: what was there stays, what was inserted is named.
+//! Bulk inserts: existing rows stay as they are, and the ids of the inserted rows are returned.
 
 use uuid::Uuid;
 

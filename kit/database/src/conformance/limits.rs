@@ -1,4 +1,4 @@
-//! Deadlines: what runs too long is stopped, and the connection serves the next.
+//! Deadlines: a statement that runs too long is stopped, and its connection can be used again.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Statements that travel with others: in their order, all or nothing, and their errors are told.
+//! Statements that share a trip: they run in order, all or none, and their errors are reported.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! All or nothing, each for itself, and a token that grows.
+//! Transactions: all or nothing, isolated from each other, with a token that grows.
 
 use futures_util::future::join_all;
 use uuid::Uuid;

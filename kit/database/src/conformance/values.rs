@@ -1,4 +1,4 @@
-//! What goes in comes out; lists, numbering, null.
+//! Values: every value is read back as it was written; lists, numbering of parameters, null.
 
 use pando_clock::Timestamp;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The table that says which migrations were applied.
+//! The table of applied migrations.
 
 use pando_clock::Timestamp;
 use pando_resilience::Call;

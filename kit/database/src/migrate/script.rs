@@ -1,4 +1,4 @@
-//! Cutting a migration into statements.
+//! Splits a migration into statements.
 
 use crate::Engine;
 use crate::sql::{Kind, Token, tokens};

@@ -1,4 +1,4 @@
-//! Values in PostgreSQL's binary form, both ways.
+//! Encodes and decodes values in PostgreSQL's binary form.
 
 use std::error::Error;
 

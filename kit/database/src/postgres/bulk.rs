@@ -1,4 +1,4 @@
-//! Many rows at once, in PostgreSQL's binary COPY.
+//! Inserts many rows with PostgreSQL's binary COPY.
 
 use std::pin::pin;
 

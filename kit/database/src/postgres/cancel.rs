@@ -1,8 +1,8 @@
-//! Asks the server to stop a statement, and waits until the request is taken.
+//! Asks the server to stop a statement, and waits until the server has taken the request.
 //!
-//! The request goes over a connection of its own, which the server closes once it has read it. The client may not close it
-//! first: PgBouncer 1.18, which Debian 12 has, dies of that ("bad client state" in `disconnect_client`), and takes every
-//! connection behind it along.
+//! The request goes over a connection of its own, which the server closes once it has read the request. The client must
+//! not close it first: PgBouncer 1.18, which Debian 12 has, crashes in that case ("bad client state" in
+//! `disconnect_client`) and breaks every connection behind it.
 
 use std::io;
 use std::pin::Pin;

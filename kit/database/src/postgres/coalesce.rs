@@ -1,11 +1,13 @@
-//! Reads of the same statement by different keys, made one statement.
+//! Joins simultaneous reads of the same statement with different keys into one statement.
 //!
-//! A read that finds few batches under way goes at once. When enough are under way, keys gather until one comes
-//! back, and then go together. So nobody ever waits for company, and the busier it is the more travel together.
-//! A key never joins a batch that was already sent: a read must see what was committed before it began.
+//! While few batches are under way, a read is sent at once. When enough are under way, keys gather until one batch
+//! comes back, and are then sent together. So no read waits only to fill a batch, and the busier the database, the more
+//! reads share a trip. A key never joins a batch that was already sent, because a read must see every commit before its
+//! start.
 //!
-//! A read that goes at once does so in its caller's own task, and a caller may leave its future alone for as long as
-//! it likes. So those who wait for it do not wait long: what was under way before they came loses its place.
+//! A read that is sent at once runs in the task of its caller, and a caller may stop polling its future for any time.
+//! The keys that gather behind such a read do not have to wait for it: a batch that was under way before they came
+//! loses its place.
 
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};

@@ -1,4 +1,4 @@
-//! The end of a transaction: what is left to run and the commit, sent in one go, and what the answers mean.
+//! The end of a transaction: sends the remaining statements together with the commit, and interprets the answers.
 
 use std::pin::{Pin, pin};
 use std::time::Instant;

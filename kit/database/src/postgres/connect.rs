@@ -1,4 +1,4 @@
-//! Where the server is, and one connection to it.
+//! The address of the server, and opening one connection to it.
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! PostgreSQL's errors in the words of this crate.
+//! Translates PostgreSQL's errors into those of this crate.
 
 use std::error::Error;
 

@@ -1,5 +1,5 @@
-//! One use of a pooled connection: a transaction, or a scan. Whatever happens to it, the connection is clean
-//! before somebody else gets it, or it is closed.
+//! One use of a pooled connection: a transaction or a scan. Before the connection is given to another caller, it is
+//! either clean again or closed.
 
 use std::time::Duration;
 

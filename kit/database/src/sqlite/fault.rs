@@ -1,4 +1,4 @@
-//! SQLite's errors in the words of this crate.
+//! Translates SQLite's errors into those of this crate.
 
 use rusqlite::ErrorCode;
 use rusqlite::ffi;

@@ -1,4 +1,4 @@
-//! The flusher: puts SQLite's log on the disk, once for all commits that wait for it.
+//! The flusher: flushes SQLite's log to the disk once for all commits that wait for it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Opening the file: making it, checking it, and setting the connection up.
+//! Opens the file: creates it, checks it, and sets the connection up.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;

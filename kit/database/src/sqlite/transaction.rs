@@ -1,5 +1,5 @@
-//! A transaction's end of the way to the writer. It gets in line with the first thing it has to do, and that is done
-//! as soon as its turn comes.
+//! The caller's side of a transaction on SQLite. With its first statement a transaction queues up for the writer
+//! thread, which runs that statement as soon as the transaction has its turn.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

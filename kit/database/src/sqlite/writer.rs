@@ -1,9 +1,10 @@
-//! The writer: one thread, one connection, one transaction at a time; one flush of the disk for many commits.
+//! The writer: one thread with one connection runs one transaction at a time; one flush of the disk serves many
+//! commits.
 //!
-//! SQLite at `synchronous = normal` writes a commit to its log without waiting for the disk. The writer goes on
-//! to the next transaction at once, and a second thread flushes the log for all commits since its last flush
-//! before any of them is answered. So an acknowledged write is on the disk, many share the price of it, and
-//! every transaction is a transaction of its own: what one does, or how slowly, never touches another's commit.
+//! SQLite at `synchronous = normal` writes a commit to its log without waiting for the disk. The writer goes on with
+//! the next transaction at once, and a second thread flushes the log for all commits since its last flush before any of
+//! them is acknowledged. So an acknowledged write is on the disk, and many commits share the cost of a flush. Each
+//! transaction remains independent: an error or a delay in one never affects the commit of another.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};

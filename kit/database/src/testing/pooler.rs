@@ -1,4 +1,4 @@
-//! A private PgBouncer before a PostgreSQL, as operators run it: in transaction mode.
+//! A private PgBouncer in front of a PostgreSQL, in transaction mode, as operators run it.
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;

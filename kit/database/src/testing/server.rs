@@ -1,4 +1,4 @@
-//! A private PostgreSQL from the machine's own packages, gone when the test process is.
+//! A private PostgreSQL from the machine's own packages. It ends with the test process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

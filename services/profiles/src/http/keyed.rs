@@ -1,4 +1,4 @@
-//! Requests with an `Idempotency-Key`: answered once, and then the same again.
+//! Requests with an `Idempotency-Key`: a repeated request gets the first answer again.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Routes of what a person may ask for: to be erased, and to be told what is known.
+//! The routes for the rights of a person: erasure, and a copy of all data about them.
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;

@@ -1,4 +1,4 @@
-//! Routes of one profile, and of lists.
+//! The routes of single profiles and of lists.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

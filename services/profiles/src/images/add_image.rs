@@ -1,4 +1,4 @@
-//! Takes an image in.
+//! Adds an uploaded image to a profile.
 
 use bytes::Bytes;
 use pando_database::Transaction;

@@ -1,4 +1,4 @@
-//! Which addresses a profile's images ought to have in `image_urls`.
+//! Computes which addresses of images `image_urls` of a profile ought to contain.
 
 use std::collections::{HashMap, HashSet};
 

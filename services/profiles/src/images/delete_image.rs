@@ -1,4 +1,4 @@
-//! Deletes images; their objects go by a job, when nobody else refers to them.
+//! Deletes images; a job deletes their objects when no other row refers to them.
 
 use pando_database::{DatabaseError, Transaction};
 use pando_queue::{Job, Queue, QueueError};

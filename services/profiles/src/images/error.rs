@@ -1,4 +1,4 @@
-//! Why an operation on images was not done, and how it is told to a caller.
+//! The errors of operations on images.
 
 use pando_database::DatabaseError;
 use pando_http::{Code, Problem};

@@ -1,4 +1,4 @@
-//! The images of a profile, as they are answered.
+//! Lists the images of a profile.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The job that makes the smaller copies of an image. Run again, it makes the same ones.
+//! The job that makes the smaller copies of an image. If it runs again, it makes the same copies.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Gives images out. A name is the hash of what it names: what is behind it never changes.
+//! Serves images. The name of a file is the hash of its content, so the content under a name never changes.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! What can be set of images.
+//! The settings of images.
 
 use pando_images::ImageLimits;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The job that deletes objects nobody refers to any more.
+//! The job that deletes objects to which no row refers any more.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Every statement on images, each beside the row it reads.
+//! Every statement about images, each beside the row that it reads.
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};

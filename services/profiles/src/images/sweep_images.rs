@@ -1,4 +1,5 @@
-//! The job that looks for what nobody refers to: after crashes, uploads that nobody finished, profiles past restoring.
+//! The sweep: a job that deletes objects to which no row refers, abandoned uploads, expired exports, and profiles that
+//! can no longer be restored.
 
 use futures_util::TryStreamExt as _;
 use pando_clock::Timestamp;

@@ -1,4 +1,5 @@
-//! Reads the body of an upload: a form with one image in it, or the image itself. Never more of it than an image may have.
+//! Reads the body of an upload: a form with one image in it, or the image itself. It never reads more than an image may
+//! have.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;

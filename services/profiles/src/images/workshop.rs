@@ -1,4 +1,4 @@
-//! Where images are decoded: on threads of their own, few at once, and a decoder that panics harms nobody.
+//! Decodes images on threads of their own, a few at once. If a decoder panics, only its image is refused.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is derived from a profile and kept beside it, as it stands in its row.
+//! The values that are derived from a profile and stored in its row.
 
 use pando_database::{DatabaseError, Query, Row, Transaction, params};
 use uuid::Uuid;

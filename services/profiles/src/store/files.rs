@@ -1,4 +1,4 @@
-//! Files in pieces, and who wants them.
+//! The rows of files in pieces.
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};

@@ -1,4 +1,4 @@
-//! How far each import has come.
+//! The progress of each import.
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, params};

@@ -1,4 +1,4 @@
-//! Routes of operators: queues, jobs, dead letters.
+//! The routes for operators: queues, jobs, dead letters.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};

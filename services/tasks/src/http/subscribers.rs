@@ -1,4 +1,4 @@
-//! Routes of operators: who is told of events.
+//! The routes for operators about subscribers of events.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};

@@ -1,4 +1,4 @@
-//! Returns what it was given.
+//! Returns its data as its result.
 
 use pando_queue::JobKind;
 

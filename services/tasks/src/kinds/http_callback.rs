@@ -1,4 +1,4 @@
-//! Calls an address.
+//! Sends a request to an address.
 
 use std::sync::Arc;
 use std::time::Duration;

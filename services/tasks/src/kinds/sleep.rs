@@ -1,4 +1,4 @@
-//! Waits, and says how far it has come: for trying things out.
+//! Waits and reports its progress; for trying things out.
 
 use std::time::Duration;
 
