@@ -1,8 +1,8 @@
-//! How full queues are, and who is taken in.
+//! How full the queues are, and whether another job is admitted.
 //!
-//! Counting costs, so it is done now and then, beside the transactions that enqueue: none of them waits for it or fails
-//! with it. In between, what this process enqueues is added. So the bounds hold give or take what other processes
-//! enqueue within a second.
+//! Counting is expensive, so each process counts now and then, outside of the transactions that enqueue: no transaction
+//! waits for a count or fails with it. Between two counts a process adds the jobs that it enqueues itself. So the
+//! limits are exact except for jobs that other processes enqueue within a second.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

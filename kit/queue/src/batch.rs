@@ -1,4 +1,4 @@
-//! What hangs on the end of jobs: batches with a callback, and chains.
+//! What follows from the end of a job: batches with a callback, and chains.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! RabbitMQ: committed events to a topic exchange, for whoever binds a queue. Jobs never go through it.
+//! RabbitMQ: publishes committed events to a topic exchange. Jobs never go through RabbitMQ.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One turn of claiming: what is due becomes claimable, what may run is taken, in one transaction.
+//! One round of claiming: in one transaction, due jobs become claimable and the jobs that may run are claimed.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

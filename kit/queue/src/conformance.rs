@@ -1,4 +1,4 @@
-//! What the queue promises on every engine, as one suite. An engine is done when it passes.
+//! The promises of the queue on every engine, as one test suite. An engine is finished when it passes.
 
 #![expect(clippy::unwrap_used, reason = "a suite that cannot go on has failed")]
 

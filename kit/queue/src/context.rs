@@ -1,4 +1,4 @@
-//! What a handler knows of its job, and how it writes so that a zombie cannot.
+//! What a handler can learn about its job, and how it writes so that an attempt without a lease cannot.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Deliveries to one subscriber: a task of its own, so that one that hangs keeps nobody else waiting.
+//! Deliveries to one subscriber, in a task of their own, so that a subscriber that hangs does not delay any other.
 
 use std::time::Duration;
 

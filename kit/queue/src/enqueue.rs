@@ -1,4 +1,4 @@
-//! The only way in: inside of the transaction that causes the job.
+//! Enqueues jobs, always within the transaction that causes them.
 
 use std::collections::HashMap;
 use std::time::Instant;

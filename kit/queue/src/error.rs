@@ -1,4 +1,4 @@
-//! What can go wrong with a job, seen from those who enqueue and manage them.
+//! The errors of enqueueing and managing jobs.
 
 use pando_database::DatabaseError;
 use uuid::Uuid;

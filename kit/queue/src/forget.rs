@@ -1,4 +1,4 @@
-//! Takes what jobs know of somebody out of them.
+//! Removes what jobs contain about a person.
 
 use pando_resilience::Call;
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! The queue's metrics, by the names of the house.
+//! The metrics of the queue.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

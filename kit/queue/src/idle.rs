@@ -1,4 +1,4 @@
-//! Running everything that is due, here and now: for tests and for commands.
+//! Runs every job that is due, in the calling task: for tests and for commands.
 
 use futures_util::future::join_all;
 

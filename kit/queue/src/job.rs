@@ -1,4 +1,4 @@
-//! A job on its way in: what to run, when, how often, and what else may not run meanwhile.
+//! A job to be enqueued: its kind, its time, its attempts, and the jobs that must not run at the same time.
 
 use std::fmt;
 use std::time::Duration;

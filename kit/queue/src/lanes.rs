@@ -1,12 +1,12 @@
-//! Lanes: the first unfinished job of a lane is claimable, those behind it are not.
+//! Lanes: the first unfinished job of a lane can be claimed; the jobs behind it cannot.
 //!
-//! When a job of a lane ends, the next one is let forward behind the transaction that ended it, by one of its own. On
-//! PostgreSQL a job may be enqueued behind one that ends at the same moment, and neither transaction sees the other:
-//! so the lane is looked at again behind the one that enqueued, too. Whichever looks last sees both. When a process
-//! dies in between, the upkeep of any other finds the lane that stands still.
+//! When a job of a lane ends, a second transaction, after the one that ended the job, makes the next job claimable. On
+//! PostgreSQL a job may be enqueued behind another one that ends at the same moment, and neither transaction sees the
+//! other. So the lane is also checked after the transaction that enqueued. The later of the two checks sees both jobs.
+//! If a process dies in between, the upkeep of any other process finds the lane that does not move.
 //!
-//! Nothing is locked for this, so a transaction that stays open holds up no lane: the numbers of a lane follow the
-//! commits, so the first unfinished job that anybody sees is the first there is.
+//! None of this takes a lock, so a transaction that stays open delays no lane: the numbers of a lane follow the
+//! commits, so the first unfinished job that a process sees is really the first.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

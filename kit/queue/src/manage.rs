@@ -1,4 +1,4 @@
-//! What operators do: look, cancel, pause, and deal with dead letters.
+//! The operations of operators: inspect, cancel, pause, and handle dead letters.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

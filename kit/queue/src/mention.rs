@@ -1,7 +1,7 @@
-//! Whether a text mentions a person: the whole address, not a part of somebody else's.
+//! Decides whether a text mentions a person: the whole address, not a part of another one.
 //!
-//! The comparison is done here and not in SQL, so that both engines agree: SQLite lowers ASCII only. Texts are compared
-//! in Unicode's composed form (NFC) and in lower case.
+//! The comparison is done here and not in SQL so that both engines agree: SQLite lowers ASCII letters only. Texts are
+//! compared in Unicode's composed form (NFC) and in lower case.
 
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;

@@ -1,4 +1,4 @@
-//! What can be set about queues.
+//! The settings of queues.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

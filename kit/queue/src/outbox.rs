@@ -1,4 +1,4 @@
-//! Events: published in the transaction that causes them, read in order by everybody who subscribed.
+//! Events: published in the transaction that causes them, and read in order by every subscriber.
 
 use std::fmt;
 use std::sync::Arc;

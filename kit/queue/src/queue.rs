@@ -1,4 +1,4 @@
-//! The queue: the handle that everybody holds.
+//! The queue: the handle that every part of the program holds.
 
 use std::fmt;
 use std::sync::{Arc, Weak};

@@ -1,4 +1,4 @@
-//! A job as it stands in its row.
+//! A job as it is stored in its row.
 
 use pando_clock::Timestamp;
 use serde::Serialize;

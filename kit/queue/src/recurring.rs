@@ -1,5 +1,5 @@
-//! Jobs that callers want again and again: kept in the database, and enqueued by whichever process moves their next
-//! moment. So each moment brings one job, however many processes there are.
+//! Jobs that clients want again and again. They are kept in the database. The process that moves such a job to its next
+//! moment also enqueues it, so each moment gives one job, however many processes there are.
 
 use pando_clock::Timestamp;
 use pando_database::{Read, Transaction};

@@ -1,4 +1,4 @@
-//! What this program can run: handlers by name.
+//! The handlers of this program, by the names of their kinds.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,7 +1,7 @@
-//! The relay: puts committed events in a log, and lets each subscriber's own task deliver it.
+//! The relay: numbers committed events in a log, and lets each subscriber's own task deliver them.
 //!
-//! Numbers of the log are given after the commit, by one process at a time, to everything that is visible and has
-//! none. So a reader that stands at a number has seen everything before it: nothing can turn up behind its back.
+//! Events get their numbers after their commit: one process at a time numbers every visible event that has no number
+//! yet. So a reader at a number has seen everything before it, and no event can appear behind it later.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,8 +1,8 @@
-//! The runner of one queue: claims when there is room and work, and keeps its slots busy.
+//! The runner of one queue: claims jobs while there is room and work.
 //!
-//! Jobs are claimed many at a time. When they turn out to be short, a few more are claimed than run at once, as
-//! many as were finished in the last tenth of a second: the next claim is then under way while they run. Jobs that
-//! are long are never claimed before they can start.
+//! Jobs are claimed many at a time. If they turn out to be short, a few more are claimed than can run at once, namely
+//! as many as were finished in the last tenth of a second, so that the next claim is under way while they run. Long
+//! jobs are never claimed before they can start.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

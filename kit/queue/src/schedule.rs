@@ -1,5 +1,6 @@
-//! Jobs at fixed times. Every process knows all schedules; whoever moves a schedule's next moment enqueues its job, in
-//! one transaction. So each moment brings one job, however many processes there are, and no process leads.
+//! Jobs at fixed times. Every process knows all schedules. The process that moves a schedule to its next moment
+//! enqueues its job in the same transaction, so each moment gives one job, however many processes there are, and no
+//! process is a leader.
 
 use std::time::Duration;
 

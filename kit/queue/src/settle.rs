@@ -1,4 +1,4 @@
-//! Settling attempts: many in one transaction, each only under its own lease.
+//! Settles attempts, many in one transaction, each only under its own lease.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What keeps a queue healthy: heartbeats, rescue, sweeping, figures.
+//! The background work of a queue: heartbeats, rescue of lost jobs, sweeping, counting.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! How an attempt ends, as its author says it, and when the next one is.
+//! How an attempt ends, as its handler says it, and when the next attempt starts.
 
 use std::fmt;
 use std::time::Duration;

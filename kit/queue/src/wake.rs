@@ -1,8 +1,8 @@
-//! How workers hear that there is work, cheaply: a hint, never the truth. Whoever misses it looks by itself.
+//! Wakes workers cheaply with hints. A worker that misses a hint finds the job by looking for it later.
 //!
-//! In this process a committed transaction tells the queue's runner directly. Other processes are told over the
-//! database's channel, and only when nobody here is free to take the work: NOTIFY takes a lock of the whole
-//! database when it commits, so each queue speaks at most once in some milliseconds, outside of any transaction.
+//! In this process a committed transaction wakes the queue's runner directly. Other processes are notified over the
+//! database's channel, and only if no runner here is free to take the work. NOTIFY takes a lock on the whole database
+//! when it commits, so each queue sends at most one notification in some milliseconds, outside of any transaction.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

@@ -1,4 +1,4 @@
-//! A process at work: a runner for each queue, one settler, and the upkeep.
+//! The worker of a process: a runner for each queue, one settler, and the upkeep.
 
 use std::sync::Arc;
 use std::time::Duration;

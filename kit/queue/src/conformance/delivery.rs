@@ -1,4 +1,4 @@
-//! In only with the transaction; out at least once; its effect once.
+//! A job exists only if its transaction commits, runs at least once, and has its effect once.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How jobs end: tried again, buried, brought back, cancelled; and what follows from their ends.
+//! The ends of jobs: retried, dead, redriven, cancelled; and the jobs that follow from these ends.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Events: with their transaction or not at all, in order for each subject, from wherever one likes.
+//! Events: published with their transaction or not at all, in order for each subject, from any position.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Lanes: one job at a time, in the order of the commits, whatever becomes of those before it.
+//! Lanes: one job at a time, in the order of the commits, however the earlier jobs end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

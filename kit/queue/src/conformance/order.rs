@@ -1,4 +1,4 @@
-//! Who goes first, and who has to wait: priorities, lanes, limits, tenants, rates.
+//! The order of jobs: priorities, lanes, limits, tenants, rates.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

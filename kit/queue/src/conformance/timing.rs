@@ -1,4 +1,4 @@
-//! When jobs begin: soon, and not before their moment.
+//! The start of jobs: soon after the commit, and never before their moment.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Batches: how many of their jobs have not ended.
+//! The statements of batches, which count the jobs that have not ended.
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};

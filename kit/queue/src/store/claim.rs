@@ -1,4 +1,4 @@
-//! Taking jobs. The one place of the queue where the engines read different texts: see docs/decisions/0010.
+//! The statements that claim jobs. Only here do the two engines get different texts: see docs/decisions/0010.
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Engine, Json, Query, Row, Transaction, Value, params};

@@ -1,4 +1,4 @@
-//! Rows on their way in.
+//! The statements that insert jobs.
 
 use std::io;
 

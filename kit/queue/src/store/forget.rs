@@ -1,4 +1,4 @@
-//! Statements that read what jobs know, and empty them.
+//! The statements that find jobs that mention a person, and empty them.
 
 use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
 use serde_json::{Value, json};

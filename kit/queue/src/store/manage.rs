@@ -1,4 +1,4 @@
-//! Statements of operators.
+//! The statements of operators.
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Read, Row, Transaction, Value, params};

@@ -1,4 +1,5 @@
-//! Every statement of the queue, each beside the row it reads. Not found is `Ok(None)` here and an error only above.
+//! Every statement of the queue, each beside the row that it reads. A missing row is `Ok(None)` here and becomes an
+//! error only in the caller.
 
 pub(crate) mod batch;
 pub(crate) mod claim;

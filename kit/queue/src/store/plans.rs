@@ -1,5 +1,5 @@
-//! What the engines make of the statements that run all the time, beside many jobs that ended long ago: each looks into
-//! an index that holds nothing else than what it asks for.
+//! Tests of the query plans of the statements that run all the time, beside many jobs that ended long ago: each
+//! statement uses an index that contains only the rows it needs.
 
 use pando_clock::Clock;
 use pando_database::testing::TestDatabase;

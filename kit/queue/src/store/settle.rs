@@ -1,4 +1,4 @@
-//! Rows on their way out. Every statement names the lease: without it nothing changes.
+//! The statements that end attempts. Every statement names the lease: without the lease nothing changes.
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Row, Transaction, Value as Parameter, params};

@@ -1,4 +1,4 @@
-//! Where durable subscribers stand.
+//! The positions of durable subscribers.
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Read, params};
