@@ -58,7 +58,7 @@ impl Insides {
     }
 }
 
-/// Every cache of this process
+/// List the caches of this process
 #[utoipa::path(get, path = "/admin/cache", tag = "cache", responses(
     (status = 200, description = "The state of each cache, and whether Redis is connected", body = Object),
 ))]
@@ -67,7 +67,7 @@ async fn caches(State(insides): State<Insides>) -> Response {
     JsonAnswer(Overview { redis: insides.caches.health(), caches }).into_response()
 }
 
-/// One cache
+/// Show a cache
 #[utoipa::path(get, path = "/admin/cache/{name}", tag = "cache",
     params(("name" = String, Path, description = "Its name")),
     responses(
@@ -78,7 +78,7 @@ async fn cache(State(insides): State<Insides>, Path(name): Path<String>) -> Resu
     Ok(JsonAnswer(insides.cache(&name)?.report()).into_response())
 }
 
-/// One key of a cache
+/// Show a key of a cache
 #[utoipa::path(get, path = "/admin/cache/{name}/keys/{*key}", tag = "cache",
     params(("name" = String, Path, description = "The cache"), ("key" = String, Path, description = "The key")),
     responses(
@@ -93,7 +93,7 @@ async fn key(
     Ok(JsonAnswer(report.ok_or_else(|| Problem::not_found("key"))?).into_response())
 }
 
-/// Forget everything
+/// Empty a cache
 #[utoipa::path(post, path = "/admin/cache/{name}/clear", tag = "cache",
     params(("name" = String, Path, description = "The cache")),
     responses(
@@ -106,9 +106,9 @@ async fn clear(State(insides): State<Insides>, Path(name): Path<String>) -> Resu
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Expire everything
+/// Expire a cache
 ///
-/// What is there may still stand in while the database does not answer.
+/// Expired entries are still served if the database does not answer.
 #[utoipa::path(post, path = "/admin/cache/{name}/expire", tag = "cache",
     params(("name" = String, Path, description = "The cache")),
     responses(

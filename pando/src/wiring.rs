@@ -28,9 +28,9 @@ const PING_BUDGET: Duration = Duration::from_secs(1);
 const WARM_BUDGET: Duration = Duration::from_secs(30);
 
 /// What a reader of the API should know first.
-const INTRODUCTION: &str = "Bodies are JSON. Every error has the same shape, with a `code` from a closed list and every bad field at \
-once. A change may name the version it changes (`If-Match`, with the `ETag` of a read), so that no update is lost. A write with an \
-`Idempotency-Key` can be repeated and happens once. A write answers with a `Pando-Consistency` token; a read that sends it \
+const INTRODUCTION: &str = "Bodies are JSON. Every error has the same form: a `code` from a closed list, and all bad fields at once. \
+A change may name the version that it changes (`If-Match`, with the `ETag` of a read), so that no update is lost. If a write with an \
+`Idempotency-Key` is repeated, it happens only once. The answer to a write has a `Pando-Consistency` token; a read that sends it \
 back sees at least that write, from any server.";
 
 /// The schema of every role: all processes on one database agree on it, whatever each of them does.

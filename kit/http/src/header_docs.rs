@@ -28,25 +28,29 @@ pub fn describe_headers(document: &mut OpenApi, used: &HeaderUse) {
         for (method, operation) in operations(item) {
             let reads = |paths: &[&str]| method == "get" && paths.contains(&path);
             if reads(used.consistent) {
-                let text = "Answer at least the write that answered with this token";
+                let text = "The answer includes at least the write that returned this token";
                 ask(operation, "Pando-Consistency", text, None);
             }
             if reads(used.tagged) {
                 let pattern = r#"^(\*|(W/)?"[0-9]{1,18}")$"#;
-                ask(operation, "If-None-Match", "Answer 304 if this is still the version", Some(pattern));
+                ask(
+                    operation,
+                    "If-None-Match",
+                    "Answer with 304 if the resource still has this version",
+                    Some(pattern),
+                );
                 tell(operation, &["200", "304"], "ETag", "The version");
             }
             if reads(used.cached) {
-                let text = "Where the answer came from, and how many seconds old it is: `l1; age=3`";
+                let text = "The tier that gave the answer, and the answer's age in seconds: `l1; age=3`";
                 tell(operation, &["200", "304"], "X-Cache", text);
             }
             if used.writes.contains(&(method, path)) {
-                let text = "A token: sent along with a read, the read answers at least this write";
+                let text = "A token: a read that sends it back sees at least this write";
                 tell(operation, &["200", "201", "202", "204"], "Pando-Consistency", text);
             }
             if takes(operation, "Idempotency-Key") {
-                let text =
-                    "`true` when this is the answer to an earlier request with the same Idempotency-Key";
+                let text = "`true` if this is the answer to an earlier request with the same Idempotency-Key";
                 tell(operation, &["200", "201", "202", "204"], "Idempotent-Replayed", text);
             }
         }

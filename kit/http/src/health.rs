@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use crate::{Dependency, HttpOptions, JsonAnswer};
 
-/// What the health routes look at.
+/// The dependencies that the health routes check.
 #[derive(Clone)]
 struct Vitals(Arc<Inner>);
 
@@ -26,16 +26,16 @@ struct Inner {
     dependencies: Vec<Dependency>,
     draining: Arc<AtomicBool>,
     metrics: Metrics,
-    /// How long what was found out is told again.
+    /// How long a result is repeated.
     kept: Duration,
-    /// What was found out last, and when. Held while somebody asks: the others wait for that answer.
+    /// The last result and its time. The lock is held during a check, so that other requests wait for its result.
     asked: Mutex<Option<(Instant, Found)>>,
 }
 
-/// Every dependency by name, as it was found.
+/// The state of every dependency, by name.
 type Found = BTreeMap<&'static str, DependencyHealth>;
 
-/// How the server and what it depends on are.
+/// The state of the server and its dependencies.
 #[derive(Serialize, ToSchema)]
 struct Health {
     /// `healthy` or `unhealthy`.
@@ -46,19 +46,19 @@ struct Health {
     dependencies: BTreeMap<&'static str, DependencyHealth>,
 }
 
-/// How one dependency is.
+/// The state of one dependency.
 #[derive(Clone, Serialize, ToSchema)]
 struct DependencyHealth {
     /// `healthy` or `unhealthy`.
     status: &'static str,
-    /// How long it took to find out, in milliseconds.
+    /// How long the check took, in milliseconds.
     ms: f64,
-    /// What is wrong, in short; the log says more.
+    /// A short reason; the log has the details.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
 
-/// Whether the server lives, or takes requests.
+/// Whether the server is alive, or accepts requests.
 #[derive(Serialize, ToSchema)]
 struct Condition {
     /// `live`, `ready`, `draining` or `unhealthy`.
@@ -67,7 +67,7 @@ struct Condition {
 
 const HEALTHY: &str = "healthy";
 const UNHEALTHY: &str = "unhealthy";
-/// Away, and the server goes on without it.
+/// An optional dependency cannot be reached; the server works without it.
 const DEGRADED: &str = "degraded";
 
 /// The routes, with what they look at.
@@ -94,7 +94,7 @@ pub(crate) fn routes(
     routes.with_state(Vitals(Arc::new(inner)))
 }
 
-/// The server and everything it depends on.
+/// The state of the server and its dependencies.
 #[utoipa::path(get, path = "/health", tag = "system", responses(
     (status = 200, description = "All is well", body = Health),
     (status = 503, description = "A dependency cannot be reached", body = Health),
@@ -108,7 +108,7 @@ async fn health(State(vitals): State<Vitals>) -> Response {
     (status, JsonAnswer(Health { status: word, version, dependencies })).into_response()
 }
 
-/// Whether the process answers at all; asks nobody.
+/// Whether the process answers at all; checks no dependency.
 #[utoipa::path(get, path = "/health/live", tag = "system", responses(
     (status = 200, description = "The process answers", body = Condition),
 ))]
@@ -116,7 +116,7 @@ async fn live() -> Response {
     JsonAnswer(Condition { status: "live" }).into_response()
 }
 
-/// Whether to send requests here: not while draining, not while a dependency is away.
+/// Whether the server accepts requests: not while it shuts down, and not while a dependency cannot be reached.
 #[utoipa::path(get, path = "/health/ready", tag = "system", responses(
     (status = 200, description = "The process accepts requests", body = Condition),
     (status = 503, description = "The process accepts no requests now", body = Condition),
@@ -143,7 +143,7 @@ async fn metrics_text(State(vitals): State<Vitals>) -> Response {
 }
 
 impl Vitals {
-    /// How the dependencies are: asked at most once at a time, and once in a while.
+    /// The state of the dependencies. Checks never run at the same time, and a result is reused for a while.
     async fn ask(&self) -> Found {
         let mut asked = self.0.asked.lock().await;
         if let Some((at, found)) = &*asked
@@ -156,7 +156,7 @@ impl Vitals {
         found
     }
 
-    /// Asks every dependency at the same time, each for no longer than its own timeout.
+    /// Checks all dependencies at the same time, each for no longer than its own timeout.
     async fn probe(&self) -> Found {
         let asked = self.0.dependencies.iter().map(|dependency| async {
             let started = Instant::now();

@@ -53,14 +53,14 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 );
 
-/// The document, written once at start.
+/// The document, written once at the start.
 #[derive(Clone)]
 struct Documents {
     json: Arc<OnceLock<(Bytes, HeaderValue)>>,
     page: StaticFiles,
 }
 
-/// What a server is made of, out of the routes of its services and its own.
+/// The router, the route table and the document, made from the routes of the services and of the server itself.
 pub(crate) struct Assembled {
     pub(crate) router: axum::Router,
     pub(crate) table: RouteTable,
@@ -69,7 +69,7 @@ pub(crate) struct Assembled {
 
 /// The OpenAPI document of an app as `/openapi.json` has it, in JSON, without a server.
 ///
-/// Nothing is called: routes made of a description alone ([`OpenApiRouter::with_openapi`]) do as well.
+/// No handler is called, so routes that consist of a description only ([`OpenApiRouter::with_openapi`]) work as well.
 pub fn document(app: App) -> Result<String, HttpError> {
     Ok(assemble(app, &HttpOptions::default(), &Metrics::new(), &Arc::default())?.json)
 }
@@ -114,7 +114,7 @@ pub(crate) fn assemble(
     Ok(Assembled { router, table, json })
 }
 
-/// Documents on every operation the problem answers it can give without its own doing.
+/// Documents on every operation the error answers that the server can give without the handler.
 fn document_problems(document: &mut OpenApi) {
     let components = document.components.get_or_insert_default();
     components.schemas.insert("FieldError".to_owned(), FieldError::schema());
@@ -163,7 +163,7 @@ fn common_codes(method: &str, operation: &Operation, in_path: bool) -> Vec<Code>
     codes
 }
 
-/// An error that is documented without a body has the one all errors have.
+/// An error that is documented without a body gets the body that all errors have.
 fn describe_bodies(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(bare) = response
@@ -176,7 +176,7 @@ fn describe_bodies(operation: &mut Operation) {
     }
 }
 
-/// A parameter that may be absent has no way to say null.
+/// Optional parameters can be absent but never null.
 fn describe_parameters(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(parameter) = parameter else { continue };
@@ -230,7 +230,7 @@ async fn openapi_json(State(documents): State<Documents>, headers: HeaderMap) ->
     }
 }
 
-/// The document as a page to read and to try.
+/// A page that shows this document and can send requests.
 #[utoipa::path(get, path = "/docs", tag = "system", responses(
     (status = 200, description = "A page", body = String, content_type = "text/html"),
     (status = 304, description = "The caller has it"),
@@ -253,7 +253,7 @@ enum PageFile {
     Icon,
 }
 
-/// What the page needs.
+/// The files of the page.
 #[utoipa::path(get, path = "/docs/{file}", tag = "system",
     params(("file" = inline(PageFile), Path, description = "The name of the file")),
     responses(

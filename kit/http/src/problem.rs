@@ -21,37 +21,37 @@ pub enum Code {
     Malformed,
     /// 404: no such route or resource.
     NotFound,
-    /// 405: the route exists, not with this method.
+    /// 405: the route exists, but not with this method.
     MethodNotAllowed,
     /// 408: the request did not arrive in time.
     RequestTimeout,
     /// 409: the request contradicts the present state, such as a value that must be unique.
     Conflict,
-    /// 412: the resource has another version than the one the caller named.
+    /// 412: the resource has another version than the client named.
     VersionMismatch,
-    /// 413: the body is larger than the route takes.
+    /// 413: the body is larger than the route allows.
     TooLarge,
     /// 414: the path and query are too long.
     UriTooLong,
     /// 415: the body's media type or encoding is not one the route reads.
     UnsupportedMedia,
-    /// 422: the request can be read, its values break a rule.
+    /// 422: the request can be read, but its values break a rule.
     Invalid,
-    /// 428: the route wants `If-Match`.
+    /// 428: the route requires `If-Match`.
     VersionRequired,
-    /// 429: the caller asks too often.
+    /// 429: the client sends too many requests.
     TooMany,
     /// 431: the headers are too many or too large.
     HeaderTooLarge,
-    /// 500: a fault of ours.
+    /// 500: an error inside the server.
     Internal,
-    /// 501: not offered by this deployment.
+    /// 501: this deployment does not offer the feature.
     NotImplemented,
-    /// 503: something this needs is away for the moment.
+    /// 503: a dependency cannot be reached at the moment.
     Unavailable,
     /// 504: the deadline passed before the answer was ready.
     Timeout,
-    /// 507: no space to store it.
+    /// 507: there is no space to store the data.
     StorageFull,
 }
 
@@ -137,11 +137,11 @@ impl Code {
 /// One value that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where the value stood: a field (`email`, `items[3].name`), a parameter or a header.
+    /// The place of the value: a field (`email`, `items[3].name`), a parameter or a header.
     pub field: Cow<'static, str>,
-    /// Which rule it breaks, in snake_case.
+    /// The code of the broken rule, in snake_case.
     pub code: Cow<'static, str>,
-    /// The rule for people.
+    /// The broken rule as a sentence for people.
     pub message: Cow<'static, str>,
 }
 
@@ -161,7 +161,7 @@ struct Inner {
 }
 
 impl Problem {
-    /// A problem with a message for the caller. Say nothing of the inside in it.
+    /// A problem with a message for the client. The message must say nothing about the inside of the server.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             code,
@@ -179,7 +179,7 @@ impl Problem {
         Self::new(Code::Malformed, detail)
     }
 
-    /// 404, in the words every room uses: `no such profile`.
+    /// 404, with the same words in every service: `no such profile`.
     pub fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("no such {what}"))
     }
@@ -195,12 +195,12 @@ impl Problem {
         problem
     }
 
-    /// 500: the caller learns nothing, the log gets the error.
+    /// 500: the error goes to the log and not to the client.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Code::Internal, "something went wrong on our side").with_source(source)
     }
 
-    /// 503 with `Retry-After: 1`; the log gets the error.
+    /// 503 with `Retry-After: 1`; the error goes to the log.
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Code::Unavailable, "temporarily unavailable, try again").with_source(source)
     }
@@ -238,12 +238,12 @@ impl Problem {
         self
     }
 
-    /// Which of the closed list it is.
+    /// The code.
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// The status it answers with.
+    /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
@@ -258,7 +258,7 @@ impl Problem {
         &self.0.errors
     }
 
-    /// The error behind it and the errors behind that, in one line for the log.
+    /// The chain of errors that caused this problem, in one line for the log.
     pub(crate) fn causes(&self) -> Option<String> {
         let mut error: &dyn Error = self.0.source.as_deref()?;
         let mut text = error.to_string();
@@ -270,7 +270,7 @@ impl Problem {
         Some(text)
     }
 
-    /// A problem made of an answer that has none: a rejection of axum, or a status a handler chose.
+    /// Makes a problem of an answer that has none: a rejection of axum, or a status that a handler chose.
     pub(crate) fn from_status(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
         let code = Code::from_status(status);
         let mut problem = Self::new(code, detail);
@@ -278,7 +278,7 @@ impl Problem {
         problem
     }
 
-    /// The body, with what only the edge knows.
+    /// The body, completed with the path and the request id.
     pub(crate) fn body(&self, request_id: Option<&str>, instance: Option<&str>) -> Vec<u8> {
         let code = self.0.code;
         let document = ProblemDocument {
@@ -315,25 +315,25 @@ impl Problem {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemDocument<'a> {
-    /// `about:blank`: the code says what it is.
+    /// Always `about:blank`; `code` identifies the problem.
     r#type: &'a str,
-    /// The code, for people.
+    /// The meaning of the code, for people.
     title: &'a str,
     /// The status of the answer.
     status: u16,
     /// What is wrong with this request.
     detail: &'a str,
-    /// The path that was asked.
+    /// The path of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<&'a str>,
-    /// The message once more, where older clients look for it.
+    /// The same message, for older clients.
     error: &'a str,
     /// What went wrong, from a closed list.
     code: &'a str,
-    /// The `X-Request-ID` of the answer: name it when asking for help.
+    /// The `X-Request-ID` of the answer: quote it when you ask for help.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
-    /// Every bad value at once.
+    /// All bad values of the request.
     errors: &'a [FieldError],
 }
 

@@ -12,26 +12,26 @@ use crate::once::Outcome;
 use crate::profile::ProfileId;
 use crate::{ProfileError, Profiles, Written, store};
 
-/// A job that was stored, as tasks are answered.
+/// A stored job, in the form of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Accepted {
-    /// Its id.
+    /// The id of the task.
     pub id: Uuid,
-    /// The same, as older clients read it.
+    /// The same id, for older clients.
     #[serde(rename = "taskID")]
     pub task_id: Uuid,
     /// `pending`, `scheduled` or `processing`.
     pub status: &'static str,
-    /// When it was stored.
+    /// When the task was stored.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it is due.
+    /// When the task is due.
     #[schema(value_type = String, format = DateTime)]
     pub run_at: Timestamp,
 }
 
 impl Profiles {
-    /// Stores a job about a profile that is there; asked for twice at a time, it is one.
+    /// Stores a job about an existing profile; two simultaneous requests get the same job.
     pub(crate) async fn request_about(
         &self,
         call: &Call,
@@ -46,7 +46,7 @@ impl Profiles {
         Ok(Written { value: accepted, token: tx.commit().await? })
     }
 
-    /// Stores a job; the one that is there already when its key is taken.
+    /// Stores a job; if its key is taken, returns the existing job.
     pub(crate) async fn accept(&self, tx: &mut Transaction, job: Job) -> Result<Accepted, ProfileError> {
         Ok(Accepted::from(&self.0.queue.enqueue(tx, job).await?))
     }

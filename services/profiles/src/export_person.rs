@@ -10,19 +10,19 @@ use crate::jobs::READ_BUDGET;
 use crate::profile::ProfileId;
 use crate::{ProfileError, Profiles, images, store};
 
-/// How many changes are read at once: the most an export holds in memory.
+/// How many changes are read at once, which limits the memory of an export.
 const PAGE: usize = 500;
 
-/// How far an export has come.
+/// The progress of an export.
 enum Position {
-    /// Changes before this version are to come; whether one was written already.
+    /// Changes before this version are still to be written; and whether any change was written already.
     Before(Option<i64>, bool),
     End,
     Done,
 }
 
 impl Profiles {
-    /// All that the tables hold of a person, deleted or not: the profile, its parts, and every change of them.
+    /// Everything that the tables hold about a person, deleted or not: the profile, its parts, and every change of them.
     pub async fn export_person(
         &self,
         call: &Call,
@@ -31,7 +31,7 @@ impl Profiles {
         Ok(self.person_pieces(call, id).await?.map_ok(|piece| piece.bytes))
     }
 
-    /// The same, with how many changes each piece holds.
+    /// The same, with the number of changes in each piece.
     pub(crate) async fn person_pieces(
         &self,
         call: &Call,

@@ -8,38 +8,38 @@ use utoipa::ToSchema;
 /// One change of a profile.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Change {
-    /// The version the change made.
+    /// The version that the change created.
     pub version: i64,
-    /// What was done.
+    /// The operation.
     pub operation: Operation,
-    /// When.
+    /// The time of the change.
     #[schema(value_type = String, format = "date-time")]
     pub changed_at: Timestamp,
-    /// By whom.
+    /// The name of whoever made the change.
     pub changed_by: String,
-    /// The fields that changed, as they were.
+    /// The changed fields with their values before the change.
     #[schema(value_type = Object)]
     pub before: Map<String, Value>,
-    /// The same fields, as they became.
+    /// The same fields with their values after the change.
     #[schema(value_type = Object)]
     pub after: Map<String, Value>,
 }
 
-/// What was done to a profile.
+/// The operations on a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
-    /// It was made: always version 1.
+    /// The profile was created; this is always version 1.
     Created,
-    /// Its own fields were changed.
+    /// Fields of the profile itself were changed.
     Updated,
-    /// Its address was written.
+    /// The address was written.
     AddressPut,
-    /// Its preferences were written.
+    /// The preferences were written.
     PreferencesPut,
-    /// It was deleted, and can be restored for a while.
+    /// The profile was deleted; it can be restored for some time.
     Deleted,
-    /// It was brought back.
+    /// The profile was restored.
     Restored,
 }
 

@@ -17,41 +17,41 @@ use crate::records::{Record, RecordFormat, RecordReader};
 use crate::write_batch::{Item, ItemOutcome, ItemStatus};
 use crate::{ProfileError, Profiles, Violations, store};
 
-/// How many bad records an import lists; the rest are counted.
+/// How many bad records an import lists; further ones are only counted.
 const PROBLEMS_MAX: usize = 100;
 
-/// How many fields that nobody knows an import lists, and how long their names may be, in bytes.
+/// How many unknown fields an import lists, and how many bytes their names may have.
 const IGNORED_MAX: (usize, usize) = (20, 64);
 
-/// After so many records, others get their turn on the thread.
+/// After so many records, other tasks get a turn on the thread.
 const RECORDS_AT_ONCE: i64 = 64;
 
 /// How long one batch may take.
 const BATCH_BUDGET: Duration = Duration::from_secs(30);
 
-/// What an upload asks for.
+/// The parameters of an upload.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
-    /// Names the import: the same token goes on where the import stopped.
+    /// The name of the import: an upload with the same token continues where the import stopped.
     pub token: String,
-    /// How the records are written.
+    /// The format of the records.
     pub format: RecordFormat,
-    /// Only find out what would happen.
+    /// Only report what would happen.
     pub dry_run: bool,
 }
 
-/// How far an import has come.
+/// The progress of an import.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Import {
-    /// Names the import: send it again to go on where it stopped.
+    /// The name of the import: send it again to continue where the import stopped.
     pub token: String,
     /// Whether all records were read.
     pub state: ImportState,
     /// Whether nothing was written.
     pub dry_run: bool,
-    /// Records that have their outcome.
+    /// Records with an outcome.
     pub records_done: i64,
-    /// Records that made a profile.
+    /// Records that created a profile.
     pub created: i64,
     /// Records that changed a profile.
     pub updated: i64,
@@ -77,22 +77,22 @@ pub struct Import {
 /// A record that was not written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ImportProblem {
-    /// Its number, the first being 1; the header of a CSV file does not count.
+    /// The number of the record, beginning with 1; the header of a CSV file does not count.
     pub record: i64,
-    /// The line of the file it begins in; absent where that is not known any more.
+    /// The line of the file in which the record begins; absent if the line is no longer known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<i64>,
-    /// What is wrong with it.
+    /// What is wrong with the record.
     pub message: String,
 }
 
-/// Whether an import is done.
+/// The state of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportState {
-    /// An upload is writing it, or broke off and can be repeated.
+    /// An upload is being imported, or broke off and can be repeated.
     Running,
-    /// Every record has its outcome.
+    /// Every record has an outcome.
     Completed,
 }
 
@@ -108,7 +108,7 @@ impl Profiles {
         Box::pin(self.import_stream(call, request, upload.map_err(ProfileError::Refused), None)).await
     }
 
-    /// The same, for a job too: each batch commits with how far the job has come, the last one with its end.
+    /// The same for a job: each batch commits together with the progress of the job, and the last batch with its end.
     pub(crate) async fn import_stream(
         &self,
         call: &Call,
@@ -156,7 +156,7 @@ impl Profiles {
         Ok(import)
     }
 
-    /// Answers with an import that was completed before, if this was its file.
+    /// Returns an import that was completed before, if it had the same file.
     async fn answer_completed(
         &self,
         call: &Call,
@@ -174,7 +174,7 @@ impl Profiles {
         Ok(import)
     }
 
-    /// How far the import of this token has come.
+    /// The progress of the import with this token.
     pub async fn get_import(&self, call: &Call, token: &str) -> Result<Import, ProfileError> {
         store::imports::find(&self.0.database.read_primary(call), token)
             .await?
@@ -285,7 +285,7 @@ impl Import {
         }
     }
 
-    /// Refuses to go on with a file that does not begin as the one did whose records are done.
+    /// Refuses a file whose beginning differs from the records that were already imported under this token.
     fn check_same_file(&self, reader: &RecordReader) -> Result<(), ProfileError> {
         match &self.content_hash {
             Some(hash) if *hash != reader.hash() => Err(another_file()),
@@ -293,7 +293,7 @@ impl Import {
         }
     }
 
-    /// Says, of an upload that broke off or cannot be read on, how much of it is written and how it goes on.
+    /// For an upload that broke off or cannot be read further: reports how much is written and how to continue.
     fn broken_off(&self, error: ProfileError) -> ProfileError {
         match error {
             ProfileError::Refused(problem) if !self.dry_run => ProfileError::ImportBrokenOff {

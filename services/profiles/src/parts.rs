@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 use crate::profile::Profile;
 use crate::violations::{FieldReader, Violations};
 
-/// Longest line of an address, in characters.
+/// The longest line of an address, in characters.
 pub(crate) const ADDRESS_LINE_CHARS_MAX: usize = 255;
 
-/// Where the person lives. A part that was never written is absent; an empty line is an empty string.
+/// The address of the person. Before the first write it is absent; an empty line is an empty string.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Address {
     /// Street and number.
@@ -30,7 +30,7 @@ pub struct Address {
     pub country: String,
 }
 
-/// What the person chose.
+/// The preferences of the person.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Preferences {
     /// A language tag such as `de` or `pt-BR`, or empty.
@@ -39,17 +39,17 @@ pub struct Preferences {
     /// A time zone name such as `Europe/Berlin`, or empty.
     #[schema(max_length = 64, pattern = "^[A-Za-z0-9/_+-]*$", example = "Europe/Stockholm")]
     pub time_zone: String,
-    /// How pages look.
+    /// The appearance of pages.
     pub theme: Theme,
-    /// Whether the person wants mail.
+    /// Whether the person wants to get mail.
     pub newsletter: bool,
 }
 
-/// How pages look.
+/// The appearance of pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Theme {
-    /// As the device says.
+    /// The appearance that the device prefers.
     #[default]
     System,
     /// Dark on light.
@@ -58,14 +58,14 @@ pub enum Theme {
     Dark,
 }
 
-/// A profile with its parts: what the composite read answers.
+/// A profile with its parts.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FullProfile {
     /// The profile itself.
     pub profile: Profile,
-    /// Where the person lives, once written.
+    /// The address; absent before the first write.
     pub address: Option<Address>,
-    /// What the person chose, once written.
+    /// The preferences; absent before the first write.
     pub preferences: Option<Preferences>,
 }
 

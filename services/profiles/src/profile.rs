@@ -12,24 +12,24 @@ use uuid::Uuid;
 use crate::search_text;
 use crate::violations::{FieldReader, Violations};
 
-/// Longest name, in characters.
+/// The longest name, in characters.
 pub(crate) const NAME_CHARS_MAX: usize = 255;
-/// Longest e-mail address, in characters.
+/// The longest e-mail address, in characters.
 pub(crate) const EMAIL_CHARS_MAX: usize = 254;
-/// Longest biography, in characters.
+/// The longest biography, in characters.
 pub(crate) const BIO_CHARS_MAX: usize = 4096;
-/// Most images a profile may list.
+/// How many images a profile may list.
 pub(crate) const IMAGE_URLS_MAX: usize = 100;
-/// Longest image address, in characters.
+/// The longest address of an image, in characters.
 pub(crate) const IMAGE_URL_CHARS_MAX: usize = 2048;
-/// Most bytes of all image addresses together: a page of a thousand profiles has to fit into memory.
+/// How many bytes all image addresses of a profile may have together: a page of a thousand profiles must fit into memory.
 pub(crate) const IMAGE_URLS_BYTES_MAX: usize = 32 * 1024;
 
 /// The fields of a profile, in the order they are written.
 pub(crate) const FIELDS: [&str; 9] =
     ["id", "name", "email", "bio", "image_urls", "attributes", "version", "created_at", "updated_at"];
 
-/// The names among a caller's fields that no profile has: they are ignored, and the answer says so.
+/// The names of the request's fields that profiles do not have: they are ignored, and the answer lists them.
 pub(crate) fn unknown_fields(fields: &Map<String, Value>) -> impl Iterator<Item = &str> {
     fields.keys().map(String::as_str).filter(|name| !FIELDS.contains(name))
 }
@@ -39,13 +39,13 @@ pub(crate) fn unknown_fields(fields: &Map<String, Value>) -> impl Iterator<Item 
 #[serde(transparent)]
 pub struct ProfileId(Uuid);
 
-/// A profile as it is stored and answered.
+/// A profile as it is stored and returned.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Profile {
-    /// Made by the server: a UUIDv7.
+    /// The id, a UUIDv7 that the server creates.
     #[schema(value_type = Uuid)]
     pub id: ProfileId,
-    /// What the person is called, in any script.
+    /// The name of the person, in any script.
     #[schema(value_type = String, min_length = 1, max_length = 255)]
     pub name: Name,
     /// Unique among living profiles, without regard to case.
@@ -54,24 +54,24 @@ pub struct Profile {
     /// A few words about the person.
     #[schema(max_length = 4096)]
     pub bio: String,
-    /// Where the person's pictures are.
+    /// The addresses of the person's pictures.
     #[schema(max_items = 100)]
     pub image_urls: Vec<String>,
-    /// Whatever else the application keeps; checked against the configured JSON Schema.
+    /// Other data of the application, checked against the configured JSON Schema.
     #[schema(value_type = Object)]
     pub attributes: Map<String, Value>,
     /// Raised by one with every change; the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
-    /// When it was created.
+    /// When the profile was created.
     #[schema(value_type = String, format = "date-time")]
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When the profile was last changed.
     #[schema(value_type = String, format = "date-time")]
     pub updated_at: Timestamp,
 }
 
-/// The fields a caller decides; everything else is the server's.
+/// The fields that the client decides; the server decides all others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileDraft {
     /// See [`Profile::name`].
@@ -130,12 +130,12 @@ impl Profile {
         }
     }
 
-    /// What a search looks through.
+    /// The text in which searches look.
     pub(crate) fn search_text(&self) -> String {
         search_text::kept(&format!("{} {}", self.name.as_str(), self.email.as_str()))
     }
 
-    /// The part of the profile that a caller decides.
+    /// The fields of the profile that the client decides.
     pub fn draft(&self) -> ProfileDraft {
         ProfileDraft {
             name: self.name.clone(),
@@ -148,12 +148,13 @@ impl Profile {
 }
 
 impl ProfileDraft {
-    /// Reads the caller's fields. Unknown ones are ignored; every bad one is named.
+    /// Reads the client's fields. Unknown fields are ignored; every bad field is named.
     pub fn parse(fields: &Map<String, Value>, rules: &AttributeRules) -> Result<Self, Violations> {
         Self::read(fields, rules, &Map::new())
     }
 
-    /// The same, with the attributes that the profile has: what is wrong with those that stay is no fault of the caller.
+    /// The same, given the present attributes of the profile: if an unchanged attribute is invalid, this is not the client's
+    /// fault.
     fn read(
         fields: &Map<String, Value>,
         rules: &AttributeRules,
@@ -180,8 +181,8 @@ impl ProfileDraft {
         Ok(Self { name, email, bio, image_urls, attributes })
     }
 
-    /// Lays the given fields over this draft: a field that is there replaces, `null` clears, absent ones stay. What stays
-    /// is not judged again: rules that were tightened since do not keep anybody from changing the rest.
+    /// Applies the given fields to this draft: a given field replaces the old value, `null` clears it, and absent fields stay.
+    /// Unchanged fields are not checked again, so stricter rules do not prevent a change of other fields.
     pub fn merged(&self, fields: &Map<String, Value>, rules: &AttributeRules) -> Result<Self, Violations> {
         let current = self.document();
         let changes = |name: &str| fields.get(name).is_some_and(|value| current.get(name) != Some(value));
@@ -208,7 +209,7 @@ impl ProfileDraft {
         })
     }
 
-    /// The draft that a document as a patch left it stands for: a field that is gone is cleared.
+    /// The draft of a patched document: a field that the patch removed is cleared.
     pub(crate) fn patched(
         &self,
         mut document: Map<String, Value>,
@@ -232,13 +233,13 @@ impl ProfileDraft {
     }
 }
 
-/// Why a text is not taken.
+/// Why a text is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct BadText {
-    /// `too_long`, or `value`.
+    /// The error code: `too_long`, or `value`.
     pub code: &'static str,
-    /// What is wrong, as it is told to the caller.
+    /// The message for the client.
     pub message: String,
 }
 
@@ -267,7 +268,7 @@ impl Name {
         Ok(Self(text.to_owned()))
     }
 
-    /// Takes a name from the store, where only parsed ones are.
+    /// Makes a name from a stored text, which was parsed before it was stored.
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
@@ -279,7 +280,7 @@ impl Name {
 }
 
 impl Email {
-    /// Reads an address of the form `local@domain.tld`, international ones included; quoted local parts are not taken.
+    /// Parses an address of the form `local@domain.tld`, also an international one; quoted local parts are refused.
     pub fn parse(text: &str) -> Result<Self, BadText> {
         if text.chars().count() > EMAIL_CHARS_MAX {
             return Err(BadText::too_long(EMAIL_CHARS_MAX));
@@ -292,7 +293,7 @@ impl Email {
         Ok(Self(text.to_owned()))
     }
 
-    /// Takes an address from the store, where only parsed ones are.
+    /// Makes an address from a stored text, which was parsed before it was stored.
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
@@ -308,8 +309,8 @@ impl Email {
     }
 }
 
-/// The form in which e-mail addresses, and what is searched for, are compared: in lower case, and composed (NFC), however
-/// the letters were put together.
+/// The form in which e-mail addresses and search texts are compared: in lower case and composed (NFC), however the letters
+/// were encoded.
 pub(crate) fn folded(text: &str) -> String {
     if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase().nfc().collect() }
 }
@@ -373,10 +374,10 @@ fn canonical(value: &mut Value) {
     }
 }
 
-/// How kit/schema begins to say that a required field is not there.
+/// The beginning of kit/schema's message about a missing required field.
 const MISSING: &str = "must have the field";
 
-/// What `attributes` must look like: a size, and a JSON Schema when one is configured.
+/// The rules for `attributes`: a size, and a JSON Schema if one is configured.
 #[derive(Debug)]
 pub struct AttributeRules {
     bytes_max: usize,
@@ -395,7 +396,7 @@ impl AttributeRules {
         Self { bytes_max: usize::MAX, schema: None }
     }
 
-    /// Each violation that a change adds: one of a value that stays as it was is left to whoever wrote it.
+    /// The violations that a change adds. A violation in an unchanged value is not reported.
     fn new_violations(&self, before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Fault> {
         let mut faults = self.violations(after);
         if faults.is_empty() || before.is_empty() {

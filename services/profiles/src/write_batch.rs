@@ -21,31 +21,31 @@ use crate::store::StoredProfile;
 use crate::violations::Violations;
 use crate::{ProfileError, Profiles, Written, store};
 
-/// Most items of one batch.
+/// How many items one batch may have.
 pub const BATCH_ITEMS_MAX: usize = 1000;
 
-/// How often a batch is tried when somebody takes one of its e-mail addresses between the look and the write.
+/// How often a batch is tried if another request takes one of its e-mail addresses between the check and the write.
 const ATTEMPTS_MAX: usize = 10;
 
-/// What is said of an e-mail address or an id that another profile has.
+/// The message about an e-mail address or an id that another profile has.
 const TAKEN: &str = "is taken by another profile";
 
 /// The fields of one item, or why they could not be read.
 pub type Item = Result<Map<String, Value>, Violations>;
 
-/// What became of one item.
+/// The result of one item.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ItemOutcome {
-    /// What was done.
+    /// What was done with the item.
     pub status: ItemStatus,
-    /// The profile that was written.
+    /// The id of the written profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
     pub id: Option<ProfileId>,
-    /// Its version now.
+    /// The new version of the profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<i64>,
-    /// Why nothing was written.
+    /// Why the item was not written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
@@ -54,9 +54,9 @@ pub struct ItemOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemStatus {
-    /// A profile was made: the item had no id, or one nobody has.
+    /// A profile was created: the item had no id, or an unused one.
     Created,
-    /// The profile of the item's id was changed, or was so already.
+    /// The profile with the item's id was changed, or had the values already.
     Updated,
     /// The e-mail address or the id is taken; nothing was written.
     Conflict,
@@ -65,7 +65,7 @@ pub enum ItemStatus {
 }
 
 impl Profiles {
-    /// Writes a batch: an item without an id, or with an unknown one, makes a profile; a known id changes that profile.
+    /// Writes a batch: an item without an id, or with an unused one, creates a profile; a known id changes that profile.
     pub async fn write_batch(
         &self,
         call: &Call,
@@ -92,7 +92,7 @@ impl Profiles {
         Ok(Written { value: outcomes, token: self.commit(call, tx, changes).await? })
     }
 
-    /// Writes a batch of an import together with how far the import has come, or only finds out what would happen.
+    /// Writes a batch of an import together with the progress of the import, or only finds out what would happen.
     pub(crate) async fn write_import_batch(
         &self,
         call: &Call,
@@ -187,7 +187,7 @@ impl<'a> Batch<'a> {
         self.refuse(index, ItemStatus::Conflict, &Violations::one(field, code, message));
     }
 
-    /// Decides what each item is, reading what it needs in two statements.
+    /// Decides for each item whether it creates or changes a profile, with two reading statements for the whole batch.
     async fn plan(&mut self, tx: &mut Transaction) -> Result<(), ProfileError> {
         let ids: Vec<Option<Result<Uuid, Violations>>> = self.items.iter().map(item_id).collect();
         let mut known: Vec<Uuid> = ids.iter().flatten().flatten().copied().collect();
@@ -371,8 +371,8 @@ enum VersionRefusal {
     Unreadable(&'static str),
 }
 
-/// An item that names a version changes only that version of that profile, as `If-Match` does, and never makes one: an old
-/// export that is imported again brings nobody back. A number in a CSV cell is a text.
+/// An item with a version changes only that version of that profile, as `If-Match` does, and never creates one, so importing
+/// an old export never brings an erased person back. A number in a CSV cell is a text.
 fn check_version(
     fields: &Map<String, Value>,
     stored: Option<&StoredProfile>,

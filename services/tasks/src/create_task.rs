@@ -11,26 +11,26 @@ use uuid::Uuid;
 use crate::task::TaskStatus;
 use crate::{TaskError, TaskRequest, Tasks};
 
-/// What was stored.
+/// The stored task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Created {
-    /// The id of the task; of the one that was there, when its unique key was taken.
+    /// The id of the task; if the unique key was taken, the id of the existing task.
     pub id: Uuid,
-    /// The same, as older clients read it.
+    /// The same id, for older clients.
     #[serde(rename = "taskID")]
     pub task_id: Uuid,
-    /// `pending` or `scheduled`; of one that was there, also `processing`.
+    /// `pending` or `scheduled`; for an existing task also `processing`.
     pub status: TaskStatus,
-    /// When it was stored.
+    /// When the task was stored.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it is due.
+    /// When the task is due.
     #[schema(value_type = String, format = DateTime)]
     pub run_at: Timestamp,
 }
 
 impl Tasks {
-    /// Stores a task in a transaction of its own; what is returned is stored.
+    /// Stores a task in a transaction of its own. A returned task is stored.
     pub async fn create_task(
         &self,
         call: &Call,
@@ -59,7 +59,7 @@ impl Tasks {
         Ok(Created { id, task_id: id, status: TaskStatus::of(state), created_at, run_at })
     }
 
-    /// The address is called when the task has ended, however it did.
+    /// The address is called when the task has ended, in whatever way.
     async fn create_with_callback(
         &self,
         tx: &mut Transaction,

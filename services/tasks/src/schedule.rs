@@ -11,49 +11,49 @@ use uuid::Uuid;
 use crate::error::fault;
 use crate::{TaskError, TaskRequest, TasksOptions, delay};
 
-/// How many next moments are shown.
+/// How many future moments are shown.
 const NEXT_TIMES: usize = 5;
-/// What a schedule decides itself.
+/// The fields that a schedule itself decides.
 const OF_ONE_TASK: [&str; 3] = ["delay", "run_at", "unique_key"];
 
-/// A schedule as it stands.
+/// The present state of a schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Schedule {
-    /// Its name.
+    /// The name of the schedule.
     pub name: String,
-    /// Five fields of cron, in UTC; null when `every` says when.
+    /// Five fields of cron, in UTC; null if the schedule uses `every`.
     pub cron: Option<String>,
-    /// How much time lies between two moments, such as `90s`; null when `cron` says when.
+    /// The time between two moments, such as `90s`; null if the schedule uses `cron`.
     pub every: Option<String>,
-    /// The type of its tasks.
+    /// The type of the tasks.
     pub task_type: String,
-    /// Their data.
+    /// The data of the tasks.
     #[schema(value_type = Object)]
     pub data: Value,
-    /// Their priority.
+    /// The priority of the tasks.
     pub priority: u64,
-    /// How often each is tried again.
+    /// How often each task is retried.
     pub max_retries: u64,
-    /// What is called when one of them has ended.
+    /// The address that is called when a task has ended.
     pub callback_url: Option<String>,
-    /// Nothing is stored while it is paused.
+    /// A paused schedule stores no tasks.
     pub paused: bool,
-    /// Whether a task is stored while the one before has not ended.
+    /// Whether a task is stored even if the previous task has not ended.
     pub overlap: bool,
     /// Rises with each change; the `ETag`.
     pub version: i64,
     /// The next moments.
     #[schema(value_type = Vec<String>)]
     pub next_times: Vec<Timestamp>,
-    /// The last moment that came.
+    /// The last moment at which the schedule stored a task.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_at: Option<Timestamp>,
-    /// The task of that moment; with `overlap` off, perhaps an earlier one that had not ended.
+    /// The task of that moment; with `overlap` off this can be an earlier task that had not ended.
     pub last_task_id: Option<Uuid>,
-    /// When it was stored.
+    /// When the schedule was stored.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When the schedule was last changed.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
 }
@@ -92,7 +92,7 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=100).contains(&name.len()) && name.bytes().all(fits)
 }
 
-/// Reads what a caller wants. Every bad field is named.
+/// Reads the fields of a request. Every bad field is named.
 pub(crate) fn parse(
     fields: &Map<String, Value>,
     registry: &Registry,

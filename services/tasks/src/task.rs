@@ -7,53 +7,53 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Where a task is.
+/// The status of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskStatus {
-    /// It waits for a worker.
+    /// The task waits for a worker.
     Pending,
-    /// Its moment has not come, or it waits for its next attempt.
+    /// The task is not due yet, or waits for its next attempt.
     Scheduled,
-    /// A worker has it.
+    /// A worker runs the task.
     Processing,
-    /// It was done.
+    /// The task succeeded.
     Completed,
-    /// It was tried as often as it may be.
+    /// The task failed in every allowed attempt.
     Failed,
-    /// It was called off.
+    /// The task was cancelled.
     Cancelled,
 }
 
-/// A task as it stands.
+/// The present state of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Task {
-    /// Its id.
+    /// The id of the task.
     pub id: Uuid,
-    /// What it does.
+    /// The type of the task.
     pub task_type: String,
-    /// Where it is.
+    /// The status of the task.
     pub status: TaskStatus,
-    /// How far it says that it has come.
+    /// The progress that the task reports.
     #[schema(value_type = Option<Object>)]
     pub progress: Option<Value>,
-    /// How often it was tried.
+    /// How many attempts were made.
     pub attempts: i64,
-    /// What came of it.
+    /// The result of the task.
     #[schema(value_type = Option<Object>)]
     pub result: Option<Value>,
-    /// Why its last attempt failed.
+    /// The error of the last failed attempt.
     pub error: Option<String>,
-    /// When it is due.
+    /// When the task is due.
     #[schema(value_type = String, format = DateTime)]
     pub run_at: Timestamp,
-    /// When it was stored.
+    /// When the task was stored.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it last changed its status, as far as is known.
+    /// When the status last changed, as far as is known.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// When it ended.
+    /// When the task ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub completed_at: Option<Timestamp>,
 }
@@ -61,29 +61,29 @@ pub struct Task {
 /// A task as a list shows it: without its result, which may be large.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TaskSummary {
-    /// Its id.
+    /// The id of the task.
     pub id: Uuid,
-    /// What it does.
+    /// The type of the task.
     pub task_type: String,
-    /// Where it is.
+    /// The status of the task.
     pub status: TaskStatus,
-    /// How far it says that it has come.
+    /// The progress that the task reports.
     #[schema(value_type = Option<Object>)]
     pub progress: Option<Value>,
-    /// How often it was tried.
+    /// How many attempts were made.
     pub attempts: i64,
-    /// Why its last attempt failed.
+    /// The error of the last failed attempt.
     pub error: Option<String>,
-    /// When it is due.
+    /// When the task is due.
     #[schema(value_type = String, format = DateTime)]
     pub run_at: Timestamp,
-    /// When it was stored.
+    /// When the task was stored.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it last changed its status, as far as is known.
+    /// When the status last changed, as far as is known.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// When it ended.
+    /// When the task ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub completed_at: Option<Timestamp>,
 }

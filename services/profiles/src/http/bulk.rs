@@ -31,8 +31,9 @@ pub(crate) struct BatchAnswer {
 
 /// Create and change many profiles
 ///
-/// An array of 1 to 1000 items, or an object that holds it as `items`. Each item has the fields of a profile; an `id`
-/// names the profile to change, or the id of a new one; a `version` beside it fences the change, as If-Match does. All items are looked at; each gets its own status.
+/// An array of 1 to 1000 items, or an object with this array as `items`. Each item has the fields of a profile. An `id`
+/// names the profile to change, or becomes the id of a new profile. With a `version` beside it, the change applies only to
+/// that version, as with If-Match. Every item is processed and gets its own status.
 #[utoipa::path(
     post, path = "/api/v1/profiles:batch", tag = "profiles", request_body = Vec<ProfileFields>, params(KeyParameter),
     responses(
@@ -80,7 +81,7 @@ fn item(value: Value) -> Item {
     }
 }
 
-/// What came of an upload: the import, or the task that does it.
+/// The answer to an upload: the import, or the task that runs it.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "it describes the answer; each kind is written as it is")]
@@ -91,11 +92,12 @@ pub(crate) enum ImportAnswer {
 
 /// Import profiles
 ///
-/// A stream of NDJSON or CSV records, written batch by batch. The answer comes when the upload ends and counts what was
-/// done, and names fields and columns that were ignored. Send the same file again with the same `token` and an import
-/// that broke off goes on where it stopped; another file with it is refused.
+/// A stream of NDJSON or CSV records, written batch by batch. The answer comes when the upload ends. It counts the records
+/// by outcome and names the fields and columns that were ignored. If an import broke off, send the same file again with the
+/// same `token`: the import continues where it stopped. Another file with that token is refused.
 ///
-/// With `Prefer: respond-async` the answer comes when the upload is kept: a task imports it, and its result is the counts.
+/// With `Prefer: respond-async` the answer comes when the upload is stored. A task then imports it, and the task's result is
+/// these counts.
 #[utoipa::path(
     post, path = "/api/v1/profiles:import", tag = "profiles",
     params(
@@ -143,7 +145,7 @@ pub(super) async fn import(
     Ok(response)
 }
 
-/// Whether the caller would rather not wait (RFC 7240).
+/// Whether the client prefers not to wait (RFC 7240).
 fn prefers_async(headers: &HeaderMap) -> bool {
     let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let mut preferences = lines.flat_map(|line| line.split(',')).map(|one| one.split(';').next());
@@ -181,7 +183,7 @@ fn is_token(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// Read how far an import has come
+/// Read the progress of an import
 #[utoipa::path(
     get, path = "/api/v1/profiles:import", tag = "profiles",
     params(("token" = String, Query, pattern = "^[A-Za-z0-9_-]{1,64}$", description = "Names the import")),
@@ -203,7 +205,7 @@ pub(super) async fn import_progress(
     Ok(JsonAnswer(profiles.get_import(&call, &token.unwrap_or_default()).await?))
 }
 
-/// What `format` may say.
+/// The values of `format`.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "it describes the parameter; RecordFormat stands for it")]
@@ -214,7 +216,8 @@ enum FormatWord {
 
 /// Export profiles
 ///
-/// All living profiles as a stream, in the order of their ids. A stream that broke off goes on `after` its last id.
+/// All living profiles as a stream, in the order of their ids. If a stream breaks off, ask for the rest with `after` and the
+/// last id.
 #[utoipa::path(
     get, path = "/api/v1/profiles:export", tag = "profiles",
     params(

@@ -26,7 +26,7 @@ use crate::{ProfileError, Profiles};
 const KEY_HEADERS: [HeaderName; 2] =
     [HeaderName::from_static("idempotency-key"), HeaderName::from_static("x-idempotency-key")];
 
-/// How a request says that it is a repeat.
+/// The header by which a repeated request is recognised.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it describes the header; Keyed reads it")]
@@ -36,7 +36,7 @@ pub(crate) struct KeyParameter {
     idempotency_key: Option<String>,
 }
 
-/// Why a request with a key is refused, whatever it asks for.
+/// The refusals that every request with a key can get.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it describes the answers; `once` makes them")]
 pub(crate) enum KeyRefused {
@@ -48,7 +48,7 @@ pub(crate) enum KeyRefused {
     OtherRequest,
 }
 
-/// The key of a request, with all that must be the same in a repeat. Nothing where there is none.
+/// The key of a request, with everything that must be the same in a repeat; `None` without a key.
 pub(crate) struct Keyed(Option<Box<Asked>>);
 
 struct Asked {
@@ -81,7 +81,7 @@ impl Keyed {
         }))))
     }
 
-    /// The body is part of what is asked.
+    /// The body is part of the request's identity.
     pub(crate) fn with_body(mut self, body: &Bytes) -> Self {
         if let Some(asked) = &mut self.0 {
             asked.body = body.clone();
@@ -89,8 +89,7 @@ impl Keyed {
         self
     }
 
-    /// The content of an upload is what is asked, whatever it was wrapped in: the words between the parts of a form are
-    /// others each time.
+    /// Of an upload only the content counts, not its wrapping: the boundary between the parts of a form differs each time.
     pub(crate) fn with_content(mut self, content: &Bytes) -> Self {
         if let Some(asked) = &mut self.0 {
             asked.media.clear();
@@ -179,7 +178,7 @@ fn other_request() -> Problem {
     )
 }
 
-/// What is kept of a success: what the handler answers too.
+/// The stored answer to a success, which the handler sends as well.
 fn answer(outcome: Outcome<'_>) -> Result<Answer, ProfileError> {
     match outcome {
         Outcome::Made(profile) => {
@@ -218,8 +217,8 @@ fn json(status: StatusCode, body: &impl Serialize, version: Option<i64>) -> Resu
     Ok(Answer { status: status.as_u16(), headers, body })
 }
 
-/// What is kept of a refusal: its body as this request got it, so that repeats get the same. Of a request that is not valid
-/// nothing is kept: its key stays free for the corrected one.
+/// The stored answer to a refusal: the body that this request got, so that repeats get the same. The refusal of an invalid
+/// request is not stored, so its key stays free for the corrected request.
 async fn refusal(problem: &Problem, call: &Call, path: &str) -> Result<Option<Answer>, Problem> {
     let status = problem.status();
     let invalid = [
@@ -246,7 +245,7 @@ async fn refusal(problem: &Problem, call: &Call, path: &str) -> Result<Option<An
 }
 
 impl Profiles {
-    /// The first answer again. Its token is where the database stands now: behind the write, in whatever process.
+    /// The first answer again. Its token is the present position of the database, which lies behind the write in any process.
     async fn replayed(&self, call: &Call, answer: Answer) -> Result<Response, Problem> {
         let wrote = answer.is_success();
         let mut response = respond(answer)?;

@@ -12,7 +12,7 @@ use super::keyed::{KeyParameter, KeyedFields};
 use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, written, x_cache};
 use crate::{Address, CachedAnswer, FetchMode, FullProfile, Preferences, ProfileError, ProfileId, Profiles};
 
-/// The composite and where it was read.
+/// A profile with its parts, and where it was read.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FullAnswer {
     #[serde(flatten)]
@@ -21,7 +21,7 @@ pub(crate) struct FullAnswer {
     source: &'static str,
 }
 
-/// The composite as older clients read it: three texts.
+/// A profile with its parts as three texts, for older clients.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UserProfile {
@@ -60,7 +60,7 @@ pub(super) async fn full(
 
 /// Write the address of a profile
 ///
-/// The whole address: absent lines become empty.
+/// Replaces the whole address: absent lines become empty.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}/address", tag = "profiles", request_body = Address,
     params(IdParameter, IfMatchParameter, KeyParameter),
@@ -89,7 +89,7 @@ pub(super) async fn put_address(
 
 /// Write the preferences of a profile
 ///
-/// All preferences: absent ones get their defaults.
+/// Replaces all preferences: absent ones get their defaults.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}/preferences", tag = "profiles", request_body = Preferences,
     params(IdParameter, IfMatchParameter, KeyParameter),
@@ -116,7 +116,7 @@ pub(super) async fn put_preferences(
     keyed.once(profiles, &call, "PUT /api/v1/profiles/{id}/preferences", write).await
 }
 
-/// What `mode` may say.
+/// The values of `mode`.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "it describes the parameter; FetchMode stands for it")]

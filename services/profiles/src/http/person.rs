@@ -18,31 +18,31 @@ use crate::{Address, Change, Preferences, Profile, ProfileError, ProfileId, Prof
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the answer; `export_person` writes it")]
 pub(crate) struct PersonExport {
-    /// The profile as it stands.
+    /// The present profile.
     profile: Profile,
-    /// Who made it.
+    /// Who created the profile.
     created_by: String,
-    /// When it was deleted, if it was.
+    /// When the profile was deleted, if it was.
     #[schema(format = "date-time")]
     deleted_at: Option<String>,
     address: Option<Address>,
     preferences: Option<Preferences>,
-    /// The images: their numbers, addresses and moments.
+    /// The images: their numbers, addresses and times.
     #[schema(value_type = Vec<Object>)]
     images: Vec<Value>,
-    /// When this was written.
+    /// When this document was written.
     #[schema(format = "date-time")]
     exported_at: String,
     /// Every change, the latest first.
     history: Vec<Change>,
 }
 
-/// Where the task can be followed.
+/// The address at which the task can be followed.
 pub(super) fn place_of(accepted: &Accepted) -> String {
     format!("/api/v1/tasks/{}", accepted.id)
 }
 
-/// The answer to a request that a task fulfils.
+/// The answer to a request for which a task does the work.
 pub(super) fn accepted(accepted: &Accepted) -> Response {
     let mut response = (StatusCode::ACCEPTED, JsonAnswer(accepted)).into_response();
     let place = HeaderValue::try_from(place_of(accepted)).expect("a path of ASCII letters");
@@ -52,8 +52,8 @@ pub(super) fn accepted(accepted: &Accepted) -> Response {
 
 /// Erase a person
 ///
-/// Removes the profile, deleted or not, with its parts, its history, and what kept answers, imports and jobs say of it.
-/// It cannot be restored. A task does it; its result is the receipt.
+/// Removes the profile, deleted or not, with its parts and its history, and everything about it in stored answers, imports
+/// and jobs. An erased profile cannot be restored. A task does the work, and its result is the receipt.
 #[utoipa::path(
     post, path = "/api/v1/profiles/{id}/erase", tag = "profiles", params(IdParameter, KeyParameter),
     responses(
@@ -76,10 +76,11 @@ pub(super) async fn erase(
     keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/erase", write).await
 }
 
-/// Have what is known of a person exported
+/// Export everything that is known of a person, by a task
 ///
-/// A task writes the document that GET answers into a file; its result is the receipt: the size, the BLAKE3 hash of the
-/// content, until when it can be fetched, and where. Asked again before the task has ended, it is the same task.
+/// A task writes the document that GET returns into a file. Its result is the receipt: the size, the BLAKE3 hash of the
+/// content, the address of the file, and the time until which it can be fetched. A second request before the task has ended
+/// gets the same task.
 #[utoipa::path(
     post, path = "/api/v1/profiles/{id}/data-export", tag = "profiles", params(IdParameter, KeyParameter),
     responses(
@@ -104,7 +105,7 @@ pub(super) async fn request_data_export(
 
 /// Fetch an export
 ///
-/// What a task of the type `export` wrote, until the time that its receipt tells.
+/// Returns the file that a task of the type `export` wrote, until the time that its receipt names.
 #[utoipa::path(
     get, path = "/api/v1/exports/{id}", tag = "profiles",
     params(("id" = Uuid, Path, description = "The task's id")),
@@ -136,9 +137,9 @@ pub(super) async fn fetch_export(
     Ok((headers, Body::from_stream(export.content)).into_response())
 }
 
-/// Export what is known of a person
+/// Export everything that is known of a person
 ///
-/// The profile, deleted or not, its parts, and every change of them, as one document.
+/// Returns the profile, deleted or not, its parts, and every change of them, as one document.
 #[utoipa::path(
     get, path = "/api/v1/profiles/{id}/data-export", tag = "profiles", params(IdParameter),
     responses(

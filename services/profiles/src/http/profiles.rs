@@ -28,7 +28,7 @@ use crate::{
 
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// Most ids of one read.
+/// How many ids one read may name.
 const IDS_MAX: usize = 200;
 /// Longest search text, in characters.
 const SEARCH_CHARS_MAX: usize = 200;
@@ -43,7 +43,7 @@ pub(crate) struct ProfileAnswer<P> {
     source: &'static str,
 }
 
-/// The whole profile, or the part of it that a sparse read asked for.
+/// The whole profile, or the fields that the request named.
 fn profile_or_part() -> Schema {
     let part = ObjectBuilder::new().description(Some("The fields that were asked for")).build();
     AnyOfBuilder::new().item(Ref::from_schema_name("Profile")).item(part).build().into()
@@ -55,14 +55,14 @@ fn profile_or_part() -> Schema {
 #[expect(dead_code, reason = "it describes the body; see ProfileFields")]
 pub(crate) struct ImageUrl(String);
 
-/// What a caller writes to make a profile. Unknown fields are ignored.
+/// The fields of a new profile. Unknown fields are ignored.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
     reason = "it describes the body; the fields are read by ProfileDraft::parse, which names every bad one"
 )]
 pub(crate) struct ProfileFields {
-    /// What the person is called, in any script.
+    /// The name of the person, in any script.
     #[schema(
         min_length = 1,
         max_length = 255,
@@ -79,16 +79,16 @@ pub(crate) struct ProfileFields {
     /// Addresses of pictures: absolute, or paths on this server.
     #[schema(max_items = 100, nullable, example = json!(["/images/zoe.webp"]))]
     image_urls: Option<Vec<ImageUrl>>,
-    /// Whatever else the application keeps; checked against the configured JSON Schema.
+    /// Other data of the application, checked against the configured JSON Schema.
     #[schema(value_type = Option<Object>)]
     attributes: Option<Map<String, Value>>,
 }
 
-/// What a caller writes to change a profile: absent fields stay, `null` clears.
+/// The fields of a profile to change: absent fields stay as they are, `null` clears a field.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the body; see ProfileFields")]
 pub(crate) struct ProfileChanges {
-    /// What the person is called, in any script.
+    /// The name of the person, in any script.
     #[schema(
         min_length = 1,
         max_length = 255,
@@ -105,12 +105,12 @@ pub(crate) struct ProfileChanges {
     /// Addresses of pictures: absolute, or paths on this server.
     #[schema(max_items = 100, nullable, example = json!(["/images/zoe.webp"]))]
     image_urls: Option<Vec<ImageUrl>>,
-    /// Whatever else the application keeps; checked against the configured JSON Schema.
+    /// Other data of the application, checked against the configured JSON Schema.
     #[schema(value_type = Option<Object>)]
     attributes: Option<Map<String, Value>>,
 }
 
-/// What `sort` may say.
+/// The values of `sort`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the parameter; Order reads it")]
 enum SortWord {
@@ -124,7 +124,7 @@ enum SortWord {
     NameDescending,
 }
 
-/// What `count` may say.
+/// The values of `count`.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "it describes the parameter")]
@@ -135,7 +135,7 @@ enum CountWord {
 
 /// List profiles
 ///
-/// Newest first, page by page; or some by `ids`, in the order asked for.
+/// Newest first, page by page; or single profiles by `ids`, in the order of the ids.
 #[utoipa::path(
     get, path = "/api/v1/profiles", tag = "profiles",
     params(
@@ -245,9 +245,9 @@ pub(super) async fn create(
     Ok(with_ignored(done, ignored_fields([&fields].into_iter())))
 }
 
-/// Create a made-up profile
+/// Create an invented profile
 ///
-/// Whatever is sent with it is ignored. It never collides with another.
+/// The body of the request is ignored. The new profile never conflicts with another one.
 #[utoipa::path(
     post, path = "/api/v1/profiles/random", tag = "profiles", params(KeyParameter),
     responses(
@@ -275,7 +275,7 @@ fn created(profile: &Profile, token: &pando_database::Token) -> Response {
     response
 }
 
-/// Where a profile can be read.
+/// The address of a profile.
 pub(super) fn location_of(profile: &Profile) -> String {
     format!("/api/v1/profiles/{}", profile.id)
 }
@@ -330,7 +330,7 @@ fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
 
 /// Change a profile
 ///
-/// Absent fields stay, `null` clears, unknown ones are ignored. Repeating it changes nothing more.
+/// Absent fields stay as they are, `null` clears a field, and unknown fields are ignored. A repeat changes nothing more.
 #[utoipa::path(
     put, path = "/api/v1/profiles/{id}", tag = "profiles", request_body = ProfileChanges,
     params(IdParameter, IfMatchParameter, KeyParameter),
@@ -393,7 +393,7 @@ pub(super) async fn patch(
     keyed.with_body(&body).once(profiles, &call, "PATCH /api/v1/profiles/{id}", write).await
 }
 
-/// What an operation of a JSON Patch does.
+/// The kinds of operations of a JSON Patch.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "it describes the body; json-patch reads it")]
@@ -439,7 +439,7 @@ fn patched(
 
 /// Delete a profile
 ///
-/// It can be restored for a while; its e-mail address is free at once.
+/// A deleted profile can be restored for some time; its e-mail address is free at once.
 #[utoipa::path(
     delete, path = "/api/v1/profiles/{id}", tag = "profiles",
     params(IdParameter, IfMatchParameter, KeyParameter),

@@ -18,12 +18,12 @@ use crate::http::keyed::{KeyParameter, KeyRefused, Keyed};
 use crate::http::{Id, IfMatchParameter, expected, with_token};
 use crate::profile::ProfileId;
 
-/// Longest pause in an upload.
+/// The longest pause in an upload.
 const UPLOAD_IDLE_MS_MAX: u64 = 10_000;
 /// How long an upload may take, decoding included.
 const UPLOAD_MS_MAX: u64 = 120_000;
 
-/// What the routes need.
+/// The parts that the routes need.
 #[derive(Clone)]
 struct Gallery {
     profiles: Profiles,
@@ -35,7 +35,7 @@ pub fn image_routes(profiles: Profiles, images: Images) -> OpenApiRouter {
     described_routes().with_state(Gallery { profiles, images })
 }
 
-/// The description alone, for those who only want to read it.
+/// Only the description of the routes, for the OpenAPI document.
 pub fn image_description() -> OpenApi {
     described_routes().into_openapi()
 }
@@ -60,7 +60,7 @@ pub fn image_limits() -> Vec<RouteLimits> {
     }]
 }
 
-/// How a profile is named.
+/// The path of a profile.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "it describes the path; Id reads it")]
@@ -69,7 +69,7 @@ struct ProfileParameter {
     id: Uuid,
 }
 
-/// How an image is named.
+/// The path of an image.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "it describes the path; Numbered reads it")]
@@ -98,7 +98,7 @@ struct ImageBytes(Vec<u8>);
 
 /// List the images of a profile
 ///
-/// In the order they came, each with its variants.
+/// In the order in which they were added, each with its variants.
 #[utoipa::path(
     get, path = "/api/v1/profiles/{id}/images", tag = "images", params(ProfileParameter),
     responses(
@@ -117,10 +117,10 @@ async fn list_images(
 
 /// Add an image to a profile
 ///
-/// A form with the field `image` or `file`, or the image itself: JPEG, PNG, WebP or GIF (its first frame), told by its
-/// content. It is turned upright and freed of everything beside the picture; its address is appended to `image_urls`.
-/// Smaller variants are made soon after. An image that the profile has already is answered as it is. With an
-/// Idempotency-Key, the same image in whatever form is the same request.
+/// Send a form with the field `image` or `file`, or the image itself: JPEG, PNG, WebP or GIF (its first frame), recognised
+/// by its content. The picture is turned upright, all other data of the file is removed, and the address is appended to
+/// `image_urls`. Smaller variants are made soon after. If the profile has this image already, the answer is the existing
+/// image. For an Idempotency-Key only the image itself counts, not the form in which it was sent.
 #[utoipa::path(
     post, path = "/api/v1/profiles/{id}/images", tag = "images", params(ProfileParameter, IfMatchParameter, KeyParameter),
     request_body(content(
@@ -186,7 +186,7 @@ async fn add_image(
     keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/images", write).await
 }
 
-/// Where an image can be read.
+/// The address of an image.
 pub(crate) fn place_of_image(profile: ProfileId, image: &Image) -> String {
     format!("/api/v1/profiles/{profile}/images/{}", image.number)
 }
@@ -226,7 +226,7 @@ async fn read_image(
 
 /// Delete one image of a profile
 ///
-/// Its address leaves `image_urls`; its files are deleted soon after, unless somebody else has the same image.
+/// The address is removed from `image_urls`. The files are deleted soon after, unless another profile has the same image.
 #[utoipa::path(
     delete, path = "/api/v1/profiles/{id}/images/{n}", tag = "images", params(ImageParameters, IfMatchParameter, KeyParameter),
     responses(
@@ -256,7 +256,7 @@ async fn delete_image(
 
 /// Get the file of an image or a variant
 ///
-/// Its name is the hash of its content, so it may be kept for ever. Ranges are honoured.
+/// The name of a file is the hash of its content, so clients may cache the file for ever. Ranges work.
 #[utoipa::path(
     get, path = "/media/{name}", tag = "images",
     params(
@@ -285,7 +285,7 @@ async fn read_media(
     gallery.images.media(&call, &name, &headers).await
 }
 
-/// The `{id}` and `{n}` of a path. What is no id and no number names no image: 404.
+/// The `{id}` and `{n}` of a path. If they are not an id and a number, there is no such image: 404.
 struct Numbered(ProfileId, i64);
 
 impl<S: Send + Sync> FromRequestParts<S> for Numbered {

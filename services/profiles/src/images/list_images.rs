@@ -19,55 +19,55 @@ use crate::{ProfileError, Profiles};
 /// An image of a profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Image {
-    /// Its number among the images of its profile.
+    /// The number of the image among the images of its profile.
     #[schema(minimum = 1)]
     pub number: i64,
-    /// Where it is: also in `image_urls` of the profile.
+    /// The address of the file, which is also in `image_urls` of the profile.
     pub url: String,
-    /// What it is.
+    /// The media type of the file.
     #[schema(example = "image/jpeg")]
     pub media_type: String,
-    /// Its width in pixels.
+    /// The width in pixels.
     #[schema(minimum = 1)]
     pub width: i64,
-    /// Its height in pixels.
+    /// The height in pixels.
     #[schema(minimum = 1)]
     pub height: i64,
-    /// Its size.
+    /// The size of the file in bytes.
     #[schema(minimum = 1)]
     pub bytes: i64,
-    /// When it was taken in.
+    /// When the image was added.
     #[schema(value_type = String, format = "date-time")]
     pub created_at: Timestamp,
-    /// Whether its variants are made; a job makes them soon after the upload.
+    /// Whether the variants exist; a job makes them soon after the upload.
     pub ready: bool,
-    /// Smaller ones, each as WebP and in the image's own format.
+    /// Smaller copies, in the image's own format, and as WebP if that file is smaller.
     pub variants: Vec<Variant>,
 }
 
 /// A smaller copy of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Variant {
-    /// The longest side it was made for; an image that is smaller is not made larger.
+    /// The longest side for which the copy was made; a smaller image is never enlarged.
     #[schema(example = 256)]
     pub edge: i64,
-    /// Where it is.
+    /// The address of the file.
     pub url: String,
-    /// What it is.
+    /// The media type of the file.
     #[schema(example = "image/webp")]
     pub media_type: String,
-    /// Its width in pixels.
+    /// The width in pixels.
     #[schema(minimum = 1)]
     pub width: i64,
-    /// Its height in pixels.
+    /// The height in pixels.
     #[schema(minimum = 1)]
     pub height: i64,
-    /// Its size.
+    /// The size of the file in bytes.
     #[schema(minimum = 1)]
     pub bytes: i64,
 }
 
-/// What the tables hold of the images of a person.
+/// Everything that the tables hold about the images of a person.
 pub(crate) async fn of_person(read: &Read<'_>, id: ProfileId) -> Result<Vec<Value>, DatabaseError> {
     let rows = store::list(read, id).await?;
     let told = |row: ImageRow| json!({"number": row.number, "url": row.url, "created_at": row.created_at});
@@ -109,7 +109,7 @@ impl Images {
         images.into_iter().find(|image| image.number == number).ok_or(ImageError::NotFound)
     }
 
-    /// An image out of its rows; none without its original.
+    /// An image made from its rows; `None` without its original.
     pub(crate) fn image(&self, row: ImageRow, files: &[FileRow]) -> Option<Image> {
         let original = files.iter().find(|file| file.edge == 0)?;
         let variants = files.iter().filter(|file| file.edge > 0).map(|file| Variant {
@@ -133,7 +133,7 @@ impl Images {
         })
     }
 
-    /// Where an object is.
+    /// The address of an object.
     pub(crate) fn url(&self, name: &str) -> String {
         self.0.options.url(name)
     }

@@ -13,30 +13,30 @@ use super::Id;
 use crate::error::fault;
 use crate::{TaskError, Tasks};
 
-/// How many groups of dead letters are listed unless told.
+/// How many groups of dead letters are listed by default.
 const GROUPS_DEFAULT: i64 = 100;
 
-/// Which dead letters to bring back.
+/// Which dead letters to redrive.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the body; `redrive` reads it")]
 pub(crate) struct RedriveFields {
-    /// Of this queue.
+    /// Only jobs of this queue.
     queue: Option<String>,
-    /// Of this type.
+    /// Only jobs of this type.
     task_type: Option<String>,
-    /// That died of this.
+    /// Only jobs with this fingerprint of their error.
     fingerprint: Option<String>,
-    /// This one.
+    /// Only this job.
     id: Option<Uuid>,
-    /// How many of them are due in a second; at once unless told.
+    /// How many of them become due in a second; by default all at once.
     rate_per_second: Option<f64>,
-    /// Only count them.
+    /// Only count the dead letters.
     dry_run: Option<bool>,
 }
 
 /// List queues
 ///
-/// How each stands: its jobs by state, whether it is paused, since when the oldest waits.
+/// For each queue: its jobs by state, whether it is paused, and since when its oldest job waits.
 #[utoipa::path(
     get, path = "/api/v1/admin/queues", tag = "queues",
     responses((status = 200, description = "The queues", body = Vec<Object>))
@@ -51,7 +51,7 @@ pub(super) async fn list_queues(
 
 /// Pause a queue
 ///
-/// Nothing more is begun; what runs goes on.
+/// No more jobs of the queue start; running jobs continue.
 #[utoipa::path(
     post, path = "/api/v1/admin/queues/{queue}/pause", tag = "queues",
     params(("queue" = String, Path, description = "Its name")),
@@ -83,7 +83,7 @@ pub(super) async fn resume(
 
 /// Show a job
 ///
-/// Everything that is known of it, its payload included.
+/// Everything that is known of the job, including its payload.
 #[utoipa::path(
     get, path = "/api/v1/admin/jobs/{id}", tag = "queues",
     params(("id" = Uuid, Path, description = "Its id")),
@@ -100,7 +100,7 @@ pub(super) async fn show_job(
 
 /// List dead letters
 ///
-/// By what they died of, the most frequent first.
+/// Grouped by error, the most frequent first.
 #[utoipa::path(
     get, path = "/api/v1/admin/dead-letters", tag = "queues",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most groups; 100 by default")),
@@ -118,9 +118,9 @@ pub(super) async fn dead_letters(
     Ok(JsonAnswer(groups).into_response())
 }
 
-/// Bring dead letters back
+/// Redrive dead letters
 ///
-/// Their attempts are counted from the start. With `dry_run`, they are only counted.
+/// The jobs run again, with their attempts counted from zero. With `dry_run`, they are only counted.
 #[utoipa::path(
     post, path = "/api/v1/admin/dead-letters/redrive", tag = "queues", request_body = RedriveFields,
     responses((status = 200, description = "How many dead letters were selected, and how many were redriven", body = Object))

@@ -14,42 +14,42 @@ use utoipa::ToSchema;
 use crate::put_schedule::Expected;
 use crate::{Schedule, Tasks};
 
-/// What a schedule stores, and when. Unknown fields are ignored.
+/// The fields of a schedule. Unknown fields are ignored.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the body; `schedule::parse` reads it, and names every bad field")]
 pub(crate) struct ScheduleFields {
     /// Five fields of cron in UTC, or `@hourly`, `@daily`, `@weekly`, `@monthly`. Either this or `every`.
     #[schema(example = "0 3 * * *")]
     cron: Option<String>,
-    /// How much time lies between two moments: whole seconds, such as `90s`, `15m` or `24h`.
+    /// The time between two moments, in whole seconds, such as `90s`, `15m` or `24h`.
     #[schema(value_type = Option<String>)]
     every: Option<String>,
-    /// What each task does.
+    /// The type of each task.
     #[schema(example = "echo")]
     task_type: String,
-    /// What each task does it with.
+    /// The data of each task.
     #[schema(value_type = Option<Object>)]
     data: Option<Value>,
-    /// 9 goes first, 5 is usual, 0 can wait.
+    /// The priority: 9 goes first, 5 is usual, 0 goes last.
     #[schema(minimum = 0, maximum = 9)]
     priority: Option<u8>,
-    /// How often each task is tried again.
+    /// How often each task is retried.
     #[schema(minimum = 0)]
     max_retries: Option<u16>,
-    /// Called when a task has ended.
+    /// The address that is called when a task has ended.
     #[schema(max_length = 2048, format = "uri")]
     callback_url: Option<String>,
-    /// Nothing is stored while it is paused.
+    /// A paused schedule stores no tasks.
     paused: Option<bool>,
-    /// Whether a task is stored while the one before has not ended.
+    /// Whether a task is stored even if the previous task has not ended.
     overlap: Option<bool>,
 }
 
 /// Store or change a schedule
 ///
-/// At each of its moments, one task is stored, whichever processes run. Moments that passed while none ran bring one task
-/// together. With `If-None-Match: *`, only a new schedule is stored; with `If-Match`, only the version that was read is
-/// changed.
+/// At each moment of the schedule one task is stored, however many processes run. If several moments passed while no process
+/// ran, they store one task together. With `If-None-Match: *` the request only creates a new schedule; with `If-Match` it only
+/// changes the version that the client has read.
 #[utoipa::path(
     put, path = "/api/v1/schedules/{name}", tag = "schedules", request_body = ScheduleFields,
     params(
@@ -131,7 +131,7 @@ pub(super) async fn list_schedules(
 
 /// Delete a schedule
 ///
-/// Tasks that it has stored already run.
+/// Tasks that the schedule has already stored still run.
 #[utoipa::path(
     delete, path = "/api/v1/schedules/{name}", tag = "schedules",
     params(("name" = String, Path, description = "Its name")),

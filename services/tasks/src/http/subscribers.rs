@@ -11,7 +11,7 @@ use crate::{TaskError, Tasks};
 
 /// List subscribers
 ///
-/// The durable ones: where each stands in the log, how far it is behind, and how many events are kept for it alone.
+/// The durable subscribers: the position of each in the log, how far it is behind, and how many events are kept for it alone.
 #[utoipa::path(
     get, path = "/api/v1/admin/subscribers", tag = "subscribers",
     responses((status = 200, description = "The subscribers", body = Vec<Object>))
@@ -22,8 +22,8 @@ pub(super) async fn list(State(tasks): State<Tasks>, Caller(call): Caller) -> Re
 
 /// Forget a subscriber
 ///
-/// Events are no longer kept for it. One that is in use is refused, unless `force` is given: then it is told nothing
-/// more, until a process starts that has it.
+/// Events are no longer kept for the subscriber. If it is in use, the request is refused unless `force` is given. In that
+/// case it gets no more events until a process with this subscriber starts.
 #[utoipa::path(
     delete, path = "/api/v1/admin/subscribers/{name}", tag = "subscribers",
     params(
@@ -59,7 +59,7 @@ async fn known(tasks: &Tasks, call: &Call) -> Result<Vec<SubscriberStatus>, Task
     Ok(outbox(tasks).subscribers(call).await?)
 }
 
-/// Operators look at the whole log, whoever published.
+/// Operators see the whole log, whichever service published an event.
 fn outbox(tasks: &Tasks) -> Outbox {
     Outbox::new(&tasks.0.queue, "tasks")
 }

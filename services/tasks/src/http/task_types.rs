@@ -12,15 +12,15 @@ use crate::Tasks;
 /// A type of task.
 #[derive(Serialize, ToSchema)]
 struct TaskType<'t> {
-    /// What `task_type` must say.
+    /// The value of `task_type`.
     #[serde(rename = "type")]
     task_type: &'t str,
     /// What such a task does.
     summary: &'t str,
-    /// The JSON Schema of its data; null when any data will do.
+    /// The JSON Schema of the data; null if any data is allowed.
     #[schema(value_type = Option<Object>)]
     schema: Option<&'t Value>,
-    /// How often it is tried unless `max_retries` says otherwise.
+    /// How many attempts a task has unless `max_retries` says otherwise.
     attempts_max: u16,
     /// How long one attempt may take, in milliseconds.
     timeout_ms: Option<u64>,
@@ -28,7 +28,7 @@ struct TaskType<'t> {
 
 /// List types of tasks
 ///
-/// Everything that `task_type` may say, and the data that each type takes.
+/// All values of `task_type`, and the data that each type needs.
 #[utoipa::path(
     get, path = "/api/v1/tasks/types", tag = "tasks",
     responses((status = 200, description = "The types, by name", body = Vec<TaskType>))

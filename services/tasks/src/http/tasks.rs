@@ -20,44 +20,45 @@ use super::{Id, KeyParameter};
 use crate::watch_task::Said;
 use crate::{Created, Task, TaskError, TaskFilter, TaskRequest, TaskStatus, TaskSummary, Tasks, delay};
 
-/// What the route is called where keys are kept.
+/// The name of the route beside stored keys.
 const CREATE: &str = "POST /api/v1/tasks/delayed";
 const KEY_HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
-/// What a caller writes to make a task. Unknown fields are ignored.
+/// The fields of a new task. Unknown fields are ignored.
 #[derive(ToSchema)]
 #[schema(example = json!({"task_type": "echo", "data": {"hello": "world"}, "delay": "250ms"}))]
 #[expect(dead_code, reason = "it describes the body; TaskRequest::parse reads it, and names every bad field")]
 pub(crate) struct TaskFields {
-    /// What to do; `type` is read too.
+    /// The type of the task; `type` is another name for this field.
     #[schema(example = "echo")]
     task_type: String,
-    /// What to do it with; `payload` is read too.
+    /// The data of the task; `payload` is another name for this field.
     #[schema(value_type = Option<Object>)]
     data: Option<Value>,
     /// How long to wait: `10s`, `250ms`, `PT10S`, or a number of seconds.
     #[schema(value_type = Option<String>, example = "250ms")]
     delay: Option<String>,
-    /// Or when.
+    /// The moment at which the task becomes due, instead of `delay`.
     #[schema(value_type = Option<String>, format = DateTime)]
     run_at: Option<String>,
-    /// How often to try again.
+    /// How often the task is retried.
     #[schema(minimum = 0)]
     max_retries: Option<u16>,
-    /// 9 goes first, 5 is usual, 0 can wait.
+    /// The priority: 9 goes first, 5 is usual, 0 goes last.
     #[schema(minimum = 0, maximum = 9)]
     priority: Option<u8>,
-    /// While a task of this type and key has not ended, it is returned instead of a new one.
+    /// While a task with this type and key has not ended, that task is returned instead of a new one.
     #[schema(max_length = 255)]
     unique_key: Option<String>,
-    /// Called when the task has ended: `{"task_id", "status"}`.
+    /// The address that is called when the task has ended, with `{"task_id", "status"}`.
     #[schema(max_length = 2048, format = "uri")]
     callback_url: Option<String>,
 }
 
 /// Store a task
 ///
-/// It runs as soon as possible, after a delay, or at a moment. What is answered 202 is stored, whatever happens next.
+/// The task runs as soon as possible, after a delay, or at a given moment. After a 202 the task is stored, whatever happens
+/// next.
 #[utoipa::path(
     post, path = "/api/v1/tasks/delayed", tag = "tasks", request_body = TaskFields, params(KeyParameter),
     responses(
@@ -189,8 +190,8 @@ pub(crate) struct TaskEvent {
 
 /// Follow a task
 ///
-/// Server-sent events: `task` with the whole task, now and at each change, until it has ended. A browser that connects
-/// again after the last event gets 204, and stops.
+/// Server-sent events: a `task` event with the whole task, now and at each change, until the task has ended. A browser that
+/// connects again after the last event gets 204 and stops.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{id}/events", tag = "tasks",
     params(
@@ -234,14 +235,14 @@ pub(super) async fn events(
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 
-/// Tells the ends of a task apart, also when a dead letter was brought back and ended again.
+/// Distinguishes the ends of a task, also if it was redriven as a dead letter and ended again.
 fn event_id(task: &Task) -> String {
     format!("{}-{}-{}", task.status.as_str(), task.attempts, task.updated_at.as_micros())
 }
 
 /// Cancel a task
 ///
-/// At once while it waits; one that is being worked on is stopped within moments.
+/// A waiting task is cancelled at once; a running one is stopped within moments.
 #[utoipa::path(
     delete, path = "/api/v1/tasks/{id}", tag = "tasks",
     params(("id" = Uuid, Path, description = "The task's id")),
