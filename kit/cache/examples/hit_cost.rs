@@ -1,4 +1,5 @@
-//! What a hit costs, beside a plain sharded map. Of many short rounds the fastest counts: the others were disturbed.
+//! The cost of a hit, beside a plain sharded map. The fastest of many short rounds counts, because other work on the
+//! machine disturbs the slower ones.
 //!
 //! `cargo run --release -p pando-cache --example hit_cost`
 

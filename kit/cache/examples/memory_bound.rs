@@ -1,4 +1,4 @@
-//! Ten million distinct keys through an L1 of 64 MiB: what the process really grows by.
+//! Ten million distinct keys through an L1 of 64 MiB: measures by how much the process really grows.
 //!
 //! `cargo run --release -p pando-cache --example memory_bound [policy] [keys] [bytes of a value]`: one policy a run,
 //! because memory that was given back to the allocator is not given back to the machine.

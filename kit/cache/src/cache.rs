@@ -39,7 +39,7 @@ pub(crate) struct Inner {
     pub(crate) hottest: Hottest,
     /// The highest database position known.
     pub(crate) position: AtomicU64,
-    /// Who may load while Redis is down.
+    /// Limits the loads while Redis is down.
     pub(crate) protected: Semaphore,
     /// The second tier, if there is one.
     pub(crate) remote: Option<Remote>,
@@ -134,7 +134,7 @@ impl Cache {
         Some(found)
     }
 
-    /// What its holder must show to [`Cache::put`]: taken before the write begins.
+    /// The ticket for [`Cache::put`]. Take it before the write begins.
     pub fn ticket(&self, key: &[u8]) -> Ticket {
         let hash = self.0.fence.hash(key);
         Ticket { hash, count: self.0.fence.stripe(hash).count(), epoch: self.0.tags.epoch() }
@@ -224,7 +224,7 @@ impl Cache {
         self.0.remote.is_some()
     }
 
-    /// A hit of this process: a value, or that there is none.
+    /// A hit of this process: a value, or the knowledge that there is none.
     pub(crate) fn found(&self, key: &[u8], turn: &Turn, entry: Arc<Entry>, now: i64) -> Option<Found> {
         let found = Found::new(entry, Source::L1, now);
         match &found {
@@ -284,7 +284,7 @@ impl Cache {
         let inner = &*self.0;
         let hash = inner.fence.hash(key);
         let mut stripe = inner.fence.stripe(hash);
-        // Entries are filled under this lock: who found none before may find one now.
+        // Entries are filled under this lock, so an entry may be here now that was not found before.
         if let LocalLookup::Fresh(entry) = self.look_up_here(key, at_least, inner.now())
             && !replacing.is_some_and(|replaced| Arc::ptr_eq(replaced, &entry))
         {
@@ -307,7 +307,7 @@ impl Cache {
         JoinOrBegin::Begin(flight, Ticket { hash, count: stripe.count(), epoch })
     }
 
-    /// The load is over: nobody joins it any more.
+    /// The load is over: no caller can join it any more.
     pub(crate) fn unlist(&self, hash: u64, key: &[u8], flight: &Arc<Flight>) {
         let mut stripe = self.0.fence.stripe(hash);
         if stripe.flights.get(key).is_some_and(|listed| Arc::ptr_eq(listed, flight)) {
@@ -427,7 +427,7 @@ impl Inner {
         self.meters.evicted_invalidated.inc_by(gone as u64);
     }
 
-    /// Lets go what nobody can use any more.
+    /// Removes entries that no caller can use any more.
     pub(crate) fn sweep(&self) {
         let now = self.now();
         let useless = |entry: &Entry| !entry.may_stand_in(now) || self.tags.verdict(entry) == Verdict::Gone;
@@ -475,7 +475,7 @@ impl Inner {
     }
 
     pub(crate) fn entry(&self, value: &Loaded, position: u64, epoch: u64, freshness: &Freshness) -> Entry {
-        // Copied: what the loader gives may be a slice of something much larger, which would then stay in memory.
+        // Copied, because the loader's value may be a slice of something much larger, which would otherwise stay in memory.
         let body = Some(Bytes::copy_from_slice(&value.bytes));
         let tags = value.tags.clone().into_boxed_slice();
         self.build(value.version, body, tags, position, epoch, freshness)

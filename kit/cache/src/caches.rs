@@ -16,7 +16,7 @@ use crate::l2::{Invalidation, Kind, Link, Message};
 use crate::lock::{Mutex, lock};
 use crate::{Cache, CacheError, CacheOptions, RedisOptions};
 
-/// How often entries that nobody can use any more are let go.
+/// How often entries that no caller can use any more are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// The caches of one platform, and what they share: Redis, the bus, the metrics. Cloning shares it.
@@ -35,7 +35,7 @@ struct Shared {
 /// Whether Redis is there, for `/health`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct L2Health {
-    /// It answers, and this process hears what the others invalidate.
+    /// Redis answers, and this process receives the invalidations of other processes.
     pub up: bool,
     /// So many invalidations wait for it.
     pub queued_invalidations: usize,
@@ -59,7 +59,7 @@ impl Caches {
         Ok(Self(Arc::new(Shared { metrics, clock, caches, names: Mutex::default(), link, tasks })))
     }
 
-    /// A cache under a name of its own; settings that contradict each other are told in the log.
+    /// Makes a cache under a name of its own; the log warns of settings that contradict each other.
     pub fn cache(&self, name: &'static str, options: CacheOptions) -> Result<Cache, CacheError> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if name.is_empty() || !name.bytes().all(fits) {
@@ -106,7 +106,7 @@ impl Caches {
         self.0.stop();
     }
 
-    /// Whether Redis is there; `None` when there is none to be.
+    /// Whether Redis is connected; `None` if no Redis is configured.
     pub fn health(&self) -> Option<L2Health> {
         let link = self.0.link.as_ref()?;
         Some(L2Health { up: link.is_up(), queued_invalidations: link.pending_len() })
@@ -157,7 +157,7 @@ impl Registry {
         self.all().iter().map(life).max().unwrap_or(0).saturating_mul(2).max(24 * 60 * 60 * 1_000)
     }
 
-    /// Nobody listened for a while: what was loaded before may be old.
+    /// This process did not listen for a while, so entries that were loaded before may be old.
     pub(crate) fn missed_messages(&self, listened_before: bool) {
         for cache in self.all() {
             cache.tags.expire_all();

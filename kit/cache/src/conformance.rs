@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::{Cache, Found, LoadError, Loaded};
 
-/// Runs the whole suite on a cache that nobody else uses.
+/// Runs the whole suite on a cache that has no other user.
 ///
 /// # Panics
 /// Where the cache breaks a promise.

@@ -42,7 +42,7 @@ pub struct Loaded {
     pub bytes: Bytes,
     /// How long it is fresh, if not as long as the options say.
     pub ttl: Option<Duration>,
-    /// What it is invalidated by, besides its key.
+    /// The tags that invalidate the entry, besides its key.
     pub tags: Vec<Box<str>>,
 }
 
@@ -186,7 +186,7 @@ impl Entry {
         self.early_from.store(moment, Ordering::Relaxed);
     }
 
-    /// What it takes in memory, besides what the policy's own structure takes.
+    /// The memory that the entry takes, without the policy's own structures.
     pub(crate) fn weight(&self) -> usize {
         // The key, the entry, its counts and the body are four allocations; each is rounded up by 16 at most.
         const FIXED: usize = size_of::<Entry>() + 16 + 4 * 16;
@@ -197,8 +197,8 @@ impl Entry {
     }
 }
 
-/// How many bytes the other forms of a value of this size may take together: three quarters of it each. What packs worse
-/// is not worth its room.
+/// How many bytes the other forms of a value of this size may take together: three quarters of the value each. A form that
+/// compresses less well is not worth its room.
 pub(crate) fn variants_max(kept: bool, bytes: usize) -> usize {
     if kept && bytes >= VARIANT_BYTES_MIN { bytes / 4 * 3 * VARIANTS } else { 0 }
 }

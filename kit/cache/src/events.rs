@@ -21,7 +21,7 @@ pub(crate) struct Events {
 pub(crate) struct SilenceStamps {
     /// The last death of any process.
     pub(crate) last: i64,
-    /// The last death of one whose writes nobody had learned of from events.
+    /// The last death of a process whose writes no living process had learned of from events.
     pub(crate) unwitnessed: i64,
 }
 
@@ -33,8 +33,8 @@ impl Default for Events {
 }
 
 impl Cache {
-    /// Learns of a write from somewhere else than the bus, such as the write's event in the database. What this process
-    /// has heard of costs nothing more; otherwise this is [`Cache::invalidate`]. Answers whether it was news.
+    /// Learns of a write from another source than the bus, such as the write's event in the database. If this process knows of
+    /// the write already, nothing happens; otherwise this is [`Cache::invalidate`]. Returns whether the write was unknown.
     pub async fn catch_up(&self, key: &[u8], version: i64) -> bool {
         let hash = self.0.fence.hash(key);
         if self.0.fence.stripe(hash).knows(hash, version) {

@@ -108,8 +108,8 @@ impl Stripe {
         self.marks.iter().any(|mark| mark.hash == hash && mark.version_min >= version)
     }
 
-    /// Whether what was read under the ticket may be kept. `None` is the version of "there is no such thing": nobody
-    /// can tell whether that is older or newer than an invalidation in between.
+    /// Whether the value that was read under the ticket may be kept. `None` is the version of "there is no such thing", which may
+    /// be older or newer than an invalidation in between.
     pub(crate) fn admits(&self, ticket: Ticket, version: Option<i64>, now: i64) -> bool {
         if ticket.count < self.forgotten {
             return false;

@@ -17,7 +17,7 @@ pub(crate) type Failure = Arc<dyn Any + Send + Sync>;
 pub(crate) enum Outcome {
     Done(Arc<Entry>, Source),
     Trouble(Trouble),
-    /// Nobody carried it to its end: whoever still waits begins anew.
+    /// The load was abandoned: callers that still wait start a new one.
     Abandoned,
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Trouble {
 pub(crate) struct Flight {
     /// The database is read at this position or later.
     pub(crate) position: u64,
-    /// What its caller must see: what Redis holds must be this new too.
+    /// The position that the caller must see: a value from Redis must also be this new.
     pub(crate) asked: u64,
     /// How many invalidations of tags, or of everything, this process knew when the load began.
     pub(crate) epoch: u64,

@@ -215,7 +215,7 @@ impl Cache {
         }
     }
 
-    /// Until when this caller waits, and what it is told then.
+    /// Until when this caller waits, and the error that it gets then.
     fn patience(
         &self,
         call: &Call,
@@ -276,8 +276,8 @@ impl Cache {
     }
 }
 
-/// A load on the back of its caller. If the caller goes away while others wait, a task takes it over; if nobody waits,
-/// it is dropped.
+/// A load that runs in its caller's task. If the caller goes away while others wait, a new task takes the load over; if no
+/// other caller waits, the load is dropped.
 pub(crate) struct Carried<W: Future<Output = ()> + Send + 'static, A: Fn() -> bool> {
     pub(crate) work: Option<Pin<Box<W>>>,
     pub(crate) is_awaited: A,
@@ -285,8 +285,8 @@ pub(crate) struct Carried<W: Future<Output = ()> + Send + 'static, A: Fn() -> bo
 
 impl<W: Future<Output = ()> + Send + 'static, A: Fn() -> bool> Drop for Carried<W, A> {
     fn drop(&mut self) {
-        // A load that panicked cannot be taken over, and nobody takes anything over once the runtime is gone: then
-        // its landing tells those who wait.
+        // A load that panicked cannot be taken over, and neither can any load once the runtime is gone. In these cases the
+        // landing informs the callers that wait.
         if let Some(work) = self.work.take()
             && (self.is_awaited)()
             && !std::thread::panicking()

@@ -10,8 +10,8 @@ use crate::lock::{Mutex, lock};
 use crate::ordered::Ordered;
 use crate::{CacheOptions, Policy};
 
-/// What an entry takes in the parallel map besides its own weight, ghosts of departed entries and the rounding up of
-/// tables to powers of two included: measured with `examples/memory_bound.rs`.
+/// The memory that an entry takes in the parallel map besides its own weight. It includes ghosts of departed entries and the
+/// rounding up of tables to powers of two; measured with `examples/memory_bound.rs`.
 const SLOT_BYTES: usize = 160;
 
 type Parallel = quick_cache::sync::Cache<Box<[u8]>, Arc<Entry>, Weigh, DefaultHashBuilder, Departures>;

@@ -117,7 +117,7 @@ impl Cache {
         }
     }
 
-    /// Carries the load of all that nobody else is loading, as long as its caller stays.
+    /// Runs one load for all keys that no other caller is loading, as long as its caller stays.
     async fn lead_many(&self, call: &Call, led: Vec<Led>, origin: OriginMany) {
         let flights: Vec<Arc<Flight>> = led.iter().map(|led| Arc::clone(&led.landing.flight)).collect();
         let mut loading = call.clone();

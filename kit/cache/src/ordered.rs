@@ -9,7 +9,7 @@ use crate::entry::Entry;
 /// The end of the list.
 const NONE: u32 = u32::MAX;
 
-/// What an entry takes here besides its own weight: a slot, an index entry, the counts of its key.
+/// The memory that an entry takes here besides its own weight: a slot, an index entry, the counts of its key.
 pub(crate) const SLOT_BYTES: usize = 112;
 
 /// A bounded map with an order of leaving.

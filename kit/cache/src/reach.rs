@@ -20,7 +20,7 @@ use crate::options::micros;
 /// What Redis had to say before a load.
 #[derive(Default)]
 pub(crate) struct Start<'a> {
-    /// What time it was there; `None` when it is down or not asked: then nothing is written there either.
+    /// The time in Redis; `None` if Redis is down or was not asked. In that case nothing is written there either.
     pub(crate) at: Option<i64>,
     /// What may stand in if the load fails.
     stale: Option<Arc<Entry>>,
@@ -28,7 +28,7 @@ pub(crate) struct Start<'a> {
     _leave: Option<SemaphorePermit<'a>>,
 }
 
-/// What a look into Redis comes to.
+/// The result of a look-up in Redis.
 pub(crate) enum SharedLookup<'a> {
     Found(Arc<Entry>),
     Load(Start<'a>),

@@ -52,7 +52,7 @@ pub struct KeyReport {
     pub fresh_ms: i64,
     /// How long it may stand in yet.
     pub stale_ms: i64,
-    /// What it is invalidated by, besides its key.
+    /// The tags that invalidate the entry, besides its key.
     pub tags: Vec<String>,
     /// Whether an invalidation has reached it.
     pub invalidated: bool,

@@ -25,7 +25,7 @@ pub(crate) enum Doubt {
 pub(crate) struct Silences {
     /// Those of every process that died.
     all: Windows,
-    /// Those of processes whose last writes nobody else has learned of from events.
+    /// Those of processes whose last writes no other process has learned of from events.
     unwitnessed: Windows,
 }
 
@@ -54,7 +54,7 @@ impl Silences {
         Self { all: Windows::new(spread), unwitnessed: Windows::new(spread) }
     }
 
-    /// A process fell silent: what was loaded before `mark` is doubted.
+    /// A process fell silent: entries that were loaded before `mark` are doubted.
     pub(crate) fn begin(&self, mark: i64, now: i64, witnessed: bool) {
         self.all.begin(mark, now);
         if !witnessed {
@@ -62,8 +62,8 @@ impl Silences {
         }
     }
 
-    /// What the silences mean for an entry. A cache that learns of every write from events doubts only what nobody
-    /// has witnessed.
+    /// The consequence of the silences for an entry. A cache that learns of every write from events only considers silences that
+    /// no living process has witnessed.
     pub(crate) fn doubt(
         &self,
         mark: i64,

@@ -52,7 +52,7 @@ impl Tags {
             known.floor = epoch;
         }
         known.invalidated.insert(tag.into(), epoch);
-        // Raised last and under the lock: who sees the epoch finds the tag.
+        // Raised last and under the lock: a reader that sees the epoch also finds the tag.
         self.epoch.store(epoch, Ordering::Release);
     }
 
@@ -72,7 +72,7 @@ impl Tags {
         self.epoch.store(epoch, Ordering::Release);
     }
 
-    /// A new epoch: what is loaded from now on is told from what was loaded before.
+    /// Begins a new epoch, which separates entries that are loaded from now on from older ones.
     pub(crate) fn begin_epoch(&self) -> u64 {
         let _raising = write(&self.known);
         let epoch = self.epoch() + 1;

@@ -21,8 +21,8 @@ pub struct Warmed<E> {
 }
 
 impl Cache {
-    /// Fills the cache from a stream of keys and values, `parallel` at a time. What the stream yields is taken to be as
-    /// new as the database was when this call began. Every error is reported, and none ends it.
+    /// Fills the cache from a stream of keys and values, `parallel` at a time. The values count as new as the database was when
+    /// this call began. Every error is reported, and no error ends the warm-up.
     pub async fn warm<E: Display>(
         &self,
         values: impl Stream<Item = Result<(Vec<u8>, Loaded), E>>,

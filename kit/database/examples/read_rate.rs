@@ -163,7 +163,7 @@ async fn sqlite_reads(budget: Duration, rounds: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What one thread reads without this crate.
+/// The read rate of one thread without this crate.
 fn bare(test: &TestDatabase, budget: Duration, kept: bool) -> Result<f64, Failure> {
     let connection = rusqlite::Connection::open(&test.options.sqlite.path)?;
     connection.execute_batch("pragma cache_size = -8192")?;

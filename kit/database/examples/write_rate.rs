@@ -1,5 +1,5 @@
-//! What it is worth that statements travel together: the same transactions with `statements.together` on and off, in
-//! turn, on both engines.
+//! The gain of sending statements together: the same transactions with `statements.together` on and off, in turn, on both
+//! engines.
 //!
 //! `cargo run --release -p pando-database --features testing --example write_rate -- [seconds] [rounds]`
 #![expect(clippy::print_stdout, reason = "a measurement speaks to its reader")]

@@ -40,7 +40,7 @@ pub enum DatabaseError {
         /// The constraint; SQLite does not say which.
         constraint: String,
     },
-    /// A value is outside of what the table allows, or missing.
+    /// A value violates a check of the table, or is missing.
     #[error("the row would break the check {constraint}")]
     CheckViolation {
         /// The constraint, or the column that must not be null.

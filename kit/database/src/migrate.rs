@@ -21,7 +21,7 @@ const LOCK_PAUSE: Duration = Duration::from_secs(1);
 pub struct Migration {
     /// Its place in the order, from 1.
     pub version: u32,
-    /// What it does, in a word or two.
+    /// A short description of the migration.
     pub name: &'static str,
     /// Its text, for both engines. A statement that only one has stands below `-- only: postgres` or
     /// `-- only: sqlite`.
@@ -57,13 +57,13 @@ pub struct PendingMigration {
     pub version: u32,
     /// Its name.
     pub name: &'static str,
-    /// What would run, as this engine reads it.
+    /// The statements that would run on this engine.
     pub statements: Vec<String>,
 }
 
 impl Database {
-    /// Applies what is missing, each migration in a transaction of its own; what was applied by this call.
-    /// Many processes may call it at once: each migration is applied by one of them, and the others wait.
+    /// Applies the missing migrations, each in a transaction of its own, and returns those that this call applied.
+    /// If several processes call it at once, each migration is applied by one of them, and the others wait.
     pub async fn migrate(&self, sets: &[MigrationSet]) -> Result<Vec<AppliedMigration>, DatabaseError> {
         let mut done = Vec::new();
         for (set, migration) in self.missing(sets).await? {
@@ -91,7 +91,7 @@ impl Database {
         Ok(pending.collect())
     }
 
-    /// What is not applied yet, after a check of what is.
+    /// The migrations that are not applied yet, after a check of the applied ones.
     async fn missing<'a>(
         &self,
         sets: &'a [MigrationSet],
@@ -108,8 +108,8 @@ impl Database {
         Ok(missing)
     }
 
-    /// Applies one migration, and again where it found a table in use: whoever waits for a lock keeps everybody behind
-    /// it waiting, so it does so shortly, and lets them go in between.
+    /// Applies one migration, and tries again if a table is in use. A statement that waits for a lock blocks all statements behind
+    /// it, so the migration waits only a short time and lets the others run in between.
     async fn apply_in_time(&self, set: &MigrationSet, migration: &Migration) -> Result<bool, DatabaseError> {
         let deadline = Deadline::after(self.inner().migration_budget);
         loop {

@@ -59,7 +59,7 @@ pub struct SqliteOptions {
     pub scanners: usize,
 }
 
-/// What an acknowledged write has survived.
+/// Where an acknowledged write is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Synchronous {
@@ -105,8 +105,8 @@ pub struct ReadOptions {
     pub coalesce_batches_max: usize,
     /// The server stops a point read after this time, whatever its deadline.
     pub statement_timeout_ms: u64,
-    /// Point reads under way at most, those that nobody waits for any more included; beyond, callers wait as they do for
-    /// a connection of the pool.
+    /// How many point reads may be under way, including those whose caller has gone; further callers wait as for a connection of
+    /// the pool.
     pub in_flight_max: usize,
 }
 
@@ -116,7 +116,7 @@ pub struct ReadOptions {
 pub struct StatementOptions {
     /// Whether statements are prepared once per connection. Off for poolers in transaction mode.
     pub prepare: bool,
-    /// Whether a statement that nobody waits for travels with the next one, and the last one with the commit.
+    /// Whether a statement whose result is not needed at once is sent with the next one, and the last one with the commit.
     pub together: bool,
     /// A statement that takes longer is named in the log.
     pub slow_ms: u64,

@@ -79,7 +79,7 @@ pub(crate) struct StatementBook {
 /// And whether it is read by one key, which is another text on SQLite.
 type Key = (usize, usize, usize, bool);
 
-/// Mixes addresses, which nobody outside chooses: the guarded hash of the standard library costs more than the look-up.
+/// Mixes addresses, which no outsider chooses: the guarded hash of the standard library costs more than the look-up.
 #[derive(Default)]
 pub(crate) struct AddressHasher(u64);
 

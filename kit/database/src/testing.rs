@@ -13,9 +13,9 @@ use crate::{Database, DatabaseOptions, Secret};
 pub use pooler::TestPooler;
 pub use server::TestPostgres;
 
-/// A fresh empty database; what it needs of the machine is given back when it is dropped.
+/// A new empty database; its resources are released when it is dropped.
 pub struct TestDatabase {
-    /// What it is opened with: change what the test is about.
+    /// The options with which it is opened; change those that the test needs.
     pub options: DatabaseOptions,
     /// Where its metrics go.
     pub metrics: Metrics,

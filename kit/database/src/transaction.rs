@@ -28,8 +28,8 @@ pub struct Transaction {
     after_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
-/// A commit under way. When nobody waits for it any more it goes on by itself: it may have been sent, and others have
-/// to be told of what it did. One that waits for SQLite's writer is given up.
+/// A commit under way. If its caller goes away, it continues by itself, because it may have been sent already and other parts
+/// of the program must learn of its effect. A commit that still waits for SQLite's writer is given up.
 struct Ending {
     work: Option<Pin<Box<dyn Future<Output = Ended> + Send>>>,
     turn: Option<Arc<Turn>>,
@@ -53,7 +53,7 @@ impl Future for Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        // Without a runtime it is rolled back, or nobody knows.
+        // Without a runtime the transaction is rolled back, or its result is unknown.
         if let Some(work) = self.work.take()
             && !self.turn.as_ref().is_some_and(|turn| turn.give_up())
             && tokio::runtime::Handle::try_current().is_ok()
@@ -164,8 +164,8 @@ impl Transaction {
         result
     }
 
-    /// Runs a statement with whatever comes next, the commit if need be: a trip to the database less. What is wrong
-    /// with it is told there, and nobody sees how many rows it changed.
+    /// Runs a statement together with the next one, or with the commit, which saves a trip to the database. That call reports the
+    /// statement's error. The number of changed rows is not returned.
     pub fn execute_later(&mut self, query: &Query, values: impl Into<Vec<Value>>) {
         self.later.push(Step { statement: self.database.book.query(query), values: values.into() });
     }
@@ -196,14 +196,14 @@ impl Transaction {
         result
     }
 
-    /// Runs `then` once this is committed: for telling others in this process, without waiting. Not after a rollback.
-    /// After a commit of which nobody knows whether it happened it runs too.
+    /// Runs `then` once this transaction is committed, for example to notify other parts of this process. It must not wait. It
+    /// does not run after a rollback, but it does run after a commit with an unknown result.
     pub fn after_commit(&mut self, then: impl FnOnce() + Send + 'static) {
         self.after_commit.push(Box::new(then));
     }
 
-    /// Makes it all durable; the token lets a later read see it. Whoever goes away while this is under way leaves it
-    /// to come to its end, and what was to be done after it is done; while it waits for SQLite's writer it is given up.
+    /// Commits the transaction; the token lets a later read see it. If the caller goes away meanwhile, the commit is completed and
+    /// the `after_commit` closures run. Only a commit that still waits for SQLite's writer is given up.
     pub async fn commit(self) -> Result<Token, DatabaseError> {
         self.finish().await.map(|(_, token)| token)
     }

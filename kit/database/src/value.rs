@@ -34,7 +34,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// What it is, for messages: never its content.
+    /// The kind of the value, for messages; never its content.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -52,7 +52,8 @@ impl Value {
         }
     }
 
-    /// Why no engine may be given this value, if so. What one engine would refuse, bend or cut is refused on both.
+    /// The reason for refusing this value, if there is one. A value that one engine would refuse, change or cut is refused on
+    /// both.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let nul = |text: &str| text.as_bytes().contains(&0);
         match self {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-/// What this program writes and reads. Another format is another key, so that two programs of different age may share
+/// The format that this program writes and reads. Another format uses other keys, so that an old and a new program may share
 /// one Redis.
 pub(crate) const FORMAT: &str = "1";
 

@@ -29,7 +29,7 @@ pub(crate) struct Link {
     pub(super) place: Place,
     pub(super) scripts: Scripts,
     pub(super) registry: Registry,
-    /// Who sends: one's own messages are not listened to.
+    /// The sender, so that a process can ignore its own messages.
     pub(super) id: u64,
     pub(super) breaker: Breaker,
     pub(super) wire: RwLock<Option<Wire>>,
@@ -38,7 +38,7 @@ pub(crate) struct Link {
     pub(super) pending: Mutex<Pending>,
     /// Told when an invalidation could not be sent.
     pub(super) unsent: Notify,
-    /// What was loaded before this moment of Redis's clock is expired, in all caches.
+    /// Entries that were loaded before this moment of Redis's clock are expired, in all caches.
     pub(super) distrusted: AtomicI64,
     /// When processes died.
     pub(super) silence: Mutex<SilenceStamps>,
@@ -120,8 +120,8 @@ impl Link {
         }
     }
 
-    /// The key of something of a cache. What is in braces decides where a Cluster keeps it: an entry and its tombstone
-    /// are neighbours.
+    /// A key of a cache. The part in braces decides on which node of a Cluster it is kept, so an entry and its tombstone are on
+    /// the same node.
     pub(crate) fn key(&self, cache: &str, what: char, name: &[u8]) -> Vec<u8> {
         let prefix = &self.options.key_prefix;
         let mut key = format!("{prefix}:{FORMAT}:{cache}:{what}:{{:").into_bytes();
@@ -188,7 +188,7 @@ impl Link {
         Err(Failed)
     }
 
-    /// Sends an invalidation; what cannot be sent is kept until it can.
+    /// Sends an invalidation, or keeps it until it can be sent.
     pub(crate) async fn invalidate(&self, invalidation: Invalidation) -> Option<i64> {
         loop {
             let wire = read(&self.wire).clone();

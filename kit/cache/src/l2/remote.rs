@@ -156,7 +156,7 @@ impl Remote {
         }
     }
 
-    /// A process died at this moment: what was loaded before is doubted.
+    /// A process died at this moment: entries that were loaded before are doubted.
     pub(crate) fn doubt(&self, silence: i64, witnessed: bool) {
         let mark = silence.saturating_add(self.link.skew()).saturating_add(1);
         self.silences.begin(mark, silence, witnessed);
@@ -272,10 +272,10 @@ impl Remote {
         asked.await
     }
 
-    /// Writes what a write has written, and tells the others; answers whether it was kept, or `None` when Redis did not
-    /// do it: then it must become an invalidation.
+    /// Stores the value of a write and notifies the other processes. Returns whether Redis kept the value, or `None` if Redis did
+    /// not run the script; then the caller must invalidate instead.
     pub(crate) async fn put(&self, fill: &Fill<'_>, version: i64) -> Option<bool> {
-        // What is written before the stamps are there would count as older than they are.
+        // An entry that is written before the stamps exist would count as older than they are.
         self.learn(self.link.hard()).await.ok()?;
         let name = Bytes::copy_from_slice(fill.key);
         let message = self.link.message(self.cache, Kind::Key, name, version, fill.position);
@@ -291,7 +291,7 @@ impl Remote {
         asked.await.ok()
     }
 
-    /// Tells Redis and the others; when Redis is down, as soon as it is back. Answers whether it was told now.
+    /// Invalidates in Redis and in the other processes; if Redis is down, as soon as it is back. Returns whether it happened now.
     pub(crate) async fn invalidate(&self, kind: Kind, name: &[u8], version: i64, position: u64) -> bool {
         let name = Bytes::copy_from_slice(name);
         let invalidation = Invalidation { cache: self.cache, kind, name, version, position };

@@ -48,7 +48,7 @@ return 1
 ";
 
 /// KEYS: the entry, its tombstone. ARGV: version, front, back, TTL in µs, lifetime in ms, lifetime of tombstones in ms,
-/// channel, message. A write fills, refuses everything older, and tells the others.
+/// channel, message. Stores the value of a write, refuses older versions from now on, and notifies the other processes.
 const PUT: &str = "
 local version = ARGV[1]
 local tombstone = redis.call('GET', KEYS[2])
@@ -82,7 +82,7 @@ redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1
 ";
 
-/// KEYS: what is stamped. ARGV: lifetime in ms or 0 for ever, channel, message. Everything loaded before the stamp is out.
+/// KEYS: the stamp. ARGV: lifetime in ms or 0 for ever, channel, message. Everything loaded before the stamp is invalid.
 const STAMP: &str = "
 local before = tonumber(redis.call('GET', KEYS[1]) or '0')
 redis.call('DEL', KEYS[1])
@@ -92,8 +92,8 @@ redis.call('PUBLISH', ARGV[2], ARGV[3] .. text(now))
 return text(now)
 ";
 
-/// KEYS: what was stamped. ARGV: lifetime in ms or 0 for ever, the stamp if there is none (0: now). A stamp that is not
-/// there may have been evicted: nobody can tell what it put out. A Redis without memory to keep it is told again.
+/// KEYS: the stamp. ARGV: lifetime in ms or 0 for ever, the stamp if there is none (0: now). A missing stamp may have been
+/// evicted, and then it is unknown what it made invalid. If Redis has no memory for the stamp, the next call tries again.
 const LEARN: &str = "
 local stamp = redis.call('GET', KEYS[1])
 if stamp then return stamp end

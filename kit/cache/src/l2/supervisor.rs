@@ -70,7 +70,7 @@ impl Link {
         });
         let (wire, bus) = connected.await.map_err(|_| Why::Silent)??;
         let was_up = self.was_up.swap(true, Ordering::Relaxed);
-        // Messages were lost while nobody listened: what was loaded before may be old.
+        // Messages were lost while this process did not listen, so entries that were loaded before may be old.
         self.connections.fetch_add(1, Ordering::AcqRel);
         self.registry.missed_messages(was_up);
         let run = self.run_id(&wire).await?;
@@ -87,7 +87,7 @@ impl Link {
             // Under the lock: an invalidation is either sent over this connection, or kept for it.
             let pending = lock(&self.pending);
             if pending.is_empty() {
-                // What the last connection had to complain of is no complaint of this one.
+                // The trouble of the last connection says nothing about this one.
                 let _ = self.broken.notified().now_or_never();
                 *write(&self.wire) = Some(wire.clone());
                 return Ok((wire, bus, run));
@@ -112,8 +112,8 @@ impl Link {
         Ok(())
     }
 
-    /// Nobody may have been able to tell Redis anything while it was away from here: what was written there before is
-    /// read again by this process. The others may have heard all along, and keep what they have.
+    /// While this process could not reach Redis, perhaps no process could send an invalidation there. So this process reads again
+    /// what was written there before. Other processes may have been connected all the time, and keep their entries.
     async fn distrust_until_now(&self, wire: &Wire) -> Result<(), Failed> {
         let now = self.ask_on(wire, self.hard(), async |carrier| {
             redis::cmd("TIME").query_async::<(i64, i64)>(carrier).await
@@ -223,7 +223,7 @@ impl Link {
                 self.hear(message.get_payload_bytes());
             }
         };
-        // Side by side: a slow answer to a heartbeat does not hold up what the others have to say.
+        // At the same time, so that a slow answer to a heartbeat does not delay the messages of other processes.
         tokio::select! {
             () = listen => {}
             () = self.beat(wire, asks, run) => {}
@@ -250,7 +250,7 @@ impl Link {
         }
     }
 
-    /// Sends what could not be sent at first, as soon as it can be: until then the others serve it old.
+    /// Sends queued invalidations as soon as possible, because until then other processes serve the old values.
     async fn send_again(&self, wire: &Wire) {
         loop {
             self.unsent.notified().await;

@@ -14,7 +14,7 @@ const ENDLESS_POINT: Query = Query::point(
 const OPEN: Query =
     Query::write("accounts.open", "insert into accounts (id, email_key, balance) values ($1, $2, 1)");
 
-/// How late an answer may be on a busy machine; what is not stopped takes minutes.
+/// How late an answer may be on a busy machine; a statement that is not stopped takes minutes.
 const SLACK: Duration = Duration::from_secs(20);
 
 pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {

@@ -157,7 +157,7 @@ async fn who_goes_away_during_the_commit_leaves_it_to_its_end(
         // Gone with the closure when that is never run.
         transaction.after_commit(move || tell.send(()).unwrap_or_default());
         let mut commit = Box::pin(transaction.rows_and_commit(&OPEN, params![id, email, 5_i64]));
-        // Who leaves before it is SQLite's writer's turn, or before the commit goes its own way, leaves nothing.
+        // If a caller leaves before its turn at SQLite's writer, or before the commit is sent, nothing is written.
         let leaves = database.inner().together && (waits || database.engine() == Engine::Postgres);
         if leaves && futures_util::poll!(&mut commit).is_pending() {
             drop(commit);

@@ -55,7 +55,7 @@ impl TryFrom<&Row> for Applied {
     }
 }
 
-/// What was applied; a database without the table has nothing. Changes nothing.
+/// The applied migrations; none in a database without the table. Changes nothing.
 pub(super) async fn read_applied(database: &Database, call: &Call) -> Result<Vec<Applied>, DatabaseError> {
     let exists = match database.engine() {
         Engine::Sqlite => EXISTS_SQLITE,
@@ -70,7 +70,7 @@ pub(super) async fn read_applied(database: &Database, call: &Call) -> Result<Vec
     }
 }
 
-/// Waits until nobody else migrates, and then reads what was applied. SQLite's writer is that lock.
+/// Waits until no other process migrates, and then reads the applied migrations. On SQLite the writer is the lock.
 pub(super) async fn lock_and_read(
     database: &Database,
     transaction: &mut Transaction,

@@ -38,7 +38,7 @@ async fn keep(
         match listen(&target, name, arrived).await {
             Ok(client) => {
                 pause = PAUSES.0;
-                // What was to be said meanwhile is old news, and `Opened` says as much to us.
+                // Messages from the time without a connection are outdated, and `Opened` informs the receiver about the gap.
                 while to_send.try_recv().is_ok() {}
                 let _ = heard.try_send(Signal::Opened);
                 if !serve(&client, name, &mut to_send, &mut arrivals, &heard).await {
@@ -68,7 +68,7 @@ async fn listen(
     Ok(client)
 }
 
-/// Carries messages both ways until the connection breaks (true), or nobody listens any more (false).
+/// Carries messages both ways until the connection breaks (true), or the last listener has gone (false).
 async fn serve(
     client: &Client,
     name: &'static str,
@@ -79,7 +79,7 @@ async fn serve(
     loop {
         tokio::select! {
             arrival = arrivals.recv() => match arrival {
-                // Full: who reads is a thousand behind, and looks by himself.
+                // Full: the reader is a thousand messages behind, and will look for work by itself.
                 Some(message) => drop(heard.try_send(Signal::Message(message))),
                 None => return true,
             },
@@ -93,8 +93,8 @@ async fn serve(
     }
 }
 
-/// A wake-up is worth nothing after a crash, so nobody waits until it is on the disk. That is said within the
-/// transaction, and ends with it.
+/// A wake-up is worth nothing after a crash, so its commit does not wait for the disk. The setting is made within the
+/// transaction and ends with it.
 async fn notify(client: &Client, channel: &str, message: &str) -> Result<(), tokio_postgres::Error> {
     let values = [(&channel as &(dyn ToSql + Sync), Type::TEXT), (&message, Type::TEXT)];
     // Polled in this order, so sent in this order, and all at once.

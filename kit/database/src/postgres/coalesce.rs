@@ -185,7 +185,7 @@ impl Gate {
         }
     }
 
-    /// The next batch; when nobody waits, there is one batch less under way.
+    /// The next batch; if no key waits, one batch less is under way.
     fn next(&self) -> Option<Vec<Waiting>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let count = state.waiting.len().min(self.keys_max);
@@ -213,7 +213,7 @@ impl Gate {
         let keys: HashSet<Key> = batch.iter().map(|waiting| waiting.key.clone()).collect();
         let found = self.fetch(keys.into_iter().collect(), latest).await;
         if let Err(DatabaseError::BadParameter { .. }) = found {
-            // One key does not fit; the others must not suffer for it.
+            // One key does not fit; the other keys must still be read.
             join_all(batch.into_iter().map(|waiting| self.serve_one(waiting))).await;
             return;
         }
@@ -232,7 +232,7 @@ impl Gate {
 }
 
 impl Pass {
-    /// Serves those who wait until there are none. Whatever stops it half-way, the next batch gets the pass.
+    /// Serves the waiting keys until there are none. If it is stopped half-way, the next batch gets the pass.
     async fn serve(mut self, mut batch: Vec<Waiting>) {
         loop {
             self.gate.serve(batch).await;

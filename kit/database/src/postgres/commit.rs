@@ -129,8 +129,8 @@ pub(super) async fn finish(
 ) -> Result<(Vec<Row>, Token), Undone> {
     let connection = &checkout.connection;
     let ready = prepare_all(connection, steps).await?;
-    // What is over at its first poll, and not because the server was quick, failed before it was sent: then nothing
-    // behind it is sent.
+    // A statement that has failed at its first poll, and not by an answer of the server, was not sent. In that case nothing
+    // after it is sent.
     let mut begun = pin!(maybe_done(begin_with(connection, begin)));
     let _ = poll!(&mut begun);
     if let Some(error) = failed_at_once(begun.as_mut()) {
@@ -177,7 +177,7 @@ pub(super) async fn finish(
     }
 }
 
-/// The error of what is over already, with an error.
+/// The error of work that has already failed.
 fn failed_at_once<F, T, E>(mut work: Pin<&mut MaybeDone<F>>) -> Option<E>
 where
     F: Future<Output = Result<T, E>>,
@@ -193,8 +193,8 @@ async fn begin_with(connection: &Exclusive, begin: Option<&str>) -> Result<(), t
     }
 }
 
-/// What a failed beginning says of the commit that was sent with it: a server that ends the connection reads no
-/// further. A pooler says the same when it has lost a server that may have read it all.
+/// The consequence of a failed `begin` for the commit that was sent with it. A server that ends the connection reads no
+/// further. A pooler sends the same answer if it has lost a server that may have read everything.
 fn begin_failed(connection: &Exclusive, error: &tokio_postgres::Error) -> Undone {
     let fault = connection.statements().note(fault("begin", error));
     match error.as_db_error().and_then(DbError::parsed_severity) {

@@ -17,7 +17,7 @@ use crate::options::DatabaseOptions;
 /// Longer than a migration waits, so that reads outlast its attempts.
 const LOCK_MS: u64 = 1_000;
 
-/// What every connection is made from.
+/// The data from which every connection is made.
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) config: Config,
@@ -95,7 +95,7 @@ impl Target {
         let late = |_| DatabaseError::unavailable("the server did not answer in time");
         let (client, connection) = connecting.map_err(late)?.map_err(|error| connect_fault(&error))?;
         let task = pando_telemetry::spawn("database.connection", async move {
-            // Why it broke is told to those whose statements broke with it.
+            // The statements that broke with the connection report the reason.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a database connection ended");
             }
@@ -121,7 +121,7 @@ impl Target {
     }
 }
 
-/// Whatever keeps us from connecting, the database cannot be reached.
+/// Every error while connecting means that the database cannot be reached.
 fn connect_fault(error: &tokio_postgres::Error) -> DatabaseError {
     if let Some(said) = error.as_db_error().filter(|said| said.message().contains("startup parameter")) {
         let advice = "it seems to be a pooler: set database.statements.prepare to false";

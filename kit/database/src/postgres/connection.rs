@@ -214,7 +214,7 @@ impl Exclusive {
         self.client().batch_execute(text).await.map_err(|error| self.0.note(fault(name, &error)))
     }
 
-    /// Ends the connection at once, whatever it is doing.
+    /// Ends the connection at once, even if it is in use.
     pub(crate) fn kill(self) {
         self.0.abort.abort();
     }

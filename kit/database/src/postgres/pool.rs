@@ -187,7 +187,7 @@ async fn tend(weak: WeakPool) {
     }
 }
 
-/// Opens connections until `min` are there. An unreachable server is told to those who ask for a connection.
+/// Opens connections until there are `min`. If the server cannot be reached, callers that ask for a connection get the error.
 async fn fill_up(pool: &Deadpool<Maker>, min: usize) {
     let at_once = Timeouts { wait: Some(Duration::ZERO), create: None, recycle: None };
     let mut held = Vec::new();

@@ -17,10 +17,10 @@ use crate::{DatabaseError, Row, Token, Value};
 
 /// How long a clean-up step may take before the connection is given up.
 const CLEANUP_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the server has to stop a statement whose time is over, before it is told to.
+/// How long the server has to stop a statement after its time limit, before it gets a request to cancel.
 const SERVER_STOPS_WITHIN: Duration = Duration::from_millis(200);
 
-/// A connection in use. Dropped: whatever runs is stopped, and a transaction is rolled back.
+/// A connection in use. When it is dropped, a running statement is stopped and a transaction is rolled back.
 pub(crate) struct Session {
     pool: Pool,
     checkout: Option<Checkout>,
@@ -101,8 +101,8 @@ impl Session {
         result
     }
 
-    /// Runs a statement of the transaction, behind those that waited for it; the first one takes `begin` along. When
-    /// that finds the connection broken all is run on another: whatever it did was not committed.
+    /// Runs a statement of the transaction after the deferred ones; the first one is sent with `begin`. If that finds the
+    /// connection broken, all of them run on another connection, because nothing was committed.
     pub(crate) async fn run(
         &mut self,
         before: &[Step],
@@ -286,7 +286,7 @@ impl Session {
                 Ok(done)
             }
             Ok(Ok(_)) => Err(Undone::Perhaps("the server did not say that it committed".to_owned())),
-            // It is committed, whatever became of the question after it: the start of the log is never wrong.
+            // It is committed, even if the question after the commit failed: a token of the start of the log is never wrong.
             _ if progress.ran && progress.committed => Ok((progress.rows, Token::start_of_log())),
             Err(_) if !(wrote && progress.sent) => Err(Undone::Certainly(DatabaseError::DeadlineExceeded)),
             Err(_) => Err(Undone::Perhaps("the deadline passed during the commit".to_owned())),
@@ -319,7 +319,7 @@ impl Session {
         result
     }
 
-    /// The server stops statements by itself when the deadline is over, and ends a transaction that nobody goes on with.
+    /// The server itself stops statements at the deadline, and ends an abandoned transaction.
     fn begin_text(&self, begin: &str) -> String {
         let left = self.deadline.remaining().as_millis().clamp(1, 2_000_000_000);
         let unflushed = if self.unflushed { "; set local synchronous_commit = off" } else { "" };

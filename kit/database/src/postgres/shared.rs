@@ -97,7 +97,7 @@ impl Shared {
         result?
     }
 
-    /// A place for a read, waiting for one when there is none.
+    /// Takes a place for a read, and waits for one if all are taken.
     async fn enter(&self, deadline: Deadline) -> Result<UnderWay, DatabaseError> {
         let entered = match Arc::clone(&self.room).try_acquire_owned() {
             Ok(place) => Ok(Ok(place)),
@@ -114,7 +114,7 @@ impl Shared {
         }
     }
 
-    /// The next connection that works, waiting for one when there is none.
+    /// The next working connection; waits for one if there is none.
     async fn connection(&self, deadline: Deadline) -> Result<Arc<Connection>, DatabaseError> {
         if let Ok(connection) = self.pick() {
             return Ok(connection);
@@ -177,7 +177,7 @@ impl Slot {
     }
 }
 
-/// A read under way. When nobody waits for it any more, the server goes on with it: it keeps its place until then.
+/// A read under way. If its caller goes away, the server continues the read, and it keeps its place until it has ended.
 struct UnderWay {
     place: Option<OwnedSemaphorePermit>,
     stopped_after: Duration,

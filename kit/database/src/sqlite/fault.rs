@@ -7,7 +7,7 @@ use crate::DatabaseError;
 use crate::error::{Refusal, without_quoted};
 
 pub(crate) fn fault(name: &'static str, error: &rusqlite::Error) -> DatabaseError {
-    // What is found out while a statement runs may quote a value: a path into a document, a word of a search.
+    // An error that is found while a statement runs may quote a value, such as a path into a document or a word of a search.
     let (code, message, from_text) = match error {
         rusqlite::Error::SqliteFailure(code, message) => (*code, message.clone(), false),
         // A mistake in the text: the message, without the text around it.

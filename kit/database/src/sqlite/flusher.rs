@@ -23,7 +23,7 @@ pub(crate) type Committed = (Vec<Row>, Token);
 
 /// The thread, and the way to it.
 pub(crate) struct Flusher {
-    /// None when SQLite flushes by itself, or nobody asks for it.
+    /// None if SQLite flushes by itself, or if the settings do not ask for flushes.
     pub(crate) due: Option<SyncSender<Commit>>,
     /// How many commits wait for a flush, or for the end of one.
     pub(crate) waiting: Arc<AtomicUsize>,
@@ -61,9 +61,9 @@ impl Flusher {
         Ok(Self { due: Some(due), waiting, thread: Some(thread), failed })
     }
 
-    /// Set when the disk refused to keep a write. After that nobody knows what it holds: the kernel forgets the
-    /// pages it could not write, and a second flush would report success. Nothing is written any more until the
-    /// file was opened afresh.
+    /// Set when the disk refused to keep a write. After that the content of the disk is unknown: the kernel forgets the pages
+    /// that it could not write, and a second flush would report success. Nothing is written any more until the file has been
+    /// opened again.
     pub(crate) fn failed(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.failed)
     }

@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::DatabaseError;
 use crate::options::{SqliteOptions, Synchronous};
 
-/// What a connection is for.
+/// The use of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Write,
@@ -71,7 +71,7 @@ pub(crate) fn connect(options: &SqliteOptions, purpose: Purpose) -> Result<Sessi
              pragma query_only = {query_only}"
         ))
         .map_err(failed)?;
-    // Reads the header and the schema: what is not a database is found out here.
+    // Reads the header and the schema, which fails for a file that is not a database.
     connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(())).map_err(failed)?;
     Session::new(connection).map_err(failed)
 }

@@ -30,7 +30,7 @@ pub(crate) struct Session {
     brake: Arc<Brake>,
 }
 
-/// Stops the statement that runs when its time is over or nobody waits for it any more.
+/// Stops the running statement when its time is over or its caller has gone.
 struct Brake {
     base: Instant,
     /// Nanoseconds after `base`.
@@ -84,7 +84,7 @@ impl Session {
         self.connection.busy_timeout(busy.min(left)).map_err(|error| fault("busy timeout", &error))
     }
 
-    /// Statements are not stopped any more: what ends a transaction must run to its end.
+    /// Statements are not stopped any more, because the end of a transaction must run to completion.
     pub(crate) fn unlimited(&self) {
         self.watch(None);
         self.brake.stop_at.store(u64::MAX, Ordering::Relaxed);

@@ -17,8 +17,8 @@ use crate::statement::{Statement, Step};
 use crate::statistics::Wait;
 use crate::{DatabaseError, Value};
 
-/// Whether the writer's turn for a transaction has come: from then on it waits for other processes, not for this one.
-/// Whoever gives up before that was never there.
+/// Whether the transaction has its turn at the writer: from then on it waits for other processes, not for this one.
+/// A transaction that is given up before that has no effect.
 #[derive(Default)]
 pub(crate) struct Turn(AtomicU8);
 
@@ -80,7 +80,7 @@ impl WriterTransaction {
         Arc::clone(&self.turn)
     }
 
-    /// Runs statements nobody waits for, and then one once for every set of parameters.
+    /// Runs the deferred statements, and then one statement once for every set of parameters.
     pub(crate) async fn run(
         &mut self,
         before: Vec<Step>,

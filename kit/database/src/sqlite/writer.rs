@@ -59,7 +59,7 @@ pub(super) struct Ticket {
 
 /// What a transaction asks of the writer.
 pub(super) enum Command {
-    /// Runs statements nobody waits for, and then one once for every set of parameters.
+    /// Runs the deferred statements, and then one statement once for every set of parameters.
     Run {
         before: Vec<Step>,
         statement: Arc<Statement>,
@@ -168,7 +168,7 @@ fn disk_refused() -> DatabaseError {
 
 /// What becomes of a commit after SQLite wrote it to its log.
 struct Log {
-    /// Where commits wait for a flush; none when SQLite flushes by itself, or nobody asks for it.
+    /// Where commits wait for a flush; none if SQLite flushes by itself, or if the settings do not ask for flushes.
     due: Option<SyncSender<Commit>>,
     /// How many of them do.
     waiting: Arc<AtomicUsize>,
@@ -176,8 +176,8 @@ struct Log {
 }
 
 impl Log {
-    /// Where to wait for a flush, if need be. What need not be on the disk itself waits for what it may have read:
-    /// nobody may act on a commit that a power cut undoes.
+    /// Where to wait for a flush, if necessary. A transaction that need not be on the disk itself still waits for the commits that
+    /// it may have read, so that no program acts on a commit that a power cut undoes.
     fn due(&self, unflushed: bool) -> Option<&SyncSender<Commit>> {
         self.due.as_ref().filter(|_| !unflushed || self.waiting.load(Ordering::Acquire) > 0)
     }
@@ -197,7 +197,7 @@ fn serve(session: &Session, tickets: &Receiver<Ticket>, flusher: Flusher) {
             continue;
         }
         serve_one(session, ticket, &log);
-        // Whatever way it ended, the next one finds no transaction open and no brake pulled.
+        // However the transaction ended, the next one finds no open transaction and no pending interrupt.
         session.unlimited();
         if !session.connection.is_autocommit()
             && let Err(error) = session.connection.execute_batch("rollback")
@@ -283,14 +283,14 @@ fn commit(
     answer: Answer<Committed>,
     log: &Log,
 ) {
-    // Looked at here for the last time: what is refused now is rolled back for certain.
+    // Checked here for the last time: a transaction that is refused now is certainly rolled back.
     let refused = if log.failed.load(Ordering::Acquire) { Some(disk_refused()) } else { None };
     let refused = refused.or_else(|| deadline.is_past().then_some(DatabaseError::DeadlineExceeded));
     if let Some(refused) = refused {
         let _ = answer.send(Err(refused));
         return;
     }
-    // From here on it is not stopped half-way: nobody could say whether it had happened.
+    // From here on the commit is not interrupted, because its result would be unknown.
     session.unlimited();
     let result = raise_and_commit(session, &log.failed).map(|token| (rows, token));
     match (result, log.due(unflushed)) {
