@@ -176,7 +176,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// What a caller that takes gzip gets of a profile of two kilobytes, once it is in memory.
+    /// A profile of two kilobytes from memory, for a client that accepts gzip.
     async fn packed_answer(&self) -> Result<Bytes> {
         let url = format!("{}/api/v1/profiles/{}", self.remembering.url, sample::id(LARGE));
         let body = serde_json::to_vec(&serde_json::json!({"bio": sample::biography(2_048)}))?;
@@ -240,7 +240,7 @@ impl Stage {
         let pgbench_read = script("read.sql", sample::pgbench_read_script(self.plan.profiles))?;
         let pgbench_create = script("create.sql", sample::pgbench_create_script())?;
 
-        // In turn first and second: whoever follows the other finds the machine warmer.
+        // Alternately first and second, because the second contestant finds the machine warmer.
         let one = |url: &str| format!("{url}/api/v1/profiles/{}", sample::id(0));
         if round.is_multiple_of(2) {
             rates.bare_one.push(load::wrk(&one(&self.bare_url), None, pressure).await?);
@@ -275,8 +275,8 @@ impl Stage {
             .rusqlite
             .push(tokio::task::spawn_blocking(move || limits::rusqlite_reads(&file, profiles, time)).await??);
 
-        // Whoever comes second finds the disk busy with the leftovers of the first, and takes twice the time: each
-        // figure is of two runs, one on either side of the other contestant's.
+        // The second contestant finds the disk busy with the writes of the first, and takes twice the time. So each figure comes
+        // from two runs, one before and one after the other contestant.
         for pair in 0..BATCH_PAIRS {
             let run = 2 * (round * BATCH_PAIRS + pair);
             let first = self.batch_rate(run).await?;

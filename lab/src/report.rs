@@ -20,7 +20,7 @@ pub(crate) struct Comparison {
     /// The middle of the product's figures, and its unit.
     figure: f64,
     unit: &'static str,
-    /// What we promised: the ratio is at least this.
+    /// Our goal: the ratio is at least this.
     goal: Option<f64>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Figure {
     name: &'static str,
     value: f64,
     unit: &'static str,
-    /// What we promised: the value is at most this.
+    /// Our goal: the value is at most this.
     most: Option<f64>,
 }
 
@@ -149,7 +149,7 @@ impl Report {
     }
 }
 
-/// The commit of the files around us. A result that cannot name one is not kept: nobody could measure it again.
+/// The commit of the measured files. A result without a commit is not kept, because nobody could repeat it.
 fn commit() -> Result<String> {
     let git = |arguments: &[&str]| -> Result<String> {
         let ended = Command::new("git").args(arguments).output().context("git cannot be started")?;

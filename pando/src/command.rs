@@ -116,7 +116,7 @@ enum ConfigCommand {
 }
 
 impl CommandLine {
-    /// Does what was asked; what a command prints goes to `out`, the log to standard error.
+    /// Runs the command. Its output goes to `out`, the log to standard error.
     pub fn run(self, out: &mut dyn Write) -> Result<ExitCode> {
         let Self { common, command } = self;
         let (listen, roles) = match &command {

@@ -31,7 +31,7 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 pub struct Config {
     /// Where everything that is not in a database server is kept.
     pub data_dir: PathBuf,
-    /// What this process does.
+    /// The roles of this process.
     pub roles: Vec<Role>,
     /// Whether `serve` brings the schema up to date before it listens.
     pub migrate_on_start: bool,
@@ -61,7 +61,7 @@ pub struct Config {
     pub idempotency: IdempotencyOptions,
 }
 
-/// What a process can do.
+/// The roles that a process can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -205,7 +205,7 @@ impl Config {
         }
     }
 
-    /// The settings of the server. While only this machine may call, nobody may have another name resolve to it.
+    /// The settings of the server. While it serves only this machine, requests with any other host name are refused.
     pub fn http_options(&self) -> HttpOptions {
         let mut options = self.http.clone();
         options.local_hosts_only |= self.auth.mode == AuthMode::Loopback;
@@ -259,7 +259,7 @@ impl Config {
         (database.url.is_none() && database.host.is_none()).then_some(database.sqlite.path)
     }
 
-    /// What is wrong although each value alone can be read: the setting, and a sentence.
+    /// Contradictions between values that are valid alone: the setting, and a sentence.
     pub fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut found = Vec::new();
         if self.roles.is_empty() {

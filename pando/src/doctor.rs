@@ -111,7 +111,7 @@ async fn examine(sources: &Sources, replicas: u64, clock: &Clock) -> Vec<Finding
     findings
 }
 
-/// Whether requests in flight may finish when the process is told to stop.
+/// Whether requests in flight can finish when the process receives a stop signal.
 fn stopping(config: &Config) -> Finding {
     let http = &config.http;
     if http.drain_ms < http.deadline_ms {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// What is free for some seconds goes back to the system: an idle server is small again after a busy hour.
+/// Memory that is free for some seconds goes back to the system, so an idle server is small again after a busy hour.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::wiring;
 
-/// Prints the document; whatever database is configured is left alone.
+/// Prints the document without opening the configured database.
 pub(crate) fn print(out: &mut dyn Write) -> Result<()> {
     writeln!(out, "{}", pando_http::document(wiring::described())?)?;
     Ok(())

@@ -21,7 +21,7 @@ use crate::jobs::{Jobs, Working};
 use crate::wiring::Wired;
 use crate::{VERSION, admin, wiring};
 
-/// How long closing the database may take: what is not written by then was never acknowledged.
+/// How long closing the database may take. Writes that are not stored by then were never acknowledged.
 pub(crate) const CLOSE_BUDGET: Duration = Duration::from_secs(5);
 
 /// How long handing back jobs may take after their grace.
@@ -34,11 +34,11 @@ pub struct Platform {
     /// None when it is off, or its port was taken.
     admin: Option<Server>,
     caches: Caches,
-    /// None where nobody can ask for tasks.
+    /// `None` if this process does not serve the API of tasks.
     tasks: Option<Tasks>,
     /// None where this process does not run jobs.
     worker: Option<Working>,
-    /// None where nobody here is told of events.
+    /// `None` if this process runs no relay of events.
     relay: Option<Relay>,
     worker_grace: Duration,
     address: SocketAddr,
@@ -72,7 +72,7 @@ impl Platform {
             match Self::bind(config, &database, &caches, &metrics, clock).await {
                 Ok(bound) => bound,
                 Err(error) => {
-                    // Who does not say farewell counts as dead, and the others read everything again.
+                    // A process that does not say farewell counts as dead, and the other processes load everything again.
                     caches.close().await;
                     close(&database).await;
                     return Err(error);
@@ -163,7 +163,7 @@ impl Platform {
     }
 }
 
-/// When it is time to drain. Whoever waits for a task is let go then: they would hold up the end for no use.
+/// The moment to drain. Requests that wait for a task are answered then, because they would delay the end for no use.
 async fn told<S: Into<Stop>>(stop: impl Future<Output = S>, tasks: Option<Tasks>) -> Stop {
     let how = stop.await.into();
     if let Some(tasks) = tasks {

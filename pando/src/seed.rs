@@ -49,7 +49,7 @@ pub(crate) async fn run(
         .with_style(ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {per_sec} {eta}")?);
     let seeded = async {
         platform::prepare_schema(config, &database).await?;
-        // What others remember of the pages is old afterwards.
+        // Pages in the caches of other processes are outdated afterwards.
         let caches = Caches::open(&config.redis, &Metrics::new(), clock).await?;
         let queue = jobs::queue(config, &database, &Metrics::new(), clock)?;
         let idempotency = jobs::idempotency(config, &queue, &Metrics::new())?;

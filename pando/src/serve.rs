@@ -15,7 +15,7 @@ use crate::signals::StopSignals;
 /// What shells report of a program that a second signal ended.
 const LEFT_AT_ONCE: u8 = 130;
 
-/// Runs the platform until it is told to stop and has finished its work, or is told twice.
+/// Runs the platform until it has received a stop signal and finished its work, or until a second signal.
 pub(crate) async fn until_told_to_stop(
     loaded: &Loaded,
     port_file: Option<&Path>,
@@ -53,7 +53,7 @@ pub(crate) async fn until_told_to_stop(
     }
 }
 
-/// In one step, so that nobody reads half a number.
+/// In one step, so that no program reads half a number.
 fn write_port(path: &Path, port: u16) -> io::Result<()> {
     let written = path.with_extension("part");
     std::fs::write(&written, format!("{port}\n"))?;

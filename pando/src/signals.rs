@@ -50,7 +50,7 @@ impl StopSignals {
     pub(crate) async fn told(&self, times: u32) {
         let mut seen = self.0.clone();
         if seen.wait_for(|seen| seen.count >= times).await.is_err() {
-            // The listener ends only with the runtime: nobody will tell us any more.
+            // The listener ends only with the runtime, so no further signal can arrive.
             std::future::pending::<()>().await;
         }
     }

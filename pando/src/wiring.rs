@@ -27,7 +27,7 @@ const PING_BUDGET: Duration = Duration::from_secs(1);
 /// How long filling the cache may hold up the start.
 const WARM_BUDGET: Duration = Duration::from_secs(30);
 
-/// What a reader of the API should know first.
+/// The introduction to the API.
 const INTRODUCTION: &str = "Bodies are JSON. Every error has the same form: a `code` from a closed list, and all bad fields at once. \
 A change may name the version that it changes (`If-Match`, with the `ETag` of a read), so that no update is lost. If a write with an \
 `Idempotency-Key` is repeated, it happens only once. The answer to a write has a `Pando-Consistency` token; a read that sends it \
@@ -37,7 +37,7 @@ back sees at least that write, from any server.";
 pub(crate) const MIGRATIONS: &[MigrationSet] =
     &[files::MIGRATIONS, pando_profiles::MIGRATIONS, pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS];
 
-/// What the roles of this process are made of.
+/// The parts of the roles of this process.
 pub(crate) struct Wired {
     /// Everything they answer to.
     pub(crate) app: App,
@@ -45,7 +45,7 @@ pub(crate) struct Wired {
     pub(crate) insides: Insides,
     /// None where this process has to do with no jobs.
     pub(crate) jobs: Option<Jobs>,
-    /// None where nobody here is told of events.
+    /// `None` if this process runs no relay of events.
     pub(crate) relay: Option<Relay>,
 }
 
@@ -75,12 +75,12 @@ pub(crate) async fn wire(
     let images = images(config, objects.clone(), &queue, metrics)?;
     let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
     let mut insides = Insides { caches: caches.clone(), profiles: None, tasks: None };
-    // Who only runs jobs runs those of profiles, too.
+    // A process that only runs jobs also runs the jobs of profiles.
     let profiles = profiles(config, &queue, &idempotency, caches, &objects)?;
     if config.plays(Role::Profiles) {
         subscribers.push(caught_up(&profiles));
     }
-    // Before anything is remembered: what is written from then on is told.
+    // Before anything is cached, so that every later write arrives as an event.
     let relay = relay(config, &queue, subscribers).await?;
     if config.plays(Role::Profiles) {
         warm(&profiles, config.profiles.cache_warm_profiles).await;

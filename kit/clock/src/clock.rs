@@ -73,7 +73,7 @@ impl Clock {
     /// Moves a scripted clock forward.
     ///
     /// # Panics
-    /// On the machine's clock, which nobody here may move.
+    /// On the machine's clock, which this program must not move.
     pub fn advance(&self, by: Duration) {
         match &self.0 {
             Source::System => panic!("only a scripted clock can be advanced"),

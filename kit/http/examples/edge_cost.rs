@@ -1,5 +1,5 @@
-//! What the edge costs: the same small GET as a hot read, through the whole server, through axum on bare hyper, and
-//! through hyper alone.
+//! The cost of the edge: the same small GET as a hot read, through the whole server, through axum on bare hyper, and through
+//! hyper alone.
 //!
 //! `edge_cost MODE PORT` with MODE one of `hot`, `hot-request` (the same with `hot_wire` off), `edge`, `axum`, `hyper`
 //! (`hot+log` logs too), or `packed` and `hyper-packed`: two kilobytes that are kept as gzip, for callers that take it

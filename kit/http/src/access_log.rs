@@ -47,7 +47,7 @@ impl AccessLog {
     /// Writes the line, or not; `cache` tells what the cache had to do with the answer.
     pub(crate) fn write<'a>(&self, line: &Line<'_>, cache: impl FnOnce() -> Option<&'a str>) {
         let status = line.status.as_u16();
-        // Whoever looks for what is not there could fill the log with it.
+        // Clients that ask for missing things could fill the log.
         let ordinary = line.method.is_read() && (status < 400 || status == 404) && line.took < self.slow;
         let second = || line.now.saturating_duration_since(self.started).as_secs();
         // Most reads are not logged: whether the log is on at all is asked after that, it costs more.

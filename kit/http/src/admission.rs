@@ -81,15 +81,15 @@ pub(crate) fn identify(
     let client = edge.proxies.client(connection.peer.ip(), named);
     let timeout = asked.timeout.and_then(|value| request_timeout(std::str::from_utf8(value).ok()?));
     let budget = timeout.map_or(route.deadline, |asked| asked.min(route.deadline));
-    // Whatever it is: who reads by it refuses what no write answered.
+    // Any value is accepted here; the service that uses the token refuses a token that no write returned.
     let consistency = asked.consistency.map(|value| String::from_utf8_lossy(value).into());
     Admitted { request_id, client, began, budget, consistency, compress: asked.accepts_compression }
 }
 
-/// What the wire has decided about a request that hyper goes on with: neither is done a second time.
+/// The decisions of the wire about a request that hyper continues, so that neither is made a second time.
 #[derive(Debug)]
 pub(crate) struct Carried {
-    /// What the gate said; none when it was not asked.
+    /// The decision of the gate; `None` if it was not asked.
     pub(crate) gate: Option<Result<(), Problem>>,
     /// What memory held.
     pub(crate) answer: Option<HotAnswer>,
@@ -101,8 +101,8 @@ pub(crate) fn pass(edge: &Edge, route: &RouteEntry, client: IpAddr) -> Option<Re
     Some(gate(&GateRequest { template: &route.template, client }))
 }
 
-/// Whether the request may be answered; a refusal carries its whole answer. These guards only look: they may be asked
-/// again. What uses something up is [`pass`].
+/// Whether the request may be answered; a refusal carries its whole answer. These guards have no effects, so they may run
+/// again. [`pass`] is the guard that uses something up.
 pub(crate) fn admit(
     edge: &Edge,
     route: Option<&RouteEntry>,
@@ -185,7 +185,7 @@ fn written(id: &[u8]) -> HeaderValue {
     HeaderValue::from_maybe_shared(Bytes::copy_from_slice(id)).expect("an id is visible ASCII")
 }
 
-/// `Request-Timeout`: seconds (`2`, `0.5`) or milliseconds (`250ms`). What cannot be read is ignored.
+/// `Request-Timeout`: seconds (`2`, `0.5`) or milliseconds (`250ms`). An unreadable value is ignored.
 fn request_timeout(text: &str) -> Option<Duration> {
     let text = text.trim();
     if let Some(millis) = text.strip_suffix("ms") {

@@ -14,8 +14,8 @@ use crate::connection::Busy;
 use crate::edge::Edge;
 use crate::routes::{MethodIndex, RouteIndex};
 
-/// What is given to an HTTP/2 stream at once: it keeps what it was given until the client lets it send, and a piece
-/// of the size of a frame shows which streams go on.
+/// How much an HTTP/2 stream gets at once. A stream keeps its bytes until the client allows it to send, and pieces of the size
+/// of a frame show which streams make progress.
 const PIECE: usize = 16 * 1024;
 
 /// The body of an answer; the connection counts as busy until it is written or dropped.

@@ -16,7 +16,7 @@ use crate::{HotRead, Problem};
 pub struct App {
     /// The title of the OpenAPI document.
     pub title: String,
-    /// What a reader of the OpenAPI document should know first; `words` in backticks are code.
+    /// The introduction of the OpenAPI document; `words` in backticks are code.
     pub description: Option<String>,
     /// The version of the OpenAPI document and of `/health`.
     pub version: String,
@@ -32,7 +32,7 @@ pub struct App {
 /// of authentication and of a rate limit. It must be quick and must not wait: it runs on the connection's task.
 pub type Gate = Arc<dyn Fn(&GateRequest<'_>) -> Result<(), Problem> + Send + Sync>;
 
-/// What a [`Gate`] is asked about.
+/// The request about which a [`Gate`] decides.
 #[derive(Clone, Copy, Debug)]
 pub struct GateRequest<'r> {
     /// The path of the route, with the names of its parameters.

@@ -61,7 +61,7 @@ pub(crate) struct Asked<'r> {
     pub(crate) transfers: usize,
     pub(crate) bad_transfer: bool,
     pub(crate) has_length: bool,
-    /// Something about the connection itself: what hyper does with it is hyper's to know.
+    /// A header about the connection itself, which hyper handles.
     pub(crate) of_connection: bool,
     pub(crate) encoded: bool,
     pub(crate) accepts_compression: bool,

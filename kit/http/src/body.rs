@@ -80,7 +80,7 @@ pub(crate) async fn read_body(request: Request) -> Result<Bytes, Problem> {
             return Ok(data);
         }
         if bytes.is_empty() {
-            // What is announced and never comes takes no memory: nobody writes there.
+            // Announced bytes that never arrive take no memory, because these pages are never written.
             bytes.reserve_exact(announced.unwrap_or(0));
         }
         bytes.extend_from_slice(&data);

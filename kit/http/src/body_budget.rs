@@ -29,7 +29,7 @@ impl BodyBudget {
     }
 }
 
-/// What one request takes of the budget: given back when the request is answered.
+/// The share of the budget that one request takes; it is returned when the request has been answered.
 #[derive(Debug)]
 pub(crate) struct BodyShare {
     pub(crate) budget: Arc<BodyBudget>,

@@ -25,12 +25,12 @@ pub struct Caller(pub Call);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-/// What the edge leaves in the request's extensions.
+/// The data that the edge puts into the request's extensions.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestContext {
     pub(crate) call: Call,
     pub(crate) client: IpAddr,
-    /// What its body takes of the memory for all bodies.
+    /// The share of the memory for all bodies that this body takes.
     pub(crate) share: Option<Arc<BodyShare>>,
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct WorthIt {
 }
 
 pub(crate) fn compress(router: axum::Router, bytes_min: u64) -> Compressed {
-    // The fastest level: on text it takes most of what the best one takes, for a fraction of the time.
+    // The fastest level: on text it saves nearly as much as the best one, in a fraction of the time.
     Compression::new(router).quality(CompressionLevel::Fastest).compress_when(WorthIt { bytes_min })
 }
 
@@ -47,8 +47,8 @@ pub(crate) fn accepts_compression(value: &[u8]) -> bool {
             .any(|word| word.eq_ignore_ascii_case(b"gzip") || word.eq_ignore_ascii_case(b"zstd"))
 }
 
-/// Whether another caller could get this answer in another encoding. What has an ETag is confirmed with 304 and no
-/// body, which must say the same as the answer it stands for: all of them vary, whatever their size.
+/// Whether another client could get this answer in another encoding. An answer with an ETag can be confirmed with a 304
+/// without a body, whose headers must be those of the full answer. So all answers with an ETag vary, whatever their size.
 pub(crate) fn varies(parts: &Parts, body: &Body, bytes_min: u64) -> bool {
     // The answer to a HEAD has no body left, only its length.
     let told = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -17,7 +17,7 @@ use crate::proxies::{is_host, is_local_host};
 /// The longest host, port included.
 const HOST_BYTES_MAX: usize = 255;
 
-/// What a connection is doing, as the sweeper sees it.
+/// The present activity of a connection, as the sweeper sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// No byte has come yet.
@@ -32,7 +32,7 @@ pub(crate) enum Phase {
     Stalled,
     /// Between requests.
     Idle,
-    /// The last answer is written; what the client still sends is thrown away.
+    /// The last answer is written; further bytes of the client are discarded.
     Lingering,
 }
 
@@ -57,8 +57,8 @@ impl Order {
     }
 }
 
-/// What is shared between a connection's task, its requests and the sweeper. No clock is read on the way of a
-/// request: each step only sets a flag, and the sweeper times how long nothing changed.
+/// The state that a connection's task, its requests and the sweeper share. A request never reads the clock: each step only
+/// sets a flag, and the sweeper measures how long nothing changes.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
@@ -81,9 +81,9 @@ pub(crate) struct Connection {
     order: AtomicU8,
     task: AtomicWaker,
     has_carried: AtomicBool,
-    /// What was decided about the request that hyper is given next.
+    /// The decisions about the request that hyper gets next.
     carried: Mutex<Option<Carried>>,
-    /// The first host a request named: the others name the same, and it need not be read again.
+    /// The host of the first request. Later requests usually name the same one, which then need not be parsed again.
     first_host: OnceLock<(Box<[u8]>, Host)>,
 }
 
@@ -158,7 +158,7 @@ impl Connection {
         self.has_carried.store(true, Ordering::Release);
     }
 
-    /// What the wire has decided about this request, if it has looked at it.
+    /// The decisions of the wire about this request, if it has looked at it.
     pub(crate) fn take_carried(&self) -> Option<Carried> {
         if !self.has_carried.load(Ordering::Acquire) {
             return None;
@@ -167,7 +167,7 @@ impl Connection {
         self.carried.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// What a `Host` is.
+    /// The kinds of `Host`.
     pub(crate) fn host(&self, name: &[u8]) -> Host {
         // It is kept as long as the connection lives, and no name is longer.
         if name.len() > HOST_BYTES_MAX {
@@ -367,7 +367,7 @@ impl Drop for Busy {
     }
 }
 
-/// Polls until done or until the sweeper ends it. `poll` is told once, by its second argument, to begin closing.
+/// Polls until done or until the sweeper ends it. The second argument of `poll` is true once, when it has to begin closing.
 pub(crate) async fn until_ordered<F, T>(connection: &Connection, mut poll: F) -> Result<T, Order>
 where
     F: FnMut(&mut Context<'_>, bool) -> Poll<T>,

@@ -98,7 +98,7 @@ impl Edge {
     }
 }
 
-/// What the end of every answer must know of its request.
+/// The data about a request that is needed when its answer ends.
 struct Seen<'a> {
     route: &'a RouteEntry,
     index: Option<RouteIndex>,
@@ -214,7 +214,7 @@ struct Handler {
     deadline: Deadline,
     /// True while it waits for the body of the request.
     waiting: Option<Arc<AtomicBool>>,
-    /// What the body takes in memory, until it is answered.
+    /// The memory that the body takes, until the request is answered.
     _share: Option<Arc<BodyShare>>,
 }
 
@@ -290,7 +290,7 @@ async fn explain(parts: &mut Parts, body: Body, seen: &Seen<'_>, request_id: &st
         Some(problem) => problem,
         None if has_own_body(&parts.headers) => {
             seen.route.record_error(seen.method, Code::from_status(parts.status));
-            // Probes are told that the server is not ready, every few seconds: no failure of a request.
+            // Health probes learn every few seconds that the server is not ready; that is not a failed request.
             if parts.status.is_server_error() && !seen.route.is_system() {
                 log_failure(parts.status, seen, request_id, "the handler's own answer");
             }
@@ -374,7 +374,7 @@ impl Edge {
             headers.insert(header::REFERRER_POLICY, NO_REFERRER);
         }
         if !headers.contains_key(header::CACHE_CONTROL) {
-            // What has an ETag may be kept by its caller, and asked about each time; the rest is never kept.
+            // Clients may cache an answer with an ETag and must revalidate it each time; they must not cache other answers.
             let policy = if headers.contains_key(header::ETAG) { REVALIDATE } else { NO_STORE };
             headers.insert(header::CACHE_CONTROL, policy);
         }

@@ -91,7 +91,7 @@ impl Encoding {
     }
 }
 
-/// A weight between 0 and 1 in thousandths; what cannot be read is 0.
+/// A weight between 0 and 1 in thousandths; an unreadable one is 0.
 fn quality(text: &[u8]) -> u32 {
     let weight = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f32>().ok());
     let weight = weight.filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0);

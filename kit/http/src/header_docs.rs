@@ -21,7 +21,7 @@ pub struct HeaderUse {
     pub writes: &'static [(&'static str, &'static str)],
 }
 
-/// Describes the headers. What an `Idempotency-Key` adds to the answers is described where that is a parameter.
+/// Describes the headers. The answer headers of an `Idempotency-Key` are described on operations that have this parameter.
 pub fn describe_headers(document: &mut OpenApi, used: &HeaderUse) {
     for (path, item) in &mut document.paths.paths {
         let path = path.as_str();

@@ -31,7 +31,8 @@ pub struct HotRead {
 /// The look-up itself.
 pub type HotFind = Arc<dyn Fn(&HotRequest<'_>) -> Option<HotAnswer> + Send + Sync>;
 
-/// What a look-up is asked. Requests with a query string are not: they mean more than the path says.
+/// The request for which a look-up runs. Requests with a query string never come here, because they ask for more than the path
+/// says.
 #[derive(Clone, Copy, Debug)]
 pub struct HotRequest<'r> {
     /// The last parameter of the path, as it was sent.
@@ -72,7 +73,7 @@ impl fmt::Debug for HotRead {
     }
 }
 
-/// Asks memory. What panics there must not take the connection along: the handler has its own way to say so.
+/// Looks into memory. A panic in the look-up must not end the connection: the handler answers instead.
 pub(crate) fn look_up(
     find: &HotFind,
     name: &str,
@@ -109,7 +110,7 @@ pub(crate) fn hot_answer(
     if !plain || !request.body().is_end_stream() {
         return None;
     }
-    // What cannot be read, the handler refuses.
+    // The handler refuses an unreadable header.
     let known = match asked.conditional {
         true => Precondition::if_none_match(request.headers()).ok()?,
         false => Precondition::None,

@@ -170,7 +170,7 @@ fn not_json(error: &serde_json::Error) -> Problem {
     Problem::malformed(format!("the body is not valid JSON: {error}"))
 }
 
-/// What a value is, in words for messages.
+/// The kind of a value, in words for messages.
 pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -153,7 +153,7 @@ fn common_codes(method: &str, operation: &Operation, in_path: bool) -> Vec<Code>
     if in_path || has(ParameterIn::Path) {
         codes.push(Code::NotFound);
     }
-    // What changes something may find no room for it.
+    // An operation that changes data can find that there is no room left.
     if matches!(method, "post" | "put" | "patch" | "delete") {
         codes.push(Code::StorageFull);
     }

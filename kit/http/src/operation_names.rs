@@ -9,9 +9,9 @@ use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::HttpError;
 
-/// The tag of what is about the server itself, and not about any thing it keeps.
+/// The tag of operations about the server itself.
 const SYSTEM: &str = "system";
-/// What a `GET` may begin with that is a verb; otherwise it is named after what it answers.
+/// The verbs with which the name of a `GET` may begin; without one, the operation is named after its answer.
 const ASKING: [&str; 9] = ["download", "export", "fetch", "find", "get", "list", "read", "search", "show"];
 /// What is about one thing although no path names one yet.
 const MAKING: [&str; 2] = ["add", "create"];
@@ -66,7 +66,7 @@ fn name(handler: &str, tag: &str, method: &str, of_one: bool) -> String {
     }
 }
 
-/// One of what a tag names.
+/// The singular of a tag.
 fn singular(tag: &str) -> String {
     match (tag.strip_suffix("ies"), tag.strip_suffix('s')) {
         (Some(stem), _) => format!("{stem}y"),

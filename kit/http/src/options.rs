@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::JSON_NODES_MAX;
 
-/// How the server listens, what it takes and how it ends.
+/// How the server listens, which requests it accepts, and how it ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpOptions {
@@ -29,11 +29,11 @@ pub struct HttpOptions {
     pub local_hosts_only: bool,
     /// Whether services may answer from memory before the router is asked.
     pub hot_reads: bool,
-    /// Whether such answers are written over HTTP/1.1 before hyper makes a request of what was read.
+    /// Whether such answers are sent over HTTP/1.1 before hyper sees the request.
     pub hot_wire: bool,
     /// Whether `/metrics` is served here; on the port for operators it always is.
     pub metrics: bool,
-    /// How long what `/health` found out about the dependencies is told again before they are asked again.
+    /// How long `/health` repeats its last result before it checks the dependencies again.
     pub health_kept_ms: u64,
     /// After this time of silence a peer is asked whether it is still there: by TCP, and by HTTP/2 within a connection.
     pub peer_probe_ms: u64,
@@ -73,7 +73,7 @@ pub struct HttpOptions {
     pub trusted_proxies: Vec<String>,
     /// Written as `X-Pod-Name` on every answer.
     pub pod_name: Option<String>,
-    /// What of successful reads is logged.
+    /// Which successful reads are logged.
     pub access_log: AccessLogOptions,
 }
 

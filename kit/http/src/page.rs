@@ -28,7 +28,7 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// Reads `limit` and `cursor`; what is bad is recorded in `query`.
+    /// Reads `limit` and `cursor`; bad values are recorded in `query`.
     pub fn read(query: &mut QueryString) -> Self {
         let max = i64::try_from(PAGE_LIMIT_MAX).unwrap_or(i64::MAX);
         let limit = query.integer("limit", 1..=max).and_then(|limit| usize::try_from(limit).ok());

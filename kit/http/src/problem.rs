@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 /// The media type of every error answer.
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// What went wrong, from a closed list. Each code has one status and one title.
+/// The code of an error, from a closed list. Each code has one status and one title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// 400: the request cannot be read.

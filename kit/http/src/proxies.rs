@@ -41,7 +41,7 @@ impl TrustedProxies {
             lines = named(FORWARDED).collect();
         }
         for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
-            // What a proxy of ours did not understand, nobody vouches for, nor for what stands before it.
+            // An entry that our proxy did not understand cannot be trusted, and neither can the entries before it.
             let Some(address) = std::str::from_utf8(hop).ok().and_then(address_of) else { break };
             client = address.to_canonical();
             if !self.trusts(client) {

@@ -79,7 +79,7 @@ pub(crate) struct Found<'p> {
 pub(crate) struct MethodIndex(usize);
 
 impl MethodIndex {
-    /// A method nobody knows, or none that could be read.
+    /// An unknown or unreadable method.
     pub(crate) const OTHER: Self = Self(OTHER);
 
     pub(crate) fn of(method: &Method) -> Self {
@@ -144,7 +144,7 @@ impl RouteTable {
         Ok(())
     }
 
-    /// What was found; for nothing, the entry under which such requests are counted.
+    /// The route; for an unknown path, the entry under which such requests are counted.
     pub(crate) fn entry(&self, found: Option<RouteIndex>) -> &RouteEntry {
         found.map_or(&self.unknown, |index| &self.routes[index.0])
     }

@@ -35,7 +35,7 @@ const BACKLOG: u32 = 4096;
 /// How many probes a peer may leave unanswered, within as much time as it was silent before.
 const PROBES: u32 = 4;
 
-/// What one HTTP/2 stream holds of its answer while the socket is busy.
+/// How much of its answer one HTTP/2 stream holds while the socket is busy.
 const H2_SEND_BYTES: usize = 64 * 1024;
 
 /// Why a server cannot start.
@@ -65,7 +65,7 @@ pub enum HttpError {
     Option(&'static str),
 }
 
-/// How a server is told to stop.
+/// The ways to stop a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// Load balancers get `drain_delay_ms` to look elsewhere.
@@ -169,8 +169,8 @@ impl Server {
         self.address
     }
 
-    /// Serves until `shutdown` is done, then drains: not ready, a delay, no new connections, requests in flight
-    /// finish, what is left after `drain_ms` is aborted.
+    /// Serves until `shutdown` is done, and then drains: the server reports that it is not ready, waits for the delay, accepts no
+    /// new connections, lets requests finish, and aborts those that are left after `drain_ms`.
     ///
     /// `shutdown` may say [`Stop::AtOnce`]: then there is no delay.
     pub async fn run<S: Into<Stop>>(self, shutdown: impl Future<Output = S>) -> Drained {
@@ -260,8 +260,8 @@ fn listen(address: SocketAddr, probe: Duration) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A restart must not wait for the connections of the last run to time out.
     socket.set_reuseaddr(true)?;
-    // What is accepted inherits it. A peer that is gone without a word is found out after a few unanswered probes.
-    // The system counts in seconds.
+    // Accepted connections inherit this. A peer that has disappeared is detected after a few unanswered probes. The system counts
+    // in seconds.
     let seconds = |time: Duration| time.max(Duration::from_secs(1));
     let keep_alive = TcpKeepalive::new().with_time(seconds(probe)).with_interval(seconds(probe / PROBES));
     let keep_alive = keep_alive.with_retries(PROBES);

@@ -36,7 +36,7 @@ const OUT_MAX: usize = 64 * 1024;
 /// A longer beginning of a head is hyper's to judge.
 const PART_MAX: usize = 8 * 1024;
 
-/// What is kept of the buffer for answers while nothing is to be written.
+/// The capacity that the buffer for answers keeps while it is empty.
 const OUT_KEPT: usize = 4 * 1024;
 
 /// A TCP stream with what was read of it, and what is to be written before anything else.
@@ -101,7 +101,7 @@ impl Socket {
     /// Says that the head of the request took too long; nothing of an answer was written before.
     pub(crate) async fn answer_head_timeout(mut self) {
         let answer = self.edge.protocol_answer(StatusCode::REQUEST_TIMEOUT);
-        // The client is slow or gone: what cannot be written is not waited for.
+        // The client is slow or gone, so the server does not wait until the rest can be written.
         let stream = self.stream.inner_mut();
         let said = async { stream.write_all(&answer).await.is_ok() && stream.shutdown().await.is_ok() };
         let _ = tokio::time::timeout(LAST_WORD, said).await;
@@ -119,7 +119,7 @@ impl Socket {
 
     /// Replaces an answer of hyper's own.
     fn replace(&mut self, head: &[u8]) -> bool {
-        // What the application writes may begin like an answer of hyper's.
+        // An answer of the application may begin like one of hyper's own.
         if self.connection.is_answering() || self.connection.is_http2() {
             return false;
         }
@@ -145,7 +145,7 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether hyper has written all it was asked for: what is answered now is next in turn.
+    /// Whether hyper has written all its answers, so that the next answer is in turn.
     fn may_answer(&self) -> bool {
         self.owed == 0
             && self.connection.in_flight() == 0

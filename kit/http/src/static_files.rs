@@ -20,8 +20,8 @@ pub struct StaticFile {
     pub media_type: &'static str,
     /// Its content.
     pub bytes: &'static [u8],
-    /// Whether the path holds a hash of the content, as bundlers write it: such a file never changes, and browsers
-    /// keep it for ever. No name tells it reliably: whoever embeds the files knows how they were built.
+    /// Whether the path holds a hash of the content, as bundlers write it. Such a file never changes, and browsers keep it for
+    /// ever. A name alone does not show this reliably, so the program that embeds the files says it.
     pub hashed: bool,
 }
 

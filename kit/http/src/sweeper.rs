@@ -46,13 +46,12 @@ struct Tracked {
     /// Under which address it is counted, if it is.
     peer: Option<IpAddr>,
     phase: Phase,
-    /// What must change, or it is the same phase still: writes while stalled, pieces of a body that is waited for,
-    /// requests otherwise.
+    /// The count that must change for a new phase: writes while stalled, pieces while a body is awaited, requests otherwise.
     steps: u32,
     since: Instant,
 }
 
-/// What the server is up to, as far as it matters to connections.
+/// The state of the server, as far as it matters to connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
     Open,
@@ -176,7 +175,7 @@ impl Limits {
     fn due(&self, phase: Phase, age: Duration, mood: Mood, http2: bool) -> Option<Order> {
         let idle = if mood == Mood::Crowded { self.idle.min(CROWDED_IDLE) } else { self.idle };
         match phase {
-            // HTTP/2 was begun, then nothing: a client that holds connections ready is told with GOAWAY.
+            // A connection that began HTTP/2 and sent nothing more: the client, which keeps spare connections, gets a GOAWAY.
             Phase::Fresh if http2 && age >= self.head && age < self.head * 2 => Some(Order::Close),
             Phase::Fresh if age >= self.head => Some(Order::Abort),
             Phase::Head if age >= self.head => Some(Order::HeadTimedOut),

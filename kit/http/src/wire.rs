@@ -25,7 +25,7 @@ const COUNTED_MAX: u64 = 64 * 1024;
 /// How long the text of a date is used again.
 const DATE_KEPT: Duration = Duration::from_millis(250);
 
-/// What the bytes at the front of a connection are.
+/// The kinds of bytes at the front of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Front {
     /// A request of this length, which was answered.
@@ -36,11 +36,11 @@ pub(crate) enum Front {
     Part,
     /// Nothing whose end can be told here: hyper reads this and all that follows.
     Unknown,
-    /// A request whose body two readers could end at two places: it is answered by nobody.
+    /// A request whose end two readers could see at two places: it gets no ordinary answer.
     Ambiguous,
 }
 
-/// What one connection keeps to answer: the text of the date, as long as it is true enough.
+/// The state of one connection: the text of the date, which is reused for a short time.
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
     date: Option<(Instant, String)>,
@@ -58,7 +58,7 @@ pub(crate) fn lasting_head(template: &HeaderMap) -> Vec<u8> {
 }
 
 impl Wire {
-    /// Looks at the front of what was read, and answers it into `out` where that is possible and allowed.
+    /// Looks at the front of the received bytes, and writes the answer into `out` if that is possible and allowed.
     pub(crate) fn look(
         &mut self,
         edge: &Edge,
@@ -193,12 +193,12 @@ impl Wire {
     }
 }
 
-/// What the headers say, and the length of the body they announce; none when that cannot be told.
+/// The content of the headers and the length of the body that they announce; `None` if the length cannot be determined.
 fn note<'h>(headers: &[httparse::Header<'h>], connection: &Connection) -> Option<(Asked<'h>, u64)> {
     let (mut asked, mut length) = (Asked::default(), 0);
     for header in headers {
         let mut lower = [0; LONGEST_NAME];
-        // A longer name is none that anybody looks at.
+        // No header with a longer name is of interest.
         let name: &[u8] = match lower.get_mut(..header.name.len()) {
             Some(lower) => {
                 lower.copy_from_slice(header.name.as_bytes());

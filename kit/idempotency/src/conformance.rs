@@ -129,7 +129,7 @@ async fn what_failed_may_be_tried_again(house: &House) {
     let failed = plant(Err(DatabaseError::StorageFull)).await;
     assert!(matches!(failed, Err(OnceError::Effect(DatabaseError::StorageFull))), "{failed:?}");
     assert_eq!(house.effects("again").await, 0, "rolled back each time");
-    // What was refused for good is refused again, without being tried.
+    // A final refusal is repeated without another attempt.
     assert_eq!(plant(Ok(answer(409, "taken"))).await.unwrap(), Once::First(answer(409, "taken"), None));
     assert_eq!(plant(Ok(answer(201, "late"))).await.unwrap(), Once::Replayed(answer(409, "taken")));
     assert_eq!(house.effects("again").await, 0);
@@ -156,7 +156,7 @@ async fn keys_count_in_their_scope(house: &House) {
     assert_eq!(house.effects("scoped").await, 4);
 }
 
-/// From two processes, as it were; some are told that it is in flight, and ask again.
+/// As if from two processes; some requests hear that the first one is in flight, and ask again.
 async fn a_hundred_at_once_have_one_effect(house: &House) {
     let processes = [open(&house.database, &house.clock), open(&house.database, &house.clock)];
     let all = (0..100_usize).map(async |number| {

@@ -28,7 +28,7 @@ pub enum IdempotencyError {
         /// Why not.
         reason: String,
     },
-    /// The key was claimed by nobody in this transaction: a mistake of the program.
+    /// The key was not claimed in this transaction, which is a mistake of the program.
     #[error("an answer was stored for a key that was not claimed")]
     NotClaimed,
     /// The database did not do it.
@@ -106,7 +106,7 @@ impl Idempotency {
         Ok(Admission::First(Ticket::new(self.clone(), request)))
     }
 
-    /// What a record means for a request; nothing when the record has no answer.
+    /// The consequence of a record for a request; `None` if the record has no answer.
     pub(crate) fn known(&self, request: &Request, record: Record) -> Option<Admission> {
         if record.hash != request.hash {
             self.0.refused_other.inc();

@@ -24,8 +24,8 @@ pub enum OnceError<E> {
     /// The effect failed, and did not happen.
     #[error("the effect failed")]
     Effect(E),
-    /// The key could not be looked up, or the answer not be kept; the effect did not happen, unless the error says
-    /// that nobody knows.
+    /// The key could not be looked up, or the answer could not be stored. The effect did not happen, unless the error says that
+    /// the result is unknown.
     #[error(transparent)]
     Idempotency(#[from] IdempotencyError),
 }

@@ -68,7 +68,7 @@ pub struct Request {
 pub fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
-        // With their lengths: what moves from one part to the next is another request.
+        // With the lengths of the parts, so that moving bytes from one part to the next gives another request.
         hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
         hasher.update(part);
     }

@@ -58,7 +58,7 @@ static SWEEP: Query = Query::write(
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) hash: Vec<u8>,
-    /// None while its transaction is open: nobody else sees that.
+    /// `None` while its transaction is open, which no other transaction can see.
     pub(crate) answer: Option<Answer>,
 }
 

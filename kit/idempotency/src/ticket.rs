@@ -16,7 +16,7 @@ pub struct Ticket {
     counted: AtomicBool,
 }
 
-/// What the transaction of the effect finds at the key.
+/// The state of the key that the transaction of the effect finds.
 #[derive(Debug)]
 pub enum Claim {
     /// The key is this transaction's: go on, and [`store`](Ticket::store) the answer before the commit.
@@ -39,8 +39,9 @@ impl Ticket {
         &self.request
     }
 
-    /// Takes the key for the transaction of the effect. The first thing in it: whoever comes second with the same
-    /// key waits here until the first one has committed, and finds its answer, or has rolled back, and is first.
+    /// Claims the key for the transaction of the effect, as its first statement. A second transaction with the same key waits here
+    /// for the end of the first one. If the first one committed, the second finds its answer; if it rolled back, the second becomes
+    /// the first.
     pub async fn claim(&self, tx: &mut Transaction) -> Result<Claim, IdempotencyError> {
         let now = self.idempotency.0.clock.now();
         if store::claim(tx, &self.request, now, self.idempotency.expiry(now)).await? {

@@ -12,7 +12,7 @@ use crate::{Format, ImageLimits, Refusal};
 
 /// A larger colour profile is left out.
 const COLOR_PROFILE_BYTES_MAX: usize = 32 * 1024;
-/// What a WebP may hold beside its pixels.
+/// The chunks that a WebP may hold beside its pixels.
 const METADATA_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What a decoder found in a file.
@@ -53,7 +53,7 @@ fn damaged<E>(_its_words_may_quote_the_file: E) -> Refusal {
 }
 
 fn jpeg(content: &[u8], limits: ImageLimits) -> Result<Decoded, Refusal> {
-    // The format allows 65,535; what is allowed here is judged below.
+    // The format allows 65,535; the limits of this crate are checked below.
     let options = DecoderOptions::default().set_strict_mode(false);
     let options = options.set_max_width(usize::MAX).set_max_height(usize::MAX);
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(content), options);
@@ -125,7 +125,7 @@ fn gif(content: &[u8], limits: ImageLimits) -> Result<Decoded, Refusal> {
     let mut frame = vec![0; decoder.buffer_size()];
     decoder.read_into_buffer(&mut frame).map_err(damaged)?;
     let mut bytes = vec![0; width * height * 4];
-    // What lies outside the canvas is not seen.
+    // Pixels outside the canvas are not visible.
     let seen = wide.min(width.saturating_sub(left)) * 4;
     for y in 0..high.min(height.saturating_sub(top)) {
         let at = ((top + y) * width + left) * 4;

@@ -37,7 +37,7 @@ impl Picture {
         Ok(Encoded { format, content: content.into(), width: self.width, height: self.height })
     }
 
-    /// A JPEG has no transparency: what nobody was to see is seen.
+    /// A JPEG has no transparency, so transparent pixels become visible.
     fn jpeg(&self) -> Result<Vec<u8>, Refusal> {
         let mut content = Vec::new();
         let mut encoder = jpeg_encoder::Encoder::new(&mut content, JPEG_QUALITY);

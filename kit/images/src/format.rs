@@ -17,7 +17,7 @@ impl Format {
     /// Every kind that is taken.
     pub const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif];
 
-    /// The kind that the first bytes say; what the file is called, or was sent as, says nothing.
+    /// The format according to the first bytes. The name of the file and its declared type are ignored.
     pub fn sniff(content: &[u8]) -> Option<Self> {
         let starts = |magic: &[u8]| content.starts_with(magic);
         if starts(&[0xff, 0xd8, 0xff]) {
@@ -48,7 +48,7 @@ impl Format {
         }
     }
 
-    /// What such a file is called in `Content-Type`.
+    /// The `Content-Type` of such a file.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",

@@ -20,7 +20,7 @@ pub struct Picture {
     pub(crate) height: u32,
     pub(crate) layout: Layout,
     pub(crate) bytes: Vec<u8>,
-    /// What the numbers mean: without it, the colours of most phones would pale.
+    /// The colour profile: without it, the pictures of most phones would look pale.
     pub(crate) color_profile: Option<Vec<u8>>,
 }
 

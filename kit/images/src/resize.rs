@@ -52,7 +52,7 @@ pub(crate) fn resize(bytes: &[u8], layout: Layout, from: (u32, u32), to: (u32, u
     resized
 }
 
-/// What each of `to` pixels is made of, of `from`.
+/// For each of `to` pixels, the pixels of `from` that contribute to it.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -177,7 +177,7 @@ mod tests {
         };
         let sharp = resize(&halves([0, 0, 0, 255], [255, 255, 255, 255]), Layout::Rgba, (100, 10), (10, 1));
         assert!(sharp[4 * 4] <= 20 && sharp[4 * 5] >= 235, "{sharp:?}");
-        // White that nobody sees beside red that everybody sees.
+        // Invisible white beside visible red.
         let hidden = resize(&halves([255, 0, 0, 255], [255, 255, 255, 0]), Layout::Rgba, (100, 10), (9, 1));
         assert!(hidden.chunks(4).all(|pixel| pixel[3] == 0 || pixel[1] <= 1), "{hidden:?}");
     }

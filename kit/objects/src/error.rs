@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-/// What can go wrong. An object that is not there is no error.
+/// The errors of the store. A missing object is not an error.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectsError {

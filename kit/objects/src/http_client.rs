@@ -22,7 +22,7 @@ use object_store::client::{
 };
 use tokio::time::{Instant, Sleep};
 
-/// How many connections are kept that nobody uses.
+/// How many unused connections are kept.
 const IDLE_MAX: usize = 16;
 
 /// Makes the client; it has our options, and none of the library's.

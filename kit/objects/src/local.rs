@@ -27,7 +27,7 @@ const MARK: &str = "store-mark";
 const MARK_BYTES_MAX: u64 = 1_024;
 /// How much is read at once.
 const PIECE: usize = 64 * 1024;
-/// What was half-written so long ago is nobody's work any more.
+/// A half-written file of this age belongs to no running write any more.
 const LEFT_BEHIND_MICROS: i64 = 3_600 * 1_000_000;
 
 /// A folder of objects: below it, a folder for the first two letters of their names.
@@ -43,8 +43,8 @@ struct Inner {
 }
 
 impl Folder {
-    /// Makes what is missing, and removes what a crash left half-written. Where there can be no folder, everything else
-    /// goes on: whoever wants an object finds it refused, until there can be one.
+    /// Creates missing folders, and removes half-written files of a crash. If the folder cannot be created, the program still
+    /// starts; requests for objects are refused until the folder can be created.
     pub(crate) fn open(path: &Path, clock: &Clock) -> Self {
         let inner = Inner { path: path.to_owned(), root: OnceLock::new(), clock: clock.clone() };
         let folder = Self(Arc::new(inner));
@@ -148,7 +148,7 @@ impl Folder {
         blocking(move || Ok(folder.find(&name)?.map(|(_, found)| found))).await
     }
 
-    /// Deletes, unless its turn comes too late: who asked has given up then, and may have put the object anew.
+    /// Deletes the object, unless this runs too late: by then the caller has given up and may have stored the object anew.
     pub(crate) async fn delete(&self, name: &ObjectName, deadline: Deadline) -> Result<(), ObjectsError> {
         let (folder, name) = (self.clone(), name.clone());
         blocking(move || {
@@ -165,7 +165,7 @@ impl Folder {
         .await
     }
 
-    /// Shelf by shelf: what is in memory at once is the two hundred and fifty-sixth part.
+    /// Folder by folder, so that only one of 256 parts is in memory at a time.
     pub(crate) fn list(&self) -> BoxStream<'static, Result<Listed, ObjectsError>> {
         let folder = self.clone();
         let shelves: VecDeque<String> = (0..=u8::MAX).map(|shelf| format!("{shelf:02x}")).collect();
@@ -193,7 +193,7 @@ impl Folder {
         Ok(listed)
     }
 
-    /// An object's file. What is no plain file (a link, a folder) is no object.
+    /// The file of an object. Anything that is not a plain file (a link, a folder) is not an object.
     fn find(&self, name: &ObjectName) -> Result<Option<(File, Found)>, ObjectsError> {
         let Some(shelf) = self.subfolder(shelf_of(name), false)? else { return Ok(None) };
         // Without NONBLOCK, a pipe of this name would keep us waiting.

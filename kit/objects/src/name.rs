@@ -14,7 +14,7 @@ const ENDING_LENGTH_MAX: usize = 5;
 pub struct ObjectName(Box<str>);
 
 impl ObjectName {
-    /// The name of this content; none where the ending is none.
+    /// The name of this content; `None` if the ending is not valid.
     pub fn of(content: &[u8], ending: &str) -> Option<Self> {
         Self::parse(&format!("{}.{ending}", blake3::hash(content).to_hex()))
     }

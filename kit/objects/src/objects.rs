@@ -71,7 +71,7 @@ impl Objects {
         Ok(Self(Arc::new(Inner { place, metrics: metrics.clone() })))
     }
 
-    /// Keeps an object. When this answers, it survives a power cut. What is there already is written again: its age
+    /// Stores an object. When this returns, the object survives a power cut. An existing object is written again, so that its age
     /// begins anew.
     pub async fn put(
         &self,
@@ -89,7 +89,7 @@ impl Objects {
         .await
     }
 
-    /// An object, or those of its bytes that are in the range and there; nothing when there is none.
+    /// An object, or those of its bytes that lie in the range; `None` if it does not exist.
     pub async fn get(
         &self,
         call: &Call,
@@ -105,7 +105,7 @@ impl Objects {
         .await
     }
 
-    /// What is known of an object; nothing when there is none.
+    /// The size and age of an object; `None` if it does not exist.
     pub async fn head(&self, call: &Call, name: &ObjectName) -> Result<Option<Found>, ObjectsError> {
         self.measured("head", async {
             match &self.0.place {
@@ -156,8 +156,8 @@ impl Objects {
         self.head(call, &nothing).await.map(drop)
     }
 
-    /// Every object, in the order of their names. What is put or deleted meanwhile may be among them or not; what is
-    /// none of ours is passed over.
+    /// Every object, in the order of their names. Objects that are stored or deleted meanwhile may be included or not. Files that do
+    /// not belong to this store are skipped.
     pub fn list(&self) -> BoxStream<'static, Result<Listed, ObjectsError>> {
         match &self.0.place {
             Place::Folder(folder) => folder.list(),

@@ -27,7 +27,7 @@ pub struct S3Options {
     pub endpoint: Option<String>,
     /// The region that requests are signed for.
     pub region: String,
-    /// Who we are.
+    /// The credentials.
     pub access_key: Option<String>,
     /// Our secret.
     pub secret_key: Option<Secret>,

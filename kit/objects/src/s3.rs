@@ -91,7 +91,7 @@ impl Bucket {
         match sent {
             Ok(_) => Ok(()),
             Err(error) => {
-                // What was sent would be paid for; a failure here changes nothing for the caller.
+                // The parts that were sent would cost money; a failure here changes nothing for the caller.
                 if let Err(error) = upload.abort().await {
                     tracing::warn!(%error, "a broken upload could not be taken back");
                 }

@@ -69,7 +69,7 @@ pub struct BreakerOpen {
 #[derive(Debug)]
 struct Inner {
     phase: Phase,
-    /// Which phase this is: what comes back from an earlier one is not counted.
+    /// The number of the phase: results of calls from an earlier phase are not counted.
     number: u64,
     /// How long it stays open next time.
     next_open: Duration,

@@ -22,7 +22,7 @@ impl Deadline {
         Self(now.checked_add(budget).unwrap_or_else(|| now + Duration::from_secs(100 * 365 * 86_400)))
     }
 
-    /// What is left of the budget; zero when it is spent.
+    /// The remaining time; zero after the deadline.
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }

@@ -315,7 +315,7 @@ mod tests {
         schema.faults(&document).iter().map(ToString::to_string).collect()
     }
 
-    /// A schema, what follows it, what does not, and what is said of that.
+    /// A schema, documents that follow it, documents that do not, and the faults that are reported.
     type Case = (Value, Value, Value, &'static str);
 
     fn each(cases: impl IntoIterator<Item = Case>) {

@@ -10,7 +10,7 @@ use crate::{DEPTH_MAX, members, referred, type_names};
 
 const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
 
-/// What the argument of a keyword must be.
+/// The required form of a keyword's argument.
 enum Form {
     Note,
     Anything,

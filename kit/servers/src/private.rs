@@ -53,7 +53,7 @@ impl PrivateServer {
         folder.expect("a temporary folder can be made").keep()
     }
 
-    /// A watchdog for this command, which is not started yet. What it prints goes into the file `log` of the folder.
+    /// A watchdog for this command, which is not started yet. Its output goes into the file `log` of the folder.
     ///
     /// # Panics
     /// When no shell can be started.
@@ -142,7 +142,7 @@ impl PrivateServer {
     }
 }
 
-/// What tests do to a server that has a `server` and tells whether it `answers`.
+/// The methods by which tests control a server.
 macro_rules! can_be_harmed {
     ($kind:ident) => {
         impl $kind {
@@ -194,7 +194,7 @@ pub fn until(what: &str, patience: Duration, so: impl Fn() -> bool) {
     }
 }
 
-/// A loopback port that nobody listens on, and that no test of this machine is given again while this process lives.
+/// A free loopback port, which no other test on this machine gets while this process lives.
 ///
 /// # Panics
 /// When there is none.

@@ -34,7 +34,7 @@ impl RabbitMq {
         SHARED.get_or_init(Self::start)
     }
 
-    /// A server of its own, for a test that harms it. What it was told to keep it keeps over [`RabbitMq::kill`].
+    /// A server of its own, for a test that harms it. Durable data survives [`RabbitMq::kill`].
     ///
     /// # Panics
     /// When it cannot be started.

@@ -69,7 +69,7 @@ impl Redis {
         self.port
     }
 
-    /// Its answer to an inline command, as it comes over the wire; None when there is none within a second.
+    /// The answer to an inline command, as it comes over the wire; `None` if there is no answer within a second.
     pub fn ask(&self, command: &str) -> Option<String> {
         let address = (Ipv4Addr::LOCALHOST, self.port).into();
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;

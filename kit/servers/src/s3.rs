@@ -25,7 +25,7 @@ pub struct S3 {
 can_be_harmed!(S3);
 
 impl S3 {
-    /// A server with one empty bucket. What it was told to keep it keeps over [`S3::kill`].
+    /// A server with one empty bucket. Stored objects survive [`S3::kill`].
     ///
     /// # Panics
     /// When it cannot be started.

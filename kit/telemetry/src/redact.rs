@@ -26,7 +26,7 @@ pub fn redact(text: &str) -> String {
 
 /// Hides the password of the URL whose scheme ends at `start`; returns where to go on.
 fn hide_credentials(text: &mut String, start: usize) -> usize {
-    // What follows the next scheme is another URL's.
+    // The text after the next scheme belongs to another URL.
     let limit = text[start..].find("://").map_or(text.len(), |at| start + at);
     let word = text[start..limit].find(char::is_whitespace).map_or(limit, |at| start + at);
     let end = text[start..word].find(['/', '?', '#']).map_or(word, |at| start + at);

@@ -15,7 +15,7 @@ use pando_telemetry::Metrics;
 pub(crate) const VALUE_BYTES: usize = 512;
 /// Longer than any run.
 pub(crate) const LONG_MS: u64 = 24 * 60 * 60 * 1_000;
-/// What an entry of ours weighs for sure, so that the number of entries is what bounds it.
+/// More than any of our entries weighs, so that the number of entries is the limit.
 const ENTRY_BYTES: usize = 2_048;
 
 pub(crate) type Foyer = foyer_memory::Cache<Vec<u8>, Bytes>;

@@ -78,7 +78,7 @@ async fn watch(reader: Arc<Reader>, seconds: u64) -> Result<Seen> {
     let begun = Instant::now() + TICK;
     let (sender, to) = (Arc::clone(&reader), Arc::clone(&took));
     let handle = Handle::current();
-    // A thread of its own: what the runtime is busy with must not delay what is sent to it.
+    // A thread of its own, so that a busy runtime does not delay the sending of requests.
     let sent = tokio::task::spawn_blocking(move || send(&sender, &key, begun, ticks, &to, &handle));
     sent.await?;
     let all_answered = || took.iter().all(|it| it.load(Ordering::Relaxed) > 0);

@@ -73,7 +73,8 @@ pub(crate) fn run(rounds: usize, folder: &Path, report: &mut Report) -> Result<(
     ensure!(folder.join("node_modules").exists(), "run `npm ci` in {} first", folder.display());
     // With the settings a server has by itself: every commit waits for the disk.
     let postgres = TestPostgres::start(&["shared_buffers=256MB", "max_wal_size=4GB"]);
-    // As BullMQ is usually met, with nothing on the disk; and with what is acknowledged on it, as it is with the others.
+    // BullMQ as people usually run it, with nothing on the disk; and with every acknowledged write on the disk, as with the
+    // others.
     let redis = Redis::start(&[]);
     let flushing = Redis::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let runtime = Runtime::new()?;
@@ -155,8 +156,8 @@ fn tell([postgres, sqlite, peers @ ..]: &[Contestant; 6], report: &mut Report) {
 /// Which of the times of a run.
 type Latencies = fn(&Seen) -> &Vec<f64>;
 
-/// Adding and working in one process, each of them; then what ours owes to that. Whoever flushes nothing has no flush to
-/// wait for: what a call takes is compared with those that do.
+/// Each contestant adds and works in one process; then how much ours gains from that. A contestant that does not flush has no
+/// flush to wait for, so the duration of a call is only compared between contestants that flush.
 fn begins(postgres: &Contestant, sqlite: &Contestant, peers: &[Contestant], report: &mut Report) {
     let soonest = |latencies: Latencies, peers: &[Contestant]| {
         peers.iter().map(|peer| peer.percentile(latencies, 50)).fold(f64::INFINITY, f64::min)
@@ -203,7 +204,7 @@ async fn ours(database: Database, server: bool) -> Result<Seen> {
     let bulk = crate::count(BULK) / begun.elapsed().as_secs_f64();
     let completed = completed(&queue).await?;
     let (here, waits) = latencies(&queue, &queue).await?;
-    // A file wakes nobody elsewhere.
+    // A file wakes no other process.
     let elsewhere = if server { latencies(&queue, &open(&database)?).await?.0 } else { Vec::new() };
     database.close().await;
     Ok(Seen { single, bulk, completed, latencies: here, waits, elsewhere })
@@ -247,7 +248,7 @@ async fn completed(queue: &Queue) -> Result<f64> {
     let worker = Worker::start(queue, registry);
     let begun = beginning.recv().await.context("no job began")?;
     all.recv().await.context("not every job ran")?;
-    // What was run is written down before the stop returns.
+    // The results of all runs are stored before the stop returns.
     worker.stop(Duration::from_secs(10)).await;
     Ok(crate::count(total) / begun.elapsed().as_secs_f64())
 }
@@ -287,7 +288,7 @@ async fn latencies(queue: &Queue, workers: &Queue) -> Result<(Vec<f64>, Vec<f64>
     Ok((figures, waits))
 }
 
-/// What nobody can do sooner who keeps a job on the disk: one insert, committed, by the bare driver.
+/// The limit for any queue that keeps a job on the disk: one committed insert by the bare driver.
 async fn bare_inserts(url: &str) -> Result<Vec<f64>> {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
     let driving = pando_telemetry::spawn("peers.connection", connection);

@@ -36,7 +36,7 @@ impl Zipf {
     }
 }
 
-/// The same demand, and every so often somebody walks through keys that nobody asks for again.
+/// The same demand, with regular scans through keys that are not requested again.
 pub(crate) fn with_scans(zipf: &mut Zipf, count: usize, between: usize, scan: usize) -> Result<Vec<u32>> {
     let mut unseen = u32::try_from(zipf.shares.len())?;
     let mut trace = Vec::with_capacity(count);

@@ -48,7 +48,7 @@ pub struct Flags {
 pub struct Loaded {
     /// The settings in force.
     pub config: Config,
-    /// What the operator should know although it is no error.
+    /// Notes for the operator that are not errors.
     pub notes: Vec<String>,
     pub(super) figment: Figment,
 }
@@ -78,7 +78,7 @@ impl Sources {
         if problems.is_empty() { Ok(loaded) } else { Err(ConfigError { problems }) }
     }
 
-    /// Reads every layer; what is readable but makes no sense is left for [`Config::contradictions`].
+    /// Reads every layer. Values that are readable but make no sense together are left for [`Config::contradictions`].
     pub fn read(&self) -> Result<Loaded, ConfigError> {
         let (known, mut problems) = (Known::settings(), Vec::new());
         let mut figment = Figment::from(Layer::of_text(DEFAULT, DEFAULTS).map_err(only)?);
@@ -180,8 +180,8 @@ pub(super) fn tree_of(figment: &Figment) -> Result<Json, String> {
     figment.extract::<Json>().map_err(|error| redact(&error.to_string()))
 }
 
-/// The values of the wrong kind: where each was set, which setting it is, what was found and what was expected. A bad
-/// value is one that the defaults cannot be read with.
+/// The values of the wrong kind: where each was set, the setting, the value, and the expected kind. A value is bad if the
+/// defaults cannot be read with it.
 fn unreadable(figment: &Figment, tree: &Json, error: &serde_json::Error) -> Vec<String> {
     let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
     let mut problems = Vec::new();
@@ -220,7 +220,7 @@ fn reason(key: &str, message: &str) -> String {
         return format!("{found} is not one of {known}");
     }
     match message.rsplit_once(", expected ") {
-        // What was found is the secret.
+        // The found value is the secret.
         Some((_, expected)) if is_secret(key) => format!("expected {expected}"),
         _ => redact(message),
     }

@@ -50,7 +50,7 @@ impl Loaded {
     }
 }
 
-/// Whether the name alone says that the value is nobody's business.
+/// Whether the name alone shows that the value is a secret.
 pub(super) fn is_secret(key: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or_default();
     ["password", "secret", "token", "key"].iter().any(|word| name.ends_with(word))

@@ -12,7 +12,7 @@ use crate::config::Config;
 /// How long the broker may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Nothing where there is none: jobs and events do without.
+/// `None` if no RabbitMQ is set, because jobs and events work without one.
 pub(super) async fn examine(config: &Config) -> Option<Finding> {
     let broker = &config.queue.broker;
     let (url, exchange) = (broker.url.as_ref()?, EventExchange::new(broker)?);

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) async fn examine(config: &Config, clock: &Clock) -> Option<Finding> {
     let options = config.objects_options();
-    // What is wrong with the settings themselves is said where all of them are checked.
+    // Errors in the settings themselves are reported where all settings are checked.
     options.check().ok()?;
     let place = config.files_place();
     if options.s3.bucket.is_none() && !options.path.exists() {
@@ -47,7 +47,7 @@ struct Broken {
     error: Option<ObjectsError>,
 }
 
-/// Puts a file there that nobody else has, and takes it away again.
+/// Stores a file with unique content, and deletes it again.
 async fn try_out(objects: &Objects, clock: &Clock) -> Result<(), Broken> {
     let broken = |step| move |error| Broken { step, error: Some(error) };
     let call = Call::internal("doctor", PATIENCE);

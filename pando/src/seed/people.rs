@@ -5,7 +5,7 @@
 pub(super) struct Person {
     /// The name as they would write it.
     pub(super) name: String,
-    /// An address of their own, in a domain that is nobody's.
+    /// A unique address, in a domain that belongs to no one.
     pub(super) email: String,
     /// A line about them.
     pub(super) bio: String,

@@ -28,7 +28,7 @@ const FRESH: Duration = Duration::from_secs(10);
 /// No clock of a process is ahead of another's by as much.
 const AHEAD_MICROS: i64 = 365 * 86_400 * 1_000_000;
 
-/// Whether nobody refers to the object that a statement names so: no image, no part of an export or of an upload.
+/// Whether no row refers to the object with this name in a statement: no image, and no part of an export or an upload.
 macro_rules! nobody_refers_to {
     ($name:literal) => {
         concat!(
@@ -107,11 +107,11 @@ pub(crate) struct Blobs {
 /// Which objects may be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removing {
-    /// Those that nobody is about to refer to.
+    /// Objects that no upload is about to refer to.
     Old,
     /// Those, and objects that no row knows of.
     Unknown,
-    /// All that nobody refers to. Who is about to refer to one puts it again.
+    /// All objects to which no row refers. An upload that is about to refer to one stores it again.
     AtOnce,
 }
 
@@ -134,7 +134,7 @@ pub(crate) enum Removal {
 }
 
 impl Blobs {
-    /// Objects that are left alone for so long although nobody refers to them.
+    /// Objects to which no row refers are left alone for this time.
     pub(crate) fn new(objects: Objects, queue: Queue, grace_seconds: u64) -> Self {
         let grace_micros = i64::try_from(grace_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         Self { objects, queue, grace_micros }
@@ -145,7 +145,7 @@ impl Blobs {
         &self.objects
     }
 
-    /// What was touched before this moment is nobody's.
+    /// Objects that were last touched before this moment belong to no upload.
     pub(crate) fn old(&self) -> Timestamp {
         self.queue.clock().now().plus_micros(-self.grace_micros)
     }
@@ -232,7 +232,7 @@ pub(crate) async fn referred_to(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Some objects that were kept before a moment and that nobody refers to, after `last` in the order of names.
+/// Some objects that were kept before a moment and to which no row refers, after `last` in the order of names.
 pub(crate) async fn unwanted(
     read: &Read<'_>,
     before: Timestamp,

@@ -50,7 +50,7 @@ impl CachedAnswer {
         Ok(Loaded::new(full.profile.version, bytes))
     }
 
-    /// What has just been read, where nothing is cached.
+    /// An answer that has just been read, if nothing is cached.
     pub(crate) fn fresh(loaded: Loaded) -> Self {
         let (bytes, version) = (loaded.bytes, loaded.version);
         Self { bytes, version, source: Source::Origin, age: Duration::ZERO, found: None }

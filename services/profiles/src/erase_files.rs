@@ -20,7 +20,7 @@ use crate::{ProfileError, Profiles, store};
 /// A line that is longer is cut where no address can be.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
 
-/// What was removed before the profile is: saved, so that the receipt counts it however often the job is tried.
+/// Counts of data that was removed before the profile. They are saved, so that the receipt is right however often the job runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Before {
@@ -35,7 +35,7 @@ pub(crate) struct Before {
 }
 
 impl Profiles {
-    /// Calls off every import whose upload names the person, and removes the upload with its bytes.
+    /// Cancels every import whose upload names the person, and removes the upload with its bytes.
     pub(crate) async fn remove_uploads(
         &self,
         context: &JobContext,
@@ -86,7 +86,8 @@ impl Profiles {
         Ok(())
     }
 
-    /// Calls an import off and removes its upload. What it wrote before that, the erasure finds; later it writes nothing.
+    /// Cancels an import and removes its upload. The erasure finds everything that the import wrote before; later it writes
+    /// nothing.
     async fn remove_upload(
         &self,
         context: &JobContext,
@@ -128,7 +129,7 @@ impl Profiles {
         }
     }
 
-    /// Reads an upload as text: whoever it is for, and whether or not it can be imported.
+    /// Reads an upload as text, whether or not it can be imported.
     async fn names_one(
         &self,
         call: &Call,

@@ -17,7 +17,7 @@ use crate::profile::{ProfileId, folded};
 use crate::store::StoredProfile;
 use crate::{ProfileError, Profiles, Written, store};
 
-/// What the job is called.
+/// The kind of the job.
 pub(crate) const KIND: &str = "erase";
 
 /// How many changes are read at once.
@@ -33,10 +33,10 @@ impl Profiles {
         self.request_about(call, id, Job::new(KIND, json!({"profile_id": id}))).await
     }
 
-    /// Does it, once however often it is tried; the receipt is the result of the job.
+    /// Erases the person, once however often the job runs; the receipt is the result of the job.
     ///
-    /// What names the person elsewhere is removed first, and the profile last. The names are read where nobody can
-    /// change them: if there is one by then that was not looked for, the search begins again.
+    /// Mentions of the person elsewhere are removed first, and the profile last. Before that, the names of the profile are read
+    /// under a lock: if there is a name that was not searched for, the search begins again.
     pub(crate) async fn erase_profile(
         &self,
         context: &JobContext,
@@ -138,8 +138,8 @@ impl Profiles {
     }
 }
 
-/// What names the person of a locked profile: the id, and the e-mail addresses it has and had, except for those that
-/// belong to somebody else by now.
+/// The names of the person of a locked profile: the id, and the present and past e-mail addresses, except for those that now
+/// belong to another profile.
 async fn names_of(tx: &mut Transaction, stored: &StoredProfile) -> Result<BTreeSet<String>, ProfileError> {
     let id = stored.profile.id;
     let mut emails = BTreeSet::from([stored.profile.email.key()]);
@@ -183,7 +183,7 @@ fn without_mentions(value: Value, mentions: &Mentions) -> Value {
     }
 }
 
-/// What a repeat of a request about an erased person is answered.
+/// The answer to a repeated request about an erased person.
 fn gone() -> Answer {
     let detail = "the profile was erased";
     let body = json!({

@@ -30,7 +30,7 @@ pub enum ProfileError {
     /// The request itself cannot be followed: its patch does not fit, its upload broke off.
     #[error("{0}")]
     Refused(pando_http::Problem),
-    /// An upload broke off, or cannot be read to its end; what was written before stays.
+    /// An upload broke off, or cannot be read to its end; records that were written before stay.
     #[error("{problem}; {records_done} records of the import {token} are done")]
     ImportBrokenOff {
         /// What is wrong with the upload.
@@ -70,7 +70,7 @@ pub enum ProfileError {
     /// Another upload is writing the same import.
     #[error("this import is being written by another upload")]
     ImportBusy,
-    /// The consistency token is none of ours.
+    /// No write of this server returned the consistency token.
     #[error("the consistency token was not returned by a write of this server")]
     BadToken,
     /// The database did not do it.

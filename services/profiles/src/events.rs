@@ -15,7 +15,7 @@ use crate::memory::{PAGES, full_key, key};
 use crate::profile::ProfileId;
 use crate::{ProfileError, Profiles};
 
-/// What the service is called in events.
+/// The name of the service in events.
 pub(crate) const SERVICE: &str = "profiles";
 
 const CREATED: &str = "profile_created";
@@ -30,9 +30,9 @@ pub(crate) enum Happened {
     Created,
     /// These of its fields, or parts, were changed.
     Changed(Vec<String>),
-    /// It was brought back.
+    /// It was restored.
     Restored,
-    /// It was deleted, and can be brought back.
+    /// It was deleted and can be restored.
     Deleted,
     /// Nothing of it is left.
     Erased,
@@ -105,8 +105,8 @@ impl EventSink {
 }
 
 impl Profiles {
-    /// Brings the cache of this process up to events. The writer has told the others over Redis by then; this is for
-    /// who did not hear it, and for processes without Redis. What is known already costs nothing.
+    /// Applies events to the cache of this process. By then the writer has notified the other processes over Redis; this is for
+    /// processes that missed the message or have no Redis. An event that is known already costs nothing.
     pub async fn catch_up(&self, events: &[Event]) {
         let memory = &self.0.memory;
         let ours = |event: &&Event| event.service == SERVICE && !self.is_settled(event);
@@ -117,7 +117,7 @@ impl Profiles {
                 continue;
             };
             for key in [&key(id)[..], &full_key(id)[..]] {
-                // Of a new profile, all that can be held is that there is none.
+                // Of a new profile, a cache can only hold that it does not exist.
                 if event.kind != CREATED || cache.concerns(key) {
                     news |= cache.catch_up(key, event.version).await;
                 }

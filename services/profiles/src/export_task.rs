@@ -20,12 +20,12 @@ use crate::records::RecordFormat;
 use crate::store::files::{FileRow, Purpose};
 use crate::{ProfileError, Profiles, Written, store};
 
-/// What the job is called.
+/// The kind of the job.
 pub(crate) const KIND: &str = "export";
 
 const HOUR_MICROS: i64 = 3_600 * 1_000_000;
 
-/// What an export is to hold.
+/// The content of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// All that is known of a person, as one JSON document.
@@ -41,8 +41,8 @@ struct Cursor {
     pieces: usize,
     /// How many records are in them.
     records: u64,
-    /// The last one; without hyphens, so that no erasure takes it for data about the person. What it removes is the file:
-    /// then the job begins anew.
+    /// The last id; without hyphens, so that no erasure takes it for data about the person. An erasure removes the file instead,
+    /// and then the job begins anew.
     #[serde(with = "uuid::serde::simple")]
     last: Uuid,
 }
@@ -74,8 +74,8 @@ impl Profiles {
         self.finish_export(context, wanted, &writer, &cursor).await
     }
 
-    /// Makes the file, or finds the one of an earlier attempt and how far that came. From here on, whoever erases
-    /// somebody who may be in it takes it away.
+    /// Creates the file, or finds the file of an earlier attempt and its progress. From here on, the erasure of a person who may
+    /// be in the file deletes it.
     async fn begin_export(
         &self,
         context: &JobContext,

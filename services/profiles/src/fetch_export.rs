@@ -11,7 +11,7 @@ use crate::{ProfileError, Profiles, store};
 
 /// An export on its way out.
 pub struct Export {
-    /// What it is.
+    /// The media type.
     pub media_type: String,
     /// Its size.
     pub bytes: u64,

@@ -32,14 +32,14 @@ const UNFINISHED_UPLOAD_MICROS: i64 = 10 * 60 * 1_000_000;
 /// How often a piece is put again because the same content began to leave in between.
 const ATTEMPTS_MAX: usize = 3;
 
-/// What a file is called and said to be.
+/// The ending and the media type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileKind {
     pub(crate) ending: &'static str,
     pub(crate) media_type: &'static str,
 }
 
-/// Writes a file; what it was given and has not written yet is in memory.
+/// Writes a file; bytes that are not written yet are in memory.
 pub(crate) struct FileWriter {
     profiles: Profiles,
     id: Uuid,
@@ -66,7 +66,7 @@ impl Profiles {
         })
     }
 
-    /// Continues a file after its pieces, or begins with the first one. What is there is read, for its hash.
+    /// Continues a file after its pieces, or begins with the first one. Existing pieces are read for the hash.
     pub(crate) async fn write_file(
         &self,
         call: &Call,

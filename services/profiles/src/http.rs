@@ -42,7 +42,7 @@ const IMPORT_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 /// Longest pause in the upload of an import; as long as it keeps flowing, it may take as long as it takes.
 const IMPORT_IDLE_MS_MAX: u64 = 30_000;
 
-/// What of a request was ignored, because nobody knows it: a misspelt field is heard of.
+/// The unknown fields of a request that were ignored, so that a client notices a misspelt field.
 const PANDO_IGNORED: HeaderName = HeaderName::from_static("pando-ignored");
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
@@ -92,7 +92,7 @@ pub fn description() -> OpenApi {
     described_routes().into_openapi()
 }
 
-/// What the operations do with headers.
+/// Describes the headers of the operations.
 const HEADERS: HeaderUse = HeaderUse {
     consistent: &[
         "/api/v1/profiles",
@@ -235,7 +235,7 @@ fn place_of_import(token: &str) -> String {
     format!("/api/v1/profiles:import?token={token}")
 }
 
-/// What a caller learns of a load that several waited for.
+/// The error for a caller of a load that several callers waited for.
 fn cached_problem(failure: Arc<LoadFailure>) -> Problem {
     match &*failure {
         LoadError::Load(error) => match &**error {
@@ -254,7 +254,7 @@ fn database_problem(error: DatabaseError) -> Problem {
     told(&error).with_source(error)
 }
 
-/// What a caller learns of a database that did not do it: whether, and when, to try again.
+/// The error for a caller after a failure of the database: whether and when to try again.
 fn told(error: &DatabaseError) -> Problem {
     match error {
         DatabaseError::Unavailable { .. }
@@ -304,7 +304,7 @@ enum ChangeRefused {
     VersionRequired,
 }
 
-/// The `{id}` of a path. What is no id names no profile: 404.
+/// The `{id}` of a path. If it is not an id, there is no such profile: 404.
 pub(crate) struct Id(pub(crate) ProfileId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -338,8 +338,8 @@ fn written(status: StatusCode, body: &impl Serialize, version: i64, token: &Toke
     with_token(response, token)
 }
 
-/// The names of fields that no profile has, as a header lists them: the first twenty, and none that is longer than 64
-/// bytes. What a header cannot hold is percent-encoded.
+/// The names of unknown fields for a header: the first twenty, without names of more than 64 bytes. Characters that a header
+/// cannot hold are percent-encoded.
 fn ignored_fields<'a>(bodies: impl Iterator<Item = &'a Map<String, Value>>) -> Option<HeaderValue> {
     let mut names: Vec<&str> = Vec::new();
     for name in bodies.flat_map(unknown_fields).filter(|name| (1..=64).contains(&name.len())) {

@@ -43,7 +43,7 @@ pub(crate) use list_images::of_person;
 /// The longest sides of variants.
 pub(crate) const EDGES: [u32; 3] = [64, 256, 1024];
 
-/// What images are made of.
+/// The parts of the image service.
 #[derive(Clone, Debug)]
 pub struct ImagesParts {
     /// Where their files are.

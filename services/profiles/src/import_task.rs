@@ -19,13 +19,13 @@ use crate::records::RecordFormat;
 use crate::store::files::{FileRow, Purpose};
 use crate::{ProfileError, Profiles, Written, store};
 
-/// What the job is called.
+/// The kind of the job.
 pub(crate) const KIND: &str = "import";
 
-/// How long one of the transactions around an upload may take, whatever the upload takes.
+/// How long one of the transactions around an upload may take, however long the upload takes.
 const STEP_BUDGET: Duration = Duration::from_secs(10);
 
-/// What a job of this kind is asked for.
+/// The payload of the job.
 #[derive(Clone, Debug)]
 pub(crate) struct WaitingImport {
     upload: Uuid,

@@ -15,7 +15,7 @@ use crate::{ProfileError, Profiles};
 /// How long one attempt to erase somebody may take: it looks at every job there is.
 const ERASE_MS: u64 = 600_000;
 
-/// How long one attempt may take of what goes through a file, or a table, of any size.
+/// How long one attempt of a job may take that goes through a file or a table of any size.
 const FILE_MS: u64 = 6 * 3_600_000;
 
 /// What the id of a profile looks like.
@@ -112,7 +112,7 @@ impl Profiles {
             let profiles = profiles.clone();
             async move {
                 profiles.reindex(&context).await?;
-                // What was found was written with the last batch.
+                // The counts were stored with the last batch.
                 Ok(Value::Null)
             }
         };

@@ -98,7 +98,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
     ],
 };
 
-/// What the service is made of.
+/// The parts that the service needs.
 #[derive(Clone)]
 pub struct ProfilesParts {
     /// Where profiles are kept.

@@ -176,7 +176,7 @@ impl PageEnd {
         if self.sort != order.name() {
             return None;
         }
-        // Whoever makes up a cursor gets no further than a caller who makes up a name or a time.
+        // An invented cursor gives no more access than an invented name or time.
         match order {
             Order::Newest | Order::Oldest => {
                 let moment = self

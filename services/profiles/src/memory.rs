@@ -18,7 +18,7 @@ use crate::{ProfileError, Profiles, ProfilesOptions};
 /// The tag of every page: any write may change any page.
 pub(crate) const PAGES: &str = "pages";
 
-/// What a write does to the cache, besides making sure that nobody reads the old version from it.
+/// The effect of a write on the cache, besides making the old version invalid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheWrites {
@@ -48,7 +48,7 @@ pub(crate) struct Memory {
 pub(crate) struct Changes {
     /// Each profile that somebody may have read before, with its new version.
     written: Vec<(ProfileId, i64)>,
-    /// Whether a profile was made that nobody can have heard of: then only the pages are old.
+    /// Whether a profile was created that no cache can know: then only the pages are outdated.
     made: bool,
     fill: Option<Fill>,
     /// The events of these changes, in the order they happened.
@@ -98,8 +98,8 @@ impl Memory {
         self.profiles.as_ref().map(|cache| cache.ticket(&key(id)))
     }
 
-    /// Whether a write of this moment may be one whose end the cache did not learn: it may have been committed after
-    /// the cache was told, and something older been kept in between.
+    /// Whether a write at this moment may be one whose end the cache did not learn. Such a write may have been committed after the
+    /// cache was invalidated, and an older value may have been cached in between.
     pub(crate) fn is_unsettled(&self, published: Timestamp) -> bool {
         let unsettled_at = self.unsettled_at.load(Ordering::Acquire);
         unsettled_at != i64::MIN && published.as_micros() <= unsettled_at
@@ -183,7 +183,7 @@ impl Changes {
         self.events.push(ChangeEvent { id, version, happened });
     }
 
-    /// A new one that nobody can have heard of.
+    /// A new profile that no cache can know.
     pub(crate) fn push_created(&mut self, id: ProfileId, version: i64) {
         self.made = true;
         self.events.push(ChangeEvent { id, version, happened: Happened::Created });
@@ -234,15 +234,15 @@ impl Profiles {
         }
         // A caller's word alone must not raise what is known: entries loaded after it count as that new.
         let stands = self.0.database.position(call).await?.position();
-        // What ends exactly there may be a commit that nobody sees yet, and its token will say the same: only a token
-        // that was answered vouches for it.
+        // A commit that ends exactly at this position may not be visible yet, and its token would name the same position. Only a token
+        // that was returned to a client proves that the commit is visible.
         let seen = stands.saturating_sub(1);
         let asked = if token.position() <= stands { token.position() } else { seen };
         caches.into_iter().flatten().for_each(|cache| cache.observe(seen.max(asked)));
         Ok(Some(asked))
     }
 
-    /// What a token asks for, if that can be told without asking the database.
+    /// The position that a token requires, if it can be determined without asking the database.
     pub(crate) fn at_least_known(&self, cache: &Cache, token: &str) -> Option<u64> {
         let token: Token = token.parse().ok()?;
         let known = token.is_of(self.0.database.engine()) && token.position() <= cache.known_position();

@@ -43,7 +43,7 @@ pub(crate) type Written = fn(Outcome<'_>) -> Result<Answer, ProfileError>;
 pub(crate) struct Once {
     ticket: Ticket,
     written: Written,
-    /// What stood at the key when another process was first.
+    /// The stored record of the key if another process was first.
     taken: Mutex<Option<Claim>>,
 }
 
@@ -52,7 +52,7 @@ impl Once {
         Self { ticket, written, taken: Mutex::default() }
     }
 
-    /// What another process has made of the key, if it was first.
+    /// The result of the other process for this key, if it was first.
     pub(crate) fn taken(&self) -> Option<Claim> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -88,7 +88,7 @@ impl Profiles {
         Ok(tx)
     }
 
-    /// Keeps the answer of a request with a key, before the commit; whoever it is `about` may be erased one day.
+    /// Stores the answer to a request with a key, before the commit; `about` names the person, for a later erasure.
     pub(crate) async fn keep_answer(
         &self,
         tx: &mut Transaction,

@@ -27,7 +27,7 @@ pub struct ProfilesOptions {
     pub uploads_bytes_max: u64,
     /// How many hours an export can be fetched.
     pub export_hours: u32,
-    /// What a write does to the cache, besides making sure that nobody reads the old version from it.
+    /// The effect of a write on the cache, besides making the old version invalid.
     pub cache_writes: CacheWrites,
     /// Whether every change publishes an event.
     pub events: bool,

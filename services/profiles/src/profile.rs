@@ -122,7 +122,7 @@ impl std::fmt::Display for ProfileId {
 }
 
 impl Profile {
-    /// The profile as a JSON object: what patches are applied to and what sparse reads pick from.
+    /// The profile as a JSON object, for patches and for reads of single fields.
     pub fn document(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(document)) => document,
@@ -406,7 +406,7 @@ impl AttributeRules {
             (self.violations(before), Value::Object(before.clone()), Value::Object(after.clone()));
         faults.retain(|fault| {
             let stays = !fault.path.is_empty() && before.pointer(&fault.path) == after.pointer(&fault.path);
-            // What is missing was missing before: its fault is that of the whole.
+            // A missing attribute was missing before as well, and the fault belongs to the whole.
             let missing = fault.path.is_empty() && fault.message.starts_with(MISSING);
             !(old.contains(fault) && (stays || missing))
         });

@@ -10,7 +10,7 @@ use crate::memory::{full_key, key};
 use crate::profile::ProfileId;
 use crate::{FetchMode, ProfileError, Profiles, store};
 
-/// How long a read may take that nobody waits for.
+/// How long a background read may take.
 const AT_ONCE: Duration = Duration::from_millis(500);
 /// How many fills of a warm-up are under way at once.
 const WARM_AT_ONCE: usize = 16;
@@ -91,8 +91,8 @@ impl Profiles {
         cache.peek(id.as_bytes(), at_least).map(CachedAnswer::from)
     }
 
-    /// Where nothing is cached and the database is a file of this process, reading it takes less than finding a
-    /// handler. What goes wrong here goes wrong there too, and is told there.
+    /// If nothing is cached and the database is a file of this process, reading it takes less time than finding a handler. An error
+    /// here also happens in the handler, which reports it.
     fn read_at_once(&self, id: ProfileId) -> Option<CachedAnswer> {
         let deadline = Deadline::after(AT_ONCE);
         let profile = store::find_at_once(&self.0.database, id, deadline)?.ok()??;

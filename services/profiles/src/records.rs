@@ -10,7 +10,7 @@ use crate::violations::Violations;
 use crate::write_batch::Item;
 use pando_http::{Problem, parse_json};
 
-/// What some programs put before the first line of a file.
+/// The mark that some programs put before the first line of a file.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// How records are written.
@@ -43,7 +43,7 @@ impl RecordFormat {
         }
     }
 
-    /// What a file of such records is called, where it is kept.
+    /// The ending of a stored file with such records.
     pub(crate) fn file_kind(self) -> FileKind {
         let ending = match self {
             Self::Ndjson => "jsonl",
@@ -52,7 +52,7 @@ impl RecordFormat {
         FileKind { ending, media_type: self.media_type() }
     }
 
-    /// What stands before the first record.
+    /// The text before the first record.
     pub(crate) fn header(self) -> Bytes {
         match self {
             Self::Ndjson => Bytes::new(),

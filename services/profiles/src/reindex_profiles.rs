@@ -19,7 +19,7 @@ use crate::store::StoredProfile;
 use crate::store::derived::Derived;
 use crate::{ProfileError, Profiles, store};
 
-/// What the job is called.
+/// The kind of the job.
 pub(crate) const KIND: &str = "profile_reindex";
 
 /// How many profiles are looked at in one transaction.
@@ -95,7 +95,7 @@ impl Profiles {
         let wrong = self.wrong(&mut tx, &page).await?;
         let mut changes = Changes::default();
         if !wrong.is_empty() {
-            // Only now locked: most pages are right, and nobody shall wait for a look.
+            // Locked only now: most pages need no repair, and a mere look should make no request wait.
             let locked = store::derived::lock(&mut tx, wrong).await?;
             changes = self.repair(&mut tx, &call, &locked, &mut next).await?;
         }

@@ -28,7 +28,7 @@ macro_rules! profile_columns {
 }
 pub(crate) use profile_columns;
 
-/// How many columns a profile takes: what else a statement selects comes after them.
+/// How many columns a profile has; further columns of a statement come after them.
 pub(crate) const PROFILE_WIDTH: usize = 9;
 
 /// A profile as it stands in its row, deleted or not.
@@ -131,7 +131,7 @@ pub(crate) async fn find_stored(
     read.row(&FIND_STORED, params![Uuid::from(id)]).await?.as_ref().map(stored_from).transpose()
 }
 
-/// A profile, deleted or not, that nobody else can change until the transaction ends.
+/// A profile, deleted or not, locked until the transaction ends.
 pub(crate) async fn lock(
     tx: &mut Transaction,
     id: ProfileId,

@@ -18,7 +18,7 @@ const UNLOCKED_ATTEMPTS_MAX: usize = 3;
 /// Which versions of a profile the caller is ready to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Expected {
-    /// Whatever version there is.
+    /// Any version.
     #[default]
     Any,
     /// One of these: anything else was changed behind the caller's back.
@@ -38,8 +38,8 @@ impl Profiles {
             .await
     }
 
-    /// Applies a change that may take its time. It is worked out on the profile as it was read, and written if the
-    /// profile is still the same then: nobody waits for a lock meanwhile.
+    /// Applies a change that may take some time. The change is computed on the profile that was read, and written if the profile is
+    /// still the same then, so no other request waits for a lock meanwhile.
     pub async fn change_profile(
         &self,
         call: &Call,
@@ -62,7 +62,7 @@ impl Profiles {
         self.change_locked(call, id, expected, change).await
     }
 
-    /// Applies a change while nobody else can change the profile: it must be quick.
+    /// Applies a change while the profile is locked; the change must be quick.
     async fn change_locked(
         &self,
         call: &Call,

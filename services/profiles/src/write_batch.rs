@@ -312,7 +312,7 @@ impl<'a> Batch<'a> {
         for (index, profile) in indexes.into_iter().zip(profiles) {
             if made.contains(&profile.id) {
                 self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Created, profile.id, 1));
-                // Whoever named the id may have asked for it before, and been told that there is none.
+                // The client that named the id may have read it before and learned that it does not exist.
                 match self.items[index].as_ref().is_ok_and(|fields| fields.contains_key("id")) {
                     true => self.changes.push(profile.id, profile.version, Happened::Created),
                     false => self.changes.push_created(profile.id, profile.version),
@@ -366,7 +366,7 @@ fn item_id(item: &Item) -> Option<Result<Uuid, Violations>> {
 }
 
 enum VersionRefusal {
-    /// The profile has another version, or there is none.
+    /// The profile has another version, or does not exist.
     Stale(Option<i64>),
     Unreadable(&'static str),
 }

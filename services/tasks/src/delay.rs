@@ -20,7 +20,7 @@ pub(crate) fn parse_text(text: &str) -> Option<Duration> {
         return Duration::try_from_secs_f64(seconds).ok();
     }
     let span: Span = text.parse().ok()?;
-    // A month is no time: nobody can say how long it takes.
+    // A month is not accepted, because its length differs.
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
     Duration::try_from(duration).ok()
 }

@@ -70,7 +70,7 @@ impl From<TaskError> for Problem {
     }
 }
 
-/// Whatever keeps a task from being stored, the answer is never that it was.
+/// If a task was not stored, for whatever reason, the answer never claims that it was.
 fn queue_problem(error: QueueError) -> Problem {
     match &error {
         QueueError::Full { .. } => Problem::new(Code::Unavailable, "too many tasks wait already")

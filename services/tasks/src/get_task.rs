@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::pace::Pace;
 use crate::{Task, TaskError, Tasks};
 
-/// What is kept of a deadline for the answer itself.
+/// The part of a deadline that is reserved for the answer itself.
 const RESERVE: Duration = Duration::from_millis(200);
 
 impl Tasks {
@@ -24,7 +24,7 @@ impl Tasks {
     pub async fn wait_for_task(&self, call: &Call, id: Uuid, wait: Duration) -> Result<Task, TaskError> {
         let wait = wait.min(Duration::from_millis(self.0.options.wait_ms_max));
         let until = Deadline::after(wait.min(call.deadline.remaining().saturating_sub(RESERVE)));
-        // Before the first look: what changes after it is told.
+        // Before the first read, so that no later change is missed.
         let mut changes = self.0.queue.watch();
         let mut closing = self.0.closing.subscribe();
         let mut pace = Pace::from(Instant::now());
@@ -36,7 +36,7 @@ impl Tasks {
             }
             let pause = pace.pause(&task, Instant::now(), self.0.queue.clock().now());
             let look_at = until.sooner(Deadline::after(pause));
-            // Another process's change is not told: it is found by the next look.
+            // A change by another process is not announced; the next read finds it.
             let _ = look_at
                 .bound(async {
                     tokio::select! {

@@ -55,7 +55,7 @@ impl Target {
             return Err("must not hold a user or a password".to_owned());
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        // http reads a port that is none, such as 99999, as if there were none.
+        // The crate http treats an invalid port, such as 99999, as if there were no port.
         let after_host = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest);
         let named =
             after_host.rsplit_once(':').map(|(_, port)| port.parse::<u16>().ok().filter(|port| *port > 0));

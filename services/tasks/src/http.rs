@@ -77,7 +77,7 @@ struct KeyParameter {
     idempotency_key: Option<String>,
 }
 
-/// The `{id}` of a path. What is no id names no task: 404.
+/// The `{id}` of a path. If it is not an id, there is no such task: 404.
 pub(crate) struct Id(Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {

@@ -37,7 +37,7 @@ pub use schedule::Schedule;
 pub use task::{Task, TaskStatus, TaskSummary};
 pub use task_request::TaskRequest;
 
-/// What the service is made of.
+/// The parts that the service needs.
 #[derive(Clone, Debug)]
 pub struct TasksParts {
     /// Where tasks are kept and run.
@@ -58,7 +58,7 @@ struct Inner {
     registry: Registry,
     idempotency: Idempotency,
     options: TasksOptions,
-    /// Whether those who wait for tasks are told to go.
+    /// Whether requests that wait for tasks have to end.
     closing: watch::Sender<bool>,
 }
 
@@ -71,8 +71,8 @@ impl Tasks {
         Ok(Self(Arc::new(Inner { queue, registry, idempotency, options, closing })))
     }
 
-    /// Ends what would hold up the end of the process: who waits for a task is answered with how it stands, streams
-    /// end. From now on nobody waits.
+    /// Ends the requests that would delay the end of the process: those that wait for a task get its present state, and streams
+    /// end. Later requests do not wait at all.
     pub fn end_waits(&self) {
         self.0.closing.send_replace(true);
     }

@@ -8,13 +8,13 @@ use tokio::time::Instant;
 
 use crate::{Task, TaskStatus};
 
-/// Never more often than this.
+/// The shortest pause.
 const SOONEST: Duration = Duration::from_millis(200);
-/// At least this often while a worker may be at it.
+/// The longest pause while a worker may run the task.
 const LATEST: Duration = Duration::from_secs(2);
-/// At least this often before it is due: until then it can only be called off.
+/// The longest pause before the task is due: until then it can only be cancelled.
 const LATEST_BEFORE_DUE: Duration = Duration::from_secs(5);
-/// What was quiet for so many pauses is looked at after one more: news is late by a quarter of its own age at most.
+/// A pause is the quiet time divided by this, so a change is noticed late by at most a quarter of its own age.
 const PATIENCE: u32 = 4;
 
 /// The pace of one watcher of one task.
@@ -24,12 +24,12 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Something happened just now.
+    /// The pace after a change at this moment.
     pub(crate) fn from(now: Instant) -> Self {
         Self { quiet_since: now }
     }
 
-    /// How long after a look the next one is.
+    /// The pause until the next read.
     pub(crate) fn pause(&mut self, task: &Task, now: Instant, moment: Timestamp) -> Duration {
         let micros = task.run_at.as_micros() - moment.as_micros();
         if task.status == TaskStatus::Scheduled && micros > 0 {

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// What certificates are measured by. Cloning shares it.
+/// The authorities with which certificates are checked. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Trust(Arc<ClientConfig>);
 
@@ -50,7 +50,7 @@ impl Trust {
         Ok(found)
     }
 
-    /// Speaks TLS over a connection. The certificate must be this host's, whatever address it was found at.
+    /// Speaks TLS over a connection. The certificate must be the one of this host name, whatever its address.
     pub(crate) async fn encrypt(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await

@@ -17,10 +17,10 @@ use crate::{Task, TaskError, Tasks};
 const LOOK_BUDGET: Duration = Duration::from_secs(3);
 /// When to look again after the database was away.
 const AWAY: Duration = Duration::from_secs(1);
-/// A stream that has nothing to say says so this often, so that nobody on the way closes it.
+/// How often a quiet stream sends a sign of life, so that no proxy on the way closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// What a stream of a task says.
+/// The items of a stream about a task.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Said {
     /// How the task stands now.
@@ -37,7 +37,7 @@ struct Watch {
     changes: broadcast::Receiver<Uuid>,
     closing: watch::Receiver<bool>,
     pace: Pace,
-    /// When to read the task again, if nobody tells of a change before.
+    /// When to read the task again if no change is announced before.
     look_at: Instant,
     /// The last word was said.
     over: bool,
@@ -52,7 +52,7 @@ impl Tasks {
         call: &Call,
         id: Uuid,
     ) -> Result<impl Stream<Item = Said> + Send + use<>, TaskError> {
-        // Before the first look: what changes after it is told.
+        // Before the first read, so that no later change is missed.
         let (changes, closing) = (self.0.queue.watch(), self.0.closing.subscribe());
         let next = Some(self.get_task(call, id).await?);
         let (tasks, now) = (self.clone(), Instant::now());

@@ -66,8 +66,8 @@ impl Addresses {
         Ok(addresses)
     }
 
-    /// What `image_urls` ought to be: images where they are now, and no file of ours that is not there. What the owner
-    /// wrote stays as it is, and what the owner took out stays out.
+    /// The right value of `image_urls`: images with their present addresses, and no address of a missing file of ours. Other
+    /// addresses that the owner wrote stay as they are, and addresses that the owner removed stay removed.
     pub(crate) fn right(&self, profile: &Profile) -> Vec<String> {
         let images = self.images.get(&profile.id).map_or(&[][..], Vec::as_slice);
         let mut right: Vec<String> = Vec::with_capacity(profile.image_urls.len());

@@ -54,7 +54,7 @@ pub(crate) async fn has_images(tx: &mut Transaction, id: ProfileId) -> Result<bo
     Ok(store::last_number(tx, id).await?.1 > 0)
 }
 
-/// A job deletes these objects once this is committed, when nobody can be about to refer to them.
+/// Enqueues a job that deletes these objects after the commit, once no upload can be about to refer to them.
 pub(crate) async fn enqueue_removal(
     tx: &mut Transaction,
     queue: &Queue,

@@ -20,7 +20,7 @@ pub enum ImageError {
     /// As many uploads as may be are under way, or the same content is being deleted at this moment.
     #[error("{0}")]
     Busy(&'static str),
-    /// What every operation on profiles can meet.
+    /// Errors that every operation on profiles can have.
     #[error(transparent)]
     Profile(ProfileError),
     /// The object store did not do it.

@@ -14,7 +14,7 @@ use super::{EDGES, ImageError, Images, described, kind as image_kind};
 use crate::blobs::{self, Removing};
 use crate::profile::ProfileId;
 
-/// What such jobs are called.
+/// The kind of the job.
 pub(crate) const KIND: &str = "image_variants";
 
 /// In seconds.
@@ -66,7 +66,7 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     context.fence(&mut tx).await?;
     if store::find(&mut tx, id, number).await?.is_none_or(|row| row.blob != image.blob) {
         tx.rollback().await?;
-        // Deleted meanwhile. Of somebody who was erased, nothing may be given out from then on.
+        // The image was deleted meanwhile. After an erasure, no file of the person may be served any more.
         for (_, object) in &kept {
             let removed = images.0.blobs.remove(context.call(), &object.name, Removing::AtOnce).await;
             removed.map_err(ImageError::from)?;
@@ -114,7 +114,7 @@ impl Images {
                 picture = picture.within(edge);
                 let plain = picture.encode(format)?;
                 if format != Format::WebP {
-                    // WebP is written without loss: of a photograph it would be larger, and help nobody.
+                    // WebP is written without loss, so for a photograph it would be larger and useless.
                     let webp = picture.encode(Format::WebP)?;
                     made.extend((webp.content.len() < plain.content.len()).then_some((edge, webp)));
                 }

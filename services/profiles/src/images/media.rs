@@ -13,10 +13,10 @@ use pando_resilience::Call;
 use super::{ImageError, Images};
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// Whatever a browser takes it for, it may do nothing.
+/// Forbids the browser to run anything in the file, whatever it takes the file for.
 const HARMLESS: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
-/// What a request wants of the bytes.
+/// The part of the bytes that a request wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Whole,
@@ -25,7 +25,7 @@ enum Part {
 }
 
 impl Images {
-    /// The answer to a request for an object; only images are given out.
+    /// The answer to a request for an object; only images are served.
     pub(crate) async fn media(
         &self,
         call: &Call,
@@ -87,7 +87,7 @@ fn names_tag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
         .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag.as_bytes())
 }
 
-/// One range is honoured; of several, and of what is none, nothing is (RFC 9110 leaves that to the server).
+/// A single valid range is honoured. Several ranges, or an invalid one, are ignored, which RFC 9110 allows.
 fn part(headers: &HeaderMap, etag: &HeaderValue, bytes: u64) -> Part {
     if headers.get(header::IF_RANGE).is_some_and(|tag| tag != etag) {
         return Part::Whole;

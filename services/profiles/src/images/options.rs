@@ -3,32 +3,32 @@
 use pando_images::ImageLimits;
 use serde::{Deserialize, Serialize};
 
-/// The largest body that the edge lets through to an upload, whatever the options: `bytes_max` and what is around it.
+/// The largest upload that the edge accepts, whatever the options: `bytes_max` and the form around it.
 pub(crate) const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// What a form may add to an image.
+/// How many bytes a form may add to an image.
 pub(crate) const FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// Images of profiles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ImagesOptions {
-    /// What addresses of images begin with: a path on this server, or a CDN in front of it.
+    /// The beginning of the addresses of images: a path on this server, or a CDN in front of it.
     pub base_url: String,
     /// Largest image, in bytes.
     pub bytes_max: usize,
-    /// Most pixels of an image.
+    /// How many pixels an image may have.
     pub pixels_max: u64,
     /// Longest side of an image, in pixels.
     pub side_max: u32,
     /// How many images a profile may have.
     pub per_profile_max: usize,
-    /// How many uploads a process takes at once; more are told to come back.
+    /// How many uploads a process accepts at once; further ones are answered with 503.
     pub uploads_max: usize,
     /// How many images a process decodes at once.
     pub decoders: usize,
-    /// An object that nobody refers to is deleted when it is older than this: it may be about to be referred to.
+    /// An object to which no row refers is deleted only when it is older than this, because an upload may be about to refer to it.
     pub grace_seconds: u64,
-    /// When objects that nobody refers to are looked for.
+    /// When the sweep looks for objects to which no row refers.
     pub sweep: String,
 }
 
@@ -49,7 +49,7 @@ impl Default for ImagesOptions {
 }
 
 impl ImagesOptions {
-    /// What is known of an image before it is decoded is compared with these.
+    /// The limits with which an image is compared before it is decoded.
     pub(crate) fn limits(&self) -> ImageLimits {
         ImageLimits { pixels_max: self.pixels_max, side_max: self.side_max }
     }

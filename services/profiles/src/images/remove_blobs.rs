@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{ImageError, Images, kind as image_kind};
 use crate::blobs::{Removal, Removing};
 
-/// What such jobs are called.
+/// The kind of the job.
 pub(crate) const KIND: &str = "image_blobs_remove";
 
 /// How many objects a job deletes.

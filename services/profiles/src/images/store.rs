@@ -129,7 +129,7 @@ pub(crate) async fn last_number(tx: &mut Transaction, id: ProfileId) -> Result<(
     row.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// One image, which nobody else can change until the transaction ends.
+/// One image, locked until the transaction ends.
 pub(crate) async fn find(
     tx: &mut Transaction,
     id: ProfileId,
@@ -190,7 +190,7 @@ pub(crate) async fn set_ready(tx: &mut Transaction, id: ProfileId, number: i64) 
     tx.execute(&SET_READY, params![Uuid::from(id), number]).await.map(drop)
 }
 
-/// Deletes an image with its files; the names of what they referred to.
+/// Deletes an image with its file rows, and returns the names of the objects to which they referred.
 pub(crate) async fn delete(
     tx: &mut Transaction,
     id: ProfileId,
@@ -202,7 +202,7 @@ pub(crate) async fn delete(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Deletes every image of a profile; how many there were, and the names of what they referred to.
+/// Deletes every image of a profile, and returns their number and the names of the objects to which they referred.
 pub(crate) async fn delete_all(
     tx: &mut Transaction,
     id: ProfileId,

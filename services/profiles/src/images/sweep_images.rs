@@ -13,7 +13,7 @@ use crate::blobs::{self, Removal, Removing};
 use crate::files::forget_file;
 use crate::profile::ProfileId;
 
-/// What such jobs are called.
+/// The kind of the job.
 pub(crate) const KIND: &str = "image_sweep";
 
 /// How many objects are looked up at once.
@@ -68,7 +68,7 @@ impl Images {
         }
     }
 
-    /// Uploads whose job will not come. Where it is dead, it may be brought back as long as it is there.
+    /// Deletes uploads whose job will not run any more. A dead job may be redriven as long as it exists.
     async fn forget_uploads(&self, context: &JobContext) -> Result<u64, ImageError> {
         let (mut last, mut forgotten) = (Uuid::nil(), 0);
         loop {
@@ -114,7 +114,7 @@ impl Images {
         }
     }
 
-    /// Imports that nobody went on with for as long as a deleted profile is kept.
+    /// Deletes the records of imports that did not continue for as long as a deleted profile is kept.
     async fn purge_imports(&self, context: &JobContext) -> Result<u64, ImageError> {
         let (before, mut purged) = (self.too_old(context), 0);
         loop {
@@ -129,13 +129,13 @@ impl Images {
         }
     }
 
-    /// What happened before this moment is not kept any more.
+    /// Deleted profiles and records of imports from before this moment are purged.
     fn too_old(&self, context: &JobContext) -> Timestamp {
         let days = DAY_MICROS.saturating_mul(i64::from(self.0.restore_days));
         context.clock().now().plus_micros(-days)
     }
 
-    /// Objects that were kept, and that nobody came to refer to.
+    /// Deletes objects that were stored and to which no row came to refer.
     async fn remove_unwanted(&self, context: &JobContext) -> Result<u64, ImageError> {
         let before = self.0.blobs.old();
         let (mut last, mut removed) = (String::new(), 0);

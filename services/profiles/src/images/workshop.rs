@@ -30,7 +30,7 @@ impl Workshop {
         let Ok(Ok(bench)) = bench else {
             return Err(ImageError::Busy("too many images are being decoded at this moment"));
         };
-        // The bench goes with the work: who asked may leave, the work cannot.
+        // The permit moves into the work: the caller may leave, but the work continues.
         let done = tokio::task::spawn_blocking(move || {
             let _bench = bench;
             catch_unwind(AssertUnwindSafe(work))

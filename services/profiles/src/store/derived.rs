@@ -45,12 +45,12 @@ pub(crate) async fn page(
     tx.rows(&PAGE, params![after, limit]).await?.iter().map(derived_from).collect()
 }
 
-/// These profiles, which nobody else can change until the transaction ends.
+/// These profiles, locked until the transaction ends.
 pub(crate) async fn lock(tx: &mut Transaction, ids: Vec<Uuid>) -> Result<Vec<Derived>, DatabaseError> {
     tx.rows(&LOCK, params![ids]).await?.iter().map(derived_from).collect()
 }
 
-/// Writes what is derived of a profile that nobody can read, without a new version.
+/// Writes the derived values of a deleted profile, without a new version.
 pub(crate) async fn repair(
     tx: &mut Transaction,
     profile: &crate::profile::Profile,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::profile::ProfileId;
 
-/// What a file is for.
+/// The purpose of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// To be fetched.
@@ -141,7 +141,7 @@ pub(crate) async fn find(read: &Read<'_>, id: Uuid) -> Result<Option<FileRow>, D
     read.row(&FIND, params![id]).await?.as_ref().map(file_from).transpose()
 }
 
-/// The file of this id, which nobody else can change until the transaction ends.
+/// The file with this id, locked until the transaction ends.
 pub(crate) async fn lock(tx: &mut Transaction, id: Uuid) -> Result<Option<FileRow>, DatabaseError> {
     tx.row(&FIND_LOCKED, params![id]).await?.as_ref().map(file_from).transpose()
 }
@@ -171,12 +171,12 @@ pub(crate) async fn finish(
     Ok(tx.execute(&FINISH, params![id, bytes, content_hash, made_at, expires_at]).await? == 1)
 }
 
-/// The parts of a file, in order: what each is called, and its size.
+/// The parts of a file, in order: the name and size of each.
 pub(crate) async fn parts(read: &Read<'_>, id: Uuid) -> Result<Vec<(String, i64)>, DatabaseError> {
     read.rows(&PARTS, params![id]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Deletes a file; the names of what it referred to. Nothing where there is none.
+/// Deletes a file, and returns the names of the objects to which it referred; none if there is no such file.
 pub(crate) async fn delete(tx: &mut Transaction, id: Uuid) -> Result<Vec<String>, DatabaseError> {
     // First the file: whoever adds a part to it holds that, too.
     if tx.row(&FIND_LOCKED, params![id]).await?.is_none() {

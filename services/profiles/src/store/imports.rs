@@ -19,7 +19,7 @@ static FIND: Query = Query::point(
      content_hash, ignored from profile_imports where token = $1",
 );
 
-/// The old count is the fence: of two uploads of one import, one writes and the other is told.
+/// The old count is the fence: of two uploads of one import, one writes and the other gets an error.
 static ADVANCE: Query = Query::point(
     "profiles.advance_import",
     "update profile_imports set state = $2, records_done = $3, created = $4, updated = $5, conflicts = $6, \
@@ -95,13 +95,13 @@ pub(crate) async fn advance(
     Ok(tx.execute(&ADVANCE, values).await? == 1)
 }
 
-/// What was wrong with the records of some imports, after `last` in the order of tokens.
+/// The lists of problems of some imports, after `last` in the order of tokens.
 pub(crate) async fn problems(read: &Read<'_>, last: &str) -> Result<Vec<(String, Value)>, DatabaseError> {
     let rows = read.rows(&PROBLEMS, params![last]).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Deletes some imports that nobody went on with since a moment; how many.
+/// Deletes some imports that did not continue after a moment, and returns their number.
 pub(crate) async fn purge(tx: &mut Transaction, before: Timestamp) -> Result<u64, DatabaseError> {
     tx.execute(&PURGE, params![before]).await
 }

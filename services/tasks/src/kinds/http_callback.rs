@@ -53,7 +53,7 @@ pub(super) fn kind(options: &TasksOptions) -> Result<JobKind, QueueError> {
     })
 }
 
-/// What would keep a request from ever being sent.
+/// The faults that would prevent every attempt to send the request.
 fn faults(data: &Value, reachable: &Reachable) -> Vec<Fault> {
     let fault = |path: String, message: String| Fault { path, message };
     let mut faults = Vec::new();
@@ -130,7 +130,7 @@ fn request(context: &JobContext, data: &Value, target: &Target) -> Result<Reques
     Ok(request)
 }
 
-/// The status of the task whose end is told.
+/// The status of the task that has ended.
 fn end_of(batch: &Value) -> &'static str {
     match batch["last"].as_str().and_then(JobState::parse) {
         Some(state) => TaskStatus::of(state).as_str(),
@@ -160,7 +160,7 @@ fn headers(context: &JobContext, data: &Value, target: &Target) -> Result<Header
     Ok(headers)
 }
 
-/// What decides where a message goes and where it ends is not the caller's to say.
+/// Clients cannot set the headers that decide where a message goes and where it ends.
 fn is_ours(name: &str) -> bool {
     let ours =
         ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"];
