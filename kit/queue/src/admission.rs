@@ -32,9 +32,9 @@ pub(crate) struct Depths(Mutex<HashMap<String, Depth>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Depth {
-    /// What was counted last, and what was enqueued here since then.
+    /// The last count, and the jobs that were enqueued here since then.
     waiting: Amount,
-    /// What was enqueued here since the count under way began; none when none is.
+    /// The jobs that were enqueued here since the count under way began; `None` if no count is under way.
     meanwhile: Option<Amount>,
     /// When to count again, and when to do so once something is refused.
     stale_at: Instant,
@@ -100,7 +100,7 @@ impl Depths {
         if count {
             depth.meanwhile = Some(Amount::default());
         }
-        // What is refused is not there.
+        // A refused job does not exist.
         if fits {
             depth.waiting = before.plus(more);
             depth.meanwhile = depth.meanwhile.map(|meanwhile| meanwhile.plus(more));
@@ -115,7 +115,7 @@ impl Depths {
         let Some(depth) = depths.get_mut(queue) else { return };
         let meanwhile = depth.meanwhile.take().unwrap_or_default();
         if let Some(counted) = counted {
-            // The count saw some of what was enqueued meanwhile, and perhaps all of it.
+            // The count saw some of the jobs that were enqueued meanwhile, and perhaps all of them.
             depth.waiting = counted.at_least(meanwhile);
         }
         depth.stale_at = now + KEPT.0.max(took * KEPT.1);

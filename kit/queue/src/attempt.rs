@@ -30,7 +30,7 @@ pub(crate) enum Stop {
     Lost,
 }
 
-/// What an attempt is told, and tells.
+/// The messages to and from an attempt.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     stop: Mutex<Option<Stop>>,

@@ -33,10 +33,10 @@ pub struct BatchStatus {
 }
 
 impl Queue {
-    /// Adds many jobs that are counted together. `callback` is enqueued when the last one has ended, by the
-    /// transaction that ends it; if its payload is an object, it says under `batch` how they ended: `total`, `failed`
-    /// (the cancelled ones too), and in `last` and `last_job` the state and the id of the one that ended last.
-    /// A dead job that is brought back later is no longer part of it.
+    /// Adds many jobs that are counted together. The transaction that ends the last of them enqueues `callback`. If the
+    /// callback's payload is an object, its member `batch` says how the jobs ended: `total`, `failed` (including cancelled
+    /// jobs), and in `last` and `last_job` the state and the id of the job that ended last. A dead job that is redriven later
+    /// no longer belongs to the batch.
     pub async fn enqueue_batch(
         &self,
         tx: &mut Transaction,
@@ -79,7 +79,7 @@ impl Queue {
         Ok(enqueued)
     }
 
-    /// What is enqueued when the batch of this job has ended, as long as the batch is kept.
+    /// The callback that is enqueued when the batch of this job has ended, as long as the batch is kept.
     pub async fn callback_of(&self, tx: &mut Transaction, job: Uuid) -> Result<Option<Job>, QueueError> {
         let document = store::callback_of(tx, job).await?;
         Ok(document.and_then(|document| serde_json::from_value(document).ok()))

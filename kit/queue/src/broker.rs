@@ -15,7 +15,7 @@ use crate::{Event, QueueError, Subscriber};
 
 /// How long any single step with the broker may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What the broker is called among the subscribers.
+/// The name of the broker among the subscribers.
 pub(crate) const SUBSCRIBER: &str = "rabbitmq";
 /// Stays on the broker's disk.
 const PERSISTENT: u8 = 2;
@@ -24,7 +24,7 @@ const PERSISTENT: u8 = 2;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BrokerOptions {
-    /// Where it is: `amqp://user:password@host:5672/%2f`. Without it there is none.
+    /// The address: `amqp://user:password@host:5672/%2f`. Without it no broker is used.
     pub url: Option<Secret>,
     /// What the name of its exchange begins with: `<namespace>.events`.
     pub namespace: String,

@@ -20,7 +20,7 @@ pub(crate) struct Turn {
     pub(crate) claimed: Vec<Claimed>,
     /// There may be more at once.
     pub(crate) more: bool,
-    /// When the next job is due; none when nobody looked, or there is none.
+    /// When the next job is due; `None` if this is unknown or if there is none.
     pub(crate) next_due: Option<Timestamp>,
 }
 
@@ -86,7 +86,7 @@ impl Queue {
         }
         let mut next_due = None;
         if claimer.looks {
-            // What was too much to become claimable at once is due now.
+            // Due jobs remain that were too many to become claimable at once.
             next_due = store::next_due_and_commit(tx, claimer.queue).await?;
         } else {
             tx.commit().await?;
@@ -94,7 +94,7 @@ impl Queue {
         Ok(Turn { claimed, more, next_due })
     }
 
-    /// The same share for each tenant that has something waiting; what is left goes to whoever is first.
+    /// The same share for each tenant with waiting jobs; the remaining places go to the first jobs.
     async fn claim_fairly(
         &self,
         tx: &mut Transaction,

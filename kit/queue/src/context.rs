@@ -1,4 +1,4 @@
-//! What a handler can learn about its job, and how it writes so that an attempt without a lease cannot.
+//! The view of a job that its handler gets, and writes that only succeed while the attempt holds its lease.
 
 use std::fmt;
 use std::sync::Arc;

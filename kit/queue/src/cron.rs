@@ -34,7 +34,7 @@ pub(crate) struct Fields {
 }
 
 impl Cron {
-    /// The schedule that an expression is; why it is none.
+    /// Parses an expression, or says why it is not a schedule.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let text = match text.trim() {
             "@hourly" => "0 * * * *",

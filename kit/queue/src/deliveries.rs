@@ -18,7 +18,7 @@ const HOLD: Duration = Duration::from_secs(20);
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// The pauses after a failed delivery.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How long a delivery may go on once the relay is told to stop.
+/// How long a delivery may continue after the relay has begun to stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// A subscriber at work.
@@ -39,7 +39,7 @@ impl Post {
         Self { queue, subscriber, holder, number, failures: 0, current: 0 }
     }
 
-    /// Delivers whatever the log has for the subscriber, until it is told to stop, or the relay is dropped.
+    /// Delivers the log to the subscriber until the relay stops or is dropped.
     pub(crate) async fn keep(mut self, logs: watch::Receiver<LogState>, stopping: watch::Receiver<bool>) {
         let told = stopping.clone();
         tokio::select! {
@@ -87,7 +87,7 @@ impl Post {
         }
     }
 
-    /// Says that nothing of what was committed before a look at the log is missing.
+    /// Reports that no event is missing that was committed before the last read of the log.
     fn say_current(&mut self, state: &LogState) {
         if self.number >= state.end && state.complete != self.current {
             self.current = state.complete;
@@ -125,7 +125,8 @@ impl Post {
         }
         self.number = last;
         if self.subscriber.durable {
-            // Not ours any more: whoever has it goes on from where it stands, and may deliver this again.
+            // This process has lost the subscriber. The process that has it now continues from the stored position, and may deliver
+            // this again.
             let moved = self.advance(last).await.map_err(|error| error.to_string())?;
             return Ok(moved && full);
         }
@@ -208,7 +209,7 @@ impl Post {
     }
 }
 
-/// Comes some time after the relay was told to stop.
+/// Completes some time after the relay has begun to stop.
 async fn out_of_grace(mut stopping: watch::Receiver<bool>) {
     // Dropped with its relay, or told: both end it.
     let _ = stopping.wait_for(|stop| *stop).await;

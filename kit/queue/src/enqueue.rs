@@ -38,7 +38,7 @@ impl Queue {
         self.insert_job(tx, job).await
     }
 
-    /// Adds a job whether the queue is full or not: what follows from a job that ended must not keep it from ending.
+    /// Adds a job even if the queue is full, because a following job must not prevent the end of the job before it.
     pub(crate) async fn insert_job(&self, tx: &mut Transaction, job: Job) -> Result<Enqueued, QueueError> {
         let job = self.placed(job);
         let now = self.clock().now();
@@ -59,7 +59,7 @@ impl Queue {
             match store::enqueue::holder(tx, &job, unique).await? {
                 Some((holder, Some(until))) if until <= now => store::enqueue::release(tx, holder.id).await?,
                 Some((holder, _)) => {
-                    // Due, though nobody looked.
+                    // Due, but not yet made claimable.
                     let waits = holder.state == JobState::Scheduled && holder.run_at <= now;
                     return Ok(Enqueued {
                         state: if waits { JobState::Pending } else { holder.state },

@@ -12,12 +12,12 @@ const PAGE: (usize, i64) = (500, 1 << 22);
 const CALLBACKS: usize = 100;
 
 impl Queue {
-    /// Empties every job that mentions somebody: payload, progress, result, cursor, what
-    /// follows, error and unique key. Recurring jobs that mention somebody are deleted, and so are callbacks of batches. Those that have not ended are cancelled: without what they were told they cannot
-    /// be run. `spared` is the job that does this. Answers how many.
+    /// Empties every job that mentions a person: payload, progress, result, cursor, following jobs, error and unique key.
+    /// Recurring jobs and callbacks of batches that mention the person are deleted. Unfinished jobs are cancelled, because they
+    /// cannot run without their data. `spared` is the job that does this work. Returns the number of emptied jobs.
     ///
-    /// Reads every job there is, some megabytes at a time and outside of any transaction, and writes one job in a
-    /// transaction: for what is seldom and must be thorough.
+    /// It reads every job, some megabytes at a time and outside of any transaction, and writes each job in a transaction of its
+    /// own. Use it for rare operations that must be thorough.
     pub async fn forget_mentions(
         &self,
         call: &Call,

@@ -11,14 +11,14 @@ use crate::{Queue, QueueError, Registry};
 const BATCH: usize = 16;
 
 impl Queue {
-    /// Runs what is due by the queue's clock until nothing is, what follows from it included; how many attempts it
-    /// took. No worker is needed, and none is in the way.
+    /// Runs the jobs that are due by the queue's clock, and the jobs that follow from them, until none is due. Returns the
+    /// number of attempts. It needs no worker and works beside one.
     pub async fn run_until_idle(&self, registry: &Registry) -> Result<usize, QueueError> {
         let kinds: Vec<String> = registry.names().map(ToOwned::to_owned).collect();
         let (mut attempts, mut tenant) = (0, String::new());
         let names = self.options().queues_of(registry);
         loop {
-            // What the runners of a worker do in the background is done here and now.
+            // Does at once the work that the runners of a worker do in the background.
             let moved = self.repair_lanes(&names).await?;
             let mut ran = 0;
             for name in &names {

@@ -21,7 +21,7 @@ pub const DEFAULT_PRIORITY: u8 = 5;
 pub struct Job {
     /// Which handler runs it.
     pub kind: String,
-    /// What the handler is given.
+    /// The data for the handler.
     pub payload: Value,
     /// Its id, if it must be known beforehand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,13 +56,13 @@ pub struct Job {
     /// The batch it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<Uuid>,
-    /// What is enqueued when it is completed, one after the other; each with the result of the one before as
-    /// `previous` in its payload, when that is an object.
+    /// The jobs that follow when this one is completed, one after the other. Each gets the result of the job before it as
+    /// `previous` in its payload, if the payload is an object.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub then: Vec<Self>,
 }
 
-/// What most jobs leave as it is.
+/// Settings that most jobs leave at their defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -114,7 +114,7 @@ pub enum JobState {
     Running,
     /// It was done.
     Completed,
-    /// It was called off.
+    /// It was cancelled.
     Cancelled,
     /// It failed too often, or its handler gave up.
     Dead,

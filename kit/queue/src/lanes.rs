@@ -40,7 +40,7 @@ impl MovingLanes {
         !std::mem::replace(&mut inner.1, true)
     }
 
-    /// All that were added since; none ends the work of who moves them.
+    /// All jobs that were added since then; an error in one does not end the work.
     fn take(&self) -> BTreeSet<Lane> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.1 = !inner.0.is_empty();
@@ -68,7 +68,7 @@ impl Queue {
         });
     }
 
-    /// The same for a job that is enqueued. SQLite has one writer: who ends a job sees what was enqueued behind it.
+    /// The same for an enqueued job. SQLite has one writer, so a transaction that ends a job sees every job behind it.
     pub(crate) fn move_lane_of(&self, tx: &mut Transaction, job: &Job) {
         if let Some(name) = &job.lane
             && self.database().engine() == Engine::Postgres
@@ -93,7 +93,7 @@ impl Queue {
     /// Lets the first job of each of these lanes forward, where it is not.
     async fn move_lanes(&self, lanes: &BTreeSet<Lane>) -> Result<(), QueueError> {
         let call = Call::internal("queue.lanes", BUDGET);
-        // What is lost with its server is found by the upkeep.
+        // If this is lost with its server, the upkeep finds the lane.
         let mut tx = self.database().transaction_unflushed(&call).await?;
         let now = self.clock().now();
         // In their order: two that move several lanes never wait for each other in a circle.

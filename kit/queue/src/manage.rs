@@ -13,7 +13,7 @@ use crate::lanes::Lane;
 use crate::store::{enqueue, manage as store, upkeep};
 use crate::{JobRecord, JobState, Queue, QueueError};
 
-/// How many dead letters are brought back in one transaction.
+/// How many dead letters one transaction redrives.
 const REDRIVE_BATCH: usize = 500;
 
 /// Which jobs to list.
@@ -80,7 +80,7 @@ pub struct DeadSelection {
     pub id: Option<Uuid>,
 }
 
-/// What a redrive did, or would do.
+/// The effect of a redrive, or of a dry run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Redriven {
     /// How many dead letters were selected.
@@ -131,7 +131,7 @@ impl Queue {
         Ok(ended.state)
     }
 
-    /// Nothing more is claimed from the queue; what runs goes on.
+    /// No more jobs of the queue are claimed; running jobs continue.
     pub async fn pause(&self, call: &Call, queue: &str) -> Result<(), QueueError> {
         self.set_paused(call, queue, true).await
     }

@@ -10,14 +10,14 @@ use unicode_normalization::char::is_combining_mark;
 /// How many layers of escapes are taken off a text: `%2540` has two.
 const LAYERS_MAX: usize = 3;
 
-/// What names a person: e-mail addresses, and words such as an id.
+/// The names of a person: e-mail addresses, and words such as an id.
 ///
-/// An address is mentioned where the characters around it cannot belong to an address: `al@example.org` is mentioned
-/// by `<AL@example.org>`, by `write to al@example.org.` and by `?to=al%40example.org`, but not by `michal@example.org`,
-/// `x.al@example.org` or `al@example.org.uk`. A word is mentioned where no letter or digit stands beside it.
+/// A text mentions an address if the characters around it cannot belong to the address: `<AL@example.org>`,
+/// `write to al@example.org.` and `?to=al%40example.org` mention `al@example.org`, but `michal@example.org`,
+/// `x.al@example.org` and `al@example.org.uk` do not. A text mentions a word if no letter or digit stands beside it.
 ///
-/// Percent escapes and the escapes of JSON strings are taken off before the text is compared, so a line of JSON may be
-/// given as it is.
+/// Percent escapes and the escapes of JSON strings are decoded before the comparison, so a line of JSON can be passed as it
+/// is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mentions(Vec<String>);
 
@@ -89,7 +89,7 @@ fn stands_in(name: &str, text: &str) -> bool {
                     && !after.chars().next().is_some_and(is_letter)
             }
         };
-        // What an escape stands for is seen once it is taken off.
+        // The meaning of an escape is visible once it is decoded.
         if apart && escape(after).is_none() {
             return true;
         }
@@ -150,7 +150,7 @@ fn without_escapes(text: &str) -> Option<String> {
     (escapes > 0).then(|| String::from_utf8_lossy(&plain).into_owned())
 }
 
-/// What the escape at the start of the text stands for, and how long it is.
+/// The character that the escape at the start of the text stands for, and the length of the escape.
 fn escape(text: &str) -> Option<(Vec<u8>, usize)> {
     let mut bytes = text.bytes();
     match (bytes.next()?, bytes.next()?) {

@@ -161,7 +161,7 @@ impl QueueOptions {
     /// The queues that are served where these kinds are run.
     pub(crate) fn queues_of(&self, registry: &Registry) -> Vec<String> {
         let kinds = registry.names().filter_map(|kind| self.kinds.get(kind));
-        // What was enqueued before a kind had a queue of its own is in the one it had.
+        // Jobs that were enqueued before their kind got its own queue stay in the old queue.
         let names: BTreeSet<String> =
             kinds.chain(self.queues.keys()).cloned().chain(registry.queues()).collect();
         names.into_iter().collect()

@@ -33,7 +33,7 @@ pub struct Event {
     /// What happened: `profile_created`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What it happened to. Events of one subject are delivered in order.
+    /// The thing to which the event happened. Events of one subject are delivered in order.
     pub subject: String,
     /// The version the subject has since.
     pub version: i64,
@@ -112,7 +112,7 @@ impl Outbox {
         if !events.iter().all(|event| is_name(&event.kind)) {
             return Err(QueueError::bad_job("type", "1 to 100 letters, digits, `_`, `-`, `.` or `:`"));
         }
-        // What a row says once must be the same for all that share it.
+        // Fields that a row holds once must be the same for all events that share it.
         let alike = |one: &Event, other: &Event| {
             one.service == other.service && one.trace == other.trace && one.origin == other.origin
         };
@@ -181,8 +181,8 @@ impl Outbox {
         Ok(lags.into_iter().map(lag).collect())
     }
 
-    /// Deletes events older than `before` that every durable subscriber was given, and what nobody ever numbered where
-    /// there is no such subscriber; how many rows.
+    /// Deletes events older than `before` that every durable subscriber got, and, if there is no durable subscriber, events that
+    /// never got a number. Returns the number of rows.
     pub async fn sweep(&self, before: Timestamp) -> Result<u64, QueueError> {
         let batch = self.queue.options().sweep_batch_max;
         let mut swept = 0;

@@ -16,10 +16,10 @@ use crate::lanes::MovingLanes;
 use crate::wake::Wakes;
 use crate::{QueueError, QueueOptions};
 
-/// How many changes a watcher may be behind before it is told to look for itself.
+/// How many changes a watcher may be behind before it must read the jobs itself.
 const CHANGES_MAX: usize = 1_024;
 
-/// What the queue is made of.
+/// The parts that the queue needs.
 #[derive(Clone, Debug)]
 pub struct QueueParts {
     /// Where jobs are kept.
@@ -88,8 +88,8 @@ impl Queue {
         &self.0.options
     }
 
-    /// The ids of jobs that changed in this process, as they do. A hint: what other processes change is not among
-    /// them, so who watches looks now and then.
+    /// The ids of jobs that change in this process. They are only hints: changes by other processes are not among them, so a
+    /// watcher must also read the jobs now and then.
     pub fn watch(&self) -> broadcast::Receiver<Uuid> {
         self.0.changes.subscribe()
     }

@@ -16,7 +16,7 @@ pub struct JobRecord {
     pub queue: String,
     /// Which handler runs it.
     pub kind: String,
-    /// What the handler is given. A list leaves it out, and the result as well: both may be large.
+    /// The data for the handler. Lists leave out the payload and the result, because both may be large.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
     /// 9 is the most urgent.

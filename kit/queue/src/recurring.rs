@@ -20,13 +20,13 @@ const PAGE: usize = 200;
 /// A job that is enqueued again and again, as it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recurring {
-    /// What it is called.
+    /// The name of the recurring job.
     pub name: String,
     /// When: as [`Schedule::expression`](crate::Schedule).
     pub expression: String,
     /// What: a [`Job`] as JSON.
     pub job: Value,
-    /// What is enqueued when one of its jobs has ended, as JSON.
+    /// The job that is enqueued when one of its jobs has ended, as JSON.
     pub callback: Option<Value>,
     /// Nothing is enqueued.
     pub paused: bool,
@@ -53,7 +53,7 @@ pub struct RecurringDraft {
     pub expression: String,
     /// What.
     pub job: Job,
-    /// What is enqueued when one of its jobs has ended.
+    /// The job that is enqueued when one of its jobs has ended.
     pub callback: Option<Job>,
     /// Nothing is enqueued.
     pub paused: bool,

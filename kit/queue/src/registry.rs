@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::job::{DEFAULT_QUEUE, Settings};
 use crate::{Job, JobContext, JobError, QueueError};
 
-/// What a handler returns: the job's result, or why there is none and what shall become of the job.
+/// The return value of a handler: the job's result, or an error with the decision what happens to the job.
 pub type JobResult = Result<Value, JobError>;
 
 /// What runs a kind of job; [`JobKind::new`] makes it of an async function.
@@ -26,7 +26,7 @@ pub type PayloadCheck = Arc<dyn Fn(&Value) -> Vec<Fault> + Send + Sync>;
 pub struct JobKind {
     /// Its name.
     pub name: String,
-    /// What it does, in a sentence.
+    /// A sentence about the kind of job.
     pub summary: String,
     /// Where its jobs wait.
     pub queue: String,
@@ -34,9 +34,9 @@ pub struct JobKind {
     pub attempts_max: u16,
     /// How long its attempts may take, and how long to wait between two.
     pub settings: Settings,
-    /// What its payloads must look like: a JSON Schema.
+    /// The JSON Schema of its payloads.
     pub schema: Option<Value>,
-    /// What no schema can say of its payloads.
+    /// A check of its payloads that no schema can express.
     pub check: Option<PayloadCheck>,
     /// Whether callers may ask for its jobs by name. The others are enqueued by the program itself.
     pub public: bool,

@@ -32,8 +32,8 @@ const DELIVERY: Duration = Duration::from_secs(30);
 type Deliver = Arc<dyn Fn(Vec<Event>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 type Current = Arc<dyn Fn() + Send + Sync>;
 
-/// Who is given events: all of them, in the order of the log, at least once. After an error the same events come
-/// again, until they are taken. What one of them takes its time for, the others do not wait for.
+/// A receiver of events. It gets all events in the order of the log, at least once. After an error it gets the same events
+/// again until it accepts them. A slow subscriber does not delay the others.
 #[derive(Clone)]
 pub struct Subscriber {
     pub(crate) name: String,
@@ -153,7 +153,7 @@ async fn run(
     let bell = queue.wakes().bell(BELL);
     let poll = Duration::from_millis(queue.options().poll_ms);
     let pause = Duration::from_millis(queue.options().relay_ms);
-    // Other processes are told when events have numbers: until then there is nothing for them to read.
+    // Other processes are notified when events have numbers, because they cannot read events without numbers.
     bell.free.store(true, Ordering::Release);
     let (mut lag_at, mut sweep_at) = (Instant::now(), Instant::now() + SWEEP_EVERY);
     while !*stopping.borrow() && stopping.has_changed().is_ok() {
@@ -186,12 +186,12 @@ async fn run(
     bell.free.store(false, Ordering::Release);
 }
 
-/// What a round has left to do.
+/// The work that a round has left to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Round {
     /// Nothing that is known of.
     Done,
-    /// What another process was numbering just then may not be all.
+    /// Another process was numbering events at this moment, so some may still be missing.
     Soon,
     /// A whole batch was there: the next one may be too.
     More,

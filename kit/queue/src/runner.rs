@@ -108,7 +108,7 @@ impl Runner {
         }
     }
 
-    /// Works until it is told to stop; what became of the jobs it had then.
+    /// Works until it has to stop, and returns the fate of the jobs that it had then.
     pub(crate) async fn run(mut self) -> Stopped {
         let mut finished = Vec::new();
         loop {
@@ -155,7 +155,7 @@ impl Runner {
         self.stopped
     }
 
-    /// Lets what runs come to its end, or not, as it is told; gives the rest back.
+    /// Lets running jobs end, or stops them, depending on the command; hands the others back.
     async fn drain(mut self) -> Stopped {
         if let Some(claiming) = self.claiming.take()
             && let Ok((Ok(turn), _)) = claiming.await
@@ -203,7 +203,7 @@ impl Runner {
         if due <= now {
             self.wanted = true;
             if due == 0 {
-                // Said from afar: it may be one that is due in a moment. What waits already comes first.
+                // A hint from another process, perhaps about a job that becomes due in a moment. Waiting jobs come first.
                 self.look_at = self.look_at.min(Instant::now() + LOOK_AFTER);
             }
         } else {
@@ -260,7 +260,7 @@ impl Runner {
         {
             self.start(claimed, signals);
         }
-        // What cannot start soon is better run elsewhere.
+        // Jobs that cannot start soon should rather run in another process.
         while self.waiting.front().is_some_and(|(_, _, since)| since.elapsed() > HOLD_MAX) {
             if let Some((claimed, _, _)) = self.waiting.pop_front() {
                 self.pace.ahead = 0;

@@ -33,7 +33,7 @@ pub(crate) struct Settlement {
 }
 
 impl Settlement {
-    /// Of an attempt that has not ended: as long as nobody says otherwise, it is handed back.
+    /// The end of an attempt that is still running: by default it is handed back.
     pub(crate) fn begun(queue: &str, claimed: &Claimed, frees_others: bool) -> Self {
         Self {
             id: claimed.id,
@@ -58,7 +58,7 @@ pub(crate) async fn settle_all(queue: Queue, mut arrivals: mpsc::Receiver<Settle
     }
 }
 
-/// What takes too long together is settled in halves: at the worst one by one.
+/// If settling all of them together takes too long, they are settled in halves, and in the worst case one by one.
 async fn settle_until_done(queue: &Queue, batch: &[Settlement]) {
     let (mut parts, mut pause) = (vec![batch], PAUSES.0);
     while let Some(part) = parts.pop() {

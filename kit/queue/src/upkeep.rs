@@ -57,8 +57,8 @@ async fn beat(queue: Queue, mut phase: watch::Receiver<Phase>) {
             Err(error) => {
                 tracing::warn!(%error, "the heartbeat failed");
                 next = BEAT_AGAIN.min(every);
-                // From here on others may have what this process believes to have; but not while its file's one writer is
-                // busy: nobody can take anything then.
+                // From here on other processes may have taken the jobs of this one. On SQLite that cannot happen while the writer of the file
+                // is busy.
                 let starved = queue.database().engine() == Engine::Sqlite
                     && matches!(error, QueueError::Database(DatabaseError::PoolTimeout { .. }));
                 if believed.elapsed() > queue.options().lease() && !starved {
@@ -137,7 +137,7 @@ impl Queue {
                     ours += 1;
                     self.wakes().live.stop(id, Stop::Cancelled);
                 }
-                // It may have ended this moment: then the signal finds nobody.
+                // It may have ended this moment: then the signal has no receiver.
                 _ => self.wakes().live.stop(id, Stop::Lost),
             }
         }

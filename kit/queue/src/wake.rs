@@ -98,7 +98,7 @@ impl Wakes {
                 return;
             }
         }
-        // What is due later is found by those who look each second, early enough.
+        // Jobs that are due later are found in time by workers, which look every second.
         if due <= now + 1_000_000 {
             self.tell(queue);
         }

@@ -15,7 +15,7 @@ const SETTLEMENTS_MAX: usize = 10_000;
 /// How long a stop waits, after the grace, for what does not stop when told.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a worker is told to do.
+/// The commands for a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Claim and run.
@@ -26,7 +26,7 @@ pub(crate) enum Phase {
     HandingBack,
 }
 
-/// What became of the jobs a worker had when it was told to stop.
+/// The fate of the jobs that a worker had when it stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
     /// They came to an end within the grace.
@@ -90,7 +90,7 @@ impl Worker {
     }
 }
 
-/// What became of all jobs, when every runner has ended.
+/// The fate of all jobs, once every runner has ended.
 async fn ended(runners: Vec<JoinHandle<Stopped>>) -> Stopped {
     let mut total = Stopped::default();
     for runner in runners {

@@ -39,8 +39,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) lease_until: Timestamp,
 }
 
-/// What every claim writes, and what it reads back. A job that came in after the claim looked at the clock has not
-/// begun before it was due.
+/// The columns that every claim writes and reads back. A job that was enqueued after the claim read the clock must not seem
+/// to have begun before it was due.
 macro_rules! claim {
     ($chosen:literal, $candidates:literal, $lock:literal, $end:literal) => {
         concat!(
@@ -277,8 +277,8 @@ mod tests {
         "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
     );
 
-    /// On PostgreSQL, two workers that claim at once with the text that an engine reads: what each is handed. The
-    /// first one commits when the second one waits for it, or is served.
+    /// Runs two simultaneous claims on PostgreSQL with the text of one engine, and returns the jobs that each claim gets. The
+    /// first one commits as soon as the second one waits for it or has its jobs.
     async fn two_workers_claim(read_by: Engine, jobs: usize) -> [Vec<Claimed>; 2] {
         let test = TestDatabase::postgres().await;
         let (database, clock) = (test.open().await, Clock::system());

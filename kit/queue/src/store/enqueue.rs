@@ -68,7 +68,7 @@ static NEXT_IN_LANE: Query = Query::write(
      returning last_number",
 );
 
-/// Each part is counted in an index that holds nothing else: whatever ended is not looked at.
+/// Each part is counted in an index that holds nothing else, so ended jobs are never read.
 pub(super) static WAITING: Query = Query::scan(
     "queue.waiting",
     "select count(*), cast(coalesce(sum(size), 0) as bigint) from (\

@@ -49,7 +49,7 @@ pub(crate) async fn drop_callback(tx: &mut Transaction, id: Uuid) -> Result<u64,
     tx.execute(&DROP_CALLBACK, params![id]).await
 }
 
-/// What a job was told, and what came of it.
+/// The data of a job and its results.
 #[derive(Debug)]
 pub(crate) struct Contents {
     pub(crate) id: Uuid,
@@ -65,8 +65,8 @@ impl Contents {
     }
 }
 
-/// What the jobs after one know, except for `spared`: at most `count` jobs, and no more once they have `size_max`
-/// characters together. None when there are no more.
+/// The data of the jobs after a given one, except for `spared`: at most `count` jobs, and no more once they have `size_max`
+/// characters together. Empty at the end.
 pub(crate) async fn contents(
     read: &Read<'_>,
     (after, spared): (Uuid, Uuid),
@@ -88,7 +88,7 @@ fn contents_from(row: &Row) -> Result<Contents, DatabaseError> {
     })
 }
 
-/// Takes out of a job what it was told and what came of it; whether it was there.
+/// Removes the data and the results of a job. Returns whether the job exists.
 pub(crate) async fn empty(tx: &mut Transaction, id: Uuid) -> Result<u64, DatabaseError> {
     tx.execute(&EMPTY, params![id, json!({})]).await
 }

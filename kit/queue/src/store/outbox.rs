@@ -88,8 +88,7 @@ static NUMBER_BEFORE: Query = Query::scan(
     "select coalesce(max(log_number), 0) from outbox_events where created_at < $1",
 );
 
-/// What stands behind a number is found by one index, what has none by another: together they would be looked for row
-/// by row.
+/// One index finds the events after a number, another one those without a number. In one statement, every row would be read.
 static LAG: Query = Query::scan(
     "outbox.lag",
     "select cursor.subscriber, (select coalesce(cast(sum(event_count) as bigint), 0) from outbox_events \
@@ -100,7 +99,7 @@ static LAG: Query = Query::scan(
      where log_number is null order by position limit 1)) from outbox_cursors as cursor",
 );
 
-/// Only the front of the log is looked at: what is behind a young event is young.
+/// Only the front of the log is read, because every event behind a young one is young.
 static SWEEP: Query = Query::write(
     "outbox.sweep",
     "delete from outbox_events where position in (select position from (select position, created_at, \
@@ -242,7 +241,7 @@ pub(crate) async fn let_go(
     tx.execute(&LET_GO, params![subscriber, holder]).await.map(drop)
 }
 
-/// Puts a subscriber somewhere else; false when there is none of this name.
+/// Changes the position of a subscriber; false if no subscriber has this name.
 pub(crate) async fn replay(
     tx: &mut Transaction,
     subscriber: &str,
@@ -252,7 +251,7 @@ pub(crate) async fn replay(
     Ok(tx.execute(&REPLAY, params![subscriber, number, now]).await? > 0)
 }
 
-/// Removes a subscriber; false when there is none of this name.
+/// Removes a subscriber; false if none has this name.
 pub(crate) async fn forget(tx: &mut Transaction, subscriber: &str) -> Result<bool, DatabaseError> {
     Ok(tx.execute(&FORGET, params![subscriber]).await? > 0)
 }
@@ -278,7 +277,7 @@ pub(crate) async fn sweep(
     tx.execute(&SWEEP, params![before, count, i64::MAX]).await
 }
 
-/// Deletes old events that nobody numbered, where no durable subscriber waits for them; how many.
+/// Deletes old events without a number that no durable subscriber needs, and returns how many.
 pub(crate) async fn sweep_unread(
     tx: &mut Transaction,
     before: Timestamp,

@@ -28,7 +28,7 @@ impl Ended {
     }
 }
 
-/// What every end reads back, for [`ended_from`].
+/// The columns that every end reads back, for [`ended_from`].
 macro_rules! ended {
     () => {
         " returning id, state, batch_id, sequel, case when sequel is null then null else result end, queue, lane"

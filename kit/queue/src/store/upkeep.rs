@@ -68,7 +68,7 @@ static SWEEP_RATES: Query = Query::write("queue.sweep_rates", "delete from queue
 static SWEEP_BATCHES: Query =
     Query::write("queue.sweep_batches", "delete from queue_batches where ended_at < $1");
 
-/// Each part is counted in an index that holds nothing else. Those behind in their lanes wait like the others.
+/// Each part is counted in an index that holds nothing else. Jobs behind the head of their lane count as waiting.
 pub(super) static COUNTS: Query = Query::scan(
     "queue.counts",
     "select queue, state, cast(sum(jobs) as bigint) from (\
