@@ -40,7 +40,7 @@ impl MovingLanes {
         !std::mem::replace(&mut inner.1, true)
     }
 
-    /// All jobs that were added since then; an error in one does not end the work.
+    /// The lanes that were added since the last call. With an empty set, the task that moves lanes ends.
     fn take(&self) -> BTreeSet<Lane> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.1 = !inner.0.is_empty();

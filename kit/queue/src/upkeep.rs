@@ -57,8 +57,8 @@ async fn beat(queue: Queue, mut phase: watch::Receiver<Phase>) {
             Err(error) => {
                 tracing::warn!(%error, "the heartbeat failed");
                 next = BEAT_AGAIN.min(every);
-                // From here on other processes may have taken the jobs of this one. On SQLite that cannot happen while the writer of the file
-                // is busy.
+                // From here on other processes may have taken the jobs of this one. On SQLite that cannot happen while the
+                // writer of the file is busy.
                 let starved = queue.database().engine() == Engine::Sqlite
                     && matches!(error, QueueError::Database(DatabaseError::PoolTimeout { .. }));
                 if believed.elapsed() > queue.options().lease() && !starved {
