@@ -159,7 +159,7 @@ fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("the machine gives this program no threads")?;
+        .context("the program cannot start threads on this machine")?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(LAST_THREADS);
     done

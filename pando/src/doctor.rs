@@ -87,7 +87,7 @@ async fn examine(sources: &Sources, replicas: u64, clock: &Clock) -> Vec<Finding
     let loaded = match sources.read() {
         Ok(loaded) => loaded,
         Err(error) => {
-            let advice = "correct it; `pando config print` shows what is in force";
+            let advice = "correct it; `pando config print` shows the effective settings";
             return error.problems.into_iter().map(|it| Finding::fail("settings", it, advice)).collect();
         }
     };

@@ -52,10 +52,10 @@ impl Meters {
         let counter = |name: &str, help: &str, labels: &[(&'static str, &str)]| {
             metrics.counter(name, help, &[&[("cache", cache)], labels].concat())
         };
-        let hits = |name| metrics.counter("cache_hits", "LocalLookup-ups answered by a tier.", &tier(name));
+        let hits = |name| metrics.counter("cache_hits", "Look-ups answered by a tier.", &tier(name));
         let errors = |name| metrics.counter("cache_errors", "Operations that failed.", &tier(name));
         let refused = |name| {
-            let help = "Values that were not kept, because something newer is known of their key.";
+            let help = "Values that were not kept because something newer is known about their key.";
             metrics.counter("cache_fence_refusals", help, &tier(name))
         };
         let evicted = |cause| {
@@ -68,7 +68,7 @@ impl Meters {
             metrics.histogram(name, help, labels, LATENCY_BUCKETS)
         };
         let of_tier = |name| Tier {
-            misses: metrics.counter("cache_misses", "LocalLookup-ups a tier could not answer.", &tier(name)),
+            misses: metrics.counter("cache_misses", "Look-ups that a tier could not answer.", &tier(name)),
             seconds: seconds(
                 "cache_operation_latency_seconds",
                 "How long a tier took; one in 64 look-ups of l1 is timed.",
@@ -96,7 +96,7 @@ impl Meters {
             evicted_invalidated: evicted("invalidated"),
             early_refreshes: counter(
                 "cache_early_refreshes",
-                "Refreshes begun before expiry or behind.",
+                "Refreshes that began before expiry or ran in the background.",
                 &[],
             ),
             bus_sent: bus("sent"),
@@ -104,7 +104,7 @@ impl Meters {
             bus_lost: bus("lost"),
             staleness: metrics.histogram(
                 "cache_staleness_seconds",
-                "For how long a sampled hit was older than the database; 0 when it was not.",
+                "How long a sampled hit had been older than the database; 0 if it was not older.",
                 &[("cache", cache)],
                 STALENESS_BUCKETS,
             ),
@@ -112,7 +112,7 @@ impl Meters {
             bytes: gauge("cache_size_bytes", "Bytes of this process's entries.", &tier("l1")),
             hit_percent: gauge(
                 "cache_hit_ratio",
-                "LocalLookup-ups of l1 answered by it, in percent.",
+                "Share of look-ups of l1 that l1 answered, in percent.",
                 &tier("l1"),
             ),
         }

@@ -250,16 +250,16 @@ impl CacheOptions {
         let window = self.stale_window_ms;
         warn(
             self.l1_ttl_ms > self.l2_ttl_ms,
-            "l1_ttl_ms is above l2_ttl_ms: Redis then only ever holds older entries",
+            "l1_ttl_ms is above l2_ttl_ms: entries then expire in Redis before they expire in this process",
         );
-        warn(self.load_soft_ms > self.load_hard_ms, "load_soft_ms is above load_hard_ms: it never acts");
+        warn(self.load_soft_ms > self.load_hard_ms, "load_soft_ms is above load_hard_ms: it has no effect");
         warn(
             self.wait_ms < self.load_hard_ms,
             "wait_ms is below load_hard_ms: waiters give up on loads that still succeed",
         );
         warn(
             self.stale_while_revalidate_ms > window,
-            "stale_while_revalidate_ms is above stale_window_ms, which ends it",
+            "stale_while_revalidate_ms is above stale_window_ms, which limits it",
         );
         warn(!self.l1 && !self.l2, "neither l1 nor l2 is on: nothing is cached");
         found
@@ -293,16 +293,19 @@ impl RedisOptions {
         }
         let bad = |setting, reason: &str| Err(CacheError::BadSetting { setting, reason: reason.to_owned() });
         if self.url.is_some() && !self.addresses.is_empty() {
-            return bad("addresses", "given beside url: one of the two");
+            return bad("addresses", "set together with url; set only one of them");
         }
         if self.key_prefix.is_empty() || self.key_prefix.contains(['{', '}', ' ']) {
-            return bad("key_prefix", "empty, or with braces or spaces, which have a meaning in keys");
+            return bad(
+                "key_prefix",
+                "must not be empty and must not contain braces or spaces, which have a meaning in keys",
+            );
         }
         if self.mode == RedisMode::Cluster && self.database != 0 {
-            return bad("database", "a Cluster has database 0 only");
+            return bad("database", "a Cluster has only database 0");
         }
         if self.mode == RedisMode::Sentinel && self.configured() && self.master_name.is_empty() {
-            return bad("master_name", "empty, and Sentinels are asked by it");
+            return bad("master_name", "must not be empty, because Sentinels are asked for this name");
         }
         Ok(())
     }

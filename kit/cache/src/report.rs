@@ -21,9 +21,9 @@ pub struct CacheReport {
     pub bytes_max: usize,
     /// The share of look-ups that this process answered, 0 to 1.
     pub hit_ratio: f64,
-    /// LocalLookup-ups that this process answered.
+    /// Look-ups that this process answered.
     pub hits_l1: u64,
-    /// LocalLookup-ups that it could not answer.
+    /// Look-ups that this process could not answer.
     pub misses_l1: u64,
     /// Of those, what Redis answered.
     pub hits_l2: u64,

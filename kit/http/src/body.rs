@@ -100,7 +100,7 @@ pub fn body_problem(error: &(dyn Error + 'static)) -> Problem {
         }
         cause = error.source();
     }
-    Problem::malformed("the body ended too early, or its framing is broken")
+    Problem::malformed("the body ended early, or its framing is broken")
 }
 
 pub(crate) fn body_too_slow() -> Problem {

@@ -25,8 +25,9 @@ pub(crate) fn name_operations(document: &mut OpenApi) -> Result<(), HttpError> {
             let tag = operation.tags.iter().flatten().next().map_or(SYSTEM, String::as_str);
             let name = name(&handler, tag, method, path.contains('{'));
             if let Some(other) = taken.insert(name.clone(), format!("{method} {path}")) {
-                let reason =
-                    format!("{method} is called {name} in the document, as is {other}: rename a handler");
+                let reason = format!(
+                    "{method} is called {name} in the document, like {other}: rename one of the handlers"
+                );
                 return Err(HttpError::Route { path: path.clone(), reason });
             }
             operation.operation_id = Some(name);
@@ -126,6 +127,6 @@ mod tests {
         let mut alike =
             document(&[("/tasks", get.clone(), "tasks", "list"), ("/tasks/old", get, "tasks", "list")]);
         let refused = name_operations(&mut alike).unwrap_err().to_string();
-        assert!(refused.contains("list_tasks in the document, as is get /tasks:"), "{refused}");
+        assert!(refused.contains("list_tasks in the document, like get /tasks:"), "{refused}");
     }
 }

@@ -49,7 +49,7 @@ impl Folder {
         let inner = Inner { path: path.to_owned(), root: OnceLock::new(), clock: clock.clone() };
         let folder = Self(Arc::new(inner));
         if let Err(error) = folder.sweep_incoming() {
-            tracing::warn!(path = %path.display(), %error, "no files can be kept: the folder cannot be used");
+            tracing::warn!(path = %path.display(), %error, "files cannot be stored, because the folder cannot be used");
         }
         folder
     }

@@ -82,16 +82,16 @@ impl ObjectsOptions {
             |setting, reason: &str| Err(ObjectsError::BadSetting { setting, reason: reason.to_owned() });
         let s3 = &self.s3;
         if self.path.as_os_str().is_empty() {
-            return bad("path", "names no folder");
+            return bad("path", "must name a folder");
         }
         if s3.bucket.is_none() {
             return match (&s3.endpoint, &s3.access_key) {
                 (None, None) => Ok(()),
-                _ => bad("s3.bucket", "must be named when anything else of the S3 is"),
+                _ => bad("s3.bucket", "must be set if another setting of the S3 is set"),
             };
         }
         if s3.access_key.is_none() || s3.secret_key.is_none() {
-            return bad("s3.access_key", "must be set together with s3.secret_key when there is a bucket");
+            return bad("s3.access_key", "must be set together with s3.secret_key if there is a bucket");
         }
         let endpoint = s3.endpoint.as_deref().map(str::parse::<http::Uri>);
         let schemes = [Some("http"), Some("https")];
@@ -100,7 +100,7 @@ impl ObjectsOptions {
         }
         let letters = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
         if !s3.prefix.chars().all(letters) || s3.prefix.starts_with('/') || s3.prefix.contains("..") {
-            return bad("s3.prefix", "may hold letters, digits, - _ . and /, and begins with no /");
+            return bad("s3.prefix", "may contain letters, digits, - _ . and /, and must not begin with /");
         }
         // What S3 takes.
         if !(5 * 1024 * 1024..=1024 * 1024 * 1024).contains(&s3.part_bytes) {

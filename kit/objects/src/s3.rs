@@ -93,7 +93,7 @@ impl Bucket {
             Err(error) => {
                 // The parts that were sent would cost money; a failure here changes nothing for the caller.
                 if let Err(error) = upload.abort().await {
-                    tracing::warn!(%error, "a broken upload could not be taken back");
+                    tracing::warn!(%error, "the parts of a failed upload could not be removed");
                 }
                 Err(error.into())
             }

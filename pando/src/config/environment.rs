@@ -196,7 +196,7 @@ impl Environment {
                 self.problems.push(stranger(known, name, &key));
             } else {
                 // Kubernetes sets PANDO_SERVICE_HOST and the like for a service called pando: no reason to stop.
-                self.notes.push(format!("{name}: no setting of this program, ignored"));
+                self.notes.push(format!("{name}: not a setting of this program; it is ignored"));
             }
         }
     }

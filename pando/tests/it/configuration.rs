@@ -245,7 +245,10 @@ fn an_unknown_variable_is_refused_only_where_it_can_only_be_ours() {
         "PANDO_HTTP__LISTN: there is no setting `http.listn`; the nearest one is `http.listen`"
     );
     let by_kubernetes = Scene::new().variables(&[("PANDO_SERVICE_HOST", "10.0.0.1")]);
-    assert_eq!(by_kubernetes.load().notes, ["PANDO_SERVICE_HOST: no setting of this program, ignored"]);
+    assert_eq!(
+        by_kubernetes.load().notes,
+        ["PANDO_SERVICE_HOST: not a setting of this program; it is ignored"]
+    );
 }
 
 #[test]

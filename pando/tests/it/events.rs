@@ -64,7 +64,7 @@ fn who_missed_the_word_of_a_write_learns_it_from_the_event() {
         let told_by_the_other = start(&place, &[with_redis, no_relay]);
         let untold = start(&place, &[no_relay]);
         for running in [&told, &told_by_the_other] {
-            until("redis is there", PATIENCE, || {
+            until("redis is connected", PATIENCE, || {
                 let health = ask(running.address, "GET", "/health", "").json();
                 health["dependencies"]["redis"]["status"] == "healthy"
             });

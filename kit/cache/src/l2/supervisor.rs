@@ -40,15 +40,15 @@ impl Link {
             }
             match self.establish().await {
                 Ok((wire, bus, run)) => {
-                    tracing::info!("redis is there");
+                    tracing::info!("redis is connected");
                     (pause, told) = (PAUSE_LEAST, false);
                     self.serve(&wire, bus, &run).await;
                     *write(&self.wire) = None;
-                    tracing::warn!("redis is gone; the caches go on without it");
+                    tracing::warn!("the connection to redis is lost; the caches work without it");
                 }
                 Err(why) => {
                     if !std::mem::replace(&mut told, true) {
-                        tracing::warn!(%why, "redis is not there; the caches go on without it");
+                        tracing::warn!(%why, "redis cannot be reached; the caches work without it");
                     }
                     if self.breaker.state() == BreakerState::HalfOpen {
                         self.breaker.trip();
@@ -200,9 +200,7 @@ impl Link {
             }
         }
         if overflowed {
-            tracing::warn!(
-                "more invalidations than are kept came while redis was down: everything is expired"
-            );
+            tracing::warn!("too many invalidations were queued while redis was down: everything is expired");
             for everything in self.registry.everything() {
                 match self.send(wire, &everything).await {
                     Ok(stamp) => self.registry.sent(&everything, stamp),

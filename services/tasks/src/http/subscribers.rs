@@ -51,7 +51,7 @@ pub(super) async fn forget(
         return Err(Problem::new(Code::Conflict, detail));
     }
     outbox(&tasks).forget(&call, &name).await.map_err(TaskError::from)?;
-    tracing::info!(subscriber = name, events = status.kept_alone, "an operator had a subscriber forgotten");
+    tracing::info!(subscriber = name, events = status.kept_alone, "an operator removed a subscriber");
     Ok(JsonAnswer(json!({"subscriber": name, "events": status.kept_alone})).into_response())
 }
 
