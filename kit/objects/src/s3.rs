@@ -13,6 +13,7 @@ use object_store::{
     ObjectStore as _, ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload, RetryConfig,
 };
 use pando_clock::Timestamp;
+use tokio::sync::oneshot;
 
 use crate::http_client::Connector;
 use crate::{Found, Listed, Object, ObjectName, ObjectsError, S3Options};
@@ -78,26 +79,10 @@ impl Bucket {
             return Ok(());
         }
         let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
-        let mut upload = self.store.put_multipart_opts(&key, options).await?;
-        let sent = async {
-            let mut rest = content;
-            while !rest.is_empty() {
-                let part = rest.split_to(rest.len().min(self.part_bytes));
-                upload.put_part(PutPayload::from(part)).await?;
-            }
-            upload.complete().await
-        }
-        .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                // The parts that were sent would cost money; a failure here changes nothing for the caller.
-                if let Err(error) = upload.abort().await {
-                    tracing::warn!(%error, "the parts of a failed upload could not be removed");
-                }
-                Err(error.into())
-            }
-        }
+        let (tell, told) = oneshot::channel();
+        let upload = in_parts(self.store.clone(), key, options, content, self.part_bytes, tell);
+        pando_telemetry::spawn("objects.upload", upload);
+        told.await.unwrap_or_else(|gone| Err(ObjectsError::unavailable(gone)))
     }
 
     pub(crate) async fn get(
@@ -180,6 +165,42 @@ impl Bucket {
 
     fn key(&self, name: &ObjectName) -> Path {
         Path::from(format!("{}{name}", self.prefix))
+    }
+}
+
+/// Uploads an object in parts. When that fails, or the caller goes away, the parts are taken back: the bucket would keep
+/// them for ever, and its owner would pay. This is a task of its own, because an upload can only be taken back once the
+/// server has given it an id.
+async fn in_parts(
+    store: AmazonS3,
+    key: Path,
+    options: PutMultipartOptions,
+    mut content: Bytes,
+    part_bytes: usize,
+    mut tell: oneshot::Sender<Result<(), ObjectsError>>,
+) {
+    let mut upload = match store.put_multipart_opts(&key, options).await {
+        Ok(upload) => upload,
+        Err(error) => return drop(tell.send(Err(error.into()))),
+    };
+    let send = async {
+        while !content.is_empty() {
+            let part = content.split_to(content.len().min(part_bytes));
+            upload.put_part(PutPayload::from(part)).await?;
+        }
+        upload.complete().await
+    };
+    let sent = tokio::select! {
+        sent = send => Some(sent),
+        () = tell.closed() => None,
+    };
+    if !matches!(sent, Some(Ok(_)))
+        && let Err(error) = upload.abort().await
+    {
+        tracing::warn!(%error, "an unfinished upload could not be taken back");
+    }
+    if let Some(sent) = sent {
+        let _ = tell.send(sent.map(drop).map_err(ObjectsError::from));
     }
 }
 

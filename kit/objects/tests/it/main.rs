@@ -3,6 +3,7 @@
 
 mod folder;
 mod s3;
+mod uploads;
 
 use std::path::Path;
 use std::time::Duration;

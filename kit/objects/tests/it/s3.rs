@@ -6,7 +6,7 @@ use pando_servers::S3;
 
 use crate::{call, opened};
 
-fn options(server: &S3) -> S3Options {
+pub(crate) fn options(server: &S3) -> S3Options {
     S3Options {
         bucket: Some(server.bucket().to_owned()),
         endpoint: Some(server.endpoint()),
