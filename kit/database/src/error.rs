@@ -67,6 +67,12 @@ pub enum DatabaseError {
         /// The statement that was not run.
         name: &'static str,
     },
+    /// More statements were to wait for the next one than a transaction keeps: none of them was run.
+    #[error("too many statements waited when {name} was to wait, too")]
+    TooManyWaiting {
+        /// The first statement that was too much.
+        name: &'static str,
+    },
     /// A parameter does not fit the place it is bound to.
     #[error("parameter {parameter} of {name}: {reason}")]
     BadParameter {

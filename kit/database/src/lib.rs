@@ -6,6 +6,7 @@ mod channel;
 pub mod conformance;
 mod database;
 mod error;
+mod later;
 mod migrate;
 mod options;
 mod parameters;

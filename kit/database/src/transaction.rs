@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::bulk::BulkInsert;
 use crate::database::Inner;
+use crate::later::Later;
 use crate::postgres::Session;
 use crate::sqlite::{Turn, WriterTransaction};
 use crate::statement::{Statement, Step};
@@ -24,7 +25,7 @@ pub struct Transaction {
     engine: Engine,
     failed: bool,
     /// Statements that go with the next, or with the commit.
-    later: Vec<Step>,
+    later: Later,
     after_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
@@ -96,7 +97,7 @@ impl Transaction {
     }
 
     fn new(database: Arc<Inner>, engine: Engine) -> Self {
-        Self { database, engine, failed: false, later: Vec::new(), after_commit: Vec::new() }
+        Self { database, engine, failed: false, later: Later::default(), after_commit: Vec::new() }
     }
 
     /// Runs a statement; how many rows it changed.
@@ -146,7 +147,7 @@ impl Transaction {
             return Ok(rows);
         }
         self.begin_step(statement.name)?;
-        let mut steps = std::mem::take(&mut self.later);
+        let mut steps = self.later.take();
         let result = match &mut self.engine {
             Engine::Sqlite(writer) => {
                 let run =
@@ -166,8 +167,19 @@ impl Transaction {
 
     /// Runs a statement together with the next one, or with the commit, which saves a trip to the database. That call reports the
     /// statement's error. The number of changed rows is not returned.
+    ///
+    /// At most 4,096 statements and 32 MiB wait in memory. Beyond that the next call is refused: a loop that may get so far
+    /// calls [`make_room`](Self::make_room) each time.
     pub fn execute_later(&mut self, query: &Query, values: impl Into<Vec<Value>>) {
         self.later.push(Step { statement: self.database.book.query(query), values: values.into() });
+    }
+
+    /// Runs the statements that wait, if they are many by now.
+    pub async fn make_room(&mut self) -> Result<(), DatabaseError> {
+        match self.later.pop_if_many() {
+            Some(last) => self.run_step(last).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Inserts many rows; the keys of those that were really inserted.
@@ -223,7 +235,8 @@ impl Transaction {
         if self.failed {
             return Err(DatabaseError::TransactionFailed { name: "commit" });
         }
-        let mut steps = std::mem::take(&mut self.later);
+        self.later.check()?;
+        let mut steps = self.later.take();
         let mut rows = Vec::new();
         if !self.database.together {
             for step in steps.drain(..) {
@@ -267,7 +280,7 @@ impl Transaction {
         want_rows: bool,
     ) -> Result<(Vec<Row>, u64), DatabaseError> {
         self.begin_step(statement.name)?;
-        let mut before = std::mem::take(&mut self.later);
+        let mut before = self.later.take();
         if !self.database.together {
             for Step { statement, values } in before.drain(..) {
                 statement.measure(self.engine.run(Vec::new(), &statement, &values, true)).await?;
@@ -288,6 +301,6 @@ impl Transaction {
             return Err(DatabaseError::TransactionFailed { name });
         }
         self.failed = true;
-        Ok(())
+        self.later.check()
     }
 }

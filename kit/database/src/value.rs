@@ -34,6 +34,19 @@ pub enum Value {
 }
 
 impl Value {
+    /// The size of the value in memory, roughly, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Json(json) => json_size(json),
+            Self::UuidArray(ids) => size_of::<Uuid>() * ids.len(),
+            Self::TextArray(texts) => texts.iter().map(|text| size_of::<String>() + text.len()).sum(),
+            Self::IntArray(numbers) => size_of::<i64>() * numbers.len(),
+            _ => size_of::<Self>(),
+        }
+    }
+
     /// The kind of the value, for messages; never its content.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -127,6 +140,17 @@ macro_rules! params {
         let parameters: [$crate::Value; _] = [$($crate::Value::from($value)),*];
         parameters
     }};
+}
+
+fn json_size(json: &serde_json::Value) -> usize {
+    use serde_json::Value::{Array, Object, String};
+    let content: usize = match json {
+        String(text) => text.len(),
+        Array(items) => items.iter().map(json_size).sum(),
+        Object(fields) => fields.iter().map(|(name, field)| name.len() + json_size(field)).sum(),
+        _ => 0,
+    };
+    size_of::<serde_json::Value>() + content
 }
 
 #[cfg(test)]

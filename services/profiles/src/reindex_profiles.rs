@@ -162,6 +162,7 @@ impl Profiles {
                 store::update(tx, &next);
                 let actor = &call.actor;
                 store::changes::record(tx, &row.stored, &next, Operation::Updated, actor, fields);
+                tx.make_room().await?;
                 changes.push(next.id, next.version, happened);
             } else {
                 let right = Profile { image_urls: draft.image_urls, ..profile.clone() };

@@ -291,6 +291,7 @@ impl<'a> Batch<'a> {
                 let happened = Happened::changed(&fields);
                 store::update(tx, &next);
                 store::changes::record(tx, &stored, &next, Operation::Updated, &call.actor, fields);
+                tx.make_room().await?;
                 version = next.version;
                 self.changes.push(next.id, version, happened);
             }

@@ -22,6 +22,8 @@ pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {
     one_statement_runs_for_many_sets(database).await?;
     what_is_left_runs_with_the_commit(database).await?;
     what_fails_is_told_and_leaves_nothing(database).await?;
+    too_much_that_waits_is_refused(database).await?;
+    a_loop_makes_room(database).await?;
     what_is_dropped_did_not_happen(database).await?;
     who_goes_away_during_the_commit_leaves_it_to_its_end(database).await?;
     an_unflushed_commit_is_seen_like_any_other(database).await
@@ -132,6 +134,47 @@ async fn what_fails_is_told_and_leaves_nothing(database: &Database) -> Result<()
     let refused = transaction.rows_and_commit(&ADD, params![id]).await.expect_err("a parameter is missing");
     assert!(matches!(refused, DatabaseError::BadParameter { .. }), "{refused:?}");
     assert_eq!(balance(database, id).await?, None);
+    Ok(())
+}
+
+async fn too_much_that_waits_is_refused(database: &Database) -> Result<(), DatabaseError> {
+    let refusal = |refused: &DatabaseError| {
+        matches!(
+            refused,
+            DatabaseError::TooManyWaiting { name: "accounts.add_later" | "accounts.open_later" }
+        )
+    };
+    let (mut transaction, id) = begin_with_account(database).await?;
+    for _ in 0..5_000 {
+        transaction.execute_later(&ADD, params![id, 1_i64]);
+    }
+    let refused = transaction.execute(&ADD, params![id, 1_i64]).await.expect_err("too many");
+    assert!(refusal(&refused), "{refused:?}");
+    assert!(matches!(transaction.commit().await, Err(DatabaseError::TransactionFailed { .. })));
+    assert_eq!(balance(database, id).await?, None);
+
+    let (mut transaction, id) = begin_with_account(database).await?;
+    for _ in 0..40 {
+        transaction.execute_later(&OPEN, params![id, "x".repeat(1 << 20), 5_i64]);
+    }
+    let refused = transaction.commit().await.expect_err("too many bytes");
+    assert!(refusal(&refused), "{refused:?}");
+    assert_eq!(balance(database, id).await?, None);
+    Ok(())
+}
+
+async fn a_loop_makes_room(database: &Database) -> Result<(), DatabaseError> {
+    let (mut transaction, id) = begin_with_account(database).await?;
+    for _ in 0..5_000 {
+        transaction.execute_later(&ADD, params![id, 1_i64]);
+        transaction.make_room().await?;
+    }
+    for _ in 0..40 {
+        transaction.execute_later(&OPEN, params![id, "x".repeat(1 << 20), 5_i64]);
+        transaction.make_room().await?;
+    }
+    transaction.commit().await?;
+    assert_eq!(balance(database, id).await?, Some(5_005));
     Ok(())
 }
 
