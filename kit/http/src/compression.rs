@@ -114,6 +114,17 @@ mod tests {
     }
 
     #[test]
+    fn a_vary_of_the_handler_does_not_hide_ours() {
+        for (vary, ours) in
+            [("origin", true), ("origin, accept", true), ("origin, Accept-Encoding", false), ("*", false)]
+        {
+            let answer = Response::builder().header(header::ETAG, "\"1\"").header(header::VARY, vary);
+            let (parts, body) = answer.body(Body::empty()).unwrap().into_parts();
+            assert_eq!(varies(&parts, &body, 10), ours, "{vary}");
+        }
+    }
+
+    #[test]
     fn small_packed_and_streamed_answers_stay_as_they_are() {
         let worth = WorthIt { bytes_min: 10 };
         let answer = |media: &str, body: Body| {

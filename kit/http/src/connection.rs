@@ -404,12 +404,38 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
+
+    fn connection() -> Arc<Connection> {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        Arc::new(Connection::new(peer, Uuid::nil(), Gauge::default()))
+    }
+
+    #[test]
+    fn a_head_that_came_in_the_last_moment_is_answered() {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        // The sweeper gives its order, and then the rest of the head is read.
+        let (slow, quick) = (connection(), connection());
+        for connection in [&slow, &quick] {
+            connection.bytes_came();
+            connection.order(Order::HeadTimedOut);
+        }
+        let mut timed_out = pin!(until_ordered(&slow, |_, _| Poll::<()>::Pending));
+        assert_eq!(timed_out.as_mut().poll(&mut context), Poll::Ready(Err(Order::HeadTimedOut)));
+        let mut busy = None;
+        let mut answering = pin!(until_ordered(&quick, |_, _| {
+            busy.get_or_insert_with(|| quick.begin());
+            Poll::<()>::Pending
+        }));
+        assert_eq!(answering.as_mut().poll(&mut context), Poll::Pending);
+        assert_eq!(quick.ordered(), None, "it does not end the next request");
+    }
 
     #[test]
     fn a_connection_tells_what_it_is_doing() {
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let connection = Arc::new(Connection::new(peer, Uuid::nil(), Gauge::default()));
+        let connection = connection();
         assert_eq!(connection.phase(), Phase::Fresh);
         connection.bytes_came();
         assert_eq!(connection.phase(), Phase::Head);

@@ -39,6 +39,15 @@ async fn a_version_is_confirmed_instead_of_sent_again() {
 }
 
 #[tokio::test]
+async fn what_a_handler_says_it_depends_on_stands_beside_the_encoding() {
+    let server = Running::start(|_| {});
+    let answer = server.get("/behave/varied").await;
+    let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
+    assert_eq!(vary, ["origin", "accept-encoding"]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn unknown_paths_and_methods_are_problems() {
     let server = Running::start(|_| {});
     for path in

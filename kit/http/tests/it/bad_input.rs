@@ -246,17 +246,53 @@ async fn what_the_application_writes_is_never_taken_for_hypers_own() {
     server.stop().await;
 }
 
+/// Its body ends in two places, and behind the nearer one is another request.
+fn with_two_ends(headers: [&str; 2]) -> String {
+    let [first, second] = headers;
+    format!(
+        "POST /small HTTP/1.1\r\nhost: x\r\n{first}\r\n{second}\r\n\r\n0\r\n\r\n\
+         GET /hello HTTP/1.1\r\nhost: x\r\n\r\n"
+    )
+}
+
+const BOTH_WAYS: [[&str; 2]; 2] = [
+    ["content-length: 5", "transfer-encoding: chunked"],
+    ["transfer-encoding: chunked", "content-length: 5"],
+];
+
 #[tokio::test]
 async fn a_body_with_two_ends_is_refused() {
     let server = Running::start(|_| {});
-    let mut wire = server.connect().await;
-    assert_eq!(wire.get("/hello").await.unwrap().status, 200);
-    let smuggled = "POST /small HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /hello HTTP/1.1\r\nhost: x\r\n\r\n";
-    wire.send(smuggled.as_bytes()).await;
-    wire.answer().await.unwrap().is_problem(Code::Malformed);
-    assert!(wire.is_closed().await, "what follows is nobody's request");
+    for headers in BOTH_WAYS {
+        let mut wire = server.connect().await;
+        assert_eq!(wire.get("/hello").await.unwrap().status, 200);
+        wire.send(with_two_ends(headers).as_bytes()).await;
+        wire.answer().await.unwrap().is_problem(Code::Malformed);
+        assert!(wire.is_closed().await, "what follows is nobody's request");
+    }
     server.is_well().await;
     server.stop().await;
+}
+
+/// Where hyper reads by itself, it takes the chunks, as it should, and reads nothing behind them.
+#[tokio::test]
+async fn what_follows_a_body_with_two_ends_is_no_request_where_hyper_reads_by_itself() {
+    let chunked = "POST /small HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    for (hot_wire, before) in [(false, ""), (false, chunked), (true, chunked)] {
+        let server = Running::start(|options| options.hot_wire = hot_wire);
+        for headers in BOTH_WAYS {
+            let mut wire = server.connect().await;
+            wire.send(format!("{before}{}", with_two_ends(headers)).as_bytes()).await;
+            if !before.is_empty() {
+                assert_eq!(wire.answer().await.unwrap().status, 200);
+            }
+            let answer = wire.answer().await.unwrap();
+            assert_eq!((answer.status, answer.body.len()), (200, 0), "the chunks are the body");
+            assert!(wire.is_closed().await, "{hot_wire}: what follows is nobody's request");
+        }
+        server.is_well().await;
+        server.stop().await;
+    }
 }
 
 #[tokio::test]

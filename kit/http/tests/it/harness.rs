@@ -337,6 +337,7 @@ async fn behave(Path(how): Path<String>) -> Response {
         "large_own" => {
             (StatusCode::CONFLICT, JsonAnswer(json!({"own": "pando ".repeat(1_000)}))).into_response()
         }
+        "varied" => ([(header::VARY, "origin")], "pando ".repeat(1_000)).into_response(),
         "own" => (StatusCode::CONFLICT, JsonAnswer(json!({"own": true}))).into_response(),
         "slow" => {
             // The time a handler takes is what is asked for.

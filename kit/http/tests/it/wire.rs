@@ -154,6 +154,25 @@ async fn every_request_is_answered_as_it_is_without_the_wire() {
 }
 
 #[tokio::test]
+async fn what_is_in_memory_waits_for_the_answers_before_it() {
+    let [server, ordinary] = start();
+    for (before, end) in [("/behave/slow", "slow"), ("/stream", "9\n"), ("/huge", "x")] {
+        let mut wire = server.connect().await;
+        let slow = format!("GET {before} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        wire.send(format!("{HOT}{slow}{HOT}{HOT}").as_bytes()).await;
+        for turn in 0..4 {
+            let answer = wire.answer().await.unwrap();
+            match turn {
+                1 => assert!(answer.text().ends_with(end), "{before} in its turn"),
+                _ => assert_eq!(answer.header("x-cache"), "l1; age=0", "{before}: {turn}"),
+            }
+        }
+    }
+    server.stop().await;
+    ordinary.stop().await;
+}
+
+#[tokio::test]
 async fn pipelined_mixtures_in_any_pieces_are_answered_in_turn() {
     let servers = start();
     let (mut dice, mut answered) = (Dice(0x9e37_79b9_7f4a_7c15), 0);

@@ -89,6 +89,24 @@ fn a_label_without_a_bound_ends_in_one_series() {
 }
 
 #[test]
+fn as_many_series_as_a_large_service_has_stay_apart() {
+    // Three hundred routes, five methods, four statuses.
+    let metrics = Metrics::new();
+    for route in 0..300 {
+        for method in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
+            for status in ["200", "404", "422", "500"] {
+                let labels = [("route", &*format!("/{route}")), ("method", method), ("status", status)];
+                metrics.counter("requests", "Requests.", &labels).inc();
+            }
+        }
+    }
+    let samples = read(&metrics.render()).unwrap();
+    let requests = samples.keys().filter(|key| key.starts_with("requests"));
+    assert_eq!(requests.clone().count(), 6_000);
+    assert!(!requests.clone().any(|key| key.contains("overflow")));
+}
+
+#[test]
 fn refreshers_run_before_each_scrape_and_may_ask_for_metrics() {
     let metrics = Metrics::new();
     let (asked, inner) = (Arc::new(AtomicI64::new(0)), metrics.clone());
