@@ -1,7 +1,5 @@
 //! A process that dies may have written what it could not announce: what the others do with what they hold.
 
-use std::time::Duration;
-
 use pando_cache::{CacheOptions, Loaded};
 use pando_resilience::Call;
 use pando_servers::Redis;
@@ -87,25 +85,24 @@ async fn a_cache_that_learns_of_writes_from_events_keeps_what_it_holds() {
     let redis = redis_at(&server.url());
     let (dies, knows) = (Process::on(&redis, lasting()).await, Process::on(&redis, lasting()).await);
     let doubts = Process::on(&redis, CacheOptions { silence_spread_ms: 0, ..lasting() }).await;
-    let cache = knows.cache.clone();
-    let events = pando_telemetry::spawn("test.events", async move {
-        loop {
-            cache.caught_up();
-            // A source of events says so again and again.
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-    });
     get(&knows.cache, b"a", 1).await;
     until_in_redis(&doubts, b"a").await;
+    // A source of events says so again and again.
     until("it has known all events for a while", async || {
+        knows.cache.caught_up();
         let since = numbers(&server, &redis.key_prefix, "HVALS", "witnesses");
         since.first().is_some_and(|since| redis_now(&server) - since > 3_500_000)
     })
     .await;
     drop(dies);
-    until("the death is noticed", async || doubts.cache.peek(b"a", None).is_none()).await;
+    until("the death is noticed", async || {
+        knows.cache.caught_up();
+        doubts.cache.peek(b"a", None).is_none()
+    })
+    .await;
     let silence = numbers(&server, &redis.key_prefix, "GET", "silence")[0];
     until("all have heard of it", async || {
+        knows.cache.caught_up();
         let beats = numbers(&server, &redis.key_prefix, "HVALS", "processes");
         beats.len() == 2 && beats.iter().all(|beat| beat - silence > 1_500_000)
     })
@@ -114,7 +111,6 @@ async fn a_cache_that_learns_of_writes_from_events_keeps_what_it_holds() {
     assert!(unwitnessed.is_empty(), "the other has read its events");
     assert_eq!(knows.cache.peek(b"a", None).unwrap().version(), 1);
     // Without its source it is as the others are.
-    events.abort();
     until("it doubts, too", async || knows.cache.peek(b"a", None).is_none()).await;
 }
 

@@ -79,7 +79,7 @@ impl Count {
     }
 }
 
-/// One of several processes on one Redis.
+/// What a process has of the cache: several of them, on one Redis, know nothing else of each other.
 struct Process {
     cache: Cache,
     metrics: Metrics,
