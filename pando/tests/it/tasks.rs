@@ -121,7 +121,7 @@ fn a_key_sent_from_twenty_connections_makes_one_task() {
 /// Sends a request with a key until it is answered; the id of the task.
 fn keyed(client: &mut Client) -> String {
     let headers = [("content-type", "application/json"), ("idempotency-key", "once-and-only-once")];
-    let body = br#"{"type": "echo", "data": 1}"#;
+    let body = br#"{"type": "echo", "data": {"n": 1}}"#;
     for _ in 0..2_000 {
         let reply = client.send("POST", &format!("{API}/delayed"), &headers, body).unwrap();
         if reply.status == 409 {
@@ -214,14 +214,14 @@ fn who_takes_tasks_in_and_who_runs_them_can_be_two_processes() {
     for place in Place::both() {
         let api = place.start(&[("PANDO_ROLES", "tasks")]);
         let mut client = Client::connect(api.address).unwrap();
-        let id = id(&create(&mut client, &json!({"type": "echo", "data": "across"})));
+        let id = id(&create(&mut client, &json!({"type": "echo", "data": {"to": "across"}})));
         assert_eq!(client.get("/api/v1/profiles").unwrap().status, 404);
         assert_eq!(status(&mut client, &id), "pending", "nobody runs it yet");
         let mut worker = place.start(&[("PANDO_ROLES", "worker")]);
         assert_eq!(worker.ask("GET", API, "").status, 404);
         let admin = worker.admin();
         assert_eq!(ask(admin, "GET", "/health", "").status, 200);
-        assert_eq!(ended(&mut client, &id)["result"], "across", "{}", place.name);
+        assert_eq!(ended(&mut client, &id)["result"]["to"], "across", "{}", place.name);
         until("its work is counted", PATIENCE, || {
             ask(admin, "GET", "/metrics", "").body.contains(r#"job_attempts_total{outcome="completed"} 1"#)
         });

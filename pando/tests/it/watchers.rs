@@ -42,7 +42,7 @@ fn who_watches_a_task_does_not_read_it_for_every_change_of_another() {
         until("it is watched", PATIENCE, || reads(&running) > 0.0);
         let before = reads(&running);
         for number in 0..OTHERS {
-            create(&mut client, &json!({"type": "echo", "data": number}));
+            create(&mut client, &json!({"type": "echo", "data": {"number": number}}));
         }
         until("all others are done", PATIENCE, || completed(&running) == OTHERS);
         // By itself it looks each five seconds.

@@ -153,11 +153,24 @@ async fn names_of(tx: &mut Transaction, stored: &StoredProfile) -> Result<BTreeS
             _ => break,
         }
     }
+    let mut emails: BTreeSet<String> = emails.iter().flat_map(|email| with_both_domains(email)).collect();
     for other in store::erasure::emails_of_others(tx, id, emails.iter().cloned().collect()).await? {
         emails.remove(&other);
     }
     emails.insert(id.to_string());
     Ok(emails)
+}
+
+/// An address with its domain as it is read, and as the domain name system knows it: `xn--bcher-kva.example` is
+/// `bücher.example`.
+fn with_both_domains(email: &str) -> Vec<String> {
+    let mut all = vec![email.to_owned()];
+    if let Some((local, domain)) = email.rsplit_once('@') {
+        let (read, whole) = idna::domain_to_unicode(domain);
+        let domains = [whole.is_ok().then_some(read), idna::domain_to_ascii(domain).ok()];
+        all.extend(domains.into_iter().flatten().map(|domain| folded(&format!("{local}@{domain}"))));
+    }
+    all
 }
 
 /// A kept answer with everything taken out that names the person; none where nothing does.

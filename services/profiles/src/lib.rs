@@ -95,6 +95,11 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration { version: 4, name: "imports", sql: include_str!("../migrations/0004_imports.sql") },
         Migration { version: 5, name: "retention", sql: include_str!("../migrations/0005_retention.sql") },
         Migration { version: 6, name: "search", sql: include_str!("../migrations/0006_search.sql") },
+        Migration {
+            version: 7,
+            name: "history_bytes",
+            sql: include_str!("../migrations/0007_history_bytes.sql"),
+        },
     ],
 };
 

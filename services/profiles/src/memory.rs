@@ -43,6 +43,9 @@ pub(crate) struct Memory {
     unsettled_at: Arc<AtomicI64>,
 }
 
+/// Each so many versions the history of a profile is looked at, whether it is too long.
+const HISTORY_EVERY: i64 = 16;
+
 /// What one transaction changes.
 #[derive(Default)]
 pub(crate) struct Changes {
@@ -197,7 +200,7 @@ fn fill(profile: &Profile, ticket: Option<Ticket>) -> Result<Option<Fill>, Profi
 }
 
 impl Profiles {
-    /// Publishes what happened, commits, and tells the cache. Every write of profiles ends here.
+    /// Publishes what happened, bounds the histories, commits, and tells the cache. Every write of profiles ends here.
     pub(crate) async fn commit(
         &self,
         call: &Call,
@@ -205,6 +208,10 @@ impl Profiles {
         changes: Changes,
     ) -> Result<Token, ProfileError> {
         self.0.event_sink.publish(&mut tx, call, &changes.events)?;
+        for (id, _) in changes.written.iter().filter(|(_, version)| version % HISTORY_EVERY == 0) {
+            crate::store::changes::bound(&mut tx, *id, self.0.options.history_bytes_max);
+            tx.make_room().await?;
+        }
         let mut unsettled = Unsettled { memory: &self.0.memory, changes };
         match tx.commit().await {
             Ok(token) => {

@@ -13,6 +13,8 @@ pub struct ProfilesOptions {
     pub require_if_match: bool,
     /// Most bytes of JSON the `attributes` of one profile may take.
     pub attributes_bytes_max: usize,
+    /// About how many bytes the history of one profile may take.
+    pub history_bytes_max: usize,
     /// A file with the JSON Schema that `attributes` must follow; empty for none.
     pub attributes_schema_file: String,
     /// How many days a deleted profile can be restored.
@@ -46,6 +48,7 @@ impl ProfilesOptions {
     pub fn check(&self) -> Result<AttributeRules, BadOption> {
         for (option, value, range) in [
             ("attributes_bytes_max", self.attributes_bytes_max, 2..=1_048_576),
+            ("history_bytes_max", self.history_bytes_max, 16_384..=1_073_741_824),
             ("restore_days", usize::try_from(self.restore_days).unwrap_or(usize::MAX), 0..=36_500),
             ("import_batch_records_max", self.import_batch_records_max, 1..=10_000),
             ("import_record_bytes_max", self.import_record_bytes_max, 1_024..=16_777_216),
@@ -84,6 +87,7 @@ impl Default for ProfilesOptions {
         Self {
             require_if_match: false,
             attributes_bytes_max: 16 * 1024,
+            history_bytes_max: 1024 * 1024,
             attributes_schema_file: String::new(),
             restore_days: 30,
             import_batch_records_max: 1000,

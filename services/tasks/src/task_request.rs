@@ -112,6 +112,10 @@ fn job(
         faults.push(fault("task_type", "required", "must name a type of task"));
         return Job::new("none", Value::Null);
     };
+    if !payload.is_object() {
+        faults.push(fault("data", "type", "must be an object"));
+        return Job::new("none", Value::Null);
+    }
     let bytes = payload.to_string().len();
     if bytes > options.data_bytes_max {
         let message = format!("must be at most {} bytes of JSON, not {bytes}", options.data_bytes_max);

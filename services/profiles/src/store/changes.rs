@@ -12,7 +12,32 @@ use crate::store::StoredProfile;
 static INSERT: Query = Query::point(
     "profiles.insert_change",
     "insert into profile_changes (profile_id, version, operation, changed_at, changed_by, fields_before, \
-     fields_after) values ($1, $2, $3, $4, $5, $6, $7)",
+     fields_after, bytes) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+);
+
+/// The newest changes that have `$2` bytes together stay, and one more.
+static FORGET: Query = Query::write(
+    "profiles.forget_changes",
+    "delete from profile_changes where profile_id = $1 and bytes > 0 and fields_after ->> 'email' is null \
+     and version <= (select max(version) from (select version, sum(bytes) over (order by version desc) - bytes \
+     as newer from profile_changes where profile_id = $1) as summed where newer >= cast($2 as bigint))",
+);
+
+/// An erasure looks for every address that the person had.
+static REDUCE: Query = Query::write(
+    "profiles.reduce_changes",
+    "update profile_changes set bytes = 0, \
+     fields_before = jsonb_strip_nulls(jsonb_build_object('email', fields_before -> 'email')), \
+     fields_after = jsonb_build_object('email', fields_after -> 'email') where profile_id = $1 and bytes > 0 \
+     and version <= (select max(version) from (select version, sum(bytes) over (order by version desc) - bytes \
+     as newer from profile_changes where profile_id = $1) as summed where newer >= cast($2 as bigint))",
+)
+.on_sqlite(
+    "update profile_changes set bytes = 0, \
+     fields_before = json_patch('{}', json_object('email', fields_before ->> 'email')), \
+     fields_after = json_object('email', fields_after ->> 'email') where profile_id = $1 and bytes > 0 \
+     and version <= (select max(version) from (select version, sum(bytes) over (order by version desc) - bytes \
+     as newer from profile_changes where profile_id = $1) as summed where newer >= cast($2 as bigint))",
 );
 
 static PAGE: Query = Query::scan(
@@ -57,7 +82,16 @@ pub(crate) fn creation(stored: &StoredProfile) -> Change {
     }
 }
 
+/// Forgets the oldest changes of a locked profile, so that the others have so many bytes; the addresses in them stay.
+pub(crate) fn bound(tx: &mut Transaction, id: ProfileId, bytes_max: usize) {
+    let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
+    for query in [&FORGET, &REDUCE] {
+        tx.execute_later(query, params![Uuid::from(id), bytes_max]);
+    }
+}
+
 fn insert(tx: &mut Transaction, id: ProfileId, change: Change) {
+    let bytes = size(&change.before) + size(&change.after);
     let values = params![
         Uuid::from(id),
         change.version,
@@ -65,9 +99,15 @@ fn insert(tx: &mut Transaction, id: ProfileId, change: Change) {
         change.changed_at,
         change.changed_by,
         Value::Object(change.before),
-        Value::Object(change.after)
+        Value::Object(change.after),
+        i64::try_from(bytes).unwrap_or(i64::MAX)
     ];
     tx.execute_later(&INSERT, values);
+}
+
+/// Its bytes as JSON.
+fn size(fields: &Map<String, Value>) -> usize {
+    serde_json::to_string(fields).map_or(0, |text| text.len())
 }
 
 /// Changes older than a version, the latest first.

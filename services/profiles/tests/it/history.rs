@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use pando_profiles::Expected;
 use pando_profiles::Operation::{AddressPut, Created, Deleted, Restored, Updated};
+use pando_profiles::{Change, Expected, ProfilesOptions};
 use pando_resilience::Call;
 use serde_json::{Value, json};
 
-use crate::{call, each_house, fields};
+use crate::{call, each_house, each_house_with, fields};
 
 #[tokio::test]
 async fn a_history_tells_who_changed_what_from_the_creation_on() {
@@ -42,6 +42,37 @@ async fn a_history_tells_who_changed_what_from_the_creation_on() {
 
         let older = house.profiles.list_changes(&call(), ada.id, Some(3), 1).await.unwrap();
         assert_eq!(older.iter().map(|change| change.version).collect::<Vec<_>>(), [2]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_history_is_cut_and_keeps_every_address() {
+    let options = ProfilesOptions { history_bytes_max: 16_384, ..ProfilesOptions::default() };
+    each_house_with(options, async |house| {
+        let ada = house.person("Ada").await;
+        let large = |number: i64| json!({"note": format!("{number}{}", "x".repeat(2_000))});
+        let mut change = json!({"email": "countess@example.org", "attributes": large(0)});
+        for number in 1..32 {
+            let changed =
+                house.profiles.update_profile(&call(), ada.id, &Expected::Any, &fields(change)).await;
+            assert_eq!(changed.unwrap().value.version, number + 1);
+            change = json!({"attributes": large(number)});
+        }
+        let changes = house.profiles.list_changes(&call(), ada.id, None, 100).await.unwrap();
+        let bytes = |change: &Change| json!([change.before, change.after]).to_string().len();
+        let total: usize = changes.iter().map(bytes).sum();
+        assert!((14_000..22_000).contains(&total), "{total}");
+        let versions: Vec<i64> = changes.iter().map(|change| change.version).collect();
+        assert_eq!(versions, [32, 31, 30, 29, 28, 2, 1], "the same on both engines");
+        assert_eq!(changes[0].after["attributes"], large(30));
+        let [.., second, creation] = &changes[..] else { panic!("{changes:?}") };
+        assert_eq!(json!(second.before), json!({"email": "ada@example.org"}));
+        assert_eq!(json!(second.after), json!({"email": "countess@example.org"}));
+        assert_eq!(
+            (json!(creation.before), json!(creation.after)),
+            (json!({}), json!({"email": "ada@example.org"}))
+        );
     })
     .await;
 }

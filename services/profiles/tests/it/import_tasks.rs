@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::stream;
-use pando_database::{Query, params};
+use pando_database::{DatabaseError, Engine, Query, params};
 use pando_http::Problem;
 use pando_objects::ObjectName;
 use pando_profiles::{Accepted, ImportRequest, ProfileError, RecordFormat};
@@ -61,6 +61,53 @@ impl Gallery {
         self.house.clock.advance(AGES);
         self.sweep().await;
     }
+}
+
+/// A commit of a job ends its own connection: nobody knows then whether it happened.
+static END_AT_COMMIT: Query = Query::write(
+    "test.end_at_commit",
+    "do $$ begin \
+     create function end_connection() returns trigger language plpgsql as \
+     'begin perform pg_terminate_backend(pg_backend_pid()); return null; end'; \
+     create constraint trigger end_connection after insert on queue_jobs deferrable initially deferred \
+     for each row execute function end_connection(); end $$",
+);
+static END_NO_MORE: Query = Query::write("test.end_no_more", "drop trigger end_connection on queue_jobs");
+static UPLOADS: Query = Query::scan("test.uploads", "select id from profile_files where purpose = 'upload'");
+
+#[tokio::test]
+async fn an_upload_whose_job_may_be_committed_is_kept() {
+    each_gallery(async |gallery| {
+        let database = gallery.house.queue.database();
+        if database.engine() != Engine::Postgres {
+            // Nothing comes between SQLite and its commit.
+            return;
+        }
+        let run = async |query: &Query| {
+            let mut tx = database.transaction(&call()).await.unwrap();
+            tx.execute(query, params![]).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        run(&END_AT_COMMIT).await;
+        let line = json!({"name": "Ada", "email": "ada@example.org"}).to_string();
+        let sent = gallery.send(request("lost", RecordFormat::Ndjson), &line, false).await;
+        let unknown = DatabaseError::CommitUnknown { reason: String::new() };
+        let ProfileError::Database(error) = sent.unwrap_err() else { panic!("of the database") };
+        assert_eq!(std::mem::discriminant(&error), std::mem::discriminant(&unknown), "{error}");
+        let call = call();
+        let uploads = database.read_primary(&call).rows(&UPLOADS, params![]).await.unwrap();
+        let [upload] = &uploads[..] else { panic!("{} uploads", uploads.len()) };
+        let piece = gallery.last_piece(upload.get(0).unwrap()).await;
+        assert!(gallery.house.objects.head(&call, &piece).await.unwrap().is_some());
+        // It was not committed, as it happens. The upload can be sent again, and the sweep takes the first one.
+        run(&END_NO_MORE).await;
+        let accepted = gallery.upload(request("lost", RecordFormat::Ndjson), &line).await;
+        gallery.work().await;
+        assert_eq!(counts(&gallery.result(&accepted).await), [1, 1, 0, 0, 0]);
+        gallery.sweep_thoroughly().await;
+        assert!(database.read_primary(&call).rows(&UPLOADS, params![]).await.unwrap().is_empty());
+    })
+    .await;
 }
 
 fn counts(import: &Value) -> [i64; 5] {

@@ -17,7 +17,7 @@ struct TaskType<'t> {
     task_type: &'t str,
     /// What such a task does.
     summary: &'t str,
-    /// The JSON Schema of the data; null if any data is allowed.
+    /// The JSON Schema of the data; null if any object is allowed.
     #[schema(value_type = Option<Object>)]
     schema: Option<&'t Value>,
     /// How many attempts a task has unless `max_retries` says otherwise.

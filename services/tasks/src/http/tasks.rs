@@ -32,7 +32,7 @@ pub(crate) struct TaskFields {
     /// The type of the task; `type` is another name for this field.
     #[schema(example = "echo")]
     task_type: String,
-    /// The data of the task; `payload` is another name for this field.
+    /// The data of the task, an object; `payload` is another name for this field.
     #[schema(value_type = Option<Object>)]
     data: Option<Value>,
     /// How long to wait: `10s`, `250ms`, `PT10S`, or a number of seconds.

@@ -35,10 +35,10 @@ async fn a_task_runs_after_its_delay_and_its_status_is_right_all_the_way() {
         let delay = moment("run_at") - moment("created_at");
         assert!((1_000_000..=2_000_000).contains(&delay), "{delay}");
         assert!(moment("completed_at") >= moment("run_at"));
-        let at_once = house.create(&json!({"task_type": "echo", "data": 7})).await;
+        let at_once = house.create(&json!({"task_type": "echo", "data": {"n": 7}})).await;
         assert_eq!(at_once.json()["status"], "pending");
         let done = house.get(&format!("/api/v1/tasks/{}?wait=20", id(&at_once))).await.json();
-        assert_eq!(done["result"], 7);
+        assert_eq!(done["result"], json!({"n": 7}));
         worker.stop(Duration::from_secs(5)).await;
     })
     .await;
@@ -55,6 +55,9 @@ async fn what_is_wrong_is_named_and_nothing_is_stored() {
         };
         assert_eq!(fields(json!({})).await, ["task_type"]);
         assert_eq!(fields(json!({"type": "sleep", "data": {"ms": -1}})).await, ["data.ms"]);
+        for data in [json!([1]), json!("text"), json!(7), json!(true)] {
+            assert_eq!(fields(json!({"type": "echo", "data": data})).await, ["data"]);
+        }
         let many = json!({"type": "echo", "delay": "soon", "max_retries": -1, "priority": 10,
             "unique_key": "", "callback_url": "ftp://x/"});
         assert_eq!(fields(many).await, ["delay", "max_retries", "priority", "unique_key", "callback_url"]);
@@ -92,7 +95,7 @@ async fn a_repeated_request_stores_one_task() {
             let headers = [("content-type", "application/json"), ("idempotency-key", key)];
             house.ask(Method::POST, "/api/v1/tasks/delayed", &headers, body).await
         };
-        let body = r#"{"type": "echo", "data": 1}"#;
+        let body = r#"{"type": "echo", "data": {"n": 1}}"#;
         let first = post("k-1", body).await;
         let again = post("k-1", body).await;
         assert_eq!((first.status, again.status), (StatusCode::ACCEPTED, StatusCode::ACCEPTED));
@@ -100,7 +103,7 @@ async fn a_repeated_request_stores_one_task() {
         assert_eq!(first.headers["location"], again.headers["location"]);
         assert_eq!(again.headers["idempotent-replayed"], "true");
         assert!(!first.headers.contains_key("idempotent-replayed"));
-        let other = post("k-1", r#"{"type": "echo", "data": 2}"#).await;
+        let other = post("k-1", r#"{"type": "echo", "data": {"n": 2}}"#).await;
         assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(post("not a key", body).await.status, StatusCode::BAD_REQUEST);
         assert_eq!(house.get("/api/v1/tasks").await.json().as_array().unwrap().len(), 1);
@@ -230,7 +233,7 @@ async fn lists_leave_results_out_and_large_data_is_refused() {
         assert!(listed.body.len() < 1_000 && listed.json()[0].get("result").is_none());
         let task = house.get(&format!("/api/v1/tasks/{}", id(&created))).await.json();
         assert_eq!(task["result"]["text"].as_str().unwrap().len(), 60_000);
-        let large = house.create(&json!({"type": "echo", "data": "a".repeat(70_000)})).await;
+        let large = house.create(&json!({"type": "echo", "data": {"a": "a".repeat(70_000)}})).await;
         let error = large.json()["errors"][0].clone();
         assert_eq!((large.status, &error["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("data")));
     })
