@@ -51,7 +51,10 @@ async fn a_server_that_was_killed_and_started_again_is_found_again() {
     server.kill();
     for _ in 0..3 {
         let refused = reads_and_writes(&database, id, test.clock.fresh_id()).await;
-        assert!(matches!(refused, Err(DatabaseError::Unavailable { .. })), "{refused:?}");
+        // On a busy machine the deadline of a second may pass before a refusal comes.
+        let told =
+            matches!(refused, Err(DatabaseError::Unavailable { .. } | DatabaseError::DeadlineExceeded));
+        assert!(told, "{refused:?}");
         // A connection is known to be broken once its task has seen it.
         let refused = async || database.transaction(&second()).await.map(|_| ());
         let unavailable = async || matches!(refused().await, Err(DatabaseError::Unavailable { .. }));
