@@ -1,65 +1,38 @@
-//! A map that follows first-in-first-out or least-recently-used order exactly, with one list, one lock, and never more
-//! entries than allowed.
+//! A map that follows first-in-first-out or least-recently-used order exactly, with one lock, and never more entries than
+//! allowed.
 
-use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
 use std::sync::Arc;
+
+use hashlink::LinkedHashMap;
 
 use crate::entry::Entry;
 
-/// The end of the list.
-const NONE: u32 = u32::MAX;
-
-/// The memory that an entry takes here besides its own weight: a slot, an index entry, the counts of its key.
+/// The memory that an entry takes here besides its own weight: a node of the list, its place in the index, and the counts
+/// of the allocator.
 pub(crate) const SLOT_BYTES: usize = 112;
 
-/// A bounded map with an order of leaving.
+/// A bounded map with an order of leaving, the next to leave first.
 pub(crate) struct Ordered {
-    index: HashMap<Arc<[u8]>, u32>,
-    slots: Vec<Option<Slot>>,
-    free: Vec<u32>,
-    oldest: u32,
-    newest: u32,
+    entries: LinkedHashMap<Box<[u8]>, Arc<Entry>, RandomState>,
     bytes: usize,
     entries_max: usize,
     bytes_max: usize,
-    /// A look-up makes an entry the newest.
+    /// A look-up makes an entry the last to leave.
     by_use: bool,
-}
-
-struct Slot {
-    key: Arc<[u8]>,
-    entry: Arc<Entry>,
-    older: u32,
-    newer: u32,
 }
 
 impl Ordered {
     pub(crate) fn new(entries_max: usize, bytes_max: usize, by_use: bool) -> Self {
-        Self {
-            index: HashMap::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            oldest: NONE,
-            newest: NONE,
-            bytes: 0,
-            // One number is the end of the list.
-            entries_max: entries_max.min(NONE as usize - 1),
-            bytes_max,
-            by_use,
-        }
+        Self { entries: LinkedHashMap::default(), bytes: 0, entries_max, bytes_max, by_use }
     }
 
     pub(crate) fn get(&mut self, key: &[u8]) -> Option<Arc<Entry>> {
-        let place = *self.index.get(key)?;
-        if self.by_use && place != self.newest {
-            self.unlink(place);
-            self.link_newest(place);
-        }
-        self.slot(place).map(|slot| Arc::clone(&slot.entry))
+        self.used(key).map(|entry| Arc::clone(entry))
     }
 
     pub(crate) fn peek(&self, key: &[u8]) -> Option<Arc<Entry>> {
-        self.slot(*self.index.get(key)?).map(|slot| Arc::clone(&slot.entry))
+        self.entries.get(key).cloned()
     }
 
     /// Puts an entry in; as many leave before as have to. An entry that is there already keeps its turn in a
@@ -69,103 +42,57 @@ impl Ordered {
         if weight > self.bytes_max {
             return 1 + usize::from(self.remove(key));
         }
-        if let Some(place) = self.index.get(key).copied() {
-            if self.by_use {
-                self.unlink(place);
-                self.link_newest(place);
-            }
-            let Some(slot) = self.slots[place as usize].as_mut() else { return 0 };
-            self.bytes = self.bytes - weigh(key, &slot.entry) + weight;
-            slot.entry = entry;
-            return self.make_room(0, 0, place);
+        if let Some(held) = self.used(key) {
+            let before = weigh(key, held);
+            *held = entry;
+            self.bytes = self.bytes - before + weight;
+            return self.make_room(0, 0, key);
         }
-        let left = self.make_room(1, weight, NONE);
-        let key: Arc<[u8]> = key.into();
-        let slot = Some(Slot { key: Arc::clone(&key), entry, older: NONE, newer: NONE });
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.slots[place as usize] = slot;
-                place
-            }
-            None => {
-                self.slots.push(slot);
-                u32::try_from(self.slots.len() - 1).unwrap_or(NONE)
-            }
-        };
-        self.index.insert(key, place);
+        let left = self.make_room(1, weight, key);
+        self.entries.insert(key.into(), entry);
         self.bytes += weight;
-        self.link_newest(place);
         left
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
-        let Some(place) = self.index.remove(key) else { return false };
-        self.unlink(place);
-        if let Some(slot) = self.slots[place as usize].take() {
-            self.bytes -= weigh(&slot.key, &slot.entry);
-        }
-        self.free.push(place);
+        let Some(entry) = self.entries.remove(key) else { return false };
+        self.bytes -= weigh(key, &entry);
         true
     }
 
     /// Removes what `keep` refuses; answers how many that were.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&[u8], &Arc<Entry>) -> bool) -> usize {
-        let refused: Vec<Arc<[u8]>> = (self.slots.iter().flatten())
-            .filter(|slot| !keep(&slot.key, &slot.entry))
-            .map(|slot| Arc::clone(&slot.key))
-            .collect();
-        refused.iter().filter(|key| self.remove(key)).count()
+        let before = self.len();
+        self.entries.retain(|key, entry| {
+            let kept = keep(key, entry);
+            if !kept {
+                self.bytes -= weigh(key, entry);
+            }
+            kept
+        });
+        before - self.len()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.index.len()
+        self.entries.len()
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
+    fn used(&mut self, key: &[u8]) -> Option<&mut Arc<Entry>> {
+        if self.by_use { self.entries.to_back(key) } else { self.entries.get_mut(key) }
+    }
+
     /// Lets the oldest go, but never `spare`, until so many more entries and bytes fit.
-    fn make_room(&mut self, entries: usize, bytes: usize, spare: u32) -> usize {
-        let mut left = 0;
+    fn make_room(&mut self, entries: usize, bytes: usize, spare: &[u8]) -> usize {
+        let before = self.len();
         while self.len() + entries > self.entries_max || self.bytes + bytes > self.bytes_max {
-            let mut place = self.oldest;
-            if place == spare {
-                place = self.slot(place).map_or(NONE, |slot| slot.newer);
-            }
-            let Some(key) = self.slot(place).map(|slot| Arc::clone(&slot.key)) else { break };
+            let Some(key) = self.entries.keys().find(|key| ***key != *spare).cloned() else { break };
             self.remove(&key);
-            left += 1;
         }
-        left
-    }
-
-    fn slot(&self, place: u32) -> Option<&Slot> {
-        self.slots.get(place as usize)?.as_ref()
-    }
-
-    fn link_newest(&mut self, place: u32) {
-        let before = std::mem::replace(&mut self.newest, place);
-        if let Some(slot) = self.slots[place as usize].as_mut() {
-            slot.older = before;
-            slot.newer = NONE;
-        }
-        match self.slots.get_mut(before as usize).and_then(Option::as_mut) {
-            Some(slot) => slot.newer = place,
-            None => self.oldest = place,
-        }
-    }
-
-    fn unlink(&mut self, place: u32) {
-        let Some((older, newer)) = self.slot(place).map(|slot| (slot.older, slot.newer)) else { return };
-        match self.slots.get_mut(older as usize).and_then(Option::as_mut) {
-            Some(slot) => slot.newer = newer,
-            None => self.oldest = newer,
-        }
-        match self.slots.get_mut(newer as usize).and_then(Option::as_mut) {
-            Some(slot) => slot.older = older,
-            None => self.newest = older,
-        }
+        before - self.len()
     }
 }
 
@@ -233,12 +160,7 @@ mod tests {
                     Step::Remove(key) => prop_assert_eq!(ordered.remove(&[key]), list.contains(&key)),
                 }
                 play_naively(&mut list, &step, most, by_use);
-                let mut order = Vec::new();
-                let mut place = ordered.oldest;
-                while let Some(slot) = ordered.slot(place) {
-                    order.push(slot.key[0]);
-                    place = slot.newer;
-                }
+                let order: Vec<u8> = ordered.entries.keys().map(|key| key[0]).collect();
                 prop_assert_eq!(&order, &list);
                 prop_assert_eq!(ordered.len(), list.len());
                 prop_assert_eq!(ordered.bytes(), list.len() * weigh(&[0], &entry(1, b"x")));
