@@ -40,7 +40,7 @@ const UNCACHED: &[(&str, &str)] = &[
     ("PANDO_PROFILES__PAGES__L1", "false"),
 ];
 
-/// What to run, and how long.
+/// The extent of a run.
 pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) seconds: u64,
@@ -192,7 +192,7 @@ impl Stage {
         Ok(answer)
     }
 
-    /// What needs no rounds: memory, start-up, size.
+    /// Figures that need no rounds: memory, start-up, size.
     async fn figures(&self, report: &mut Report) -> Result<()> {
         let data = self.folder.path().join("idle");
         Server::start(&self.plan.binary, &data, &[]).await?.stop().await?;

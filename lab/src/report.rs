@@ -13,7 +13,7 @@ use serde::Serialize;
 /// One comparison: the product against a limit, pair by pair of the same run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Comparison {
-    /// What was compared with what.
+    /// The two sides of the comparison.
     name: &'static str,
     /// The ratios, one a round, smallest first.
     ratios: Vec<f64>,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// The first number; ids are numbers written as the tail of a UUID, so that every tool can make one up.
 const FIRST: u64 = 100_000_000_000;
-/// What stands before the number in an id.
+/// The part of an id before the number.
 const ID_HEAD: &str = "00000000-0000-7000-8000-";
 
 /// The columns of one read, the same for every contestant.

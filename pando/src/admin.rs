@@ -17,7 +17,7 @@ use crate::VERSION;
 const WARM_PROFILES_MAX: usize = 100_000;
 const WARM_PROFILES_DEFAULT: usize = 1_000;
 
-/// What the pages look at.
+/// The parts of the platform that the pages show.
 #[derive(Clone)]
 pub(crate) struct Insides {
     pub(crate) caches: Caches,

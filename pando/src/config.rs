@@ -35,7 +35,7 @@ pub struct Config {
     pub roles: Vec<Role>,
     /// Whether `serve` brings the schema up to date before it listens.
     pub migrate_on_start: bool,
-    /// Who may call.
+    /// The authentication of callers.
     pub auth: AuthOptions,
     /// The HTTP server.
     pub http: HttpOptions,
@@ -93,7 +93,7 @@ pub struct WorkerOptions {
     pub stop_ms: u64,
 }
 
-/// Who may call.
+/// The authentication of callers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthOptions {

@@ -15,16 +15,16 @@ use pando_clock::Clock;
 use crate::config::{Config, Role, Sources};
 use crate::platform::{CLOSE_BUDGET, HAND_BACK_BUDGET};
 
-/// What one check found.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Finding {
     /// How bad it is.
     verdict: Verdict,
-    /// What was checked.
+    /// The name of the check.
     check: &'static str,
-    /// What is so.
+    /// The found state.
     detail: String,
-    /// What to change; empty when nothing needs to be.
+    /// The recommended change; empty if nothing needs to change.
     advice: String,
 }
 

@@ -44,7 +44,7 @@ pub struct Platform {
     address: SocketAddr,
 }
 
-/// What listens and works.
+/// The parts that listen and work.
 struct Bound {
     server: Server,
     admin: Option<Server>,

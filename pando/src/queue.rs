@@ -21,7 +21,7 @@ const BUDGET: Duration = Duration::from_secs(60);
 /// Most groups of dead letters that are listed.
 const GROUPS_MAX: usize = 100;
 
-/// What can be asked about jobs.
+/// Commands about jobs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
     /// Show the state of each queue

@@ -24,7 +24,7 @@ use people::{Person, person};
 /// How long one batch may take, on a disk as slow as they come.
 const BATCH_BUDGET: Duration = Duration::from_secs(60);
 
-/// What seeding did.
+/// The result of seeding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seeded {
     /// Profiles made.

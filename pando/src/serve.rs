@@ -12,7 +12,7 @@ use crate::config::{AuthMode, Loaded};
 use crate::platform::Platform;
 use crate::signals::StopSignals;
 
-/// What shells report of a program that a second signal ended.
+/// The exit status that shells report for a program that a second signal ended.
 const LEFT_AT_ONCE: u8 = 130;
 
 /// Runs the platform until it has received a stop signal and finished its work, or until a second signal.

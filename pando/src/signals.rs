@@ -11,7 +11,7 @@ use tokio::sync::watch;
 #[derive(Clone, Debug)]
 pub(crate) struct StopSignals(watch::Receiver<Seen>);
 
-/// What has come so far.
+/// The signals that have arrived so far.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     count: u32,

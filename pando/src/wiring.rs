@@ -41,7 +41,7 @@ pub(crate) const MIGRATIONS: &[MigrationSet] =
 pub(crate) struct Wired {
     /// Everything they answer to.
     pub(crate) app: App,
-    /// What operators see.
+    /// The parts that operators see.
     pub(crate) insides: Insides,
     /// None where this process has to do with no jobs.
     pub(crate) jobs: Option<Jobs>,
@@ -132,7 +132,7 @@ pub(crate) fn described() -> App {
     with_tasks(app, OpenApiRouter::with_openapi(pando_tasks::description()))
 }
 
-/// What every process answers to, whatever its roles.
+/// The routes of every process, whatever its roles.
 fn empty_house() -> App {
     App::new("Pando", VERSION).describe(INTRODUCTION).service("pando", front_door::routes(), Vec::new())
 }

@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     pub(crate) events: Events,
 }
 
-/// What a look into this process found.
+/// The result of a look-up in this process.
 pub(crate) enum LocalLookup {
     Fresh(Arc<Entry>),
     /// It may stand in for a load that fails.

@@ -191,7 +191,7 @@ impl Registry {
         }
     }
 
-    /// What expires everything.
+    /// The invalidations that expire everything.
     pub(crate) fn everything(&self) -> Vec<Invalidation> {
         let expire = |cache: &Arc<Inner>| Invalidation {
             cache: cache.name,

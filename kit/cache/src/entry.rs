@@ -33,7 +33,7 @@ impl Source {
     }
 }
 
-/// What a load answers.
+/// The result of a load.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// The version of the value: the cache never goes back to a smaller one.
@@ -114,8 +114,8 @@ type Variants = [OnceLock<Option<Bytes>>; VARIANTS];
 
 /// One entry of the first tier. Times are microseconds of the platform's clock.
 ///
-/// What a hit does not read stands first, in this order: it keeps what a hit does read off the cache line of the
-/// reference count, which every other thread's hit writes.
+/// The fields that a hit does not read stand first, in this order. They keep the fields that a hit reads off the cache
+/// line of the reference count, which the hits of all other threads write.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Entry {

@@ -57,7 +57,7 @@ pub struct CacheOptions {
     /// Whether values of at least 1 KiB are kept compressed as well, once a caller asked for them so. Room for it is
     /// counted from the start: such a value counts two and a half times.
     pub keep_compressed: bool,
-    /// What a miss does while Redis is down.
+    /// The behaviour of a miss while Redis is down.
     pub when_l2_down: WhenL2Down,
     /// With `when_l2_down = "protect"`: how many loads at once.
     pub protect_loads_max: usize,
@@ -82,7 +82,7 @@ pub enum Policy {
     Fifo,
 }
 
-/// What a miss does while Redis is down.
+/// The behaviour of a miss while Redis is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WhenL2Down {
@@ -100,7 +100,7 @@ pub enum WhenL2Down {
 pub struct RedisOptions {
     /// `redis://user:password@host:port/db`. Without it and without `addresses`: no Redis, each process for itself.
     pub url: Option<Secret>,
-    /// What answers at the addresses.
+    /// The kind of server at the addresses.
     pub mode: RedisMode,
     /// `host:port` of the server, of the Sentinels, or of some nodes of the Cluster; instead of `url`.
     pub addresses: Vec<String>,
@@ -112,7 +112,7 @@ pub struct RedisOptions {
     pub password: Option<Secret>,
     /// The number of the database.
     pub database: u32,
-    /// What every key and channel begins with.
+    /// The beginning of every key and channel.
     pub key_prefix: String,
     /// How long an operation may take when something else can answer.
     pub soft_timeout_ms: u64,
@@ -140,7 +140,7 @@ pub struct RedisOptions {
     pub clock_skew_ms: u64,
 }
 
-/// What answers at the addresses.
+/// The kinds of servers at the addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RedisMode {

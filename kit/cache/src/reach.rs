@@ -22,7 +22,7 @@ use crate::options::micros;
 pub(crate) struct Start<'a> {
     /// The time in Redis; `None` if Redis is down or was not asked. In that case nothing is written there either.
     pub(crate) at: Option<i64>,
-    /// What may stand in if the load fails.
+    /// The entry that may be served if the load fails.
     stale: Option<Arc<Entry>>,
     /// Leave to load while Redis is down.
     _leave: Option<SemaphorePermit<'a>>,
@@ -58,7 +58,7 @@ impl Cache {
         self.load(call, key, flight.position, ticket, origin, &start).await
     }
 
-    /// What the answer of Redis means for a load.
+    /// The consequence of Redis's answer for a load.
     pub(crate) fn judge(
         &self,
         key: &[u8],

@@ -37,7 +37,7 @@ pub struct CacheReport {
     pub hottest: Vec<HotKey>,
 }
 
-/// What this process holds under one key.
+/// The entry that this process holds under one key.
 #[derive(Clone, Debug, Serialize)]
 pub struct KeyReport {
     /// The version; none: it is known that there is no such thing.
@@ -80,7 +80,7 @@ impl Cache {
         }
     }
 
-    /// What this process holds under this key.
+    /// The entry that this process holds under this key.
     pub fn report_key(&self, key: &[u8]) -> Option<KeyReport> {
         let inner = &*self.0;
         let entry = inner.local.peek(key)?;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::lock::{Mutex, lock};
 
-/// What a silence means for one entry.
+/// The consequence of a silence for one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doubt {
     /// Nothing, or nothing yet.

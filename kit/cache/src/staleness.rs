@@ -9,7 +9,7 @@ use pando_clock::Timestamp;
 
 use crate::Cache;
 
-/// What the database holds under a key.
+/// The present version of a value in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Current {
     /// The version there.

@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt};
 
 use crate::{Cache, Loaded};
 
-/// What a warm-up did.
+/// The result of a warm-up.
 #[derive(Debug)]
 pub struct Warmed<E> {
     /// So many entries were filled.

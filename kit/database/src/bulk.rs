@@ -13,13 +13,13 @@ pub struct BulkInsert {
     pub table: &'static str,
     /// The columns, in the order of the values of a row.
     pub columns: &'static [(&'static str, ColumnType)],
-    /// What happens to a row that is there already.
+    /// How existing rows are treated.
     pub on_conflict: OnConflict,
     /// The column, a uuid, whose values name the rows that were inserted.
     pub key: &'static str,
 }
 
-/// What happens to a row that is there already.
+/// How existing rows are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnConflict {
     /// Nothing is inserted, and the error names the constraint.

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-/// What came over a channel.
+/// An item from a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Somebody sent this text: another process, or this one.

@@ -33,7 +33,7 @@ const ESTIMATE: Query = Query::point(
     "select cast(reltuples as bigint) from pg_class where cast(relname as text) = $1 and pg_table_is_visible(oid)",
 );
 
-/// What kind of transaction is begun.
+/// The kind of a transaction.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Manner {
     /// A migration, which waits for other processes until its deadline.

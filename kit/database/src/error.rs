@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What went wrong. No text of it contains a parameter, a row or a password.
+/// An error of the database. Its text never contains a parameter, a row or a password.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
     /// The server cannot be reached, the connection broke, or the database is shutting down.
     #[error("the database cannot be reached: {reason}")]
     Unavailable {
-        /// What was tried and what the other side said.
+        /// The attempted step, and the answer of the other side.
         reason: String,
     },
     /// Every connection (on SQLite: the writer) was busy for as long as a caller may wait.
@@ -25,7 +25,7 @@ pub enum DatabaseError {
     /// The commit was on its way when the connection broke or the deadline passed: it may have happened.
     #[error("the commit may or may not have happened: {reason}")]
     CommitUnknown {
-        /// What broke.
+        /// The reason.
         reason: String,
     },
     /// A row with this key exists.
@@ -58,7 +58,7 @@ pub enum DatabaseError {
     /// The database, the file or the connection can only be read.
     #[error("the database is read-only: {reason}")]
     ReadOnly {
-        /// What the engine said.
+        /// The message of the engine.
         reason: String,
     },
     /// An earlier statement of this transaction failed: it can only be rolled back.
@@ -80,7 +80,7 @@ pub enum DatabaseError {
         name: &'static str,
         /// Counted from 1, as in the text.
         parameter: usize,
-        /// What was expected and what came.
+        /// The expected and the actual value.
         reason: String,
     },
     /// A column does not hold what the program reads it as.
@@ -88,9 +88,9 @@ pub enum DatabaseError {
     BadColumn {
         /// Counted from 0.
         index: usize,
-        /// What the program asked for.
+        /// The requested type.
         expected: &'static str,
-        /// What is there.
+        /// The actual type.
         found: String,
     },
     /// A setting cannot be used.
@@ -106,7 +106,7 @@ pub enum DatabaseError {
     BadFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// The text is not a consistency token.
@@ -145,7 +145,7 @@ pub enum DatabaseError {
         name: &'static str,
         /// The first line of the statement.
         statement: String,
-        /// What the database said.
+        /// The error of the database.
         source: Box<DatabaseError>,
     },
     /// The database refused the statement for another reason: a mistake in the program.
@@ -153,12 +153,12 @@ pub enum DatabaseError {
     Query {
         /// The statement.
         name: &'static str,
-        /// What the database said.
+        /// The answer of the database.
         source: Refusal,
     },
 }
 
-/// What the engine said when it refused a statement.
+/// The message with which the engine refused a statement.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message} ({code})")]
 pub struct Refusal {

@@ -21,13 +21,13 @@ pub struct DatabaseOptions {
     pub host: Option<String>,
     /// Its port (5432).
     pub port: Option<u16>,
-    /// Who connects.
+    /// The user.
     pub user: Option<String>,
     /// Their password.
     pub password: Option<Secret>,
     /// The database on the server.
     pub database: Option<String>,
-    /// What the server shows in its list of connections (`pando`).
+    /// The name that the server shows in its list of connections (`pando`).
     pub application_name: Option<String>,
     /// `disable` or `prefer`; `require` is refused until TLS is here.
     pub sslmode: Option<String>,

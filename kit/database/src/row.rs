@@ -160,9 +160,9 @@ impl Column<'_> {
     }
 }
 
-/// What a column can be read as.
+/// A type as which a column can be read.
 pub trait FromColumn: Sized {
-    /// What is expected, for messages.
+    /// The expected type, for messages.
     const EXPECTED: &'static str;
 
     /// The value, or nothing when the column holds something else.

@@ -1,6 +1,6 @@
 //! One SQL text for two engines: cutting it into tokens, and writing SQLite's form of it.
 
-/// What a piece of SQL text is.
+/// The kinds of pieces of an SQL text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// White space or a comment.

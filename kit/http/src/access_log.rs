@@ -19,7 +19,7 @@ pub(crate) struct AccessLog {
     seen: AtomicU64,
 }
 
-/// What one line says.
+/// The content of one line.
 pub(crate) struct Line<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) method: MethodIndex,

@@ -44,7 +44,7 @@ impl<'r> Head<'r> {
     }
 }
 
-/// What is known of a request before its handler runs.
+/// The data about a request that are known before its handler runs.
 pub(crate) struct Admitted {
     pub(crate) request_id: HeaderValue,
     pub(crate) client: IpAddr,
@@ -91,7 +91,7 @@ pub(crate) fn identify(
 pub(crate) struct Carried {
     /// The decision of the gate; `None` if it was not asked.
     pub(crate) gate: Option<Result<(), Problem>>,
-    /// What memory held.
+    /// The answer from memory.
     pub(crate) answer: Option<HotAnswer>,
 }
 

@@ -24,7 +24,7 @@ pub struct App {
     pub services: Vec<ServiceRoutes>,
     /// What `/health` and `/health/ready` ask.
     pub dependencies: Vec<Dependency>,
-    /// Who may come in, and how often.
+    /// The decision about each request: authentication and rate limits.
     pub gate: Option<Gate>,
 }
 

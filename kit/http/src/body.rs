@@ -88,7 +88,7 @@ pub(crate) async fn read_body(request: Request) -> Result<Bytes, Problem> {
     Ok(bytes.into())
 }
 
-/// What a failed read of a body means to the caller: 413, 408 or 400.
+/// The answer to a failed read of a body: 413, 408 or 400.
 pub fn body_problem(error: &(dyn Error + 'static)) -> Problem {
     let mut cause = Some(error);
     while let Some(error) = cause {

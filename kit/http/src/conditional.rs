@@ -23,7 +23,7 @@ pub fn etag(version: i64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).expect("digits and quotes are visible ASCII")
 }
 
-/// What a caller demands of the version, from `If-Match` or `If-None-Match`.
+/// The version that a caller requires, from `If-Match` or `If-None-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Precondition {
     /// The header is absent.

@@ -36,7 +36,7 @@ pub(crate) enum Phase {
     Lingering,
 }
 
-/// What the sweeper tells a connection to do.
+/// The orders of the sweeper to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Finish what is begun, then close.
@@ -87,7 +87,7 @@ pub(crate) struct Connection {
     first_host: OnceLock<(Box<[u8]>, Host)>,
 }
 
-/// What is known of a `Host`.
+/// The checked value of a `Host`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Host {
     /// A name or an address, with an optional port.

@@ -44,7 +44,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// What every request needs; one per server.
+/// The data that every request needs; one per server.
 pub(crate) struct Edge {
     pub(crate) routes: RouteTable,
     pub(crate) router: axum::Router,

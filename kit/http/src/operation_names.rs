@@ -13,7 +13,7 @@ use crate::HttpError;
 const SYSTEM: &str = "system";
 /// The verbs with which the name of a `GET` may begin; without one, the operation is named after its answer.
 const ASKING: [&str; 9] = ["download", "export", "fetch", "find", "get", "list", "read", "search", "show"];
-/// What is about one thing although no path names one yet.
+/// The verbs of operations about one thing although their path names no single one.
 const MAKING: [&str; 2] = ["add", "create"];
 
 /// Names every operation of the document after its handler and its tag, and refuses two of one name.

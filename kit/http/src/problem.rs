@@ -321,14 +321,14 @@ pub(crate) struct ProblemDocument<'a> {
     title: &'a str,
     /// The status of the answer.
     status: u16,
-    /// What is wrong with this request.
+    /// The fault of this request.
     detail: &'a str,
     /// The path of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<&'a str>,
     /// The same message, for older clients.
     error: &'a str,
-    /// What went wrong, from a closed list.
+    /// The code of the error, from a closed list.
     code: &'a str,
     /// The `X-Request-ID` of the answer: quote it when you ask for help.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -66,7 +66,7 @@ struct MethodSeries {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RouteIndex(usize);
 
-/// What a path led to.
+/// The route of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Found<'p> {
     pub(crate) index: RouteIndex,

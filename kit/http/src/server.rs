@@ -46,7 +46,7 @@ pub enum HttpError {
     Listen {
         /// The address that was asked for.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// Two routes contradict each other, or limits name a route that is not there.
@@ -54,7 +54,7 @@ pub enum HttpError {
     Route {
         /// The path of the route.
         path: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// An entry of `trusted_proxies` is no address and no CIDR block.

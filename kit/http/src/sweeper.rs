@@ -158,7 +158,7 @@ impl Sweeper {
     }
 }
 
-/// What counts as one address: hosts have a /64 network of IPv6 to themselves.
+/// The unit that counts as one address: of IPv6 a /64 network, which one host usually has to itself.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),

@@ -36,7 +36,7 @@ pub enum IdempotencyError {
     Database(#[from] DatabaseError),
 }
 
-/// What becomes of a request with a key.
+/// The decision about a request with a key.
 #[derive(Debug)]
 pub enum Admission {
     /// It is the first: run it.

@@ -5,7 +5,7 @@ use pando_resilience::Call;
 
 use crate::{Admission, Answer, Claim, Idempotency, IdempotencyError, Request};
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Once {
     /// It was the first; with the token of its write, if it wrote.

@@ -47,9 +47,9 @@ impl fmt::Display for Key {
 pub struct Scope {
     /// Whose data.
     pub tenant: String,
-    /// Who asks.
+    /// The caller.
     pub actor: String,
-    /// What for: `POST /api/v1/profiles`, a method of gRPC, a kind of job.
+    /// The operation: `POST /api/v1/profiles`, a method of gRPC, a kind of job.
     pub operation: String,
 }
 
@@ -60,7 +60,7 @@ pub struct Request {
     pub scope: Scope,
     /// The key.
     pub key: Key,
-    /// What was asked, as [`hash_of`] says it.
+    /// The identity of the request, made with [`hash_of`].
     pub hash: [u8; 32],
 }
 

@@ -54,7 +54,7 @@ static SWEEP: Query = Query::write(
      expired.operation = idempotency_records.operation and expired.key = idempotency_records.key)",
 );
 
-/// What is known of a key.
+/// The stored record of a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) hash: Vec<u8>,
@@ -81,7 +81,7 @@ pub(crate) async fn claim(
     Ok(tx.row(&CLAIM, values).await?.is_some())
 }
 
-/// What is known of the key.
+/// The stored record of the key.
 pub(crate) async fn find(
     read: &Read<'_>,
     request: &Request,
@@ -92,7 +92,7 @@ pub(crate) async fn find(
     read.row(&FIND, values).await?.as_ref().map(record_from).transpose()
 }
 
-/// What is known of the key, as the transaction sees it.
+/// The stored record of the key, as the transaction sees it.
 pub(crate) async fn find_in(
     tx: &mut Transaction,
     request: &Request,

@@ -3,7 +3,7 @@
 
 use crate::{Format, Refusal};
 
-/// What the files of other kinds begin with: pages, archives, documents, programs and scripts.
+/// The first bytes of other kinds of files: pages, archives, documents, programs and scripts.
 const OTHER_KINDS: [&[u8]; 8] =
     [b"<", b"PK\x03\x04", b"%PDF", b"MZ", b"\x7fELF", b"#!", b"Rar!", b"7z\xbc\xaf"];
 /// How the directory at the end of an archive begins, and how far from the end of the file it may be.

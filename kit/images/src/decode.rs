@@ -15,7 +15,7 @@ const COLOR_PROFILE_BYTES_MAX: usize = 32 * 1024;
 /// The chunks that a WebP may hold beside its pixels.
 const METADATA_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// What a decoder found in a file.
+/// The content of a decoded file.
 struct Decoded {
     size: (u32, u32),
     layout: Layout,

@@ -15,7 +15,7 @@ const GIF_SPEED: i32 = 10;
 /// A picture as a file.
 #[derive(Clone, Debug)]
 pub struct Encoded {
-    /// What kind of file.
+    /// The format of the file.
     pub format: Format,
     /// Its bytes.
     pub content: Bytes,

@@ -5,7 +5,7 @@ use crate::limits::ImageLimits;
 use crate::resize::resize;
 use crate::{Format, Refusal, anatomy};
 
-/// What one pixel consists of; eight bits each.
+/// The channels of one pixel, with eight bits each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     Grey,

@@ -10,7 +10,7 @@ pub enum ObjectsError {
     /// The store does not answer, or not in time: the same may well succeed later.
     #[error("the object store cannot be reached: {source}")]
     Unavailable {
-        /// What it said.
+        /// The error of the store.
         source: Arc<dyn Error + Send + Sync>,
     },
     /// There is no room left.
@@ -19,7 +19,7 @@ pub enum ObjectsError {
     /// The store refuses to do it, or the folder does not let us.
     #[error("the object store refuses the request: {source}")]
     Refused {
-        /// What it said.
+        /// The error of the store.
         source: Arc<dyn Error + Send + Sync>,
     },
     /// A setting cannot be used.

@@ -83,7 +83,7 @@ impl HttpService for Service {
     }
 }
 
-/// What the library needs to know to try again: nothing of the answer came.
+/// Tells the library whether a request can be repeated, because nothing of the answer has arrived.
 fn kind_of(error: &(dyn Error + 'static)) -> HttpErrorKind {
     let mut cause = Some(error);
     while let Some(error) = cause {

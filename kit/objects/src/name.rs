@@ -39,7 +39,7 @@ impl ObjectName {
         &self.0[..HASH_LENGTH]
     }
 
-    /// What comes after the dot.
+    /// The part after the dot.
     pub fn ending(&self) -> &str {
         &self.0[HASH_LENGTH + 1..]
     }

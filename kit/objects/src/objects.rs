@@ -31,7 +31,7 @@ enum Place {
     Bucket(Bucket),
 }
 
-/// What is known of an object without reading it.
+/// The size and age of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
     /// Its size.
@@ -45,7 +45,7 @@ pub struct Found {
 pub struct Listed {
     /// Its name.
     pub name: ObjectName,
-    /// What is known of it.
+    /// The size and age of the object.
     pub found: Found,
 }
 

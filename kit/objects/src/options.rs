@@ -33,7 +33,7 @@ pub struct S3Options {
     pub secret_key: Option<Secret>,
     /// Whether the bucket is named in the path of a URL; in the host name otherwise.
     pub path_style: bool,
-    /// What the keys begin with.
+    /// The beginning of every key.
     pub prefix: String,
     /// Larger objects are sent in parts.
     pub multipart_bytes_min: usize,

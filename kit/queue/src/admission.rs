@@ -26,7 +26,7 @@ pub(crate) struct Amount {
     pub(crate) bytes: u64,
 }
 
-/// What waits in each queue, as far as this process knows.
+/// How much waits in each queue, as far as this process knows.
 #[derive(Debug, Default)]
 pub(crate) struct Depths(Mutex<HashMap<String, Depth>>);
 

@@ -26,7 +26,7 @@ const PERSISTENT: u8 = 2;
 pub struct BrokerOptions {
     /// The address: `amqp://user:password@host:5672/%2f`. Without it no broker is used.
     pub url: Option<Secret>,
-    /// What the name of its exchange begins with: `<namespace>.events`.
+    /// The beginning of the name of the exchange: `<namespace>.events`.
     pub namespace: String,
 }
 

@@ -14,7 +14,7 @@ use crate::{Queue, QueueError};
 /// How many tenants take turns in one claim.
 const TENANTS_MAX: usize = 32;
 
-/// What a turn brought.
+/// The result of a turn.
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) claimed: Vec<Claimed>,
@@ -24,7 +24,7 @@ pub(crate) struct Turn {
     pub(crate) next_due: Option<Timestamp>,
 }
 
-/// Who claims, and how much.
+/// The runner that claims, and how many jobs it wants.
 #[derive(Debug)]
 pub(crate) struct Claimer<'a> {
     pub(crate) queue: &'a str,

@@ -68,7 +68,7 @@ pub(crate) struct House {
     pub(crate) seen: Seen,
 }
 
-/// What the handlers of the suite saw, in order.
+/// The payloads that the handlers of the suite saw, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Seen(Arc<Mutex<Vec<Value>>>);
 

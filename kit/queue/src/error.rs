@@ -16,7 +16,7 @@ pub enum QueueError {
         depth: u64,
         /// How many may wait.
         depth_max: u64,
-        /// What was counted: `jobs` or `bytes`.
+        /// The counted unit: `jobs` or `bytes`.
         unit: &'static str,
     },
     /// The job itself cannot be enqueued.

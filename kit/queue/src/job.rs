@@ -41,7 +41,7 @@ pub struct Job {
     /// How long one attempt may take, and how long to wait between two.
     #[serde(flatten)]
     pub settings: Settings,
-    /// What keeps it from being there twice.
+    /// The rule that prevents a second job of this kind and key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique: Option<Unique>,
     /// Jobs of one lane run one after the other, in the order in which they were committed.
@@ -50,7 +50,7 @@ pub struct Job {
     /// Whose turn it takes in a fair queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// What the queue's rate limit counts it under.
+    /// The key under which the queue's rate limit counts the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_key: Option<String>,
     /// The batch it belongs to.
@@ -75,7 +75,7 @@ pub struct Settings {
     pub pauses_ms: Option<Vec<u64>>,
 }
 
-/// What keeps a second job of the same kind and key from being there.
+/// Rules that prevent a second job of the same kind and key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unique {
@@ -87,7 +87,7 @@ pub enum Unique {
     Within(String, Duration),
 }
 
-/// What became of an [`enqueue`](crate::Queue::enqueue).
+/// The result of an [`enqueue`](crate::Queue::enqueue).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enqueued {
     /// The job's id; the id of the one that was there already, if there was.

@@ -55,7 +55,7 @@ pub struct DeadGroup {
     pub queue: String,
     /// Which handler failed.
     pub kind: String,
-    /// What they have in common.
+    /// The fingerprint that their errors share.
     pub fingerprint: String,
     /// How many.
     pub count: u64,
@@ -63,7 +63,7 @@ pub struct DeadGroup {
     pub first: Timestamp,
     /// When the last of them died.
     pub last: Timestamp,
-    /// What one of them died of.
+    /// The error of one of them.
     pub error: String,
 }
 

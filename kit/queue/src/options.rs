@@ -50,11 +50,11 @@ pub struct QueueOptions {
     /// Which queue the jobs of a kind wait in, where they name none. Each queue has workers of its own, so jobs that
     /// are slow or hang keep only their like waiting.
     pub kinds: BTreeMap<String, String>,
-    /// What is different in single queues, by name.
+    /// Options of single queues, by name.
     pub queues: BTreeMap<String, SingleQueueOptions>,
 }
 
-/// What is different in one queue.
+/// Options of one queue, where they differ from the common ones.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SingleQueueOptions {

@@ -30,14 +30,14 @@ pub struct Event {
     pub id: Uuid,
     /// Which service says so.
     pub service: String,
-    /// What happened: `profile_created`.
+    /// The type of the event, such as `profile_created`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The thing to which the event happened. Events of one subject are delivered in order.
     pub subject: String,
     /// The version the subject has since.
     pub version: i64,
-    /// What is to be known about it.
+    /// The data of the event.
     pub data: Value,
     /// The trace of the request that caused it.
     #[serde(skip_serializing_if = "Option::is_none")]

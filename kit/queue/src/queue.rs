@@ -83,7 +83,7 @@ impl Queue {
         &self.0.clock
     }
 
-    /// What was set.
+    /// The options of this queue.
     pub fn options(&self) -> &QueueOptions {
         &self.0.options
     }

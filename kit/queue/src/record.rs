@@ -45,7 +45,7 @@ pub struct JobRecord {
     pub batch: Option<Uuid>,
     /// How far it says that it has come.
     pub progress: Option<Value>,
-    /// What came of it.
+    /// The result of the job.
     pub result: Option<Value>,
     /// Why its last attempt failed.
     pub error: Option<String>,

@@ -46,7 +46,7 @@ pub struct Recurring {
     pub updated_at: Timestamp,
 }
 
-/// What a caller wants to be enqueued again and again.
+/// A recurring job as a client wants it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecurringDraft {
     /// When: as [`Schedule::expression`](crate::Schedule).

@@ -15,7 +15,7 @@ use crate::{Job, JobContext, JobError, QueueError};
 /// The return value of a handler: the job's result, or an error with the decision what happens to the job.
 pub type JobResult = Result<Value, JobError>;
 
-/// What runs a kind of job; [`JobKind::new`] makes it of an async function.
+/// A function that runs a kind of job; [`JobKind::new`] makes one from an async function.
 pub type Handler = Arc<dyn Fn(JobContext, Value) -> BoxFuture<'static, JobResult> + Send + Sync>;
 
 /// Finds what is wrong with a payload before a job of it is stored.
@@ -40,7 +40,7 @@ pub struct JobKind {
     pub check: Option<PayloadCheck>,
     /// Whether callers may ask for its jobs by name. The others are enqueued by the program itself.
     pub public: bool,
-    /// What runs them.
+    /// The function that runs the jobs.
     pub handler: Handler,
 }
 

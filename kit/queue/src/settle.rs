@@ -89,7 +89,7 @@ fn may_have_happened(error: &QueueError) -> bool {
     matches!(error, QueueError::Database(CommitUnknown { .. } | DeadlineExceeded))
 }
 
-/// What the database refuses spoils only itself.
+/// Settles one by one, so that an end that the database refuses does not affect the others.
 async fn settle_one_by_one(queue: &Queue, batch: &[Settlement]) {
     for settlement in batch {
         if let Err(error) = queue.settle(std::slice::from_ref(settlement)).await {

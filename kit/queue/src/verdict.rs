@@ -80,7 +80,7 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// What becomes of a job whose attempt, the `attempts`th of `attempts_max`, failed.
+    /// The verdict about a job whose attempt failed, the `attempts`th of `attempts_max`.
     pub(crate) fn of_failure(
         error: &JobError,
         (attempts, attempts_max): (i64, i64),

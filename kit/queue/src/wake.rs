@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::attempt::{Live, Stop};
 
-/// Who waits for work in this process.
+/// The runners of this process that wait for work.
 #[derive(Debug)]
 pub(crate) struct Wakes {
     local: Mutex<HashMap<String, Arc<Bell>>>,

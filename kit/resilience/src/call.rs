@@ -12,7 +12,7 @@ pub struct Call {
     pub deadline: Deadline,
     /// Names the work in every log line it causes.
     pub request_id: Arc<str>,
-    /// Who asked: written into histories.
+    /// The name of the caller, which histories record.
     pub actor: Arc<str>,
     /// The consistency token that came with the request: reads must see at least this write.
     pub consistency: Option<Arc<str>>,

@@ -22,12 +22,12 @@ pub struct Schema {
     patterns: HashMap<String, Regex>,
 }
 
-/// What is wrong at one place of a document.
+/// A fault at one place of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The place, as a JSON pointer; empty for the whole document.
     pub path: String,
-    /// What is wrong there.
+    /// The fault as a sentence.
     pub message: String,
 }
 

@@ -131,7 +131,7 @@ impl PrivateServer {
         state.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
     }
 
-    /// What it printed.
+    /// The output of the server.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }

@@ -10,7 +10,7 @@ use crate::private::{PrivateServer, can_be_harmed, free_port};
 
 /// Its bucket. It is made before the server starts, which remembers what folders there are.
 const BUCKET: &str = "objects";
-/// Who may call it.
+/// The credentials of the tests.
 const ACCESS_KEY: &str = "pando-tests";
 /// Their secret.
 const SECRET_KEY: &str = "only-in-tests";
@@ -55,7 +55,7 @@ impl S3 {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Who may call it.
+    /// The access key of the tests.
     pub fn access_key(&self) -> &'static str {
         ACCESS_KEY
     }

@@ -1,4 +1,4 @@
-//! What one increment and one observation cost, alone and with a second thread on the same series.
+//! The cost of one increment and one observation, alone and with a second thread on the same series.
 //!
 //! Run it with `cargo run --release -p pando-telemetry --example increment_cost`.
 

@@ -17,9 +17,9 @@ pub enum TelemetryError {
          or directives such as \"info,pando_http=debug\""
     )]
     Level {
-        /// What was asked for.
+        /// The given level.
         given: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// A process has one log, and it has been started.

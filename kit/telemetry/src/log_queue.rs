@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    /// A reader that takes nothing until it is told to.
+    /// A reader that takes nothing until the test lets it.
     struct Stalled {
         go_on: Receiver<()>,
         read: Arc<Mutex<Vec<u8>>>,

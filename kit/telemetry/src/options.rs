@@ -14,7 +14,7 @@ pub struct TelemetryOptions {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogOptions {
-    /// What is written: a level, or directives such as `info,pando_http=debug`.
+    /// The lines to write: a level, or directives such as `info,pando_http=debug`.
     pub level: String,
     /// How a line looks.
     pub format: LogFormat,

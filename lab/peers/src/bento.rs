@@ -25,7 +25,7 @@ const ENTRIES: usize = 10_000;
 /// So many requests fill both tiers and are not counted; as many again are.
 const WARM_UP: usize = 200_000;
 
-/// What one run showed.
+/// The results of one run.
 #[derive(Debug, Deserialize)]
 struct Seen {
     seconds: f64,

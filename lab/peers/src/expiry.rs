@@ -15,14 +15,14 @@ const TTL: Duration = Duration::from_secs(1);
 /// Requests come in small bunches, as a sleeping thread can send them.
 const TICK: Duration = Duration::from_millis(1);
 const IN_A_TICK: usize = 10;
-/// What comes before and after a load and still belongs to its expiry.
+/// The time before and after a load that still belongs to its expiry.
 const BEFORE: Duration = Duration::from_millis(2);
 const AFTER: Duration = Duration::from_millis(10);
 
 const OURS: &str = "ours";
 const OURS_EARLY: &str = "ours, refreshed early";
 
-/// What one run of one cache showed. Times in microseconds.
+/// The results of one run of one cache. Times are in microseconds.
 struct Seen {
     /// The 99th percentile while the value was loaded, and as long a time half a second later.
     around: f64,

@@ -36,7 +36,7 @@ struct Contestant {
     rates: [Vec<f64>; 2],
 }
 
-/// What all of them look up.
+/// The keys that all contestants look up, in order.
 #[derive(Clone)]
 struct Order {
     keys: &'static [Vec<u8>],

@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 
 use crate::report::Report;
 
-/// What to run, and how long.
+/// The parts to run, and how long.
 #[derive(Parser)]
 #[command(name = "pando-peers", about = "The cache and the queue beside their peers and their limits")]
 struct Plan {
@@ -48,7 +48,7 @@ struct Plan {
 /// One part of the comparison.
 #[derive(Clone, Copy, ValueEnum)]
 enum Part {
-    /// What a hit in this process costs.
+    /// The cost of a hit in this process.
     Lookups,
     /// How much of a trace each policy answers.
     HitRatio,

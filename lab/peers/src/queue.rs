@@ -37,7 +37,7 @@ const WARM_UP: usize = 10;
 /// Between two of them nothing happens.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What one run showed: jobs per second, and milliseconds until a job began.
+/// The results of one run: jobs per second, and milliseconds until a job began.
 #[derive(Debug, Deserialize)]
 struct Seen {
     single: f64,
@@ -83,7 +83,7 @@ pub(crate) fn run(rounds: usize, folder: &Path, report: &mut Report) -> Result<(
     for round in 0..rounds {
         eprintln!("  round {} of {rounds}", round + 1);
         for turn in 0..all.len() {
-            // Who goes first changes.
+            // The order of the contestants changes.
             let contestant = &mut all[(turn + round) % names.len()];
             contestant.seen.push(match contestant.name {
                 "PostgreSQL" => runtime.block_on(async {

@@ -36,7 +36,7 @@ const DATABASE: [(&str, &str, Option<&str>); 5] = [
 /// Names for parts this version does not have.
 const NOT_YET: [&str; 2] = ["RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW_MINUTES"];
 
-/// What the environment says.
+/// The settings from the environment.
 pub(super) struct Environment {
     pub(super) layers: Vec<Layer>,
     pub(super) notes: Vec<String>,

@@ -122,7 +122,7 @@ pub(crate) struct KeptObject {
     generation: Uuid,
 }
 
-/// What became of a wish to delete an object.
+/// The result of an attempt to delete an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
     /// It is gone.

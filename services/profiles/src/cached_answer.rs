@@ -31,7 +31,7 @@ pub struct CachedAnswer {
 }
 
 impl CachedAnswer {
-    /// What the cache keeps of a profile.
+    /// The form in which the cache keeps a profile.
     pub(crate) fn remembered(profile: &Profile) -> Result<Loaded, ProfileError> {
         let mut bytes = Vec::with_capacity(512);
         bytes.extend_from_slice(PROFILE);
@@ -40,7 +40,7 @@ impl CachedAnswer {
         Ok(Loaded::new(profile.version, bytes))
     }
 
-    /// What the cache keeps of a profile with its parts.
+    /// The form in which the cache keeps a profile with its parts.
     pub(crate) fn remembered_full(full: &FullProfile) -> Result<Loaded, ProfileError> {
         let mut bytes = Vec::with_capacity(1024);
         write(&mut bytes, full)?;
@@ -99,7 +99,7 @@ impl CachedAnswer {
         &self.bytes[PROFILE.len()..self.bytes.len() - FROM_CACHE.len()]
     }
 
-    /// What is answered under `name`.
+    /// The object under `name` in the answer.
     pub(crate) fn object(&self, name: &str) -> Result<Map<String, Value>, ProfileError> {
         let mut answer: Map<String, Value> = serde_json::from_slice(&self.bytes).map_err(unwritable)?;
         match answer.remove(name) {

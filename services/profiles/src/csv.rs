@@ -3,7 +3,7 @@
 //! A spreadsheet reads a cell as a formula if the cell begins with one of a few signs. Such a cell is written with an
 //! apostrophe in front, which is removed again when the cell is read.
 
-/// What formulas begin with, as OWASP lists it.
+/// The first characters of formulas, as OWASP lists them.
 const FORMULA_SIGNS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
 
 /// Where in a record the reader is: a line end inside of quotes ends nothing, and a quote opens only a cell that begins

@@ -33,7 +33,7 @@ pub enum ProfileError {
     /// An upload broke off, or cannot be read to its end; records that were written before stay.
     #[error("{problem}; {records_done} records of the import {token} are done")]
     ImportBrokenOff {
-        /// What is wrong with the upload.
+        /// The fault of the upload.
         problem: pando_http::Problem,
         /// Names the import.
         token: String,

@@ -23,7 +23,7 @@ const UPDATED: &str = "profile_updated";
 const DELETED: &str = "profile_deleted";
 const ERASED: &str = "profile_erased";
 
-/// What happened to a profile.
+/// The kinds of changes of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Happened {
     /// It was made.

@@ -113,7 +113,7 @@ impl Profiles {
         }
     }
 
-    /// What is still to be written.
+    /// The part that is still to be written.
     async fn pieces(
         &self,
         call: &Call,
@@ -175,7 +175,7 @@ impl Profiles {
 }
 
 impl Wanted {
-    /// What the payload of a job asks for.
+    /// Parses the payload of a job.
     pub(crate) fn of(payload: &Value) -> Result<Self, &'static str> {
         match &payload["profile_id"] {
             Value::Null => {}

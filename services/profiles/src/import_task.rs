@@ -209,7 +209,7 @@ impl ImportRequest {
 }
 
 impl WaitingImport {
-    /// What the payload of a job asks for.
+    /// Parses the payload of a job.
     pub(crate) fn of(payload: &Value) -> Result<Self, &'static str> {
         let upload = payload["upload"].as_str().and_then(|text| Uuid::try_parse(text).ok());
         let format = payload["format"].as_str().and_then(RecordFormat::named);

@@ -18,7 +18,7 @@ const ERASE_MS: u64 = 600_000;
 /// How long one attempt of a job may take that goes through a file or a table of any size.
 const FILE_MS: u64 = 6 * 3_600_000;
 
-/// What the id of a profile looks like.
+/// The pattern of a profile's id.
 const UUID_PATTERN: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
 
 impl Profiles {

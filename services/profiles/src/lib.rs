@@ -142,7 +142,7 @@ struct Inner {
 /// The result of a write, and the token that makes sure a later read sees it.
 #[derive(Clone, Debug)]
 pub struct Written<T> {
-    /// What was written.
+    /// The written value.
     pub value: T,
     /// Send it back as `Pando-Consistency` to read at least this write.
     pub token: Token,

@@ -43,10 +43,10 @@ pub(crate) struct Memory {
     unsettled_at: Arc<AtomicI64>,
 }
 
-/// Each so many versions the history of a profile is looked at, whether it is too long.
+/// A history is checked for its length each time the version is a multiple of this.
 const HISTORY_EVERY: i64 = 16;
 
-/// What one transaction changes.
+/// The changes of one transaction.
 #[derive(Default)]
 pub(crate) struct Changes {
     /// Each profile that somebody may have read before, with its new version.

@@ -13,7 +13,7 @@ use crate::profile::{Profile, ProfileId};
 use crate::write_batch::ItemOutcome;
 use crate::{ProfileError, Profiles};
 
-/// What came of a write, before its commit.
+/// The result of a write, before its commit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome<'a> {
     /// A profile was made.

@@ -30,7 +30,7 @@ impl Tasks {
     }
 }
 
-/// What a caller knows of a schedule.
+/// The state of a schedule that the client expects.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
     /// `If-Match`.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-/// What happened in a cache.
+/// The kinds of invalidations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// Versions of a key below one are out.

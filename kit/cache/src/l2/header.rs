@@ -41,12 +41,12 @@ pub(crate) fn number(number: u64) -> String {
     format!("{number:020}")
 }
 
-/// What comes before the two moments that the script writes.
+/// The part of a value before the two moments that the script writes.
 pub(crate) fn front(version: Option<i64>, position: u64) -> Vec<u8> {
     [MAGIC, version_text(version).as_bytes(), number(position).as_bytes()].concat()
 }
 
-/// What comes after them.
+/// The part of a value after the two moments.
 pub(crate) fn back(cost: i64, tags: &[Box<str>], body: Option<&Bytes>) -> Vec<u8> {
     let tags = tags.iter().map(|tag| escaped(tag)).collect::<Vec<_>>().join("\n");
     let (kind, body) = match body {

@@ -143,7 +143,7 @@ impl Remote {
         if gone {
             return Read::Nothing(now);
         }
-        // Who reads the event of a new thing tells Redis only if it knew the thing to be missing.
+        // A process that reads the event of a new thing invalidates in Redis only if it knew that the thing was missing.
         let witnessed = knows_events && stored.body.is_some();
         let expired = before(self.expired.load(Ordering::Acquire))
             || before(self.link.distrusted.load(Ordering::Acquire))

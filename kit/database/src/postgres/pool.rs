@@ -197,7 +197,7 @@ async fn fill_up(pool: &Deadpool<Maker>, min: usize) {
     }
 }
 
-/// Who uses a connection right now.
+/// The present users of connections.
 #[derive(Default)]
 struct OpenSessions {
     next: AtomicU64,

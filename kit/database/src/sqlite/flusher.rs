@@ -18,7 +18,7 @@ pub(crate) struct Commit {
     pub(crate) answer: oneshot::Sender<Result<Committed, DatabaseError>>,
 }
 
-/// What came of a commit: the rows of its last statement, and its token.
+/// The result of a commit: the rows of its last statement, and its token.
 pub(crate) type Committed = (Vec<Row>, Token);
 
 /// The thread, and the way to it.

@@ -17,7 +17,7 @@ use crate::{DatabaseError, Row, Value};
 /// How many steps of SQLite's machine lie between two looks at the clock: some tens of microseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 1_000;
 
-/// What a statement did.
+/// The result of a statement.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) rows: Vec<Row>,

@@ -63,7 +63,7 @@ struct Place {
     _leaving: Leaving,
 }
 
-/// What is waited for until the writer began.
+/// The state until the writer has begun.
 struct Beginning {
     began: oneshot::Receiver<Result<(), DatabaseError>>,
     turn: Arc<Turn>,

@@ -57,7 +57,7 @@ pub(super) struct Ticket {
     pub(super) load: Load,
 }
 
-/// What a transaction asks of the writer.
+/// The commands of a transaction to the writer.
 pub(super) enum Command {
     /// Runs the deferred statements, and then one statement once for every set of parameters.
     Run {
@@ -166,7 +166,7 @@ fn disk_refused() -> DatabaseError {
     DatabaseError::unavailable("the disk refused to keep a write")
 }
 
-/// What becomes of a commit after SQLite wrote it to its log.
+/// The way of a commit after SQLite has written it to its log.
 struct Log {
     /// Where commits wait for a flush; none if SQLite flushes by itself, or if the settings do not ask for flushes.
     due: Option<SyncSender<Commit>>,

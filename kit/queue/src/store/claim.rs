@@ -26,7 +26,7 @@ pub(crate) struct Claimed {
     pub(crate) cursor: Option<serde_json::Value>,
 }
 
-/// What a claim asks for.
+/// The parameters of a claim.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) queue: &'a str,

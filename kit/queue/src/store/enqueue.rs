@@ -191,7 +191,7 @@ pub(crate) async fn insert_many(
     tx.bulk_insert(&INSERT_MANY, jobs.iter().map(row).collect()).await.map(drop)
 }
 
-/// Who holds a unique key, and until when at least.
+/// The job that holds a unique key, and until when at least.
 pub(crate) async fn holder(
     tx: &mut Transaction,
     job: &Job,

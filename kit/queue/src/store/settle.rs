@@ -35,7 +35,7 @@ macro_rules! ended {
     };
 }
 
-/// What every end lets go of.
+/// The columns that every end clears.
 macro_rules! let_go {
     () => {
         "lease = null, lease_until = null, \

@@ -8,7 +8,7 @@ use super::settle::{Ended, ended_from};
 use crate::JobState;
 use crate::verdict::fingerprint;
 
-/// What is written about a job whose worker went silent.
+/// The error of a job whose worker went silent.
 const LOST: &str = "the worker that ran it went silent";
 
 /// Rows that somebody has locked are being settled, or are fenced by their own attempt: not waited for.

@@ -20,7 +20,7 @@ use crate::{Expected, ProfileError, Profiles, Violations, Written};
 /// How often an image is put again because its content began to leave in between.
 const ATTEMPTS_MAX: usize = 3;
 
-/// What became of an upload.
+/// The result of an upload.
 #[derive(Clone, Debug)]
 pub struct Added {
     /// The image.

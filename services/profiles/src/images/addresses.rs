@@ -25,7 +25,7 @@ static MOVE: Query = Query::write(
     "update profile_images set url = $3 where profile_id = $1 and number = $2",
 );
 
-/// What the rows of images say of some profiles.
+/// The addresses of images of some profiles, according to the rows of images.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
     base: String,

@@ -80,7 +80,7 @@ fn too_large(bytes_max: usize) -> Problem {
     Problem::new(Code::TooLarge, format!("an image may have at most {bytes_max} bytes"))
 }
 
-/// What came of the body, on its way through the reader of forms.
+/// The error of a body, on its way through the reader of forms.
 #[derive(Debug)]
 struct Broken(Problem);
 
