@@ -1,4 +1,4 @@
-//! How many values a second come from Redis, with the first tier off.
+//! Measures how many values a second come from Redis, with the first tier off.
 //!
 //! `cargo run --release -p pando-cache --example redis_hits redis://127.0.0.1:6379`, beside
 //! `redis-benchmark -P 1 -c 64 -d 500 -t get` on the same server.

@@ -1,4 +1,4 @@
-//! A thousand readers miss the same key at once: the origin is asked once.
+//! A thousand readers miss the same key at once, and one load serves all of them.
 //!
 //! `cargo run -p pando-cache --example stampede`
 

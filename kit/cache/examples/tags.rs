@@ -1,4 +1,4 @@
-//! Pages of a list hang on one tag: a new row puts all of them out at once, and nothing is searched for.
+//! Pages of a list share one tag: a new row makes all of them invalid at once, without any search.
 //!
 //! `cargo run -p pando-cache --example tags`
 

@@ -1,5 +1,5 @@
-//! How fast single rows are read and written, against the tools that know nothing of this crate, in one run:
-//! pgbench for PostgreSQL, a bare rusqlite loop for SQLite.
+//! The rate of reading and writing single rows, compared in one run with tools that do not use this crate: pgbench for
+//! PostgreSQL, a bare rusqlite loop for SQLite.
 //!
 //! `cargo run --release -p pando-database --features testing --example read_rate -- [seconds] [rounds] [sqlite]`
 #![expect(clippy::print_stdout, reason = "a measurement speaks to its reader")]

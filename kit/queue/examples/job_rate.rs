@@ -1,4 +1,4 @@
-//! How many jobs a second one process gets through on this machine, and how soon an idle worker begins.
+//! Measures how many jobs a second one process runs on this machine, and how soon an idle worker starts a job.
 //!
 //! `cargo run --release -p pando-queue --example job_rate --features testing`
 
