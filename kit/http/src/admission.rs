@@ -122,8 +122,7 @@ pub(crate) fn admit(
         return refuse(Problem::malformed("a request must have exactly one Host header"));
     }
     if asked.bad_host {
-        let problem =
-            Problem::malformed("the Host header is neither a name nor an address with an optional port");
+        let problem = Problem::malformed("the Host header is not a host with an optional port");
         return refuse(problem.with_header(header::CONNECTION, CLOSE));
     }
     if edge.local_hosts_only && (asked.foreign_host || head.foreign_authority) {
@@ -136,14 +135,12 @@ pub(crate) fn admit(
         return refuse(Problem::malformed(detail));
     }
     if edge.local_hosts_only && asked.foreign_origin {
-        let detail =
-            "this server answers only requests of pages from localhost (setting http.local_hosts_only)";
+        let detail = "this server answers only pages from localhost (setting http.local_hosts_only)";
         return refuse(Problem::malformed(detail));
     }
     // Two readers could find two ends of the body.
     if asked.transfers > 0 && (asked.transfers > 1 || asked.bad_transfer || asked.has_length) {
-        let problem =
-            Problem::malformed("a body must either be `chunked` or have a Content-Length, not both");
+        let problem = Problem::malformed("a body is either `chunked` or has a Content-Length");
         return refuse(problem.with_header(header::CONNECTION, CLOSE));
     }
     // HTTP/1 heads are counted while they are parsed.
