@@ -63,14 +63,14 @@ impl Gallery {
     }
 }
 
-/// A commit of a job ends its own connection: nobody knows then whether it happened.
+/// The commit of an import job ends its own connection: nobody knows then whether it happened.
 static END_AT_COMMIT: Query = Query::write(
     "test.end_at_commit",
     "do $$ begin \
      create function end_connection() returns trigger language plpgsql as \
      'begin perform pg_terminate_backend(pg_backend_pid()); return null; end'; \
      create constraint trigger end_connection after insert on queue_jobs deferrable initially deferred \
-     for each row execute function end_connection(); end $$",
+     for each row when (new.kind = 'import') execute function end_connection(); end $$",
 );
 static END_NO_MORE: Query = Query::write("test.end_no_more", "drop trigger end_connection on queue_jobs");
 static UPLOADS: Query = Query::scan("test.uploads", "select id from profile_files where purpose = 'upload'");
