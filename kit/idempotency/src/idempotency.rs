@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use pando_clock::{Clock, Timestamp};
 use pando_database::{Database, DatabaseError, Transaction};
 use pando_resilience::Call;
@@ -35,6 +36,10 @@ pub enum IdempotencyError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
+
+/// Returns the answer that replaces a kept one, or none if the kept one stays.
+pub type Rewrite<'a> =
+    dyn Fn(Answer) -> BoxFuture<'a, Result<Option<Answer>, DatabaseError>> + Send + Sync + 'a;
 
 /// The decision about a request with a key.
 #[derive(Debug)]
@@ -147,18 +152,14 @@ impl Idempotency {
     ///
     /// Reads every answer there is, some at a time and outside of any transaction: for what is seldom and must be
     /// thorough.
-    pub async fn rewrite(
-        &self,
-        call: &Call,
-        rewrite: impl Fn(&Answer) -> Option<Answer>,
-    ) -> Result<u64, IdempotencyError> {
+    pub async fn rewrite(&self, call: &Call, rewrite: &Rewrite<'_>) -> Result<u64, IdempotencyError> {
         let (mut last, mut rewritten) = (None, 0);
         loop {
             let page = store::page(&self.0.database.read_primary(call), last.as_ref()).await?;
             let Some((end, _)) = page.last() else { return Ok(rewritten) };
             last = Some(end.clone());
             for (request, answer) in &page {
-                let Some(other) = rewrite(answer) else { continue };
+                let Some(other) = rewrite(answer.clone()).await? else { continue };
                 let mut tx = self.0.database.transaction(call).await?;
                 rewritten += u64::from(store::store(&mut tx, request, &other, None).await?);
                 tx.commit().await?;

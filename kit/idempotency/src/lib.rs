@@ -11,7 +11,7 @@ mod ticket;
 
 use pando_database::{Migration, MigrationSet};
 
-pub use idempotency::{Admission, Idempotency, IdempotencyError};
+pub use idempotency::{Admission, Idempotency, IdempotencyError, Rewrite};
 pub use once::{Once, OnceError};
 pub use options::IdempotencyOptions;
 pub use request::{Answer, BadKey, KEPT_HEADERS, Key, REPLAYED_HEADER, Request, Scope, hash_of};

@@ -1,5 +1,7 @@
 //! Removes what jobs contain about a person.
 
+use futures_util::future::{BoxFuture, ready};
+use pando_database::DatabaseError;
 use pando_resilience::Call;
 use uuid::Uuid;
 
@@ -10,6 +12,9 @@ use crate::{Mentions, Queue, QueueError};
 const PAGE: (usize, i64) = (500, 1 << 22);
 /// How many callbacks are read at once.
 const CALLBACKS: usize = 100;
+
+/// Asks what names the person now: another person may have taken an address over since the search began.
+pub type StillNames<'a> = dyn Fn() -> BoxFuture<'a, Result<Mentions, DatabaseError>> + Send + Sync + 'a;
 
 impl Queue {
     /// Empties every job that mentions a person: payload, progress, result, cursor, following jobs, error and unique key.
@@ -24,6 +29,19 @@ impl Queue {
         mentions: &Mentions,
         spared: Uuid,
     ) -> Result<u64, QueueError> {
+        let always = || -> BoxFuture<'_, _> { Box::pin(ready(Ok(mentions.clone()))) };
+        self.forget_mentions_while(call, mentions, spared, &always).await
+    }
+
+    /// The same for names that other people may take over during the search. `still` is asked about each job after the job
+    /// was read, so that no job of a new owner is emptied.
+    pub async fn forget_mentions_while(
+        &self,
+        call: &Call,
+        mentions: &Mentions,
+        spared: Uuid,
+        still: &StillNames<'_>,
+    ) -> Result<u64, QueueError> {
         let (mut forgotten, mut after) = (0, Uuid::nil());
         while !mentions.is_empty() {
             let read = self.database().read_primary(call);
@@ -31,25 +49,35 @@ impl Queue {
             let Some(last) = page.last() else { break };
             after = last.id;
             for job in page.iter().filter(|job| job.mention(mentions)) {
-                forgotten += self.empty(call, job.id).await?;
+                if job.mention(&still().await?) {
+                    forgotten += self.empty(call, job.id).await?;
+                }
             }
         }
         if !mentions.is_empty() {
-            forgotten += self.forget_recurring(call, mentions).await?;
-            forgotten += self.forget_callbacks(call, mentions).await?;
+            forgotten += self.forget_recurring(call, mentions, still).await?;
+            forgotten += self.forget_callbacks(call, mentions, still).await?;
         }
         Ok(forgotten)
     }
 
     /// Takes the callbacks that mention somebody from their batches: an address to call may name a person.
-    async fn forget_callbacks(&self, call: &Call, mentions: &Mentions) -> Result<u64, QueueError> {
+    async fn forget_callbacks(
+        &self,
+        call: &Call,
+        mentions: &Mentions,
+        still: &StillNames<'_>,
+    ) -> Result<u64, QueueError> {
         let (mut forgotten, mut after) = (0, Uuid::nil());
         loop {
             let read = self.database().read_primary(call);
             let page = store::callbacks(&read, after, CALLBACKS).await?;
             let Some((last, _)) = page.last() else { return Ok(forgotten) };
             after = *last;
-            for (id, _) in page.iter().filter(|(_, callback)| mentions.stand_in_json(callback)) {
+            for (id, callback) in page.iter().filter(|(_, callback)| mentions.stand_in_json(callback)) {
+                if !still().await?.stand_in_json(callback) {
+                    continue;
+                }
                 let mut tx = self.database().transaction(call).await?;
                 forgotten += store::drop_callback(&mut tx, *id).await?;
                 tx.commit().await?;

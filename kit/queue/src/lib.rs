@@ -42,6 +42,7 @@ pub use batch::{Batch, BatchStatus};
 pub use broker::{BrokerOptions, EventExchange};
 pub use context::JobContext;
 pub use error::QueueError;
+pub use forget::StillNames;
 pub use job::{DEFAULT_PRIORITY, DEFAULT_QUEUE, Enqueued, Job, JobState, Settings, Unique};
 pub use manage::{DeadGroup, DeadSelection, JobFilter, QueueStatus, Redriven};
 pub use mention::Mentions;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::cron::Cron;
 use crate::settle::BUDGET;
 use crate::store::recurring as store;
-use crate::{Job, Mentions, Queue, QueueError, Unique};
+use crate::{Job, Mentions, Queue, QueueError, StillNames, Unique};
 
 /// How many are enqueued in one look.
 const DUE_MAX: usize = 100;
@@ -187,17 +187,24 @@ impl Queue {
     }
 
     /// Deletes every recurring job that mentions somebody; how many there were.
-    pub(crate) async fn forget_recurring(&self, call: &Call, mentions: &Mentions) -> Result<u64, QueueError> {
+    pub(crate) async fn forget_recurring(
+        &self,
+        call: &Call,
+        mentions: &Mentions,
+        still: &StillNames<'_>,
+    ) -> Result<u64, QueueError> {
         let (mut forgotten, mut after) = (0, String::new());
         loop {
             let page = self.list_recurring(call, &after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(forgotten) };
             after.clone_from(&last.name);
-            let about = |it: &&Recurring| {
-                let told = json!([it.name, it.job, it.callback]);
-                mentions.stand_in_json(&told)
+            let about = |it: &Recurring, mentions: &Mentions| {
+                mentions.stand_in_json(&json!([it.name, it.job, it.callback]))
             };
-            for recurring in page.iter().filter(about) {
+            for recurring in page.iter().filter(|it| about(it, mentions)) {
+                if !about(recurring, &still().await?) {
+                    continue;
+                }
                 let mut tx = self.database().transaction(call).await?;
                 forgotten += u64::from(store::delete(&mut tx, &recurring.name).await?);
                 tx.commit().await?;

@@ -11,6 +11,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::blobs::Removing;
+use crate::erase_profile::Sought;
 use crate::files::forget_file;
 use crate::images::forget_images;
 use crate::profile::ProfileId;
@@ -39,10 +40,10 @@ impl Profiles {
     pub(crate) async fn remove_uploads(
         &self,
         context: &JobContext,
-        mentions: &Mentions,
+        sought: &Sought<'_>,
         before: &mut Before,
     ) -> Result<(), ProfileError> {
-        for upload in self.uploads_naming(context.call(), mentions).await? {
+        for upload in self.uploads_naming(context.call(), sought).await? {
             self.remove_upload(context, upload, before).await?;
         }
         Ok(())
@@ -115,14 +116,16 @@ impl Profiles {
     }
 
     /// The uploads that name the person.
-    async fn uploads_naming(&self, call: &Call, mentions: &Mentions) -> Result<Vec<Uuid>, ProfileError> {
+    async fn uploads_naming(&self, call: &Call, sought: &Sought<'_>) -> Result<Vec<Uuid>, ProfileError> {
         let (mut last, mut naming) = (Uuid::nil(), Vec::new());
         loop {
             let uploads = store::files::uploads(&self.0.database.read_primary(call), last).await?;
             let Some(end) = uploads.last() else { return Ok(naming) };
             last = end.id;
             for upload in uploads {
-                if self.names_one(call, &upload, mentions).await? {
+                if self.names_one(call, &upload, &sought.mentions).await?
+                    && self.names_one(call, &upload, &sought.still().await?).await?
+                {
                     naming.push(upload.id);
                 }
             }

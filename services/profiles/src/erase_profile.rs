@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use pando_database::Transaction;
+use futures_util::future::BoxFuture;
+use pando_database::{DatabaseError, Transaction};
 use pando_idempotency::Answer;
 use pando_queue::{Job, JobContext, Mentions};
 use pando_resilience::Call;
@@ -45,8 +46,9 @@ impl Profiles {
         let mut before: Before = context.cursor().unwrap_or_default();
         let mut searched = BTreeSet::new();
         while let Some(names) = self.remove_profile(context, id, &searched, &before).await? {
-            self.remove_elsewhere(context, id, &Mentions::of(&names), &mut before).await?;
-            searched.extend(names);
+            searched.extend(names.iter().cloned());
+            let sought = Sought::new(self, context.call(), id, names);
+            self.remove_elsewhere(context, id, &sought, &mut before).await?;
         }
         Ok(())
     }
@@ -56,17 +58,19 @@ impl Profiles {
         &self,
         context: &JobContext,
         id: ProfileId,
-        mentions: &Mentions,
+        sought: &Sought<'_>,
         before: &mut Before,
     ) -> Result<(), ProfileError> {
         let call = context.call();
-        self.remove_uploads(context, mentions, before).await?;
+        self.remove_uploads(context, sought, before).await?;
         self.remove_exports(context, id, before).await?;
         self.remove_images(context, id, before).await?;
-        before.jobs += self.0.queue.forget_mentions(call, mentions, context.id()).await?;
-        before.import_problems += self.forget_import_problems(call, mentions).await?;
-        let redacted = self.0.idempotency.rewrite(call, |answer| redacted(answer, mentions)).await?;
-        before.answers += redacted;
+        let still = || -> BoxFuture<'_, _> { Box::pin(sought.still()) };
+        let queue = &self.0.queue;
+        before.jobs += queue.forget_mentions_while(call, &sought.mentions, context.id(), &still).await?;
+        before.import_problems += self.forget_import_problems(call, sought).await?;
+        let redact = |answer| -> BoxFuture<'_, _> { Box::pin(sought.redact(answer)) };
+        before.answers += self.0.idempotency.rewrite(call, &redact).await?;
         let mut tx = self.0.database.transaction(call).await?;
         context.save(&mut tx, json!(before), None).await?;
         Ok(tx.commit().await.map(drop)?)
@@ -123,17 +127,52 @@ impl Profiles {
     }
 
     /// Empties the problems of every import that names the person; how many.
-    async fn forget_import_problems(&self, call: &Call, mentions: &Mentions) -> Result<u64, ProfileError> {
+    async fn forget_import_problems(&self, call: &Call, sought: &Sought<'_>) -> Result<u64, ProfileError> {
         let (mut last, mut emptied) = (String::new(), 0);
         loop {
             let page = store::imports::problems(&self.0.database.read_primary(call), &last).await?;
             let Some((end, _)) = page.last() else { return Ok(emptied) };
             last.clone_from(end);
-            for (token, _) in page.iter().filter(|(_, problems)| mentions.stand_in_json(problems)) {
+            for (token, problems) in page.iter().filter(|(_, it)| sought.mentions.stand_in_json(it)) {
+                if !sought.still().await?.stand_in_json(problems) {
+                    continue;
+                }
                 let mut tx = self.0.database.transaction(call).await?;
                 emptied += store::imports::empty_problems(&mut tx, token).await?;
                 tx.commit().await?;
             }
+        }
+    }
+}
+
+/// What an erasure looks for. The search takes minutes, and another person may take over an address before it ends. So the
+/// owners of the addresses are looked up after each finding was read, and nothing of a new owner is removed.
+pub(crate) struct Sought<'a> {
+    profiles: &'a Profiles,
+    call: &'a Call,
+    id: ProfileId,
+    names: BTreeSet<String>,
+    /// The names of the person when the search began.
+    pub(crate) mentions: Mentions,
+}
+
+impl<'a> Sought<'a> {
+    fn new(profiles: &'a Profiles, call: &'a Call, id: ProfileId, names: BTreeSet<String>) -> Self {
+        Self { profiles, call, id, mentions: Mentions::of(&names), names }
+    }
+
+    /// The names that no other person has now.
+    pub(crate) async fn still(&self) -> Result<Mentions, DatabaseError> {
+        let read = self.profiles.0.database.read_primary(self.call);
+        let names = self.names.iter().cloned().collect();
+        let others = store::erasure::emails_of_others_now(&read, self.id, names).await?;
+        Ok(Mentions::of(self.names.iter().filter(|name| !others.contains(name))))
+    }
+
+    async fn redact(&self, answer: Answer) -> Result<Option<Answer>, DatabaseError> {
+        match redacted(&answer, &self.mentions) {
+            Some(_) => Ok(redacted(&answer, &self.still().await?)),
+            None => Ok(None),
         }
     }
 }

@@ -54,6 +54,16 @@ pub(crate) async fn deleted_before(
     rows.iter().map(|row| Ok(row.get::<Uuid>(0)?.into())).collect()
 }
 
+/// The same, as everybody sees it.
+pub(crate) async fn emails_of_others_now(
+    read: &Read<'_>,
+    id: ProfileId,
+    keys: Vec<String>,
+) -> Result<Vec<String>, DatabaseError> {
+    let rows = read.rows(&EMAILS_OF_OTHERS, params![keys, Uuid::from(id)]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// Which of these e-mail keys belong to other profiles, living or deleted.
 pub(crate) async fn emails_of_others(
     tx: &mut Transaction,

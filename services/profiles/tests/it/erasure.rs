@@ -267,6 +267,56 @@ async fn an_address_that_changes_while_its_owner_is_erased_is_looked_for_too() {
 }
 
 #[tokio::test]
+async fn who_takes_an_address_over_while_its_old_owner_is_erased_loses_nothing() {
+    each_gallery(async |gallery| {
+        let house = &gallery.house;
+        let zoe = house.person("Zoe").await;
+        // The search through them takes a while.
+        for number in 0..100 {
+            later(house, json!({"number": number})).await;
+        }
+        house.profiles.request_erasure(&call(), zoe.id).await.unwrap();
+        let mut taken = Vec::new();
+        let taking_over = async {
+            for step in 0.. {
+                let change = fields(json!({"email": format!("zoe{step}@example.org")}));
+                if house.profiles.update_profile(&call(), zoe.id, &Default::default(), &change).await.is_err()
+                {
+                    break;
+                }
+                let before = match step {
+                    0 => "zoe@example.org".to_owned(),
+                    _ => format!("zoe{}@example.org", step - 1),
+                };
+                let other = fields(json!({"name": "Other", "email": before}));
+                house.profiles.create_profile(&call(), &other).await.unwrap();
+                later(house, json!({"to": before})).await;
+                keep_answer(house, &format!("other-{step}"), &json!({"results": [{"of": before}]})).await;
+                upload(&gallery, &format!("other-{step}"), &format!("{{\"email\":\"{before}\"}}\n")).await;
+                taken.push(before);
+            }
+        };
+        tokio::join!(taking_over, run_only(&gallery, &["erase"]));
+        assert!(house.profiles.get_profile(&call(), zoe.id).await.is_err());
+        assert!(!taken.is_empty(), "the erasure was quicker than one change");
+        let text = everything(house).await;
+        for email in &taken {
+            let mentions = Mentions::of([email]);
+            for table in ["profiles", "queue_jobs", "idempotency_records"] {
+                let of_table = |line: &&String| line.starts_with(&format!("{table}\t"));
+                assert!(
+                    text.iter().filter(of_table).any(|line| mentions.stand_in(line)),
+                    "{email} in {table}"
+                );
+            }
+        }
+        let uploads = text.iter().filter(|line| line.starts_with("profile_files\t")).count();
+        assert_eq!(uploads, taken.len());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_old_export_that_is_imported_again_brings_nobody_back() {
     each_gallery(async |gallery| {
         let profiles = &gallery.house.profiles;
