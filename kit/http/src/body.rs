@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
+use crate::body_budget::BodyShare;
 use crate::caller::RequestContext;
 use crate::connection::Connection;
 use crate::pace::{Pace, PaceLimits};
@@ -26,15 +27,29 @@ pub struct RawBody(pub Bytes);
 ///
 /// Give its route [`crate::RouteLimits`] with `body_idle_ms`: a pause is then the limit, not the total time.
 #[derive(Debug)]
-pub struct StreamedBody(Body);
+pub struct StreamedBody {
+    body: Body,
+    share: Option<Arc<BodyShare>>,
+    kept: bool,
+}
 
 impl StreamedBody {
+    /// Takes its pieces from the budget of all bodies, as they come: for a reader that keeps them all in memory.
+    pub fn kept_in_memory(mut self) -> Self {
+        self.kept = true;
+        self
+    }
+
     /// The next piece; none at the end. 413 past the route's limit, 408 after too long a pause, 400 when cut short.
     pub async fn next(&mut self) -> Option<Result<Bytes, Problem>> {
         loop {
-            match self.0.frame().await? {
+            match self.body.frame().await? {
                 Ok(frame) => match frame.into_data() {
-                    Ok(data) => return Some(Ok(data)),
+                    Ok(data) => {
+                        let share = self.share.as_ref().filter(|_| self.kept);
+                        let taken = share.map_or(Ok(()), |share| share.take(data.len() as u64));
+                        return Some(taken.map(|()| data));
+                    }
                     Err(_trailers) => continue,
                 },
                 Err(error) => return Some(Err(body_problem(&error))),
@@ -44,7 +59,7 @@ impl StreamedBody {
 
     /// The body itself, for readers that take any [`http_body::Body`].
     pub fn into_inner(self) -> Body {
-        self.0
+        self.body
     }
 }
 
@@ -60,14 +75,19 @@ impl<S: Send + Sync> FromRequest<S> for StreamedBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
-        Ok(Self(request.into_body()))
+        let share = share_of(&request);
+        Ok(Self { body: request.into_body(), share, kept: false })
     }
+}
+
+fn share_of(request: &Request) -> Option<Arc<BodyShare>> {
+    request.extensions().get::<RequestContext>().and_then(|context| context.share.clone())
 }
 
 /// The whole body, taken from the budget of all bodies as it comes.
 pub(crate) async fn read_body(request: Request) -> Result<Bytes, Problem> {
-    let (parts, mut body) = request.into_parts();
-    let share = parts.extensions.get::<RequestContext>().and_then(|context| context.share.clone());
+    let share = share_of(&request);
+    let mut body = request.into_body();
     let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {

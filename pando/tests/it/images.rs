@@ -302,6 +302,28 @@ fn what_is_no_bearable_image_is_refused_and_takes_no_memory() {
     assert_eq!(get(&running, missing, &[]).status, 404);
 }
 
+#[test]
+fn uploads_that_trickle_keep_nobody_out() {
+    let data = tempfile::tempdir().unwrap();
+    let running = Running::start(data.path(), &[], &[("PANDO_PROFILES__IMAGES__UPLOADS_MAX", "1")]);
+    let images = person(&running, "Zoe");
+    let head = format!(
+        "POST {images} HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/png\r\ncontent-length: 100000\r\n\r\n"
+    );
+    let mut slow: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(running.address).unwrap()).collect();
+    for stream in &mut slow {
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&[0x89; 1_000]).unwrap();
+    }
+    // Their handlers have begun to read.
+    until("all are at it", PATIENCE, || {
+        let metrics = running.ask("GET", "/metrics", "").body;
+        metrics.contains("http_active_requests 5")
+    });
+    let good = png(&Picture::paint(20, 20, |_, _| [0; 3]));
+    assert_eq!(upload(&running, &images, "image/png", &good).status, 201);
+}
+
 /// Has files kept in an S3, which is given the time that a busy machine takes.
 pub(crate) fn in_s3<'a>(s3: &'a S3, endpoint: &'a str) -> [(&'static str, &'a str); 6] {
     [

@@ -509,6 +509,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_long_is_said_alike_of_every_field() {
+        let long = "x".repeat(5_000);
+        let violations =
+            parse(json!({"name": long, "email": format!("{long}@example.org"), "bio": long})).unwrap_err();
+        let told: Vec<_> = violations.iter().map(|it| (&*it.field, &*it.code)).collect();
+        assert_eq!(told, [("name", "too_long"), ("email", "too_long"), ("bio", "too_long")]);
+    }
+
+    #[test]
     fn merging_keeps_what_is_absent_and_clears_what_is_null() {
         let draft =
             parse(json!({"name": "Zoë", "email": "zoe@example.org", "bio": "long", "attributes": {"a": 1}}));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pando_http::Code;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::harness::{HUGE, LOOKALIKE, Running};
+use crate::harness::{HUGE, LOOKALIKE, Running, until};
 
 #[tokio::test]
 async fn bytes_that_are_not_http_are_told_so() {
@@ -208,9 +208,7 @@ async fn an_answer_nobody_takes_is_given_up() {
     let open = || server.metrics.render().contains("http_connections 1");
     // Accepted first: before that there is none to be given up.
     for wanted in [true, false] {
-        while open() != wanted {
-            tokio::task::yield_now().await;
-        }
+        until("it is accepted, and then given up", || open() == wanted).await;
     }
     drop(wire);
     server.stop().await;

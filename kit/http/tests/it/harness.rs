@@ -106,6 +106,15 @@ impl Running {
     }
 }
 
+/// Lets others run until it is so; in vain after a while.
+pub(crate) async fn until(what: &str, so: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "in vain: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
 /// One connection, read and written by hand.
 pub(crate) struct Wire {
     pub(crate) stream: TcpStream,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pando_http::Drained;
 
-use crate::harness::{Running, Wire};
+use crate::harness::{Running, Wire, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_under_load() {
@@ -22,9 +22,7 @@ async fn no_request_is_lost_under_load() {
                 hammer(wire, answered.clone(), stopping.clone()),
             ));
         }
-        while answered.load(Ordering::SeqCst) < 2_000 {
-            tokio::task::yield_now().await;
-        }
+        until("many are answered", || answered.load(Ordering::SeqCst) >= 2_000).await;
         let Running { shutdown, serving, .. } = server;
         stopping.store(true, Ordering::SeqCst);
         shutdown.send(()).unwrap();
@@ -58,9 +56,7 @@ async fn requests_in_flight_finish_and_idle_connections_close() {
     let mut busy = server.connect().await;
     assert_eq!(busy.get("/hello").await.unwrap().status, 200);
     busy.send(b"GET /behave/slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    while !server.metrics.render().contains("http_active_requests 1") {
-        tokio::task::yield_now().await;
-    }
+    until("it is being answered", || server.metrics.render().contains("http_active_requests 1")).await;
     let Running { shutdown, serving, address, .. } = server;
     shutdown.send(()).unwrap();
     assert!(idle.is_closed().await);
@@ -79,12 +75,19 @@ async fn what_does_not_finish_is_aborted_and_counted() {
     });
     let mut wire = server.connect().await;
     wire.send(b"GET /behave/hang HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    while !server.metrics.render().contains("http_active_requests 1") {
-        tokio::task::yield_now().await;
-    }
+    until("it is being answered", || server.metrics.render().contains("http_active_requests 1")).await;
     let Running { shutdown, serving, .. } = server;
     shutdown.send(()).unwrap();
     assert_eq!(serving.await.unwrap(), Drained { connections_aborted: 1, requests_aborted: 1 });
+    assert!(wire.is_closed().await);
+}
+
+#[tokio::test]
+async fn patience_without_end_is_only_patience() {
+    let server = Running::start(|options| options.drain_ms = u64::MAX);
+    let mut wire = server.connect().await;
+    assert_eq!(wire.get("/hello").await.unwrap().status, 200);
+    server.stop().await;
     assert!(wire.is_closed().await);
 }
 

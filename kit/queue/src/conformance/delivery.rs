@@ -15,6 +15,7 @@ pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     workers_share_the_work(&House::new(fresh().await, Clock::system(), defaults()).await).await;
     a_key_is_held_as_long_as_its_scope_says(&House::scripted(fresh().await, defaults()).await).await;
     a_full_queue_says_so(fresh().await).await;
+    a_queue_has_room_for_so_many_bytes(fresh().await).await;
     a_paused_queue_waits(&House::scripted(fresh().await, defaults()).await).await;
 }
 
@@ -109,6 +110,20 @@ async fn a_full_queue_says_so(database: Database) {
     assert!(matches!(refused, Err(QueueError::Full { depth: 3, depth_max: 3, .. })), "{refused:?}");
     let fine = house.queue.enqueue(&mut tx, Job::new("note", Value::Null)).await;
     assert!(fine.is_ok(), "other queues are not full, and the transaction goes on");
+}
+
+async fn a_queue_has_room_for_so_many_bytes(database: Database) {
+    let mut options = defaults();
+    let single = SingleQueueOptions { bytes_max: Some(10_000), ..SingleQueueOptions::default() };
+    options.queues.insert("small".into(), single);
+    let house = House::scripted(database, options).await;
+    let job = || Job { queue: "small".into(), ..Job::new("note", json!("x".repeat(6_000))) };
+    house.add(job()).await;
+    let mut tx = house.queue.database().transaction(&call()).await.unwrap();
+    let refused = house.queue.enqueue(&mut tx, job()).await;
+    assert!(matches!(refused, Err(QueueError::Full { depth_max: 10_000, unit: "bytes", .. })), "{refused:?}");
+    let small = house.queue.enqueue(&mut tx, Job { payload: json!(1), ..job() }).await;
+    assert!(small.is_ok(), "there is room for a small one");
 }
 
 async fn a_paused_queue_waits(house: &House) {

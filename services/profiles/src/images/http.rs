@@ -151,14 +151,6 @@ async fn add_image(
 ) -> Result<Response, Problem> {
     let Gallery { profiles, images } = gallery;
     let expected = expected(&profiles, &headers)?;
-    // Before a byte of the body is read: so many uploads are in memory at once, and no more.
-    let Ok(_place) = images.0.uploads.try_acquire() else {
-        images.told_upload("busy");
-        return Err(ImageError::Busy(
-            "the server is already processing as many uploads of images as it allows",
-        )
-        .into());
-    };
     let content = async {
         // A repeat is answered as it was, though the profile be gone by now.
         if !keyed.is_some() {
@@ -166,10 +158,20 @@ async fn add_image(
                 .await?
                 .ok_or(crate::ProfileError::NotFound)?;
         }
-        upload::read(&headers, body, images.0.options.bytes_max).await.map_err(ImageError::Refused)
+        upload::read(&headers, body.kept_in_memory(), images.0.options.bytes_max)
+            .await
+            .map_err(ImageError::Refused)
     }
     .await;
     let content = content.inspect_err(|error| images.told_upload(error.word()))?;
+    // A client that sends slowly keeps nobody out: its bytes are there first.
+    let Ok(_place) = images.0.uploads.try_acquire() else {
+        images.told_upload("busy");
+        return Err(ImageError::Busy(
+            "the server is already processing as many uploads of images as it allows",
+        )
+        .into());
+    };
     let keyed = keyed.with_content(&content);
     let write = async |profiles: Profiles| {
         let added = images.add_image(&profiles, &call, id, &expected, content).await;

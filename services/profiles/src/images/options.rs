@@ -22,7 +22,7 @@ pub struct ImagesOptions {
     pub side_max: u32,
     /// How many images a profile may have.
     pub per_profile_max: usize,
-    /// How many uploads a process accepts at once; further ones are answered with 503.
+    /// How many images that have arrived a process processes at once; further ones are answered with 503.
     pub uploads_max: usize,
     /// How many images a process decodes at once.
     pub decoders: usize,

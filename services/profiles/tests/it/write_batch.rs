@@ -47,6 +47,10 @@ async fn every_item_gets_its_outcome_in_the_order_of_the_batch() {
             outcomes[1].errors.iter().map(|error| &*error.field).collect::<Vec<_>>(),
             ["name", "email"]
         );
+        for (index, field, code) in [(2, "email", "taken"), (3, "email", "conflict"), (5, "id", "conflict")] {
+            let [error] = &outcomes[index].errors[..] else { panic!("{:?}", outcomes[index]) };
+            assert_eq!((&*error.field, &*error.code), (field, code));
+        }
         assert_eq!(outcomes[4].version, Some(2));
         assert_eq!(outcomes[6].id, Some(own_id.into()));
         let read = house.profiles.get_profile(&call(), outcomes[0].id.unwrap()).await.unwrap();
