@@ -23,6 +23,7 @@ mod image_crashes;
 mod image_keys;
 mod images;
 mod keys;
+mod memory;
 mod platform;
 mod profile_answers;
 mod races;

@@ -136,6 +136,16 @@ fn keyed(client: &mut Client) -> String {
 }
 
 #[test]
+fn the_example_in_the_document_is_a_task() {
+    let running = Place::sqlite().start(&[]);
+    let document: Value = serde_json::from_str(&running.ask("GET", "/openapi.json", "").body).unwrap();
+    let example = &document["components"]["schemas"]["TaskFields"]["example"];
+    let mut client = Client::connect(running.address).unwrap();
+    let id = id(&create(&mut client, example));
+    assert_eq!(&ended(&mut client, &id)["result"], &example["data"]);
+}
+
+#[test]
 fn kill_9_in_a_stream_of_tasks_loses_none() {
     for place in Place::both() {
         let mut running = place.start(SHORT_LEASES);
