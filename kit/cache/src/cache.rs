@@ -9,6 +9,7 @@ use bytes::Bytes;
 use pando_clock::Clock;
 use pando_telemetry::Metrics;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use crate::CacheOptions;
 use crate::entry::{Entry, Found, Loaded, Source, variants_max};
@@ -145,15 +146,25 @@ impl Cache {
     /// the ticket; answers whether it was kept.
     pub async fn put(&self, ticket: Ticket, key: &[u8], value: Loaded, position: u64) -> bool {
         let admitted = self.put_here(ticket, key, &value, position);
-        if self.0.remote.is_some() {
-            let (cache, key) = (self.clone(), Bytes::copy_from_slice(key));
-            // In a task of its own: the write has happened, whether its caller stays or not.
-            let told = pando_telemetry::spawn("cache.tell", async move {
-                cache.0.tell_of_write(admitted, &key, &value, position).await;
-            });
+        if let Some(told) = self.begin_to_tell_of_write(admitted, key, value, position) {
             let _ = told.await;
         }
         admitted
+    }
+
+    /// In a task of its own: the write has happened, whether its caller stays or not.
+    fn begin_to_tell_of_write(
+        &self,
+        admitted: bool,
+        key: &[u8],
+        value: Loaded,
+        position: u64,
+    ) -> Option<JoinHandle<()>> {
+        self.0.remote.as_ref()?;
+        let (cache, key) = (self.clone(), Bytes::copy_from_slice(key));
+        Some(pando_telemetry::spawn("cache.tell", async move {
+            cache.0.tell_of_write(admitted, &key, &value, position).await;
+        }))
     }
 
     fn put_here(&self, ticket: Ticket, key: &[u8], value: &Loaded, position: u64) -> bool {
@@ -237,13 +248,17 @@ impl Cache {
     /// Tells Redis and the other processes what happened here, in a task of its own: it has happened, whether its
     /// caller stays or not.
     async fn tell(&self, kind: Kind, name: &[u8], version: i64, position: u64) {
-        if self.0.remote.is_some() {
-            let (cache, name) = (self.clone(), Bytes::copy_from_slice(name));
-            let told = pando_telemetry::spawn("cache.tell", async move {
-                cache.0.tell(kind, &name, version, position).await;
-            });
+        if let Some(told) = self.begin_to_tell(kind, name, version, position) {
             let _ = told.await;
         }
+    }
+
+    fn begin_to_tell(&self, kind: Kind, name: &[u8], version: i64, position: u64) -> Option<JoinHandle<()>> {
+        self.0.remote.as_ref()?;
+        let (cache, name) = (self.clone(), Bytes::copy_from_slice(name));
+        Some(pando_telemetry::spawn("cache.tell", async move {
+            cache.0.tell(kind, &name, version, position).await;
+        }))
     }
 
     pub(crate) fn count_hit(&self, key: &[u8], turn: &Turn, found: &Found) {

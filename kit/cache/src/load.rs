@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::future::BoxFuture;
 use pando_resilience::{Call, Deadline};
 
 use crate::LoadError;
@@ -56,7 +57,19 @@ impl Cache {
         self.fetch(call, key, at_least, looked, origin).await.map_err(typed)
     }
 
-    async fn fetch(
+    /// Boxed, so that it is compiled here and not in every crate that reads.
+    fn fetch<'a>(
+        &'a self,
+        call: &'a Call,
+        key: &'a [u8],
+        at_least: Option<u64>,
+        looked: LocalLookup,
+        origin: Origin,
+    ) -> BoxFuture<'a, Result<Option<Found>, Trouble>> {
+        Box::pin(self.find_or_load(call, key, at_least, looked, origin))
+    }
+
+    async fn find_or_load(
         &self,
         call: &Call,
         key: &[u8],

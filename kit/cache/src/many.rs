@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use pando_resilience::{Call, Deadline};
 use tokio::time::Instant;
 
@@ -58,7 +59,18 @@ impl Cache {
         self.fetch_many(call, &keys, at_least, origin).await.map_err(typed)
     }
 
-    async fn fetch_many(
+    /// Boxed, so that it is compiled here and not in every crate that reads.
+    fn fetch_many<'a>(
+        &'a self,
+        call: &'a Call,
+        keys: &'a [&'a [u8]],
+        at_least: Option<u64>,
+        origin: OriginMany,
+    ) -> BoxFuture<'a, Result<Vec<Option<Found>>, Trouble>> {
+        Box::pin(self.find_or_load_many(call, keys, at_least, origin))
+    }
+
+    async fn find_or_load_many(
         &self,
         call: &Call,
         keys: &[&[u8]],

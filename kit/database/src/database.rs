@@ -1,9 +1,14 @@
 //! The database: opening it, reading from it, beginning transactions.
+//!
+//! What may wait is a boxed future wherever it leaves this crate. The body of an `async fn` is compiled in every crate
+//! that awaits it, with all that it awaits itself, down to the drivers; behind a box it is compiled once, here. A read
+//! that never waits is not boxed.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use pando_clock::Clock;
 use pando_resilience::{Call, Deadline};
 use pando_telemetry::{Histogram, LATENCY_BUCKETS, Metrics};
@@ -11,10 +16,10 @@ use pando_telemetry::{Histogram, LATENCY_BUCKETS, Metrics};
 use crate::channel::Channel;
 use crate::options::DatabaseOptions;
 use crate::parameters::check_key;
-use crate::postgres::Postgres;
+use crate::postgres::{Postgres, Session};
 use crate::query::{Cost, KeyedQuery};
 use crate::sqlite::Sqlite;
-use crate::statement::StatementBook;
+use crate::statement::{Statement, StatementBook};
 use crate::statistics::{Statistics, publish};
 use crate::{DatabaseError, Query, Row, Token, Transaction, Value};
 
@@ -159,7 +164,7 @@ impl Database {
         match &self.0.backend {
             Backend::Sqlite(sqlite) => Ok(Transaction::on_sqlite(inner, sqlite.begin(deadline, manner)?)),
             Backend::Postgres(postgres) => {
-                Ok(Transaction::on_postgres(inner, postgres.begin(deadline, manner).await?))
+                Ok(Transaction::on_postgres(inner, begin_there(postgres, deadline, manner).await?))
             }
         }
     }
@@ -200,29 +205,33 @@ impl Database {
     }
 
     /// Where the log stands: every write that was answered before has a token up to here.
-    pub async fn position(&self, call: &Call) -> Result<Token, DatabaseError> {
-        let read = self.read_primary(call);
-        let token = match self.engine() {
-            Engine::Sqlite => match read.row(&COMMITS, []).await? {
-                Some(row) => Some(Token::sqlite(row.get::<i64>(0)?.unsigned_abs())),
-                None => None,
-            },
-            Engine::Postgres => match read.row(&LOG_POSITION, []).await? {
-                Some(row) => Token::from_lsn(&row.get::<String>(0)?),
-                None => None,
-            },
-        };
-        token.ok_or(DatabaseError::BadToken)
+    pub fn position<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Token, DatabaseError>> {
+        Box::pin(async move {
+            let read = self.read_primary(call);
+            let token = match self.engine() {
+                Engine::Sqlite => match read.row(&COMMITS, []).await? {
+                    Some(row) => Some(Token::sqlite(row.get::<i64>(0)?.unsigned_abs())),
+                    None => None,
+                },
+                Engine::Postgres => match read.row(&LOG_POSITION, []).await? {
+                    Some(row) => Token::from_lsn(&row.get::<String>(0)?),
+                    None => None,
+                },
+            };
+            token.ok_or(DatabaseError::BadToken)
+        })
     }
 
     /// Takes no further work and closes the connections. Transactions and scans that run are waited for, up to ten
     /// seconds.
-    pub async fn close(&self) {
-        let patience = Deadline::after(CLOSE_PATIENCE);
-        match &self.0.backend {
-            Backend::Sqlite(sqlite) => sqlite.close(patience).await,
-            Backend::Postgres(postgres) => postgres.close(patience).await,
-        }
+    pub fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let patience = Deadline::after(CLOSE_PATIENCE);
+            match &self.0.backend {
+                Backend::Sqlite(sqlite) => sqlite.close(patience).await,
+                Backend::Postgres(postgres) => postgres.close(patience).await,
+            }
+        })
     }
 }
 
@@ -255,8 +264,10 @@ impl Read<'_> {
         let (values, deadline) = (values.as_ref(), self.deadline);
         let started = Instant::now();
         let result = match &self.database.backend {
-            Backend::Sqlite(sqlite) => sqlite.rows(&statement, query.cost, values, deadline, started).await,
-            Backend::Postgres(postgres) => postgres.rows(&statement, query.cost, values, deadline).await,
+            Backend::Sqlite(sqlite) if query.cost == Cost::Point => {
+                sqlite.point_in_turn(&statement, values, deadline, started).await
+            }
+            backend => rows_of(backend, &statement, query.cost, values, deadline).await,
         };
         statement.record(started, result.as_ref().err());
         result
@@ -272,14 +283,20 @@ impl Read<'_> {
     }
 
     /// Roughly how many rows a table has, from the engine's statistics; where it has none, `count` counts them.
-    pub async fn estimated_rows(&self, table: &str, count: &Query) -> Result<i64, DatabaseError> {
-        if let Backend::Postgres(_) = self.database.backend
-            && let Some(row) = self.row(&ESTIMATE, [table.into()]).await?
-            && let estimate @ 0.. = row.get(0)?
-        {
-            return Ok(estimate);
-        }
-        self.row(count, []).await?.map_or(Ok(0), |row| row.get(0))
+    pub fn estimated_rows<'a>(
+        &'a self,
+        table: &'a str,
+        count: &'a Query,
+    ) -> BoxFuture<'a, Result<i64, DatabaseError>> {
+        Box::pin(async move {
+            if let Backend::Postgres(_) = self.database.backend
+                && let Some(row) = self.row(&ESTIMATE, [table.into()]).await?
+                && let estimate @ 0.. = row.get(0)?
+            {
+                return Ok(estimate);
+            }
+            self.row(count, []).await?.map_or(Ok(0), |row| row.get(0))
+        })
     }
 
     /// The row with this key; reads that happen at the same time travel together.
@@ -294,14 +311,44 @@ impl Read<'_> {
         let result = match &self.database.backend {
             Backend::Sqlite(sqlite) => {
                 let found = match check_key(query.name, &key) {
-                    Ok(()) => sqlite.rows(&statement, Cost::Point, &[key], self.deadline, started).await,
+                    Ok(()) => sqlite.point_in_turn(&statement, &[key], self.deadline, started).await,
                     Err(error) => Err(error),
                 };
                 found.map(|rows| rows.into_iter().next())
             }
-            Backend::Postgres(postgres) => postgres.by_key(&statement, &key, self.deadline).await,
+            Backend::Postgres(postgres) => row_there(postgres, &statement, &key, self.deadline).await,
         };
         statement.record(started, result.as_ref().err());
         result
     }
+}
+
+fn begin_there(
+    postgres: &Postgres,
+    deadline: Deadline,
+    manner: Manner,
+) -> BoxFuture<'_, Result<Session, DatabaseError>> {
+    Box::pin(postgres.begin(deadline, manner))
+}
+
+fn rows_of<'a>(
+    backend: &'a Backend,
+    statement: &'a Arc<Statement>,
+    cost: Cost,
+    values: &'a [Value],
+    deadline: Deadline,
+) -> BoxFuture<'a, Result<Vec<Row>, DatabaseError>> {
+    match backend {
+        Backend::Sqlite(sqlite) => Box::pin(sqlite.scan(statement, values, deadline)),
+        Backend::Postgres(postgres) => Box::pin(postgres.rows(statement, cost, values, deadline)),
+    }
+}
+
+fn row_there<'a>(
+    postgres: &'a Postgres,
+    statement: &'a Arc<Statement>,
+    key: &'a Value,
+    deadline: Deadline,
+) -> BoxFuture<'a, Result<Option<Row>, DatabaseError>> {
+    Box::pin(postgres.by_key(statement, key, deadline))
 }

@@ -5,6 +5,7 @@ mod script;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use pando_resilience::{Call, Deadline};
 
 use crate::database::Manner;
@@ -64,7 +65,14 @@ pub struct PendingMigration {
 impl Database {
     /// Applies the missing migrations, each in a transaction of its own, and returns those that this call applied.
     /// If several processes call it at once, each migration is applied by one of them, and the others wait.
-    pub async fn migrate(&self, sets: &[MigrationSet]) -> Result<Vec<AppliedMigration>, DatabaseError> {
+    pub fn migrate<'a>(
+        &'a self,
+        sets: &'a [MigrationSet],
+    ) -> BoxFuture<'a, Result<Vec<AppliedMigration>, DatabaseError>> {
+        Box::pin(self.apply_missing(sets))
+    }
+
+    async fn apply_missing(&self, sets: &[MigrationSet]) -> Result<Vec<AppliedMigration>, DatabaseError> {
         let mut done = Vec::new();
         for (set, migration) in self.missing(sets).await? {
             if self.apply_in_time(set, migration).await? {

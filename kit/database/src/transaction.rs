@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::bulk::BulkInsert;
@@ -130,11 +131,15 @@ impl Transaction {
     }
 
     /// Runs a statement once for each set of values, all in one trip; the rows of all of them, in order.
-    pub async fn rows_each(
-        &mut self,
-        query: &Query,
+    pub fn rows_each<'a>(
+        &'a mut self,
+        query: &'a Query,
         sets: Vec<Vec<Value>>,
-    ) -> Result<Vec<Row>, DatabaseError> {
+    ) -> BoxFuture<'a, Result<Vec<Row>, DatabaseError>> {
+        Box::pin(self.run_each(query, sets))
+    }
+
+    async fn run_each(&mut self, query: &Query, sets: Vec<Vec<Value>>) -> Result<Vec<Row>, DatabaseError> {
         if sets.is_empty() {
             return Ok(Vec::new());
         }
@@ -183,7 +188,15 @@ impl Transaction {
     }
 
     /// Inserts many rows; the keys of those that were really inserted.
-    pub async fn bulk_insert(
+    pub fn bulk_insert<'a>(
+        &'a mut self,
+        bulk: &'a BulkInsert,
+        rows: Vec<Vec<Value>>,
+    ) -> BoxFuture<'a, Result<Vec<Uuid>, DatabaseError>> {
+        Box::pin(self.run_bulk(bulk, rows))
+    }
+
+    async fn run_bulk(
         &mut self,
         bulk: &BulkInsert,
         rows: Vec<Vec<Value>>,
@@ -231,7 +244,11 @@ impl Transaction {
     }
 
     /// Runs what is left to run, and commits; the rows of the last statement that was left.
-    async fn finish(mut self) -> Result<(Vec<Row>, Token), DatabaseError> {
+    fn finish(self) -> BoxFuture<'static, Result<(Vec<Row>, Token), DatabaseError>> {
+        Box::pin(self.run_and_commit())
+    }
+
+    async fn run_and_commit(mut self) -> Result<(Vec<Row>, Token), DatabaseError> {
         if self.failed {
             return Err(DatabaseError::TransactionFailed { name: "commit" });
         }
@@ -265,15 +282,27 @@ impl Transaction {
     }
 
     /// Undoes it all.
-    pub async fn rollback(self) -> Result<(), DatabaseError> {
-        match self.engine {
-            // The writer rolls back what ends without a commit.
-            Engine::Sqlite(_) => Ok(()),
-            Engine::Postgres(session) => session.rollback().await,
-        }
+    pub fn rollback(self) -> BoxFuture<'static, Result<(), DatabaseError>> {
+        Box::pin(async {
+            match self.engine {
+                // The writer rolls back what ends without a commit.
+                Engine::Sqlite(_) => Ok(()),
+                Engine::Postgres(session) => session.rollback().await,
+            }
+        })
     }
 
-    pub(crate) async fn run(
+    pub(crate) fn run<'a>(
+        &'a mut self,
+        statement: &'a Arc<Statement>,
+        values: &'a [Value],
+        want_rows: bool,
+    ) -> BoxFuture<'a, Result<(Vec<Row>, u64), DatabaseError>> {
+        Box::pin(self.run_after_others(statement, values, want_rows))
+    }
+
+    /// Runs a statement after those that waited for it.
+    async fn run_after_others(
         &mut self,
         statement: &Arc<Statement>,
         values: &[Value],

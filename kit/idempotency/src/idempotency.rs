@@ -97,7 +97,15 @@ impl Idempotency {
 
     /// Looks a request up before anything is done for it. `First` is an opinion: the ticket's
     /// [`claim`](Ticket::claim), inside of the transaction of the effect, decides.
-    pub async fn admit(&self, call: &Call, request: Request) -> Result<Admission, IdempotencyError> {
+    pub fn admit<'a>(
+        &'a self,
+        call: &'a Call,
+        request: Request,
+    ) -> BoxFuture<'a, Result<Admission, IdempotencyError>> {
+        Box::pin(self.look_up(call, request))
+    }
+
+    async fn look_up(&self, call: &Call, request: Request) -> Result<Admission, IdempotencyError> {
         let read = self.0.database.read_primary(call);
         let found = store::find(&read, &request, self.0.clock.now()).await?;
         if let Some(known) = found.and_then(|record| self.known(&request, record)) {
@@ -152,7 +160,15 @@ impl Idempotency {
     ///
     /// Reads every answer there is, some at a time and outside of any transaction: for what is seldom and must be
     /// thorough.
-    pub async fn rewrite(&self, call: &Call, rewrite: &Rewrite<'_>) -> Result<u64, IdempotencyError> {
+    pub fn rewrite<'a>(
+        &'a self,
+        call: &'a Call,
+        rewrite: &'a Rewrite<'_>,
+    ) -> BoxFuture<'a, Result<u64, IdempotencyError>> {
+        Box::pin(self.rewrite_each(call, rewrite))
+    }
+
+    async fn rewrite_each(&self, call: &Call, rewrite: &Rewrite<'_>) -> Result<u64, IdempotencyError> {
         let (mut last, mut rewritten) = (None, 0);
         loop {
             let page = store::page(&self.0.database.read_primary(call), last.as_ref()).await?;

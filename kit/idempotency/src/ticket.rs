@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::BoxFuture;
 use pando_database::Transaction;
 use pando_resilience::Call;
 
@@ -42,7 +43,11 @@ impl Ticket {
     /// Claims the key for the transaction of the effect, as its first statement. A second transaction with the same key waits here
     /// for the end of the first one. If the first one committed, the second finds its answer; if it rolled back, the second becomes
     /// the first.
-    pub async fn claim(&self, tx: &mut Transaction) -> Result<Claim, IdempotencyError> {
+    pub fn claim<'a>(&'a self, tx: &'a mut Transaction) -> BoxFuture<'a, Result<Claim, IdempotencyError>> {
+        Box::pin(self.claim_in(tx))
+    }
+
+    async fn claim_in(&self, tx: &mut Transaction) -> Result<Claim, IdempotencyError> {
         let now = self.idempotency.0.clock.now();
         if store::claim(tx, &self.request, now, self.idempotency.expiry(now)).await? {
             if !self.counted.swap(true, Ordering::Relaxed) {
@@ -66,7 +71,16 @@ impl Ticket {
 
     /// Like [`store`](Ticket::store), for an answer that [`Idempotency::replace`] may have to take back: it says
     /// something about this subject.
-    pub async fn store_about(
+    pub fn store_about<'a>(
+        &'a self,
+        tx: &'a mut Transaction,
+        answer: &'a Answer,
+        subject: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<(), IdempotencyError>> {
+        Box::pin(self.store_in(tx, answer, subject))
+    }
+
+    async fn store_in(
         &self,
         tx: &mut Transaction,
         answer: &Answer,
@@ -84,7 +98,15 @@ impl Ticket {
 
     /// Keeps the answer to a request that had no effect: one that was refused. In a transaction of its own; one
     /// that is not to be kept is not, and neither is one where another process was first.
-    pub async fn keep_refusal(&self, call: &Call, answer: &Answer) -> Result<(), IdempotencyError> {
+    pub fn keep_refusal<'a>(
+        &'a self,
+        call: &'a Call,
+        answer: &'a Answer,
+    ) -> BoxFuture<'a, Result<(), IdempotencyError>> {
+        Box::pin(self.store_refusal(call, answer))
+    }
+
+    async fn store_refusal(&self, call: &Call, answer: &Answer) -> Result<(), IdempotencyError> {
         if !answer.is_kept() || !self.fits(answer) {
             return Ok(());
         }

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use pando_clock::{Clock, Timestamp};
 use pando_resilience::{Call, DeadlineExceeded};
@@ -73,81 +74,83 @@ impl Objects {
 
     /// Stores an object. When this returns, the object survives a power cut. An existing object is written again, so that its age
     /// begins anew.
-    pub async fn put(
-        &self,
-        call: &Call,
-        name: &ObjectName,
+    pub fn put<'a>(
+        &'a self,
+        call: &'a Call,
+        name: &'a ObjectName,
         content: Bytes,
         media_type: &'static str,
-    ) -> Result<(), ObjectsError> {
-        self.measured("put", async {
+    ) -> BoxFuture<'a, Result<(), ObjectsError>> {
+        self.measured("put", async move {
             match &self.0.place {
                 Place::Folder(folder) => bounded(call, folder.put(name, content)).await,
                 Place::Bucket(bucket) => bounded(call, bucket.put(name, content, media_type)).await,
             }
         })
-        .await
     }
 
     /// An object, or those of its bytes that lie in the range; `None` if it does not exist.
-    pub async fn get(
-        &self,
-        call: &Call,
-        name: &ObjectName,
+    pub fn get<'a>(
+        &'a self,
+        call: &'a Call,
+        name: &'a ObjectName,
         range: Option<Range<u64>>,
-    ) -> Result<Option<Object>, ObjectsError> {
-        self.measured("get", async {
+    ) -> BoxFuture<'a, Result<Option<Object>, ObjectsError>> {
+        self.measured("get", async move {
             match &self.0.place {
                 Place::Folder(folder) => bounded(call, folder.get(name, range)).await,
                 Place::Bucket(bucket) => bounded(call, bucket.get(name, range)).await,
             }
         })
-        .await
     }
 
     /// The size and age of an object; `None` if it does not exist.
-    pub async fn head(&self, call: &Call, name: &ObjectName) -> Result<Option<Found>, ObjectsError> {
-        self.measured("head", async {
+    pub fn head<'a>(
+        &'a self,
+        call: &'a Call,
+        name: &'a ObjectName,
+    ) -> BoxFuture<'a, Result<Option<Found>, ObjectsError>> {
+        self.measured("head", async move {
             match &self.0.place {
                 Place::Folder(folder) => bounded(call, folder.head(name)).await,
                 Place::Bucket(bucket) => bounded(call, bucket.head(name)).await,
             }
         })
-        .await
     }
 
     /// Deletes an object; one that is not there is deleted.
-    pub async fn delete(&self, call: &Call, name: &ObjectName) -> Result<(), ObjectsError> {
-        self.measured("delete", async {
+    pub fn delete<'a>(
+        &'a self,
+        call: &'a Call,
+        name: &'a ObjectName,
+    ) -> BoxFuture<'a, Result<(), ObjectsError>> {
+        self.measured("delete", async move {
             match &self.0.place {
                 Place::Folder(folder) => bounded(call, folder.delete(name, call.deadline)).await,
                 Place::Bucket(bucket) => bounded(call, bucket.delete(name)).await,
             }
         })
-        .await
     }
 
     /// What [`Self::write_mark`] wrote last; nothing in a store that has no mark.
-    pub async fn read_mark(&self, call: &Call) -> Result<Option<String>, ObjectsError> {
-        self.measured("read_mark", async {
+    pub fn read_mark<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Option<String>, ObjectsError>> {
+        self.measured("read_mark", async move {
             match &self.0.place {
                 Place::Folder(folder) => bounded(call, folder.read_mark()).await,
                 Place::Bucket(bucket) => bounded(call, bucket.read_mark()).await,
             }
         })
-        .await
     }
 
     /// Marks the store, so that its users can tell it from another one. The mark is no object: it is in no list.
-    pub async fn write_mark(&self, call: &Call, mark: &str) -> Result<(), ObjectsError> {
+    pub fn write_mark<'a>(&'a self, call: &'a Call, mark: &str) -> BoxFuture<'a, Result<(), ObjectsError>> {
         let content = Bytes::copy_from_slice(mark.as_bytes());
-        self.measured("write_mark", async {
+        self.measured("write_mark", async move {
             match &self.0.place {
                 Place::Folder(folder) => bounded(call, folder.write_mark(content)).await,
                 Place::Bucket(bucket) => bounded(call, bucket.write_mark(content)).await,
             }
         })
-        .await
     }
 
     /// Whether the store answers.
@@ -165,14 +168,23 @@ impl Objects {
         }
     }
 
-    async fn measured<T>(
-        &self,
+    /// Runs and counts an operation. It is boxed here: the body of an `async fn` is compiled in every crate that awaits
+    /// it, with all that it awaits itself.
+    fn measured<'a, T>(
+        &'a self,
         operation: &'static str,
-        work: impl Future<Output = Result<T, ObjectsError>>,
-    ) -> Result<T, ObjectsError> {
-        let began = Instant::now();
-        let done = work.await;
-        let status = done.as_ref().map_or_else(ObjectsError::word, |_| "ok");
+        work: impl Future<Output = Result<T, ObjectsError>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, ObjectsError>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let done = work.await;
+            let status = done.as_ref().map_or_else(ObjectsError::word, |_| "ok");
+            self.count(operation, status, began.elapsed());
+            done
+        })
+    }
+
+    fn count(&self, operation: &str, status: &str, took: Duration) {
         let metrics = &self.0.metrics;
         let labels = [("operation", operation), ("status", status)];
         metrics.counter("object_operations_total", "Operations on stored objects.", &labels).inc();
@@ -180,8 +192,7 @@ impl Objects {
         let labels = [("operation", operation)];
         metrics
             .histogram("object_operation_duration_seconds", help, &labels, LATENCY_BUCKETS)
-            .observe_duration(began.elapsed());
-        done
+            .observe_duration(took);
     }
 }
 

@@ -16,7 +16,6 @@ use pando_telemetry::Metrics;
 
 use crate::database::Manner;
 use crate::options::{DatabaseOptions, SqliteOptions};
-use crate::query::Cost;
 use crate::statement::Statement;
 use crate::statistics::{Statistics, Waits};
 use crate::{DatabaseError, Row, Value};
@@ -54,22 +53,27 @@ impl Sqlite {
         Ok(Self { readers, scanners, writer, waits })
     }
 
-    pub(crate) async fn rows(
+    /// A scan, on a connection of its own.
+    pub(crate) async fn scan(
         &self,
         statement: &Arc<Statement>,
-        cost: Cost,
+        values: &[Value],
+        deadline: Deadline,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        self.scanners.run(statement, values, deadline).await
+    }
+
+    /// A point read on the calling thread. It never waits, so a task that only reads would never let another run: this
+    /// one does.
+    pub(crate) async fn point_in_turn(
+        &self,
+        statement: &Statement,
         values: &[Value],
         deadline: Deadline,
         now: Instant,
     ) -> Result<Vec<Row>, DatabaseError> {
-        match cost {
-            Cost::Point => {
-                // A point read never waits, so a task that only reads would never let another run.
-                tokio::task::coop::consume_budget().await;
-                self.point(statement, values, deadline, now)
-            }
-            Cost::Scan => self.scanners.run(statement, values, deadline).await,
-        }
+        tokio::task::coop::consume_budget().await;
+        self.point(statement, values, deadline, now)
     }
 
     /// A point read on the calling thread.

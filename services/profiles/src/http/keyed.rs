@@ -103,7 +103,8 @@ impl Keyed {
         self.0.is_some()
     }
 
-    /// Runs a write, once for all requests with its key; without a key, it just runs.
+    /// Runs a write, once for all requests with its key; without a key, it just runs. This much is compiled for every
+    /// write there is: what comes before and after it is not.
     pub(crate) async fn once(
         self,
         profiles: Profiles,
@@ -111,29 +112,58 @@ impl Keyed {
         operation: &str,
         write: impl AsyncFnOnce(Profiles) -> Result<Response, Problem>,
     ) -> Result<Response, Problem> {
-        let Some(asked) = self.0 else { return write(profiles).await };
+        let (profiles, first) = match self.admit(profiles, call, operation).await? {
+            Turn::Answered(response) => return Ok(response),
+            Turn::Write(profiles, first) => (profiles, first),
+        };
+        match (write(profiles).await, first) {
+            (Err(problem), Some(first)) => first.refused(call, problem).await,
+            (written, _) => written,
+        }
+    }
+
+    async fn admit(self, profiles: Profiles, call: &Call, operation: &str) -> Result<Turn, Problem> {
+        let Some(asked) = self.0 else { return Ok(Turn::Write(profiles, None)) };
         let path = asked.path.clone();
-        let idempotency = profiles.0.idempotency.clone();
-        let admitted = idempotency.admit(call, asked.request(call, operation)).await;
+        let admitted = profiles.0.idempotency.admit(call, asked.request(call, operation)).await;
         let ticket = match admitted.map_err(ProfileError::from)? {
             Admission::First(ticket) => ticket,
-            Admission::Replay(answer) => return profiles.replayed(call, answer).await,
+            Admission::Replay(answer) => return Ok(Turn::Answered(profiles.replayed(call, answer).await?)),
             Admission::InFlight => return Err(in_flight()),
             Admission::OtherRequest => return Err(other_request()),
         };
         let once = Arc::new(Once::new(ticket, answer));
-        let problem = match write(profiles.once(&once)).await {
-            Ok(response) => return Ok(response),
-            Err(problem) => problem,
-        };
-        match once.taken() {
-            Some(Claim::Replay(answer)) => return profiles.replayed(call, answer).await,
+        let writer = profiles.once(&once);
+        Ok(Turn::Write(writer, Some(Box::new(First { once, path, profiles }))))
+    }
+}
+
+/// What a request comes to before its write.
+enum Turn {
+    /// A repeat: its answer is known.
+    Answered(Response),
+    /// It is written, by this service; whoever has a key keeps its answer.
+    Write(Profiles, Option<Box<First>>),
+}
+
+/// The first request with its key.
+struct First {
+    once: Arc<Once>,
+    path: String,
+    profiles: Profiles,
+}
+
+impl First {
+    /// What is answered when nothing was written: what the first request got, if this was not the first after all.
+    async fn refused(&self, call: &Call, problem: Problem) -> Result<Response, Problem> {
+        match self.once.taken() {
+            Some(Claim::Replay(answer)) => return self.profiles.replayed(call, answer).await,
             Some(Claim::OtherRequest) => return Err(other_request()),
             Some(_) => return Err(in_flight()),
             None => {}
         }
-        let Some(refusal) = refusal(&problem, call, &path).await? else { return Err(problem) };
-        once.keep_refusal(call, &refusal).await?;
+        let Some(refusal) = refusal(&problem, call, &self.path).await? else { return Err(problem) };
+        self.once.keep_refusal(call, &refusal).await?;
         respond(refusal)
     }
 }
