@@ -25,7 +25,8 @@ const MAX_AGE_OF_FEW: Duration = Duration::from_secs(10);
 const MANY: usize = 1_000;
 /// When the index still finds one profile in so many, the list is gone through as well.
 const TOO_MANY: usize = 500;
-/// The index is asked for one trigram more until it finds no more than one profile in so many.
+/// The index is asked for one trigram more until it finds no more than one profile in so many. It is asked for two at least:
+/// one that the sample does not know may still stand in thousands of profiles that were made together.
 const FEW_ENOUGH: usize = 1_000;
 
 /// How to look for a text.
@@ -117,11 +118,12 @@ impl Sample {
                 false => found.iter().copied().filter(|at| places.binary_search(at).is_ok()).collect(),
             };
             // One that always stands beside the others only costs.
-            if chosen.is_empty() || fewer.len() < found.len() {
+            if chosen.len() < 2 || fewer.len() < found.len() {
                 found = fewer;
                 chosen.push(trigram);
             }
-            if chosen.len() == store::TRIGRAMS || found.len() * FEW_ENOUGH <= self.texts.len() {
+            let is_few = chosen.len() >= 2 && found.len() * FEW_ENOUGH <= self.texts.len();
+            if is_few || chosen.len() == store::TRIGRAMS {
                 break;
             }
         }
