@@ -164,8 +164,8 @@ mod tests {
         assert_eq!(finding.verdict, Verdict::Fail);
         assert_eq!(
             finding.to_string(),
-            "fail  connections: 10 processes may open 250, the server has 97; set database.pool.max = 4, \
-             or raise the server's max_connections by 153"
+            "fail  connections: 10 processes may open 250 connections, and the server allows 97; \
+             set database.pool.max = 4, or raise the server's max_connections by 153"
         );
     }
 
