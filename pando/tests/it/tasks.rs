@@ -245,7 +245,7 @@ fn operators_pause_a_queue_and_see_what_waits() {
         let queue = |arguments: &[&str]| place.printed(&[&["queue"], arguments].concat(), &[]);
         assert_eq!(queue(&["pause", "default"]), "default is paused\n");
         let mut client = Client::connect(running.address).unwrap();
-        let id = id(&create(&mut client, &json!({"type": "echo", "data": 1})));
+        let id = id(&create(&mut client, &json!({"type": "echo", "data": {"n": 1}})));
         let listed = queue(&["list"]);
         let line = listed.lines().find(|line| line.starts_with("default: ")).unwrap();
         assert!(line.starts_with("default: 1 pending") && line.ends_with("paused"), "{listed}");
@@ -286,7 +286,7 @@ fn tasks_that_hang_keep_only_their_like_waiting() {
         let person = json!({"name": "Zoë", "email": "zoe@example.org"});
         let person = client.json("POST", "/api/v1/profiles", &person).unwrap();
         let path = format!("/api/v1/profiles/{}", person.value()["id"].as_str().unwrap());
-        let echo = create(&mut client, &json!({"type": "echo", "priority": 0, "data": 1}));
+        let echo = create(&mut client, &json!({"type": "echo", "priority": 0, "data": {"n": 1}}));
         let export = client.send("POST", &format!("{path}/data-export"), &[], b"").unwrap();
         for small in [&echo, &export] {
             assert_eq!(ended(&mut client, &id(small))["status"], "completed", "{}", place.name);
@@ -344,8 +344,8 @@ fn tasks_run_with_a_broker_and_while_it_is_away() {
             let worker = place.start(&[variable, ("PANDO_ROLES", "worker")]);
             let mut client = Client::connect(api.address).unwrap();
             for number in 0..3 {
-                let id = id(&create(&mut client, &json!({"type": "echo", "data": number})));
-                assert_eq!(ended(&mut client, &id)["result"], number, "{}", place.name);
+                let id = id(&create(&mut client, &json!({"type": "echo", "data": {"n": number}})));
+                assert_eq!(ended(&mut client, &id)["result"]["n"], number, "{}", place.name);
             }
             for running in [api, worker] {
                 running.tell(Signal::TERM);

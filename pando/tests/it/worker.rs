@@ -13,7 +13,7 @@ fn a_task_that_a_server_without_workers_took_in_is_run_by_the_worker() {
     for place in Place::both() {
         let server = place.start(&[("PANDO_ROLES", "profiles,tasks")]);
         let mut client = Client::connect(server.address).unwrap();
-        let task = json!({"type": "echo", "data": "across"});
+        let task = json!({"type": "echo", "data": {"to": "across"}});
         let created = client.json("POST", &format!("{API}/delayed"), &task).unwrap();
         assert_eq!(created.status, 202, "{created:?}");
         let path = format!("{API}/{}", created.value()["id"].as_str().unwrap());
@@ -25,7 +25,7 @@ fn a_task_that_a_server_without_workers_took_in_is_run_by_the_worker() {
         let done = client.get(&format!("{path}?wait=20s")).unwrap().value();
         assert_eq!(
             (&done["status"], &done["result"]),
-            (&json!("completed"), &json!("across")),
+            (&json!("completed"), &json!({"to": "across"})),
             "{}",
             place.name
         );
