@@ -49,7 +49,6 @@ struct Seen {
     waits: Vec<f64>,
     /// Ours alone: as they are when jobs do not begin where they were added, and when the worker is another process.
     #[serde(default)]
-    #[serde(default)]
     elsewhere: Vec<f64>,
 }
 
