@@ -1,6 +1,6 @@
 //! The database: opening it, reading from it, beginning transactions.
 //!
-//! What may wait is a boxed future wherever it leaves this crate. The body of an `async fn` is compiled in every crate
+//! A call that may wait returns a boxed future wherever it leaves this crate. The body of an `async fn` is compiled in every crate
 //! that awaits it, with all that it awaits itself, down to the drivers; behind a box it is compiled once, here. A read
 //! that never waits is not boxed.
 

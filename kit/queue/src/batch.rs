@@ -1,4 +1,4 @@
-//! What follows from the end of a job: batches with a callback, and chains.
+//! The consequences of the end of a job: batches with a callback, and chains.
 
 use std::collections::BTreeMap;
 

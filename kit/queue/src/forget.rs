@@ -1,6 +1,6 @@
 //! Removes what jobs contain about a person.
 
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use pando_database::DatabaseError;
 use pando_resilience::Call;
 use uuid::Uuid;
@@ -23,19 +23,10 @@ impl Queue {
     ///
     /// It reads every job, some megabytes at a time and outside of any transaction, and writes each job in a transaction of its
     /// own. Use it for rare operations that must be thorough.
+    ///
+    /// Other people may take names over during the search: `still` is asked about each job after the job was read, so that no
+    /// job of a new owner is emptied.
     pub async fn forget_mentions(
-        &self,
-        call: &Call,
-        mentions: &Mentions,
-        spared: Uuid,
-    ) -> Result<u64, QueueError> {
-        let always = || -> BoxFuture<'_, _> { Box::pin(ready(Ok(mentions.clone()))) };
-        self.forget_mentions_while(call, mentions, spared, &always).await
-    }
-
-    /// The same for names that other people may take over during the search. `still` is asked about each job after the job
-    /// was read, so that no job of a new owner is emptied.
-    pub async fn forget_mentions_while(
         &self,
         call: &Call,
         mentions: &Mentions,

@@ -1,4 +1,4 @@
-//! What operators see of durable subscribers: the position of each, and the events that are kept for it.
+//! Durable subscribers as operators see them: the position of each, and the events that are kept for it.
 
 use std::collections::HashMap;
 

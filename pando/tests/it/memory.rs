@@ -1,4 +1,4 @@
-//! What a spike took in memory goes back to the system.
+//! The process gives the memory of a spike back to the system.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -67,7 +67,7 @@ impl Profiles {
         self.remove_images(context, id, before).await?;
         let still = || -> BoxFuture<'_, _> { Box::pin(sought.still()) };
         let queue = &self.0.queue;
-        before.jobs += queue.forget_mentions_while(call, &sought.mentions, context.id(), &still).await?;
+        before.jobs += queue.forget_mentions(call, &sought.mentions, context.id(), &still).await?;
         before.import_problems += self.forget_import_problems(call, sought).await?;
         let redact = |answer| -> BoxFuture<'_, _> { Box::pin(sought.redact(answer)) };
         before.answers += self.0.idempotency.rewrite(call, &redact).await?;
@@ -145,7 +145,7 @@ impl Profiles {
     }
 }
 
-/// What an erasure looks for. The search takes minutes, and another person may take over an address before it ends. So the
+/// The names that an erasure searches for. The search takes minutes, and another person may take over an address before it ends. So the
 /// owners of the addresses are looked up after each finding was read, and nothing of a new owner is removed.
 pub(crate) struct Sought<'a> {
     profiles: &'a Profiles,

@@ -114,9 +114,9 @@ impl Profiles {
         let mut found = Vec::new();
         for _ in 0..STRETCHES_MAX {
             let most = limit - found.len();
-            let stretch = store::search::through_the_list(read, order, text, after, most).await?;
-            found.extend(stretch.found);
-            after = stretch.end;
+            let (more, end) = store::search::through_the_list(read, order, text, after, most).await?;
+            found.extend(more);
+            after = end;
             if found.len() == limit || after.is_none() || self.0.searches.available_permits() == 0 {
                 break;
             }

@@ -1,4 +1,4 @@
-//! How to look for a text: a sample of what searches look through says whether it stands in many profiles.
+//! Decides how to search for a text. A sample of the searched texts shows whether it stands in many profiles.
 //!
 //! A text that stands in many is found soon by going through the list. A text that stands in few is found by the index of
 //! trigrams, which is asked for its rarest ones only: each more costs the index a long list of profiles. No engine knows

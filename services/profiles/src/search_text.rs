@@ -21,8 +21,8 @@ pub(crate) fn kept(words: &str) -> String {
     spelled(&apart(words))
 }
 
-/// What has to stand in a kept text for what is asked for: anywhere from three characters on; less than that finds words
-/// that begin with it. Nothing where nothing is asked for.
+/// The text that a kept text must contain. Three characters or more may stand anywhere in it; fewer find words that begin
+/// with them. Returns nothing if the search is empty.
 pub(crate) fn sought(words: &str) -> Option<String> {
     let text = apart(words);
     let anywhere = text.trim_start();

@@ -79,7 +79,7 @@ impl Count {
     }
 }
 
-/// What a process has of the cache: several of them, on one Redis, know nothing else of each other.
+/// The parts of the cache that one process has. Several of them share one Redis and know nothing else of each other.
 struct Process {
     cache: Cache,
     metrics: Metrics,

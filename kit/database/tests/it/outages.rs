@@ -24,12 +24,13 @@ const TERMINATE: Query = Query::scan(
      where datname = current_database() and pid <> pg_backend_pid()",
 );
 
-fn second() -> Call {
-    Call::internal("second", Duration::from_secs(1))
+/// A refusal comes at once; on a busy machine a deadline of one second may pass before it.
+fn five_seconds() -> Call {
+    Call::internal("five seconds", Duration::from_secs(5))
 }
 
 async fn reads_and_writes(database: &Database, id: Uuid, fresh: Uuid) -> Result<(), DatabaseError> {
-    let call = second();
+    let call = five_seconds();
     let read = database.read(&call);
     read.row(&FIND, params![id]).await?;
     read.by_key(&BY_ID, id).await?;
@@ -51,12 +52,9 @@ async fn a_server_that_was_killed_and_started_again_is_found_again() {
     server.kill();
     for _ in 0..3 {
         let refused = reads_and_writes(&database, id, test.clock.fresh_id()).await;
-        // On a busy machine the deadline of a second may pass before a refusal comes.
-        let told =
-            matches!(refused, Err(DatabaseError::Unavailable { .. } | DatabaseError::DeadlineExceeded));
-        assert!(told, "{refused:?}");
+        assert!(matches!(refused, Err(DatabaseError::Unavailable { .. })), "{refused:?}");
         // A connection is known to be broken once its task has seen it.
-        let refused = async || database.transaction(&second()).await.map(|_| ());
+        let refused = async || database.transaction(&five_seconds()).await.map(|_| ());
         let unavailable = async || matches!(refused().await, Err(DatabaseError::Unavailable { .. }));
         eventually("no connection is handed out", unavailable).await;
     }

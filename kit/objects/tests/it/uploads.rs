@@ -26,7 +26,7 @@ struct Between {
     held: Arc<Notify>,
     /// It may go on.
     release: Arc<Notify>,
-    /// What the server answered to each request to take an upload back.
+    /// The server's answer to each request that takes an upload back.
     taken_back: mpsc::UnboundedReceiver<String>,
 }
 

@@ -138,7 +138,7 @@ impl Keyed {
     }
 }
 
-/// What a request comes to before its write.
+/// The state of a request before its write.
 enum Turn {
     /// A repeat: its answer is known.
     Answered(Response),
@@ -154,7 +154,7 @@ struct First {
 }
 
 impl First {
-    /// What is answered when nothing was written: what the first request got, if this was not the first after all.
+    /// The answer when nothing was written. If another request was first after all, it is that request's answer.
     async fn refused(&self, call: &Call, problem: Problem) -> Result<Response, Problem> {
         match self.once.taken() {
             Some(Claim::Replay(answer)) => return self.profiles.replayed(call, answer).await,

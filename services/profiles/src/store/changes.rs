@@ -15,30 +15,36 @@ static INSERT: Query = Query::point(
      fields_after, bytes) values ($1, $2, $3, $4, $5, $6, $7, $8)",
 );
 
-/// The newest changes that have `$2` bytes together stay, and one more.
+/// Changes of a profile beyond the newest, which have `$2` bytes together, and one more.
+macro_rules! too_old {
+    () => {
+        " where profile_id = $1 and bytes > 0 \
+         and version <= (select max(version) from (select version, sum(bytes) over (order by version desc) - bytes \
+         as newer from profile_changes where profile_id = $1) as summed where newer >= cast($2 as bigint))"
+    };
+}
+
 static FORGET: Query = Query::write(
     "profiles.forget_changes",
-    "delete from profile_changes where profile_id = $1 and bytes > 0 and fields_after ->> 'email' is null \
-     and version <= (select max(version) from (select version, sum(bytes) over (order by version desc) - bytes \
-     as newer from profile_changes where profile_id = $1) as summed where newer >= cast($2 as bigint))",
+    concat!("delete from profile_changes", too_old!(), " and fields_after ->> 'email' is null"),
 );
 
 /// An erasure looks for every address that the person had.
 static REDUCE: Query = Query::write(
     "profiles.reduce_changes",
-    "update profile_changes set bytes = 0, \
-     fields_before = jsonb_strip_nulls(jsonb_build_object('email', fields_before -> 'email')), \
-     fields_after = jsonb_build_object('email', fields_after -> 'email') where profile_id = $1 and bytes > 0 \
-     and version <= (select max(version) from (select version, sum(bytes) over (order by version desc) - bytes \
-     as newer from profile_changes where profile_id = $1) as summed where newer >= cast($2 as bigint))",
+    concat!(
+        "update profile_changes set bytes = 0, \
+         fields_before = jsonb_strip_nulls(jsonb_build_object('email', fields_before -> 'email')), \
+         fields_after = jsonb_build_object('email', fields_after -> 'email')",
+        too_old!()
+    ),
 )
-.on_sqlite(
+.on_sqlite(concat!(
     "update profile_changes set bytes = 0, \
      fields_before = json_patch('{}', json_object('email', fields_before ->> 'email')), \
-     fields_after = json_object('email', fields_after ->> 'email') where profile_id = $1 and bytes > 0 \
-     and version <= (select max(version) from (select version, sum(bytes) over (order by version desc) - bytes \
-     as newer from profile_changes where profile_id = $1) as summed where newer >= cast($2 as bigint))",
-);
+     fields_after = json_object('email', fields_after ->> 'email')",
+    too_old!()
+));
 
 static PAGE: Query = Query::scan(
     "profiles.list_changes",

@@ -44,31 +44,35 @@ struct Pages {
     after: Query,
 }
 
-macro_rules! page {
+/// The order of a list: profiles with the same key are ordered by id.
+macro_rules! in_order {
+    ($column:literal, $direction:literal) => {
+        concat!(" order by ", $column, " ", $direction, ", id ", $direction)
+    };
+}
+
+/// A page of living profiles that fulfil a condition.
+macro_rules! page_where {
     ($column:literal, $direction:literal, $condition:expr) => {
         concat!(
             "select ",
             profile_columns!(),
             " from profiles where deleted_at is null",
             $condition,
-            " order by ",
-            $column,
-            " ",
-            $direction,
-            ", id ",
-            $direction,
+            in_order!($column, $direction),
             " limit $1"
         )
     };
 }
+pub(super) use {in_order, page_where};
 
 macro_rules! pages {
     ($name:literal, $column:literal, $compare:literal, $direction:literal) => {
         Pages {
-            first: Query::scan(concat!("profiles.list_by_", $name), page!($column, $direction, "")),
+            first: Query::scan(concat!("profiles.list_by_", $name), page_where!($column, $direction, "")),
             after: Query::scan(
                 concat!("profiles.list_by_", $name),
-                page!($column, $direction, concat!(" and (", $column, ", id) ", $compare, " ($2, $3)")),
+                page_where!($column, $direction, concat!(" and (", $column, ", id) ", $compare, " ($2, $3)")),
             ),
         }
     };

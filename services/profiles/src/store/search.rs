@@ -2,24 +2,17 @@
 
 use pando_database::{DatabaseError, Query, Read, Row, Value, params};
 
-use super::lists::{After, Order, count_value};
+use super::lists::{After, Order, count_value, in_order, page_where};
 use super::{profile_columns, profile_from};
 use crate::profile::Profile;
 
-/// How many profiles one look through the list goes past at most: a search costs no more, whatever its text is.
+/// How many profiles one look through the list goes past at most.
 pub(crate) const STRETCH: usize = 5_000;
 /// How many trigrams the index is asked for.
 pub(crate) const TRIGRAMS: usize = 4;
 
-/// What one look through the list found.
-#[derive(Debug)]
-pub(crate) struct Stretch {
-    pub(crate) found: Vec<Profile>,
-    /// Where it ended, when the list goes on.
-    pub(crate) end: Option<After>,
-}
-
-/// One order. `$1` is the limit, `$2` the text, and the places in the list come last.
+/// One order. In the list `$1` is the limit and `$2` the text; by the index `$1` is the text, `$2` to `$5` are the trigrams and
+/// `$6` is the limit. The places in the list come last.
 struct Searches {
     /// Where a stretch ends that begins at the start of the list. `$1` is the number of profiles before its last.
     end: Query,
@@ -46,43 +39,43 @@ macro_rules! end {
             $column,
             ", id from profiles where deleted_at is null",
             $after,
-            " order by ",
-            $column,
-            " ",
-            $direction,
-            ", id ",
-            $direction,
+            in_order!($column, $direction),
             " limit 1 offset $1"
         )
     };
 }
 
-/// The function that finds a text in another has two names.
+/// The function that finds one text in another has a different name on each engine.
 macro_rules! through_the_list {
     ($name:expr, $column:literal, $direction:literal, $within:expr) => {
-        Query::scan($name, through_the_list!("strpos", $column, $direction, $within, ""))
-            .on_sqlite(through_the_list!("instr", $column, $direction, $within, ""))
-    };
-    ($stands_in:literal, $column:literal, $direction:literal, $within:expr, "") => {
-        concat!(
-            "select ",
-            profile_columns!(),
-            " from profiles where deleted_at is null and ",
-            $stands_in,
-            "(search_text, $2) > 0",
-            $within,
-            " order by ",
-            $column,
-            " ",
-            $direction,
-            ", id ",
-            $direction,
-            " limit $1"
+        Query::scan(
+            $name,
+            page_where!($column, $direction, concat!(" and strpos(search_text, $2) > 0", $within)),
         )
+        .on_sqlite(page_where!($column, $direction, concat!(" and instr(search_text, $2) > 0", $within)))
     };
 }
 
-/// All that have the trigrams `$3` to `$6` are found first, so that PostgreSQL does not go through the list instead.
+/// The living profiles on PostgreSQL that have the text `$1` and the trigrams `$2` to `$5`.
+macro_rules! in_postgres_index {
+    () => {
+        " from profiles where deleted_at is null \
+         and search_text like '%' || $2 || '%' and search_text like '%' || $3 || '%' \
+         and search_text like '%' || $4 || '%' and search_text like '%' || $5 || '%' \
+         and strpos(search_text, $1) > 0"
+    };
+}
+
+/// The same on SQLite, whose index has no deleted profiles.
+macro_rules! in_sqlite_index {
+    () => {
+        " where profile_search match \
+         '\"' || $2 || '\" AND \"' || $3 || '\" AND \"' || $4 || '\" AND \"' || $5 || '\"' \
+         and instr(profile_search.search_text, $1) > 0"
+    };
+}
+
+/// All profiles with the trigrams are found first, so that PostgreSQL does not walk through the list instead.
 /// SQLite keeps the time of a profile beside the number of its text.
 macro_rules! by_index {
     ($name:expr, $column:literal, $direction:literal, $after:expr, $join:literal) => {
@@ -91,54 +84,34 @@ macro_rules! by_index {
             concat!(
                 "with found as materialized (select id, ",
                 $column,
-                " from profiles where deleted_at is null \
-                 and search_text like '%' || $3 || '%' and search_text like '%' || $4 || '%' \
-                 and search_text like '%' || $5 || '%' and search_text like '%' || $6 || '%' \
-                 and strpos(search_text, $2) > 0) select ",
-                profile_columns!(),
-                " from profiles where id in \
-                 (select id from found",
-                $after,
-                " order by ",
-                $column,
-                " ",
-                $direction,
-                ", id ",
-                $direction,
-                " limit $1) order by ",
-                $column,
-                " ",
-                $direction,
-                ", id ",
-                $direction
+                in_postgres_index!(),
+                ") ",
+                page_of_found!($column, $direction, $after)
             ),
         )
         .on_sqlite(concat!(
             "with found as (select profile_id as id, ",
             $column,
-            " from profile_search join profile_search_keys \
-             on row = profile_search.rowid",
+            " from profile_search join profile_search_keys on row = profile_search.rowid",
             $join,
-            " where profile_search match \
-             '\"' || $3 || '\" AND \"' || $4 || '\" AND \"' || $5 || '\" AND \"' || $6 || '\"' \
-             and instr(profile_search.search_text, $2) > 0) select ",
-            profile_columns!(),
-            " from profiles where id in \
-             (select id from found",
-            $after,
-            " order by ",
-            $column,
-            " ",
-            $direction,
-            ", id ",
-            $direction,
-            " limit $1) order by ",
-            $column,
-            " ",
-            $direction,
-            ", id ",
-            $direction
+            in_sqlite_index!(),
+            ") ",
+            page_of_found!($column, $direction, $after)
         ))
+    };
+}
+
+macro_rules! page_of_found {
+    ($column:literal, $direction:literal, $after:expr) => {
+        concat!(
+            "select ",
+            profile_columns!(),
+            " from profiles where id in (select id from found",
+            $after,
+            in_order!($column, $direction),
+            " limit $6)",
+            in_order!($column, $direction)
+        )
     };
 }
 
@@ -197,18 +170,9 @@ static COUNT_THROUGH_LIST: Query = Query::scan(
 )
 .on_sqlite("select count(*) from profile_search where instr(search_text, $1) > 0");
 
-static COUNT_BY_INDEX: Query = Query::scan(
-    "profiles.search_count_index",
-    "select count(*) from profiles where deleted_at is null \
-     and search_text like '%' || $2 || '%' and search_text like '%' || $3 || '%' \
-     and search_text like '%' || $4 || '%' and search_text like '%' || $5 || '%' \
-     and strpos(search_text, $1) > 0",
-)
-.on_sqlite(
-    "select count(*) from profile_search where profile_search match \
-     '\"' || $2 || '\" AND \"' || $3 || '\" AND \"' || $4 || '\" AND \"' || $5 || '\"' \
-     and instr(search_text, $1) > 0",
-);
+static COUNT_BY_INDEX: Query =
+    Query::scan("profiles.search_count_index", concat!("select count(*)", in_postgres_index!()))
+        .on_sqlite(concat!("select count(*) from profile_search", in_sqlite_index!()));
 
 impl Order {
     fn searches(self) -> &'static Searches {
@@ -228,14 +192,15 @@ impl Order {
     }
 }
 
-/// A look through the next stretch of the list for profiles that have this text, at most `limit`.
+/// At most `limit` profiles with this text out of the next stretch of the list, and the end of the stretch if the list goes
+/// on behind it.
 pub(crate) async fn through_the_list(
     read: &Read<'_>,
     order: Order,
     text: &str,
     after: Option<After>,
     limit: usize,
-) -> Result<Stretch, DatabaseError> {
+) -> Result<(Vec<Profile>, Option<After>), DatabaseError> {
     let searches = order.searches();
     let begins: Vec<Value> = after.into_iter().flat_map(After::values).collect();
     let is_first = begins.is_empty();
@@ -253,7 +218,7 @@ pub(crate) async fn through_the_list(
     values.extend(begins);
     values.extend(end.clone().into_iter().flat_map(After::values));
     let found = read.rows(query, values).await?.iter().map(profile_from).collect::<Result<_, _>>()?;
-    Ok(Stretch { found, end })
+    Ok((found, end))
 }
 
 /// A page of the profiles that have this text, among all that have these trigrams.
@@ -266,8 +231,9 @@ pub(crate) async fn by_index(
 ) -> Result<Vec<Profile>, DatabaseError> {
     let searches = order.searches();
     let query = if after.is_none() { &searches.by_index } else { &searches.by_index_after };
-    let mut values = vec![count_value(limit), text.into()];
+    let mut values = vec![text.into()];
     values.extend(trigrams.map(Value::from));
+    values.push(count_value(limit));
     values.extend(after.into_iter().flat_map(After::values));
     read.rows(query, values).await?.iter().map(profile_from).collect()
 }

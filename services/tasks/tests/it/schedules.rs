@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, ready};
 use http::{Method, StatusCode};
 use pando_clock::{Clock, Timestamp};
 use pando_queue::Scheduler;
@@ -145,7 +146,9 @@ async fn erasing_somebody_deletes_the_schedules_that_name_them_and_no_others() {
         }
         let call = pando_resilience::Call::internal("test", Duration::from_secs(30));
         let mentions = pando_queue::Mentions::of(["al@example.org"]);
-        assert_eq!(house.queue.forget_mentions(&call, &mentions, uuid::Uuid::nil()).await.unwrap(), 1);
+        let still = || -> BoxFuture<'_, _> { Box::pin(ready(Ok(mentions.clone()))) };
+        let forgotten = house.queue.forget_mentions(&call, &mentions, uuid::Uuid::nil(), &still).await;
+        assert_eq!(forgotten.unwrap(), 1);
         let left = house.get("/api/v1/schedules").await.json();
         assert_eq!((left.as_array().unwrap().len(), &left[0]["name"]), (1, &json!("two")));
     })
