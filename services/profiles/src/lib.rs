@@ -100,6 +100,11 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
             name: "history_bytes",
             sql: include_str!("../migrations/0007_history_bytes.sql"),
         },
+        Migration {
+            version: 8,
+            name: "search_waiting",
+            sql: include_str!("../migrations/0008_search_waiting.sql"),
+        },
     ],
 };
 

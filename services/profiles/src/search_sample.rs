@@ -21,10 +21,10 @@ const MAX_AGE: Duration = Duration::from_secs(600);
 const MAX_AGE_OF_FEW: Duration = Duration::from_secs(10);
 
 /// One profile in so many has to have a text for it to be looked for in the list: a look at [`store::STRETCH`] of them then
-/// finds about five.
-const MANY: usize = 1_000;
+/// finds two or three.
+const MANY: usize = 2_000;
 /// When the index still finds one profile in so many, the list is gone through as well.
-const TOO_MANY: usize = 500;
+const TOO_MANY: usize = 1_000;
 /// The index is asked for one trigram more until it finds no more than one profile in so many. It is asked for two at least:
 /// one that the sample does not know may still stand in thousands of profiles that were made together.
 const FEW_ENOUGH: usize = 1_000;
@@ -155,15 +155,15 @@ mod tests {
 
     #[test]
     fn a_text_of_many_profiles_is_looked_for_in_the_list_and_one_of_few_by_its_rarest_trigrams() {
-        let sample = sample((0..2_000).map(|n| match n {
+        let sample = sample((0..4_000).map(|n| match n {
             0..2 => "rare enough".to_owned(),
             2 => "rarest".to_owned(),
             _ => format!("person{n} @example.org"),
         }));
         assert_eq!(way(&sample, "person"), Way::List);
         assert_eq!(way(&sample, "@"), Way::List);
-        assert_eq!(way(&sample, "rare eno"), Way::List, "two of two thousand are many");
-        let Way::Index(asked) = way(&sample, "rarest") else { panic!("one of two thousand is few") };
+        assert_eq!(way(&sample, "rare eno"), Way::List, "two of four thousand are many");
+        let Way::Index(asked) = way(&sample, "rarest") else { panic!("one of four thousand is few") };
         assert!(asked.iter().all(|trigram| ["are", "res", "est", "rar"].contains(&trigram.as_str())));
         assert!(asked.iter().any(|trigram| ["res", "est"].contains(&trigram.as_str())), "{asked:?}");
         assert_eq!(way(&sample, "zzzz"), Way::Index(std::array::from_fn(|_| "zzz".to_owned())));

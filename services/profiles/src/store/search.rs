@@ -66,12 +66,13 @@ macro_rules! in_postgres_index {
     };
 }
 
-/// The same on SQLite, whose index has no deleted profiles.
+/// The rows of the same on SQLite, whose index has no deleted profiles, and those whose texts wait to be in it.
 macro_rules! in_sqlite_index {
     () => {
-        " where profile_search match \
+        "(select rowid as row from profile_search where profile_search match \
          '\"' || $2 || '\" AND \"' || $3 || '\" AND \"' || $4 || '\" AND \"' || $5 || '\"' \
-         and instr(profile_search.search_text, $1) > 0"
+         and instr(search_text, $1) > 0 \
+         union all select row from profile_search_waiting where instr(search_text, $1) > 0)"
     };
 }
 
@@ -92,9 +93,10 @@ macro_rules! by_index {
         .on_sqlite(concat!(
             "with found as (select profile_id as id, ",
             $column,
-            " from profile_search join profile_search_keys on row = profile_search.rowid",
-            $join,
+            " from ",
             in_sqlite_index!(),
+            " cross join profile_search_keys using (row)",
+            $join,
             ") ",
             page_of_found!($column, $direction, $after)
         ))
@@ -159,20 +161,25 @@ static SAMPLE: Query = Query::scan(
      where deleted_at is null limit 8 * $1) as read order by random() limit $1",
 )
 .on_sqlite(
-    "select search_text from profile_search where rowid in (with recursive steps (row) as (select 1 union all \
+    "with recursive steps (row) as (select 1 union all \
      select row + 1 + abs(random()) % (select 2 * max(1, max(row) / $1) - 1 from profile_search_keys) from steps \
-     where row < (select max(row) from profile_search_keys)) select row from steps)",
+     where row < (select max(row) from profile_search_keys)) \
+     select search_text from profile_search where rowid in (select row from steps) \
+     union all select search_text from profile_search_waiting",
 );
 
 static COUNT_THROUGH_LIST: Query = Query::scan(
     "profiles.search_count_list",
     "select count(*) from profiles where deleted_at is null and strpos(search_text, $1) > 0",
 )
-.on_sqlite("select count(*) from profile_search where instr(search_text, $1) > 0");
+.on_sqlite(
+    "select (select count(*) from profile_search where instr(search_text, $1) > 0) \
+     + (select count(*) from profile_search_waiting where instr(search_text, $1) > 0)",
+);
 
 static COUNT_BY_INDEX: Query =
     Query::scan("profiles.search_count_index", concat!("select count(*)", in_postgres_index!()))
-        .on_sqlite(concat!("select count(*) from profile_search", in_sqlite_index!()));
+        .on_sqlite(concat!("select count(*) from ", in_sqlite_index!()));
 
 impl Order {
     fn searches(self) -> &'static Searches {

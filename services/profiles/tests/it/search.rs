@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use pando_http::Problem;
-use pando_profiles::{ImportRequest, Order, ProfileFilter, ProfilesOptions, RecordFormat};
+use pando_profiles::{Expected, ImportRequest, Order, ProfileFilter, ProfilesOptions, RecordFormat};
 use serde_json::json;
 
 use crate::list_profiles::all_pages;
@@ -58,11 +58,11 @@ async fn a_search_finds_what_is_there_now_in_every_order_and_page_by_page() {
             house.clock.advance(Duration::from_secs(1));
         }
         let profiles = &house.profiles;
-        profiles.delete_profile(&call(), people[0].id, &Default::default()).await.unwrap();
-        profiles.delete_profile(&call(), people[1].id, &Default::default()).await.unwrap();
-        profiles.restore_profile(&call(), people[1].id, &Default::default()).await.unwrap();
+        profiles.delete_profile(&call(), people[0].id, &Expected::default()).await.unwrap();
+        profiles.delete_profile(&call(), people[1].id, &Expected::default()).await.unwrap();
+        profiles.restore_profile(&call(), people[1].id, &Expected::default()).await.unwrap();
         let renamed = fields(json!({"name": "Anna Dean", "email": "anna@example.org"}));
-        profiles.update_profile(&call(), people[3].id, &Default::default(), &renamed).await.unwrap();
+        profiles.update_profile(&call(), people[3].id, &Expected::default(), &renamed).await.unwrap();
         for (order, expected) in [
             (Order::Newest, ["Zoe Evans", "Zoe Clark", "Zoe Brown"]),
             (Order::Oldest, ["Zoe Brown", "Zoe Clark", "Zoe Evans"]),
@@ -121,6 +121,19 @@ async fn among_many_a_frequent_and_a_rare_text_are_found_once_each() {
                 house.profiles.count_profiles(&call(), &search(Order::Newest, text, 1)).await.unwrap();
             assert_eq!(usize::try_from(count).unwrap(), expected, "{text}");
         }
+
+        // SQLite has moved the older yew into its index, where it changes, goes and comes back as well.
+        let profiles = &house.profiles;
+        let of_yews = search(Order::Oldest, "yew", 2);
+        let yew = profiles.list_profiles(&call(), &of_yews).await.unwrap().profiles.swap_remove(0);
+        let renamed = fields(json!({"name": "Common Yew", "email": yew.email.as_str()}));
+        profiles.update_profile(&call(), yew.id, &Expected::default(), &renamed).await.unwrap();
+        assert_eq!(all_pages(&house, of_yews.clone()).await, ["Common Yew", "Ünusual Rare Yew"]);
+        assert_eq!(all_pages(&house, search(Order::Oldest, "rare yew", 2)).await, ["Ünusual Rare Yew"]);
+        profiles.delete_profile(&call(), yew.id, &Expected::default()).await.unwrap();
+        assert_eq!(all_pages(&house, of_yews.clone()).await, ["Ünusual Rare Yew"]);
+        profiles.restore_profile(&call(), yew.id, &Expected::default()).await.unwrap();
+        assert_eq!(all_pages(&house, of_yews).await, ["Common Yew", "Ünusual Rare Yew"]);
     })
     .await;
 }
