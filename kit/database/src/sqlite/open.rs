@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::session::Session;
@@ -53,6 +54,8 @@ pub(crate) fn connect(options: &SqliteOptions, purpose: Purpose) -> Result<Sessi
     let failed = |error: rusqlite::Error| bad_file(&options.path, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&options.path, flags).map_err(failed)?;
+    // Where somebody has run `analyze`, SQLite would plan a statement anew for each set of parameters.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
     let busy = Duration::from_millis(options.busy_timeout_ms);
     connection.busy_timeout(busy).map_err(failed)?;
     let mode = become_wal(&connection, busy).map_err(failed)?;
