@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{HotRead, Problem};
+use crate::{ErrorShape, HotRead, Problem};
 
 /// Everything a server serves. `/health`, `/metrics`, `/openapi.json` and `/docs` are added to it.
 #[derive(Clone, Default)]
@@ -52,6 +52,8 @@ pub struct ServiceRoutes {
     pub limits: Vec<RouteLimits>,
     /// Routes whose `GET` may be answered from memory, before the router.
     pub hot: Vec<HotRead>,
+    /// The form of error answers, where it is not problem details.
+    pub errors: Option<ErrorShape>,
 }
 
 /// Limits of one route where they differ from [`crate::HttpOptions`].
@@ -124,13 +126,20 @@ impl App {
 impl ServiceRoutes {
     /// Routes under a name, with limits where they differ from the server's.
     pub fn new(name: &'static str, routes: OpenApiRouter, limits: Vec<RouteLimits>) -> Self {
-        Self { name, routes, limits, hot: Vec::new() }
+        Self { name, routes, limits, hot: Vec::new(), errors: None }
     }
 
     /// Has `GET` of one of the routes answered from memory, where it can be.
     #[must_use]
     pub fn hot_read(mut self, hot: HotRead) -> Self {
         self.hot.push(hot);
+        self
+    }
+
+    /// Has error answers on its paths take this form.
+    #[must_use]
+    pub fn error_shape(mut self, shape: ErrorShape) -> Self {
+        self.errors = Some(shape);
         self
     }
 }

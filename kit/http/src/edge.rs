@@ -31,6 +31,7 @@ use crate::body_budget::{BodyBudget, BodyShare};
 use crate::caller::{REQUEST_ID, RequestContext};
 use crate::compression::{Compressed, compressed, varies};
 use crate::connection::{Busy, Connection};
+use crate::error_shape::ErrorAnswer;
 use crate::hot::{X_CACHE, hot_answer, hot_template, replace};
 use crate::proxies::TrustedProxies;
 use crate::routes::{MethodIndex, RouteEntry, RouteIndex, RouteTable};
@@ -167,7 +168,7 @@ pub(crate) fn handle(
         // Problem body, headers, access log and metrics.
         let (mut parts, mut body) = response.into_parts();
         if parts.status.as_u16() >= 400 {
-            body = Box::pin(explain(&mut parts, body, &seen, &origin.request_id)).await;
+            body = Box::pin(explain(&mut parts, body, &seen, &origin)).await;
         }
         let varies = edge.compressed.is_some() && varies(&parts, &body, edge.compress_bytes_min);
         if varies && body.is_end_stream() && admitted.compress {
@@ -232,6 +233,7 @@ impl Handler {
             request_id: origin.request_id.clone(),
             actor: edge.anonymous.clone(),
             consistency: admitted.consistency.take(),
+            repeat: None,
         };
         let deadline = call.deadline;
         let has_body = !request.body().is_end_stream();
@@ -285,7 +287,8 @@ fn prepare(
 }
 
 /// Gives an error answer its problem body, counts it and logs a failure of ours once.
-async fn explain(parts: &mut Parts, body: Body, seen: &Seen<'_>, request_id: &str) -> Body {
+async fn explain(parts: &mut Parts, body: Body, seen: &Seen<'_>, origin: &Origin) -> Body {
+    let request_id = &*origin.request_id;
     let problem = match parts.extensions.remove::<Problem>() {
         Some(problem) => problem,
         None if has_own_body(&parts.headers) => {
@@ -303,12 +306,20 @@ async fn explain(parts: &mut Parts, body: Body, seen: &Seen<'_>, request_id: &st
         let causes = problem.causes();
         log_failure(parts.status, seen, request_id, causes.as_deref().unwrap_or(problem.detail()));
     }
-    let rendered = Body::from(problem.body(Some(request_id), Some(seen.path)));
+    let (rendered, media_type) = match origin.edge.routes.error_shapes.of(seen.path) {
+        Some(shape) => {
+            parts.status = (shape.status)(&problem);
+            let (status, method, path) = (parts.status, seen.method.name(), seen.path);
+            let answer = ErrorAnswer { problem: &problem, status, request_id, method, path };
+            ((shape.write)(&answer), shape.content_type())
+        }
+        None => (problem.body(Some(request_id), Some(seen.path)), crate::problem::PROBLEM_JSON),
+    };
     // They told of the body that was.
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.remove(header::CONTENT_ENCODING);
-    parts.headers.insert(header::CONTENT_TYPE, crate::problem::PROBLEM_JSON);
-    rendered
+    parts.headers.insert(header::CONTENT_TYPE, media_type);
+    Body::from(rendered)
 }
 
 fn log_failure(status: StatusCode, seen: &Seen<'_>, request_id: &str, cause: &str) {

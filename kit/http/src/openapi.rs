@@ -15,6 +15,7 @@ use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::error_shape::{ErrorShape, ErrorShapes};
 use crate::operation_names::{name_operations, operations};
 use crate::problem::{FieldError, ProblemDocument};
 use crate::routes::RouteTable;
@@ -92,21 +93,22 @@ pub(crate) fn assemble(
     let mut table = RouteTable::new(options, metrics);
     let mut router = axum::Router::new();
     let mut document = OpenApi::default();
-    let system = ServiceRoutes { name: "system", routes: system, limits: Vec::new(), hot: Vec::new() };
-    for ServiceRoutes { name, routes, limits, hot } in app.services.into_iter().chain([system]) {
+    let system = ServiceRoutes::new("system", system, Vec::new());
+    for ServiceRoutes { name, routes, limits, hot, errors } in app.services.into_iter().chain([system]) {
         let (part, part_document) = routes.split_for_parts();
         // The table first: it reports a path that two services claim, where the router would panic.
         table.add(name, &part_document, &limits, options)?;
         for hot in hot.into_iter().filter(|_| options.hot_reads) {
             table.heat(hot)?;
         }
+        errors.into_iter().for_each(|shape| table.error_shapes.add(shape));
         router = router.merge(part);
         document.merge(part_document);
     }
     document.info =
         InfoBuilder::new().title(app.title).version(app.version).description(app.description).build();
     name_operations(&mut document)?;
-    document_problems(&mut document);
+    document_problems(&mut document, &table.error_shapes);
     let json = document
         .to_json()
         .map_err(|error| HttpError::Route { path: "/openapi.json".to_owned(), reason: error.to_string() })?;
@@ -115,19 +117,28 @@ pub(crate) fn assemble(
 }
 
 /// Documents on every operation the error answers that the server can give without the handler.
-fn document_problems(document: &mut OpenApi) {
+fn document_problems(document: &mut OpenApi, shapes: &ErrorShapes) {
     let components = document.components.get_or_insert_default();
     components.schemas.insert("FieldError".to_owned(), FieldError::schema());
     components.schemas.insert("Problem".to_owned(), ProblemDocument::schema());
+    for shape in shapes.all() {
+        let (name, schema) = (shape.schema)();
+        components.schemas.insert(name.to_owned(), schema);
+    }
     let paths = std::mem::take(&mut document.paths.paths);
     for (path, mut item) in paths {
         let in_path = path.contains('{');
+        let shape = shapes.of(&path);
         for (method, operation) in operations(&mut item) {
             for code in common_codes(method, operation, in_path) {
                 let status = code.status().as_str().to_owned();
-                operation.responses.responses.entry(status).or_insert_with(|| problem_response(code.title()));
+                operation
+                    .responses
+                    .responses
+                    .entry(status)
+                    .or_insert_with(|| problem_response(code.title(), shape));
             }
-            describe_bodies(operation);
+            describe_bodies(operation, shape);
             describe_parameters(operation);
         }
         // The document knows no catch-all parameters; the router's `{*path}` is a plain one there.
@@ -164,13 +175,13 @@ fn common_codes(method: &str, operation: &Operation, in_path: bool) -> Vec<Code>
 }
 
 /// An error that is documented without a body gets the body that all errors have.
-fn describe_bodies(operation: &mut Operation) {
+fn describe_bodies(operation: &mut Operation, shape: Option<&ErrorShape>) {
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(bare) = response
             && status.starts_with(['4', '5'])
             && bare.content.is_empty()
         {
-            let RefOr::T(problem) = problem_response(&bare.description) else { continue };
+            let RefOr::T(problem) = problem_response(&bare.description, shape) else { continue };
             bare.content = problem.content;
         }
     }
@@ -208,11 +219,13 @@ fn is_null(schema: &RefOr<Schema>) -> bool {
     matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null))
 }
 
-fn problem_response(description: &str) -> RefOr<utoipa::openapi::Response> {
-    let schema = Some(Ref::from_schema_name("Problem"));
-    let content = ContentBuilder::new().schema(schema).build();
-    let response =
-        ResponseBuilder::new().description(description).content("application/problem+json", content);
+fn problem_response(description: &str, shape: Option<&ErrorShape>) -> RefOr<utoipa::openapi::Response> {
+    let (name, media_type) = match shape {
+        Some(shape) => ((shape.schema)().0, shape.media_type),
+        None => ("Problem", "application/problem+json"),
+    };
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build();
+    let response = ResponseBuilder::new().description(description).content(media_type, content);
     RefOr::T(response.build())
 }
 

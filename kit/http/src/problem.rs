@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The media type of every error answer.
@@ -135,7 +135,7 @@ impl Code {
 }
 
 /// One value that breaks a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// The place of the value: a field (`email`, `items[3].name`), a parameter or a header.
     pub field: Cow<'static, str>,
@@ -158,6 +158,8 @@ struct Inner {
     retry_after_secs: Option<u64>,
     headers: Vec<(http::HeaderName, HeaderValue)>,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    /// The request that this was first the answer to, if it is a repeat.
+    request_id: Option<Box<str>>,
 }
 
 impl Problem {
@@ -171,6 +173,7 @@ impl Problem {
             retry_after_secs: if code == Code::Unavailable { Some(1) } else { None },
             headers: Vec::new(),
             source: None,
+            request_id: None,
         }))
     }
 
@@ -233,8 +236,21 @@ impl Problem {
 
     /// Keeps the error that caused this, for the log only.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.0.source = Some(Arc::from(source.into()));
+    pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.with_shared_source(Arc::from(source.into()))
+    }
+
+    /// The same, for an error that others keep as well.
+    #[must_use]
+    pub fn with_shared_source(mut self, source: Arc<dyn Error + Send + Sync>) -> Self {
+        self.0.source = Some(source);
+        self
+    }
+
+    /// This was the answer to an earlier request, whose id the body names.
+    #[must_use]
+    pub fn as_answered_to(mut self, request_id: &str) -> Self {
+        self.0.request_id = Some(request_id.into());
         self
     }
 
@@ -289,7 +305,7 @@ impl Problem {
             instance,
             error: &self.0.detail,
             code: code.name(),
-            request_id,
+            request_id: self.0.request_id.as_deref().or(request_id),
             errors: &self.0.errors,
         };
         serde_json::to_vec(&document).expect("a problem is plain text and numbers")

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, StatusCode};
 use pando_telemetry::{Counter, Histogram, LATENCY_BUCKETS, Metrics};
 use utoipa::openapi::{OpenApi, PathItem};
 
+use crate::error_shape::ErrorShapes;
 use crate::hot::{HotFind, HotRead};
 use crate::pace::PaceLimits;
 use crate::{Code, HttpError, HttpOptions, RouteLimits};
@@ -39,6 +40,7 @@ pub(crate) struct RouteTable {
     paths: matchit::Router<usize>,
     routes: Vec<RouteEntry>,
     unknown: RouteEntry,
+    pub(crate) error_shapes: ErrorShapes,
 }
 
 /// One path with what the edge must know of it.
@@ -98,7 +100,12 @@ impl MethodIndex {
 impl RouteTable {
     pub(crate) fn new(options: &HttpOptions, metrics: &Metrics) -> Self {
         let unknown = RouteEntry::new("unknown", "none", [false; OTHER + 1], options, None, metrics);
-        Self { paths: matchit::Router::new(), routes: Vec::new(), unknown }
+        Self {
+            paths: matchit::Router::new(),
+            routes: Vec::new(),
+            unknown,
+            error_shapes: ErrorShapes::default(),
+        }
     }
 
     /// Adds every path of a service's document.

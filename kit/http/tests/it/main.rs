@@ -6,6 +6,7 @@ mod bad_input;
 mod bodies;
 mod crowds;
 mod documents;
+mod error_shapes;
 mod harness;
 mod health;
 mod hot;
