@@ -78,7 +78,7 @@ pub(crate) async fn wire(
     // A process that only runs jobs also runs the jobs of profiles.
     let profiles = profiles(config, &queue, &idempotency, caches, &objects)?;
     if config.plays(Role::Profiles) {
-        subscribers.push(caught_up(&profiles));
+        subscribers.push(profiles.memory().subscriber("profiles.cache"));
     }
     // Before anything is cached, so that every later write arrives as an event.
     let relay = relay(config, &queue, subscribers).await?;
@@ -109,19 +109,6 @@ async fn relay(config: &Config, queue: &Queue, subscribers: Vec<Subscriber>) -> 
     }
     outbox.keep_swept();
     Ok(None)
-}
-
-/// Keeps the cache of this process true when the word of a write did not reach it.
-fn caught_up(profiles: &Profiles) -> Subscriber {
-    let (profiles, current) = (profiles.clone(), profiles.clone());
-    let subscriber = Subscriber::every_process("profiles.cache", move |events| {
-        let profiles = profiles.clone();
-        async move {
-            profiles.catch_up(&events).await;
-            Ok(())
-        }
-    });
-    subscriber.when_current(move || current.caught_up())
 }
 
 /// Every role as it describes itself, with nothing behind it: to be read, not served.

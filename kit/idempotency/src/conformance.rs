@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use pando_clock::{Clock, Timestamp};
-use pando_database::{Database, DatabaseError, Migration, MigrationSet, Query, Transaction, params};
+use pando_database::{Database, DatabaseError, Migration, MigrationSet, Query, params};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
 
 use crate::{
-    Admission, Answer, Claim, Idempotency, IdempotencyError, IdempotencyOptions, Key, MIGRATIONS, Once,
-    OnceError, Request, Scope, hash_of,
+    Admission, Claim, Idempotency, IdempotencyError, IdempotencyOptions, Key, MIGRATIONS, Outcome, Request,
+    Scope, hash_of,
 };
 
 const EFFECTS: MigrationSet = MigrationSet {
@@ -56,9 +56,9 @@ async fn a_refusal_that_is_kept_counts_once(house: &House) {
     let options = IdempotencyOptions::default();
     let counted = Idempotency::new(&house.database, &house.clock, &metrics, options).unwrap();
     for again in [false, true] {
-        let refused = async |_: &mut Transaction| Ok::<_, DatabaseError>(answer(422, "refused"));
-        let once = counted.once(&call(), request("refused-once", "oak"), refused).await.unwrap();
-        assert_eq!(matches!(once, Once::Replayed(_)), again, "{once:?}");
+        let planted =
+            house.plant(&counted, request("refused-once", "oak"), Ok(refusal("refused"))).await.unwrap();
+        assert_eq!(matches!(planted, Planted::Replayed(_)), again, "{planted:?}");
     }
     let text = metrics.render();
     for outcome in ["first", "replayed"] {
@@ -80,24 +80,55 @@ fn request(key: &str, body: &str) -> Request {
     Request { scope, key: Key::parse(key).unwrap(), hash: hash_of(&[b"/trees", body.as_bytes()]) }
 }
 
-fn answer(status: u16, body: &str) -> Answer {
-    let headers = vec![("location".to_owned(), format!("/trees/{body}"))];
-    Answer { status, headers, body: body.as_bytes().to_vec() }
+fn value(body: &str) -> Outcome {
+    Outcome::success(format!("\"{body}\""))
+}
+
+fn refusal(body: &str) -> Outcome {
+    Outcome::refusal(format!("\"{body}\""))
+}
+
+/// What became of a request.
+#[derive(Debug, PartialEq, Eq)]
+enum Planted {
+    First(Outcome),
+    Replayed(Outcome),
+    InFlight,
+    OtherRequest,
 }
 
 impl House {
+    /// Takes all steps of a request, as a service does.
     async fn plant(
         &self,
         idempotency: &Idempotency,
         request: Request,
-        given: Result<Answer, DatabaseError>,
-    ) -> Result<Once, OnceError<DatabaseError>> {
+        given: Result<Outcome, DatabaseError>,
+    ) -> Result<Planted, IdempotencyError> {
         let name = request.key.as_str().to_owned();
-        let effect = async |tx: &mut Transaction| {
-            tx.execute(&WRITE, params![self.clock.fresh_id(), name]).await?;
-            given
+        let ticket = match idempotency.admit(&call(), request).await? {
+            Admission::First(ticket) => ticket,
+            Admission::Replay(outcome) => return Ok(Planted::Replayed(outcome)),
+            Admission::InFlight => return Ok(Planted::InFlight),
+            Admission::OtherRequest => return Ok(Planted::OtherRequest),
         };
-        idempotency.once(&call(), request, effect).await
+        let mut tx = self.database.transaction(&call()).await?;
+        match ticket.claim(&mut tx).await? {
+            Claim::First => {}
+            Claim::Replay(outcome) => return Ok(Planted::Replayed(outcome)),
+            Claim::OtherRequest => return Ok(Planted::OtherRequest),
+            Claim::InFlight => return Ok(Planted::InFlight),
+        }
+        tx.execute(&WRITE, params![self.clock.fresh_id(), name]).await?;
+        let outcome = given?;
+        if outcome.is_refusal {
+            tx.rollback().await?;
+            ticket.keep_refusal(&call(), &outcome).await?;
+        } else {
+            ticket.store(&mut tx, &outcome).await?;
+            tx.commit().await?;
+        }
+        Ok(Planted::First(outcome))
     }
 
     async fn effects(&self, name: &str) -> i64 {
@@ -108,30 +139,27 @@ impl House {
 }
 
 async fn the_first_answer_is_repeated(house: &House) {
-    let first = house.plant(&house.idempotency, request("first", "a"), Ok(answer(201, "one"))).await.unwrap();
-    assert!(matches!(&first, Once::First(given, Some(_)) if *given == answer(201, "one")), "{first:?}");
-    // Another process, as it were, and another answer had it been run.
+    let first = house.plant(&house.idempotency, request("first", "a"), Ok(value("one"))).await.unwrap();
+    assert_eq!(first, Planted::First(value("one")));
+    // Another process, as it were, and another outcome had it been run.
     let other = open(&house.database, &house.clock);
     for idempotency in [&house.idempotency, &other] {
-        let again = house.plant(idempotency, request("first", "a"), Ok(answer(201, "two"))).await.unwrap();
-        assert_eq!(again, Once::Replayed(answer(201, "one")));
-        let different = house.plant(idempotency, request("first", "b"), Ok(answer(201, "x"))).await.unwrap();
-        assert_eq!(different, Once::OtherRequest);
+        let again = house.plant(idempotency, request("first", "a"), Ok(value("two"))).await.unwrap();
+        assert_eq!(again, Planted::Replayed(value("one")));
+        let different = house.plant(idempotency, request("first", "b"), Ok(value("x"))).await.unwrap();
+        assert_eq!(different, Planted::OtherRequest);
     }
     assert_eq!(house.effects("first").await, 1);
 }
 
 async fn what_failed_may_be_tried_again(house: &House) {
     let plant = async |given| house.plant(&house.idempotency, request("again", "a"), given).await;
-    for failing in [answer(500, "broken"), answer(503, "away"), answer(429, "slowly")] {
-        assert_eq!(plant(Ok(failing.clone())).await.unwrap(), Once::First(failing, None));
-    }
     let failed = plant(Err(DatabaseError::StorageFull)).await;
-    assert!(matches!(failed, Err(OnceError::Effect(DatabaseError::StorageFull))), "{failed:?}");
-    assert_eq!(house.effects("again").await, 0, "rolled back each time");
+    assert!(matches!(failed, Err(IdempotencyError::Database(DatabaseError::StorageFull))), "{failed:?}");
+    assert_eq!(house.effects("again").await, 0, "rolled back");
     // A final refusal is repeated without another attempt.
-    assert_eq!(plant(Ok(answer(409, "taken"))).await.unwrap(), Once::First(answer(409, "taken"), None));
-    assert_eq!(plant(Ok(answer(201, "late"))).await.unwrap(), Once::Replayed(answer(409, "taken")));
+    assert_eq!(plant(Ok(refusal("taken"))).await.unwrap(), Planted::First(refusal("taken")));
+    assert_eq!(plant(Ok(value("late"))).await.unwrap(), Planted::Replayed(refusal("taken")));
     assert_eq!(house.effects("again").await, 0);
 }
 
@@ -150,8 +178,8 @@ async fn keys_count_in_their_scope(house: &House) {
     ];
     for (index, request) in scopes.into_iter().enumerate() {
         let body = index.to_string();
-        let given = house.plant(&house.idempotency, request, Ok(answer(201, &body))).await.unwrap();
-        assert!(matches!(given, Once::First(..)), "{given:?}");
+        let given = house.plant(&house.idempotency, request, Ok(value(&body))).await.unwrap();
+        assert!(matches!(given, Planted::First(_)), "{given:?}");
     }
     assert_eq!(house.effects("scoped").await, 4);
 }
@@ -161,10 +189,10 @@ async fn a_hundred_at_once_have_one_effect(house: &House) {
     let processes = [open(&house.database, &house.clock), open(&house.database, &house.clock)];
     let all = (0..100_usize).map(async |number| {
         loop {
-            let given = Ok(answer(201, &number.to_string()));
+            let given = Ok(value(&number.to_string()));
             match house.plant(&processes[number % 2], request("crowd", "a"), given).await {
-                Ok(Once::First(answer, _) | Once::Replayed(answer)) => return answer,
-                Ok(Once::InFlight) => tokio::task::yield_now().await,
+                Ok(Planted::First(outcome) | Planted::Replayed(outcome)) => return outcome,
+                Ok(Planted::InFlight) => tokio::task::yield_now().await,
                 other => panic!("{other:?}"),
             }
         }
@@ -175,15 +203,14 @@ async fn a_hundred_at_once_have_one_effect(house: &House) {
 }
 
 async fn a_process_does_not_wait_for_itself(house: &House) {
-    let plant = async |body| {
-        house.plant(&house.idempotency, request("busy", "a"), Ok(answer(201, body))).await.unwrap()
-    };
+    let plant =
+        async |body| house.plant(&house.idempotency, request("busy", "a"), Ok(value(body))).await.unwrap();
     let Admission::First(held) = house.idempotency.admit(&call(), request("busy", "a")).await.unwrap() else {
         panic!("nobody was first");
     };
-    assert_eq!(plant("second").await, Once::InFlight);
+    assert_eq!(plant("second").await, Planted::InFlight);
     drop(held);
-    assert!(matches!(plant("third").await, Once::First(..)), "what was let go may be tried again");
+    assert!(matches!(plant("third").await, Planted::First(_)), "what was let go may be tried again");
 }
 
 /// A process that is killed after any step leaves what its transaction leaves: everything, or nothing.
@@ -202,7 +229,7 @@ async fn a_step_that_is_the_last_leaves_all_or_nothing(house: &House) {
             tx.execute(&WRITE, params![house.clock.fresh_id(), name.as_str()]).await.unwrap();
         }
         if last >= 3 {
-            ticket.store(&mut tx, &answer(201, "first")).await.unwrap();
+            ticket.store(&mut tx, &value("first")).await.unwrap();
         }
         // A killed process takes its tickets and its open transactions with it.
         if last >= 4 {
@@ -211,18 +238,17 @@ async fn a_step_that_is_the_last_leaves_all_or_nothing(house: &House) {
             drop(tx);
         }
         drop(ticket);
-        let given =
-            house.plant(&house.idempotency, request(&name, "a"), Ok(answer(201, "next"))).await.unwrap();
+        let given = house.plant(&house.idempotency, request(&name, "a"), Ok(value("next"))).await.unwrap();
         match last {
-            4 => assert_eq!(given, Once::Replayed(answer(201, "first"))),
-            _ => assert!(matches!(given, Once::First(..)), "{last}: {given:?}"),
+            4 => assert_eq!(given, Planted::Replayed(value("first"))),
+            _ => assert!(matches!(given, Planted::First(_)), "{last}: {given:?}"),
         }
         assert_eq!(house.effects(&name).await, 1, "{last}");
     }
     let unclaimed = house.idempotency.admit(&call(), request("unclaimed", "a")).await.unwrap();
     let Admission::First(ticket) = unclaimed else { panic!("nobody was first") };
     let mut tx = house.database.transaction(&call()).await.unwrap();
-    let refused = ticket.store(&mut tx, &answer(201, "x")).await;
+    let refused = ticket.store(&mut tx, &value("x")).await;
     assert!(matches!(refused, Err(IdempotencyError::NotClaimed)), "{refused:?}");
 }
 
@@ -234,38 +260,36 @@ async fn what_is_said_of_a_subject_can_be_taken_back(house: &House) {
         };
         let mut tx = house.database.transaction(&call()).await.unwrap();
         assert!(matches!(ticket.claim(&mut tx).await.unwrap(), Claim::First));
-        ticket.store_about(&mut tx, &answer(201, key), subject).await.unwrap();
+        ticket.store_about(&mut tx, &value(key), subject).await.unwrap();
         tx.commit().await.unwrap();
     };
     for (key, subject) in [("of-zoe", Some("zoe")), ("of-ann", Some("ann")), ("of-nobody", None)] {
         tell(key, subject).await;
     }
     let mut tx = house.database.transaction(&call()).await.unwrap();
-    let gone = answer(404, "gone");
+    let gone = refusal("gone");
     assert_eq!(house.idempotency.replace(&mut tx, "zoe", &gone).await.unwrap(), 1);
     tx.commit().await.unwrap();
     for (key, given) in
-        [("of-zoe", gone.clone()), ("of-ann", answer(201, "of-ann")), ("of-nobody", answer(201, "of-nobody"))]
+        [("of-zoe", gone.clone()), ("of-ann", value("of-ann")), ("of-nobody", value("of-nobody"))]
     {
-        let again = house.plant(&house.idempotency, request(key, "a"), Ok(answer(201, "x"))).await.unwrap();
-        assert_eq!(again, Once::Replayed(given), "{key}");
+        let again = house.plant(&house.idempotency, request(key, "a"), Ok(value("x"))).await.unwrap();
+        assert_eq!(again, Planted::Replayed(given), "{key}");
         assert_eq!(house.effects(key).await, 0);
     }
 }
 
 async fn answers_expire_and_are_swept(house: &House) {
-    house.plant(&house.idempotency, request("expires", "a"), Ok(answer(201, "one"))).await.unwrap();
+    house.plant(&house.idempotency, request("expires", "a"), Ok(value("one"))).await.unwrap();
     house.clock.advance(Duration::from_secs(24 * 3_600 - 1));
-    let again =
-        house.plant(&house.idempotency, request("expires", "a"), Ok(answer(201, "two"))).await.unwrap();
-    assert_eq!(again, Once::Replayed(answer(201, "one")));
+    let again = house.plant(&house.idempotency, request("expires", "a"), Ok(value("two"))).await.unwrap();
+    assert_eq!(again, Planted::Replayed(value("one")));
     house.clock.advance(Duration::from_secs(1));
     // Not swept yet, and yet over: the key is free for anything.
-    let anew =
-        house.plant(&house.idempotency, request("expires", "b"), Ok(answer(201, "three"))).await.unwrap();
-    assert!(matches!(anew, Once::First(..)), "{anew:?}");
+    let anew = house.plant(&house.idempotency, request("expires", "b"), Ok(value("three"))).await.unwrap();
+    assert!(matches!(anew, Planted::First(_)), "{anew:?}");
     assert!(house.idempotency.sweep().await.unwrap() > 5);
     assert_eq!(house.idempotency.sweep().await.unwrap(), 0);
-    let kept = house.plant(&house.idempotency, request("expires", "b"), Ok(answer(201, "x"))).await.unwrap();
-    assert_eq!(kept, Once::Replayed(answer(201, "three")));
+    let kept = house.plant(&house.idempotency, request("expires", "b"), Ok(value("x"))).await.unwrap();
+    assert_eq!(kept, Planted::Replayed(value("three")));
 }

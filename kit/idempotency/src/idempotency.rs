@@ -12,7 +12,7 @@ use pando_resilience::Call;
 use pando_telemetry::{Counter, Metrics};
 
 use crate::store::{self, Record};
-use crate::{Answer, IdempotencyOptions, Request, Scope, Ticket};
+use crate::{IdempotencyOptions, Outcome, Request, Scope, Ticket};
 
 /// How long one transaction of the sweeper may take.
 const SWEEP_BUDGET: Duration = Duration::from_secs(10);
@@ -39,7 +39,7 @@ pub enum IdempotencyError {
 
 /// Returns the answer that replaces a kept one, or none if the kept one stays.
 pub type Rewrite<'a> =
-    dyn Fn(Answer) -> BoxFuture<'a, Result<Option<Answer>, DatabaseError>> + Send + Sync + 'a;
+    dyn Fn(Outcome) -> BoxFuture<'a, Result<Option<Outcome>, DatabaseError>> + Send + Sync + 'a;
 
 /// The decision about a request with a key.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub enum Admission {
     /// It is the first: run it.
     First(Ticket),
     /// It was answered before: this is the answer.
-    Replay(Answer),
+    Replay(Outcome),
     /// The first one is being worked on: 409, and try again in a moment.
     InFlight,
     /// The key was used for something else: 422.
@@ -125,9 +125,9 @@ impl Idempotency {
             self.0.refused_other.inc();
             return Some(Admission::OtherRequest);
         }
-        record.answer.map(|answer| {
+        record.outcome.map(|outcome| {
             self.0.replayed.inc();
-            Admission::Replay(answer)
+            Admission::Replay(outcome)
         })
     }
 
@@ -144,15 +144,15 @@ impl Idempotency {
         now.plus_micros(i64::try_from(micros).unwrap_or(i64::MAX))
     }
 
-    /// Puts `answer` in the place of every kept answer about a subject; how many. Their requests stay known: a repeat
-    /// gets the new answer, and does nothing.
+    /// Puts `outcome` in the place of every kept one about a subject; how many. Their requests stay known: a repeat gets the new
+    /// outcome, and does nothing.
     pub async fn replace(
         &self,
         tx: &mut Transaction,
         subject: &str,
-        answer: &Answer,
+        outcome: &Outcome,
     ) -> Result<u64, IdempotencyError> {
-        Ok(store::replace(tx, subject, answer).await?)
+        Ok(store::replace(tx, subject, outcome).await?)
     }
 
     /// Gives every kept answer that is about no subject to `rewrite`, and keeps what that makes of it in its place; how
@@ -174,8 +174,8 @@ impl Idempotency {
             let page = store::page(&self.0.database.read_primary(call), last.as_ref()).await?;
             let Some((end, _)) = page.last() else { return Ok(rewritten) };
             last = Some(end.clone());
-            for (request, answer) in &page {
-                let Some(other) = rewrite(answer.clone()).await? else { continue };
+            for (request, outcome) in &page {
+                let Some(other) = rewrite(outcome.clone()).await? else { continue };
                 let mut tx = self.0.database.transaction(call).await?;
                 rewritten += u64::from(store::store(&mut tx, request, &other, None).await?);
                 tx.commit().await?;

@@ -2,8 +2,8 @@
 
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod earlier;
 mod idempotency;
-mod once;
 mod options;
 mod request;
 mod store;
@@ -12,12 +12,11 @@ mod ticket;
 use pando_database::{Migration, MigrationSet};
 
 pub use idempotency::{Admission, Idempotency, IdempotencyError, Rewrite};
-pub use once::{Once, OnceError};
 pub use options::IdempotencyOptions;
-pub use request::{Answer, BadKey, KEPT_HEADERS, Key, REPLAYED_HEADER, Request, Scope, hash_of};
+pub use request::{BadKey, Key, Outcome, Request, Scope, hash_of};
 pub use ticket::{Claim, Ticket};
 
-/// The table of answers.
+/// The table of outcomes.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "idempotency",
     migrations: &[

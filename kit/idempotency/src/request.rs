@@ -2,12 +2,6 @@
 
 use std::fmt;
 
-/// The answer says so when it is not the first.
-pub const REPLAYED_HEADER: &str = "idempotent-replayed";
-
-/// The headers of an answer that are kept with it: those that belong to the result, not to the way it went.
-pub const KEPT_HEADERS: [&str; 4] = ["content-type", "location", "etag", "content-location"];
-
 /// A key chosen by the caller: 1 to 64 letters, digits, `_` or `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
@@ -75,26 +69,24 @@ pub fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// An answer as it is kept and repeated, byte for byte.
+/// What became of a request, without a transport: each says it in its own way, to the first request and to its repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The status of HTTP; the code of gRPC; 200 for a job.
-    pub status: u16,
-    /// Those of [`KEPT_HEADERS`] it has, in lower case.
-    pub headers: Vec<(String, String)>,
-    /// The body.
+pub struct Outcome {
+    /// Whether the request was refused, and had no effect.
+    pub is_refusal: bool,
+    /// The value, or the reason of the refusal, as JSON.
     pub body: Vec<u8>,
 }
 
-impl Answer {
-    /// Whether a repeat may be given this answer: an error of ours, or a limit, may be over by then.
-    pub fn is_kept(&self) -> bool {
-        self.status < 500 && self.status != 429
+impl Outcome {
+    /// The request had its effect, and this is its value.
+    pub fn success(body: impl Into<Vec<u8>>) -> Self {
+        Self { is_refusal: false, body: body.into() }
     }
 
-    /// Whether the effect happened.
-    pub fn is_success(&self) -> bool {
-        self.status < 400
+    /// The request had no effect, and this is the reason.
+    pub fn refusal(body: impl Into<Vec<u8>>) -> Self {
+        Self { is_refusal: true, body: body.into() }
     }
 }
 
@@ -117,15 +109,5 @@ mod tests {
         assert_eq!(hash_of(&[b"ab", b"c"]), hash_of(&[b"ab", b"c"]));
         assert_ne!(hash_of(&[b"ab", b"c"]), hash_of(&[b"a", b"bc"]));
         assert_ne!(hash_of(&[b"a"]), hash_of(&[b"a", b""]));
-    }
-
-    #[test]
-    fn errors_that_may_pass_are_not_kept() {
-        let kept = |status| Answer { status, headers: Vec::new(), body: Vec::new() }.is_kept();
-        for (status, expected) in
-            [(201, true), (409, true), (422, true), (429, false), (500, false), (503, false)]
-        {
-            assert_eq!(kept(status), expected, "{status}");
-        }
     }
 }

@@ -3,7 +3,8 @@
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, Value, params};
 
-use crate::{Answer, Key, Request, Scope};
+use crate::earlier;
+use crate::{Key, Outcome, Request, Scope};
 
 /// Takes the key, or takes it over from an answer that expired. On PostgreSQL it waits here for another transaction
 /// that has just taken the same key.
@@ -29,13 +30,13 @@ static FIND_IN: Query = Query::write("idempotency.find_in", find!());
 
 static STORE: Query = Query::write(
     "idempotency.store",
-    "update idempotency_records set status = $6, headers = $7, body = $8, subject = $9 where tenant = $1 and actor = $2 \
+    "update idempotency_records set status = $6, headers = null, body = $7, subject = $8 where tenant = $1 and actor = $2 \
      and operation = $3 and key = $4 and request_hash = $5",
 );
 
 static REPLACE: Query = Query::write(
     "idempotency.replace",
-    "update idempotency_records set status = $2, headers = $3, body = $4, subject = null where subject = $1",
+    "update idempotency_records set status = $2, headers = null, body = $3, subject = null where subject = $1",
 );
 
 static PAGE: Query = Query::scan(
@@ -54,12 +55,15 @@ static SWEEP: Query = Query::write(
      expired.operation = idempotency_records.operation and expired.key = idempotency_records.key)",
 );
 
+/// The status of the outcomes that are refusals, from this one on.
+pub(crate) const REFUSAL: i64 = 400;
+
 /// The stored record of a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) hash: Vec<u8>,
     /// `None` while its transaction is open, which no other transaction can see.
-    pub(crate) answer: Option<Answer>,
+    pub(crate) outcome: Option<Outcome>,
 }
 
 fn key_values(request: &Request) -> Vec<Value> {
@@ -107,18 +111,11 @@ pub(crate) async fn find_in(
 pub(crate) async fn store(
     tx: &mut Transaction,
     request: &Request,
-    answer: &Answer,
+    outcome: &Outcome,
     subject: Option<&str>,
 ) -> Result<bool, DatabaseError> {
-    let headers = serde_json::to_value(&answer.headers).unwrap_or_default();
     let mut values = key_values(request);
-    values.extend(params![
-        request.hash.to_vec(),
-        i64::from(answer.status),
-        headers,
-        answer.body.clone(),
-        subject
-    ]);
+    values.extend(params![request.hash.to_vec(), status_of(outcome), outcome.body.clone(), subject]);
     Ok(tx.execute(&STORE, values).await? > 0)
 }
 
@@ -126,25 +123,24 @@ pub(crate) async fn store(
 pub(crate) async fn replace(
     tx: &mut Transaction,
     subject: &str,
-    answer: &Answer,
+    outcome: &Outcome,
 ) -> Result<u64, DatabaseError> {
-    let headers = serde_json::to_value(&answer.headers).unwrap_or_default();
-    tx.execute(&REPLACE, params![subject, i64::from(answer.status), headers, answer.body.clone()]).await
+    tx.execute(&REPLACE, params![subject, status_of(outcome), outcome.body.clone()]).await
 }
 
 /// Some requests with their answers, after one in the order of keys.
 pub(crate) async fn page(
     read: &Read<'_>,
     last: Option<&Request>,
-) -> Result<Vec<(Request, Answer)>, DatabaseError> {
+) -> Result<Vec<(Request, Outcome)>, DatabaseError> {
     let after = last.map_or_else(|| Vec::from(params!["", "", "", ""]), key_values);
     let rows = read.rows(&PAGE, after).await?;
     let answered = rows.iter().map(|row| {
-        let Record { hash, answer } = record_from(row)?;
+        let Record { hash, outcome } = record_from(row)?;
         let scope = Scope { tenant: row.get(4)?, actor: row.get(5)?, operation: row.get(6)? };
         let request =
             Request { scope, key: Key::stored(row.get(7)?), hash: hash.try_into().unwrap_or_default() };
-        Ok(answer.map(|answer| (request, answer)))
+        Ok(outcome.map(|outcome| (request, outcome)))
     });
     answered.filter_map(Result::transpose).collect()
 }
@@ -154,15 +150,18 @@ pub(crate) async fn sweep(tx: &mut Transaction, now: Timestamp, count: usize) ->
     tx.execute(&SWEEP, params![now, i64::try_from(count).unwrap_or(i64::MAX)]).await
 }
 
+/// Processes of an earlier version read it as the status of an answer over HTTP.
+fn status_of(outcome: &Outcome) -> i64 {
+    if outcome.is_refusal { REFUSAL } else { 200 }
+}
+
 fn record_from(row: &Row) -> Result<Record, DatabaseError> {
     let status: Option<i64> = row.get(1)?;
-    let answer = match status {
-        None => None,
-        Some(status) => Some(Answer {
-            status: u16::try_from(status).unwrap_or(500),
-            headers: row.get::<Option<Json<_>>>(2)?.map(|it| it.0).unwrap_or_default(),
-            body: row.get::<Option<Vec<u8>>>(3)?.unwrap_or_default(),
-        }),
-    };
-    Ok(Record { hash: row.get(0)?, answer })
+    let headers: Option<Json<Vec<(String, String)>>> = row.get(2)?;
+    let body = row.get::<Option<Vec<u8>>>(3)?.unwrap_or_default();
+    let outcome = status.map(|status| match headers {
+        Some(Json(headers)) => earlier::outcome(status, &headers, body),
+        None => Outcome { is_refusal: status >= REFUSAL, body },
+    });
+    Ok(Record { hash: row.get(0)?, outcome })
 }

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use pando_database::Transaction;
 use pando_resilience::Call;
 
-use crate::{Admission, Answer, Idempotency, IdempotencyError, Request, store};
+use crate::{Admission, Idempotency, IdempotencyError, Outcome, Request, store};
 
 /// The right to run a request that has not been answered. Dropped: the next one may try.
 pub struct Ticket {
@@ -23,7 +23,7 @@ pub enum Claim {
     /// The key is this transaction's: go on, and [`store`](Ticket::store) the answer before the commit.
     First,
     /// Another process was first: roll back, and answer with this.
-    Replay(Answer),
+    Replay(Outcome),
     /// Another process was first, with another request: roll back, and answer 422.
     OtherRequest,
     /// The key was committed without an answer, which no program of ours does: 409.
@@ -57,7 +57,7 @@ impl Ticket {
         }
         let Some(record) = store::find_in(tx, &self.request, now).await? else { return Ok(Claim::InFlight) };
         Ok(match self.idempotency.known(&self.request, record) {
-            Some(Admission::Replay(answer)) => Claim::Replay(answer),
+            Some(Admission::Replay(outcome)) => Claim::Replay(outcome),
             Some(Admission::OtherRequest) => Claim::OtherRequest,
             _ => Claim::InFlight,
         })
@@ -65,8 +65,8 @@ impl Ticket {
 
     /// Writes the answer into the transaction of the effect, which has claimed the key: both are there, or neither.
     /// A body that is too long to keep is an error before anything is committed.
-    pub async fn store(&self, tx: &mut Transaction, answer: &Answer) -> Result<(), IdempotencyError> {
-        self.store_about(tx, answer, None).await
+    pub async fn store(&self, tx: &mut Transaction, outcome: &Outcome) -> Result<(), IdempotencyError> {
+        self.store_about(tx, outcome, None).await
     }
 
     /// Like [`store`](Ticket::store), for an answer that [`Idempotency::replace`] may have to take back: it says
@@ -74,52 +74,52 @@ impl Ticket {
     pub fn store_about<'a>(
         &'a self,
         tx: &'a mut Transaction,
-        answer: &'a Answer,
+        outcome: &'a Outcome,
         subject: Option<&'a str>,
     ) -> BoxFuture<'a, Result<(), IdempotencyError>> {
-        Box::pin(self.store_in(tx, answer, subject))
+        Box::pin(self.store_in(tx, outcome, subject))
     }
 
     async fn store_in(
         &self,
         tx: &mut Transaction,
-        answer: &Answer,
+        outcome: &Outcome,
         subject: Option<&str>,
     ) -> Result<(), IdempotencyError> {
-        if !self.fits(answer) {
+        if !self.fits(outcome) {
             return Err(IdempotencyError::BadSetting {
                 setting: "body_bytes_max",
-                reason: format!("an answer of {} bytes cannot be kept", answer.body.len()),
+                reason: format!("an answer of {} bytes cannot be kept", outcome.body.len()),
             });
         }
-        let stored = store::store(tx, &self.request, answer, subject).await?;
+        let stored = store::store(tx, &self.request, outcome, subject).await?;
         if stored { Ok(()) } else { Err(IdempotencyError::NotClaimed) }
     }
 
-    /// Keeps the answer to a request that had no effect: one that was refused. In a transaction of its own; one
-    /// that is not to be kept is not, and neither is one where another process was first.
+    /// Keeps the outcome of a request that was refused, in a transaction of its own. The caller decides which refusals are kept: an
+    /// error of the server, or a limit, may be over by the time of the repeat. Nothing is kept if another process was first.
     pub fn keep_refusal<'a>(
         &'a self,
         call: &'a Call,
-        answer: &'a Answer,
+        outcome: &'a Outcome,
     ) -> BoxFuture<'a, Result<(), IdempotencyError>> {
-        Box::pin(self.store_refusal(call, answer))
+        Box::pin(self.store_refusal(call, outcome))
     }
 
-    async fn store_refusal(&self, call: &Call, answer: &Answer) -> Result<(), IdempotencyError> {
-        if !answer.is_kept() || !self.fits(answer) {
+    async fn store_refusal(&self, call: &Call, outcome: &Outcome) -> Result<(), IdempotencyError> {
+        if !self.fits(outcome) {
             return Ok(());
         }
         let mut tx = self.idempotency.0.database.transaction(call).await?;
         if let Claim::First = self.claim(&mut tx).await? {
-            self.store(&mut tx, answer).await?;
+            self.store(&mut tx, outcome).await?;
             tx.commit().await?;
         }
         Ok(())
     }
 
-    fn fits(&self, answer: &Answer) -> bool {
-        answer.body.len() <= self.idempotency.0.options.body_bytes_max
+    fn fits(&self, outcome: &Outcome) -> bool {
+        outcome.body.len() <= self.idempotency.0.options.body_bytes_max
     }
 }
 

@@ -16,6 +16,19 @@ pub struct Call {
     pub actor: Arc<str>,
     /// The consistency token that came with the request: reads must see at least this write.
     pub consistency: Option<Arc<str>>,
+    /// The key of a write that happens once, however often it is asked for.
+    pub repeat: Option<Arc<Repeat>>,
+}
+
+/// What makes requests repeats of one: the operation, the key that the caller chose, and the hash of what is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// A route of HTTP, a method of gRPC, a kind of job.
+    pub operation: String,
+    /// The key.
+    pub key: String,
+    /// The same key with another hash is another request, which is refused.
+    pub hash: [u8; 32],
 }
 
 impl Call {
@@ -26,6 +39,7 @@ impl Call {
             request_id: name.into(),
             actor: Arc::from("system"),
             consistency: None,
+            repeat: None,
         }
     }
 }

@@ -5,5 +5,5 @@ mod call;
 mod deadline;
 
 pub use breaker::{Breaker, BreakerOpen, BreakerOptions, BreakerState, Permit};
-pub use call::Call;
+pub use call::{Call, Repeat};
 pub use deadline::{Deadline, DeadlineExceeded};

@@ -182,7 +182,7 @@ fn the_names_of_earlier_deployments_set_the_cache() {
     let cache = config.profiles.cache;
     assert_eq!((cache.l1_ttl_ms, cache.l2_ttl_ms, cache.entries_max), (30_000, 86_400_000, 10));
     assert_eq!(cache.policy, pando_cache::Policy::Fifo);
-    assert_eq!(config.profiles.cache_writes, pando_profiles::CacheWrites::Around);
+    assert_eq!(config.profiles.cache_writes, pando_service::CacheWrites::Around);
 
     let short = Scene::new().variables(&[("CACHE_TTL", "5"), ("REDIS_HOST", "cache")]).load().config;
     assert_eq!((short.profiles.cache.l1_ttl_ms, short.profiles.cache.l2_ttl_ms), (5_000, 5_000));

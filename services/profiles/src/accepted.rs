@@ -1,19 +1,22 @@
 //! The answer to a request for which a task does the work.
 
+use std::borrow::Cow;
+
 use pando_clock::Timestamp;
 use pando_database::Transaction;
 use pando_queue::{Enqueued, Job, JobState, Unique};
 use pando_resilience::Call;
-use serde::Serialize;
+use pando_service::{Fault, Written};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::once::Outcome;
+use crate::faults::no_profile;
 use crate::profile::ProfileId;
-use crate::{ProfileError, Profiles, Written, store};
+use crate::{Profiles, store};
 
 /// A stored job, in the form of a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Accepted {
     /// The id of the task.
     pub id: Uuid,
@@ -21,7 +24,8 @@ pub struct Accepted {
     #[serde(rename = "taskID")]
     pub task_id: Uuid,
     /// `pending`, `scheduled` or `processing`.
-    pub status: &'static str,
+    #[schema(value_type = String)]
+    pub status: Cow<'static, str>,
     /// When the task was stored.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -37,17 +41,19 @@ impl Profiles {
         call: &Call,
         id: ProfileId,
         job: Job,
-    ) -> Result<Written<Accepted>, ProfileError> {
-        let mut tx = self.begin(call).await?;
-        store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
-        let unique = Some(Unique::WhileLive(format!("{}:{id}", job.kind)));
-        let accepted = self.accept(&mut tx, Job { unique, ..job }).await?;
-        self.keep_answer(&mut tx, None, Outcome::Accepted(&accepted)).await?;
-        Ok(Written { value: accepted, token: tx.commit().await? })
+    ) -> Result<Written<Accepted>, Fault> {
+        let write = self.0.writes.once(call, |turn| async move {
+            let mut write = turn.begin().await?;
+            store::lock(&mut write.tx, id).await?.ok_or_else(no_profile)?;
+            let unique = Some(Unique::WhileLive(format!("{}:{id}", job.kind)));
+            let accepted = self.accept(&mut write.tx, Job { unique, ..job }).await?;
+            write.done(accepted)
+        });
+        write.await
     }
 
     /// Stores a job; if its key is taken, returns the existing job.
-    pub(crate) async fn accept(&self, tx: &mut Transaction, job: Job) -> Result<Accepted, ProfileError> {
+    pub(crate) async fn accept(&self, tx: &mut Transaction, job: Job) -> Result<Accepted, Fault> {
         Ok(Accepted::from(&self.0.queue.enqueue(tx, job).await?))
     }
 }
@@ -59,6 +65,7 @@ impl From<&Enqueued> for Accepted {
             JobState::Scheduled => "scheduled",
             _ => "pending",
         };
+        let status = Cow::Borrowed(status);
         Self { id: job.id, task_id: job.id, status, created_at: job.created_at, run_at: job.run_at }
     }
 }

@@ -15,9 +15,8 @@ use pando_database::{DatabaseError, Query, Read, Transaction, params};
 use pando_objects::{ObjectName, Objects};
 use pando_queue::Queue;
 use pando_resilience::Call;
+use pando_service::Fault;
 use uuid::Uuid;
-
-use crate::ProfileError;
 
 /// How long an upload waits for a deletion of the same content.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -156,7 +155,7 @@ impl Blobs {
         call: &Call,
         content: Bytes,
         (ending, media_type): (&str, &'static str),
-    ) -> Result<KeptObject, ProfileError> {
+    ) -> Result<KeptObject, Fault> {
         let name = ObjectName::of(&content, ending).expect("the endings of formats are endings of names");
         let began = Instant::now();
         let generation = loop {
@@ -168,7 +167,7 @@ impl Blobs {
             match generation {
                 Some(generation) => break generation,
                 None if began.elapsed() > PATIENCE => {
-                    return Err(ProfileError::Busy("the same content is being deleted at this moment"));
+                    return Err(Fault::busy("the same content is being deleted at this moment"));
                 }
                 None => tokio::time::sleep(LOOK_EVERY).await,
             }
@@ -183,7 +182,7 @@ impl Blobs {
         call: &Call,
         name: &ObjectName,
         removing: Removing,
-    ) -> Result<Removal, ProfileError> {
+    ) -> Result<Removal, Fault> {
         let clock = self.queue.clock();
         let now = clock.now();
         let marked = Instant::now();
@@ -203,7 +202,7 @@ impl Blobs {
         let generation: Uuid = row.get(0)?;
         tx.commit().await?;
         if marked.elapsed() > FRESH {
-            return Err(ProfileError::Busy("the deletion of an object was held up"));
+            return Err(Fault::busy("the deletion of an object was held up"));
         }
         self.objects.delete(call, name).await?;
         let mut tx = self.queue.database().transaction(call).await?;

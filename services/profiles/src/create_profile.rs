@@ -2,12 +2,12 @@
 
 use pando_clock::Clock;
 use pando_resilience::Call;
+use pando_service::{Fault, Written};
 use serde_json::{Map, Value};
 
-use crate::memory::Changes;
-use crate::once::Outcome;
 use crate::profile::{Profile, ProfileDraft, ProfileId};
-use crate::{ProfileError, Profiles, Written, store};
+use crate::read_profile::kept;
+use crate::{Profiles, events, store};
 
 impl Profiles {
     /// Makes a profile of the caller's fields.
@@ -15,23 +15,26 @@ impl Profiles {
         &self,
         call: &Call,
         fields: &Map<String, Value>,
-    ) -> Result<Written<Profile>, ProfileError> {
-        self.create_from(call, ProfileDraft::parse(fields, &self.0.rules)?).await
+    ) -> Result<Written<Profile>, Fault> {
+        self.create_from(call, |rules| Ok(ProfileDraft::parse(fields, rules)?)).await
     }
 
     /// Makes a profile of a draft.
     pub(crate) async fn create_from(
         &self,
         call: &Call,
-        draft: ProfileDraft,
-    ) -> Result<Written<Profile>, ProfileError> {
-        let profile = draft.born(self.0.clock.fresh_id().into(), &self.0.clock);
-        let ticket = self.0.memory.before_creation(profile.id);
-        let mut tx = self.begin(call).await?;
-        store::insert(&mut tx, &profile, &call.actor);
-        self.keep_answer(&mut tx, Some(profile.id), Outcome::Made(&profile)).await?;
-        let token = self.commit(call, tx, Changes::creation(&profile, ticket)?).await?;
-        Ok(Written { value: profile, token })
+        draft: impl FnOnce(&crate::AttributeRules) -> Result<ProfileDraft, Fault>,
+    ) -> Result<Written<Profile>, Fault> {
+        let write = self.0.writes.once(call, |turn| async move {
+            let profile = draft(&self.0.rules)?.born(self.0.clock.fresh_id().into(), &self.0.clock);
+            let mut write = turn.begin().await?;
+            store::insert(&mut write.tx, &profile, &call.actor);
+            write.created(events::created(&profile));
+            write.remember_new(profile.id.into(), || kept(&profile))?;
+            write.about(profile.id);
+            write.done(profile)
+        });
+        write.await
     }
 }
 

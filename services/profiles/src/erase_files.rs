@@ -6,6 +6,7 @@ use pando_database::Transaction;
 use pando_objects::ObjectName;
 use pando_queue::{JobContext, Mentions, QueueError};
 use pando_resilience::Call;
+use pando_service::Fault;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -16,7 +17,7 @@ use crate::files::forget_file;
 use crate::images::forget_images;
 use crate::profile::ProfileId;
 use crate::store::files::FileRow;
-use crate::{ProfileError, Profiles, store};
+use crate::{Profiles, store};
 
 /// A line that is longer is cut where no address can be.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -42,7 +43,7 @@ impl Profiles {
         context: &JobContext,
         sought: &Sought<'_>,
         before: &mut Before,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         for upload in self.uploads_naming(context.call(), sought).await? {
             self.remove_upload(context, upload, before).await?;
         }
@@ -55,7 +56,7 @@ impl Profiles {
         context: &JobContext,
         id: ProfileId,
         before: &mut Before,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         let mut tx = self.0.database.transaction(context.call()).await?;
         context.fence(&mut tx).await?;
         let (count, names) = self.forget_exports(&mut tx, id).await?;
@@ -72,7 +73,7 @@ impl Profiles {
         context: &JobContext,
         id: ProfileId,
         before: &mut Before,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         let mut tx = self.0.database.transaction(context.call()).await?;
         context.fence(&mut tx).await?;
         if store::lock(&mut tx, id).await?.is_some() {
@@ -94,7 +95,7 @@ impl Profiles {
         context: &JobContext,
         upload: Uuid,
         before: &mut Before,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         match self.0.queue.cancel(context.call(), upload).await {
             Ok(_) | Err(QueueError::Ended { .. } | QueueError::NotFound) => {}
             Err(error) => return Err(error.into()),
@@ -108,7 +109,7 @@ impl Profiles {
         self.remove_bytes(context, &names).await
     }
 
-    async fn remove_bytes(&self, context: &JobContext, names: &[String]) -> Result<(), ProfileError> {
+    async fn remove_bytes(&self, context: &JobContext, names: &[String]) -> Result<(), Fault> {
         for name in names.iter().filter_map(|name| ObjectName::parse(name)) {
             self.0.blobs.remove(context.call(), &name, Removing::AtOnce).await?;
         }
@@ -116,7 +117,7 @@ impl Profiles {
     }
 
     /// The uploads that name the person.
-    async fn uploads_naming(&self, call: &Call, sought: &Sought<'_>) -> Result<Vec<Uuid>, ProfileError> {
+    async fn uploads_naming(&self, call: &Call, sought: &Sought<'_>) -> Result<Vec<Uuid>, Fault> {
         let (mut last, mut naming) = (Uuid::nil(), Vec::new());
         loop {
             let uploads = store::files::uploads(&self.0.database.read_primary(call), last).await?;
@@ -133,12 +134,7 @@ impl Profiles {
     }
 
     /// Reads an upload as text, whether or not it can be imported.
-    async fn names_one(
-        &self,
-        call: &Call,
-        upload: &FileRow,
-        mentions: &Mentions,
-    ) -> Result<bool, ProfileError> {
+    async fn names_one(&self, call: &Call, upload: &FileRow, mentions: &Mentions) -> Result<bool, Fault> {
         let pieces = store::files::parts(&self.0.database.read_primary(call), upload.id).await?;
         let mut content = self.read_pieces(call, pieces).await?;
         let mut text = Vec::new();
@@ -158,7 +154,7 @@ impl Profiles {
         &self,
         tx: &mut Transaction,
         id: ProfileId,
-    ) -> Result<(usize, Vec<String>), ProfileError> {
+    ) -> Result<(usize, Vec<String>), Fault> {
         let exports = store::files::exports_with(tx, id).await?;
         let mut names = Vec::new();
         for export in &exports {

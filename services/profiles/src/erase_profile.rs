@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 
 use futures_util::future::BoxFuture;
 use pando_database::{DatabaseError, Transaction};
-use pando_idempotency::Answer;
+use pando_idempotency::Outcome;
 use pando_queue::{Job, JobContext, Mentions};
 use pando_resilience::Call;
+use pando_service::{Class, Fault, Written};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::accepted::Accepted;
 use crate::erase_files::Before;
-use crate::events::Happened;
 use crate::images::has_images;
-use crate::memory::Changes;
 use crate::profile::{ProfileId, folded};
 use crate::store::StoredProfile;
-use crate::{ProfileError, Profiles, Written, store};
+use crate::{Profiles, events, store};
 
 /// The kind of the job.
 pub(crate) const KIND: &str = "erase";
@@ -26,11 +26,7 @@ const PAGE: usize = 500;
 
 impl Profiles {
     /// Asks for everything known of a person to be removed. Asked twice, it is one job.
-    pub async fn request_erasure(
-        &self,
-        call: &Call,
-        id: ProfileId,
-    ) -> Result<Written<Accepted>, ProfileError> {
+    pub async fn request_erasure(&self, call: &Call, id: ProfileId) -> Result<Written<Accepted>, Fault> {
         self.request_about(call, id, Job::new(KIND, json!({"profile_id": id}))).await
     }
 
@@ -38,11 +34,7 @@ impl Profiles {
     ///
     /// Mentions of the person elsewhere are removed first, and the profile last. Before that, the names of the profile are read
     /// under a lock: if there is a name that was not searched for, the search begins again.
-    pub(crate) async fn erase_profile(
-        &self,
-        context: &JobContext,
-        id: ProfileId,
-    ) -> Result<(), ProfileError> {
+    pub(crate) async fn erase_profile(&self, context: &JobContext, id: ProfileId) -> Result<(), Fault> {
         let mut before: Before = context.cursor().unwrap_or_default();
         let mut searched = BTreeSet::new();
         while let Some(names) = self.remove_profile(context, id, &searched, &before).await? {
@@ -60,7 +52,7 @@ impl Profiles {
         id: ProfileId,
         sought: &Sought<'_>,
         before: &mut Before,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         let call = context.call();
         self.remove_uploads(context, sought, before).await?;
         self.remove_exports(context, id, before).await?;
@@ -84,24 +76,25 @@ impl Profiles {
         id: ProfileId,
         searched: &BTreeSet<String>,
         before: &Before,
-    ) -> Result<Option<BTreeSet<String>>, ProfileError> {
-        let mut tx = self.0.database.transaction(context.call()).await?;
-        context.fence(&mut tx).await?;
-        let Some(stored) = store::lock(&mut tx, id).await? else {
-            context.complete(&mut tx, json!({"profile_id": id, "erased": false})).await?;
-            tx.commit().await?;
+    ) -> Result<Option<BTreeSet<String>>, Fault> {
+        let mut write = self.0.writes.begin(context.call()).await?;
+        let tx = &mut write.tx;
+        context.fence(tx).await?;
+        let Some(stored) = store::lock(tx, id).await? else {
+            context.complete(tx, json!({"profile_id": id, "erased": false})).await?;
+            write.end().await?;
             return Ok(None);
         };
-        let names = names_of(&mut tx, &stored).await?;
-        if !names.is_subset(searched) || has_images(&mut tx, id).await? {
-            tx.rollback().await?;
+        let names = names_of(tx, &stored).await?;
+        if !names.is_subset(searched) || has_images(tx, id).await? {
+            write.tx.rollback().await?;
             return Ok(Some(names));
         }
         // An export that was begun meanwhile may hold the person; one that begins now waits for this commit.
-        store::files::pass_gate(&mut tx).await?;
-        let exports = before.exports + self.forget_exports(&mut tx, id).await?.0;
-        let removed = store::erasure::erase(&mut tx, id).await?;
-        let answers = self.0.idempotency.replace(&mut tx, &id.to_string(), &gone()).await?;
+        store::files::pass_gate(tx).await?;
+        let exports = before.exports + self.forget_exports(tx, id).await?.0;
+        let removed = store::erasure::erase(tx, id).await?;
+        let answers = self.0.idempotency.replace(tx, &id.to_string(), &gone()).await?;
         let receipt = json!({
             "profile_id": id,
             "erased": true,
@@ -120,14 +113,14 @@ impl Profiles {
             },
             "caches": "invalidated",
         });
-        context.complete(&mut tx, receipt).await?;
-        let changes = Changes::one(id, stored.profile.version + 1, Happened::Erased);
-        self.commit(context.call(), tx, changes).await?;
+        context.complete(tx, receipt).await?;
+        write.changed(events::erased(id, stored.profile.version + 1));
+        write.end().await?;
         Ok(None)
     }
 
     /// Empties the problems of every import that names the person; how many.
-    async fn forget_import_problems(&self, call: &Call, sought: &Sought<'_>) -> Result<u64, ProfileError> {
+    async fn forget_import_problems(&self, call: &Call, sought: &Sought<'_>) -> Result<u64, Fault> {
         let (mut last, mut emptied) = (String::new(), 0);
         loop {
             let page = store::imports::problems(&self.0.database.read_primary(call), &last).await?;
@@ -169,9 +162,9 @@ impl<'a> Sought<'a> {
         Ok(Mentions::of(self.names.iter().filter(|name| !others.contains(name))))
     }
 
-    async fn redact(&self, answer: Answer) -> Result<Option<Answer>, DatabaseError> {
-        match redacted(&answer, &self.mentions) {
-            Some(_) => Ok(redacted(&answer, &self.still().await?)),
+    async fn redact(&self, outcome: Outcome) -> Result<Option<Outcome>, DatabaseError> {
+        match redacted(&outcome, &self.mentions) {
+            Some(_) => Ok(redacted(&outcome, &self.still().await?)),
             None => Ok(None),
         }
     }
@@ -179,7 +172,7 @@ impl<'a> Sought<'a> {
 
 /// The names of the person of a locked profile: the id, and the present and past e-mail addresses, except for those that now
 /// belong to another profile.
-async fn names_of(tx: &mut Transaction, stored: &StoredProfile) -> Result<BTreeSet<String>, ProfileError> {
+async fn names_of(tx: &mut Transaction, stored: &StoredProfile) -> Result<BTreeSet<String>, Fault> {
     let id = stored.profile.id;
     let mut emails = BTreeSet::from([stored.profile.email.key()]);
     let mut before = i64::MAX;
@@ -212,21 +205,23 @@ fn with_both_domains(email: &str) -> Vec<String> {
     all
 }
 
-/// A kept answer with everything taken out that names the person; none where nothing does.
-fn redacted(answer: &Answer, mentions: &Mentions) -> Option<Answer> {
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-    let names = |header: &(String, String)| mentions.stand_in(&header.1);
-    if !mentions.stand_in_json(&body) && !answer.headers.iter().any(names) {
+/// A kept outcome with everything taken out that names the person; none where nothing does.
+fn redacted(outcome: &Outcome, mentions: &Mentions) -> Option<Outcome> {
+    let body: Value = serde_json::from_slice(&outcome.body).unwrap_or(Value::Null);
+    if !mentions.stand_in_json(&body) {
         return None;
     }
-    let headers = answer.headers.iter().filter(|header| !names(header)).cloned().collect();
     let body = without_mentions(body, mentions).to_string().into_bytes();
-    Some(Answer { status: answer.status, headers, body })
+    Some(Outcome { body, ..*outcome })
 }
 
 fn without_mentions(value: Value, mentions: &Mentions) -> Value {
     match value {
-        Value::String(text) if mentions.stand_in(&text) => Value::from("erased"),
+        // An id stays an id, so that the outcome can still be read.
+        Value::String(text) if mentions.stand_in(&text) => match Uuid::try_parse(&text) {
+            Ok(_) => json!(Uuid::nil()),
+            Err(_) => Value::from("erased"),
+        },
         Value::Array(items) => items.into_iter().map(|item| without_mentions(item, mentions)).collect(),
         Value::Object(fields) => {
             fields.into_iter().map(|(name, value)| (name, without_mentions(value, mentions))).collect()
@@ -235,13 +230,7 @@ fn without_mentions(value: Value, mentions: &Mentions) -> Value {
     }
 }
 
-/// The answer to a repeated request about an erased person.
-fn gone() -> Answer {
-    let detail = "the profile was erased";
-    let body = json!({
-        "type": "about:blank", "title": "Not found", "status": 404, "detail": detail, "error": detail,
-        "code": "not_found", "errors": [],
-    });
-    let headers = vec![("content-type".to_owned(), "application/problem+json".to_owned())];
-    Answer { status: 404, headers, body: body.to_string().into_bytes() }
+/// The outcome of a repeated request about an erased person.
+fn gone() -> Outcome {
+    Outcome::refusal(Fault::new(Class::NotFound, "the profile was erased").to_kept(None))
 }

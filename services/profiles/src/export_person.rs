@@ -3,12 +3,14 @@
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use pando_resilience::{Call, Deadline};
+use pando_service::Fault;
 use serde_json::{Value, json};
 
 use crate::export_profiles::Piece;
+use crate::faults::no_profile;
 use crate::jobs::READ_BUDGET;
 use crate::profile::ProfileId;
-use crate::{ProfileError, Profiles, images, store};
+use crate::{Profiles, images, store};
 
 /// How many changes are read at once, which limits the memory of an export.
 const PAGE: usize = 500;
@@ -27,7 +29,7 @@ impl Profiles {
         &self,
         call: &Call,
         id: ProfileId,
-    ) -> Result<impl Stream<Item = Result<Bytes, ProfileError>> + Send + 'static + use<>, ProfileError> {
+    ) -> Result<impl Stream<Item = Result<Bytes, Fault>> + Send + 'static + use<>, Fault> {
         Ok(self.person_pieces(call, id).await?.map_ok(|piece| piece.bytes))
     }
 
@@ -36,9 +38,9 @@ impl Profiles {
         &self,
         call: &Call,
         id: ProfileId,
-    ) -> Result<impl Stream<Item = Result<Piece, ProfileError>> + Send + 'static + use<>, ProfileError> {
+    ) -> Result<impl Stream<Item = Result<Piece, Fault>> + Send + 'static + use<>, Fault> {
         let read = self.0.database.read(call);
-        let stored = store::find_stored(&read, id).await?.ok_or(ProfileError::NotFound)?;
+        let stored = store::find_stored(&read, id).await?.ok_or_else(no_profile)?;
         let mut head = json!({
             "profile": stored.profile,
             "created_by": stored.created_by,
@@ -66,7 +68,7 @@ impl Profiles {
         call: &Call,
         id: ProfileId,
         position: Position,
-    ) -> Result<Option<(Piece, Position)>, ProfileError> {
+    ) -> Result<Option<(Piece, Position)>, Fault> {
         let (before, comma) = match position {
             Position::Before(before, comma) => (before, comma),
             Position::End => {

@@ -5,11 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _, stream};
 use pando_resilience::{Call, Deadline};
+use pando_service::Fault;
 use uuid::Uuid;
 
 use crate::profile::ProfileId;
 use crate::records::RecordFormat;
-use crate::{ProfileError, Profiles, store};
+use crate::{Profiles, store};
 
 /// How many profiles are read at once: the most an export holds in memory.
 const PAGE: usize = 1000;
@@ -34,7 +35,7 @@ impl Profiles {
         call: &Call,
         format: RecordFormat,
         after: Option<ProfileId>,
-    ) -> impl Stream<Item = Result<Bytes, ProfileError>> + Send + 'static + use<> {
+    ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + 'static + use<> {
         self.profile_pieces(call, format, after).map_ok(|piece| piece.bytes)
     }
 
@@ -44,7 +45,7 @@ impl Profiles {
         call: &Call,
         format: RecordFormat,
         after: Option<ProfileId>,
-    ) -> impl Stream<Item = Result<Piece, ProfileError>> + Send + 'static + use<> {
+    ) -> impl Stream<Item = Result<Piece, Fault>> + Send + 'static + use<> {
         let (profiles, call) = (self.clone(), call.clone());
         let start = Position::Header(after.map_or(Uuid::nil(), Uuid::from));
         stream::try_unfold(start, move |position| {
@@ -58,7 +59,7 @@ impl Profiles {
         call: &Call,
         format: RecordFormat,
         position: Position,
-    ) -> Result<Option<(Piece, Position)>, ProfileError> {
+    ) -> Result<Option<(Piece, Position)>, Fault> {
         let after = match position {
             Position::Header(after) => {
                 let piece = Piece { bytes: format.header(), ..Piece::default() };

@@ -6,19 +6,21 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use pando_queue::{Job, JobContext};
 use pando_resilience::Call;
+use pando_service::{Fault, Written};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::accepted::Accepted;
 use crate::export_profiles::Piece;
+use crate::faults::file_removed;
 use crate::fetch_export::place_of_export;
 use crate::files::{FileKind, FileWriter, Step, forget_file};
 use crate::jobs::file_settings;
 use crate::profile::ProfileId;
 use crate::records::RecordFormat;
 use crate::store::files::{FileRow, Purpose};
-use crate::{ProfileError, Profiles, Written, store};
+use crate::{Profiles, store};
 
 /// The kind of the job.
 pub(crate) const KIND: &str = "export";
@@ -49,17 +51,13 @@ struct Cursor {
 
 impl Profiles {
     /// Asks for an export of all that is known of a person, to be fetched later. Asked twice at a time, it is one job.
-    pub async fn request_export(
-        &self,
-        call: &Call,
-        id: ProfileId,
-    ) -> Result<Written<Accepted>, ProfileError> {
+    pub async fn request_export(&self, call: &Call, id: ProfileId) -> Result<Written<Accepted>, Fault> {
         let job = Job { settings: file_settings(), ..Job::new(KIND, json!({"profile_id": id})) };
         self.request_about(call, id, job).await
     }
 
     /// Writes it; the receipt is stored with the file, once however often this is tried.
-    pub(crate) async fn run_export(&self, context: &JobContext, wanted: Wanted) -> Result<(), ProfileError> {
+    pub(crate) async fn run_export(&self, context: &JobContext, wanted: Wanted) -> Result<(), Fault> {
         let call = context.call();
         let (mut writer, mut cursor) = self.begin_export(context, wanted).await?;
         let mut pieces = pin!(self.pieces(call, wanted, &cursor).await?);
@@ -80,7 +78,7 @@ impl Profiles {
         &self,
         context: &JobContext,
         wanted: Wanted,
-    ) -> Result<(FileWriter, Cursor), ProfileError> {
+    ) -> Result<(FileWriter, Cursor), Fault> {
         let (call, id, kind) = (context.call(), context.id(), wanted.kind());
         let mut pieces = store::files::parts(&self.0.database.read_primary(call), id).await?;
         let mut cursor: Cursor = context.cursor().unwrap_or_default();
@@ -119,7 +117,7 @@ impl Profiles {
         call: &Call,
         wanted: Wanted,
         cursor: &Cursor,
-    ) -> Result<BoxStream<'static, Result<Piece, ProfileError>>, ProfileError> {
+    ) -> Result<BoxStream<'static, Result<Piece, Fault>>, Fault> {
         Ok(match wanted {
             Wanted::Person(id) => self.person_pieces(call, id).await?.boxed(),
             Wanted::Everybody(format) => {
@@ -136,7 +134,7 @@ impl Profiles {
         context: &JobContext,
         writer: &mut FileWriter,
         cursor: &mut Cursor,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         cursor.pieces += 1;
         let progress = json!({"records": cursor.records, "bytes": writer.bytes()});
         let step = Step { context, cursor: json!(cursor), progress };
@@ -149,7 +147,7 @@ impl Profiles {
         wanted: Wanted,
         writer: &FileWriter,
         cursor: &Cursor,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         let (id, hash, now) = (context.id(), writer.hash(), self.0.clock.now());
         let expires_at = now.plus_micros(HOUR_MICROS.saturating_mul(i64::from(self.0.options.export_hours)));
         let mut receipt = wanted.receipt(cursor.records);
@@ -167,7 +165,7 @@ impl Profiles {
         context.complete(&mut tx, receipt).await?;
         let size = i64::try_from(writer.bytes()).unwrap_or(i64::MAX);
         if !store::files::finish(&mut tx, id, (size, &hash), now, expires_at).await? {
-            return Err(ProfileError::FileRemoved);
+            return Err(file_removed());
         }
         tx.commit().await?;
         Ok(())

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use pando_clock::Timestamp;
 use pando_resilience::Call;
+use pando_service::Fault;
 use uuid::Uuid;
 
 use crate::store::files::Purpose;
-use crate::{ProfileError, Profiles, store};
+use crate::{Profiles, store};
 
 /// An export on its way out.
 pub struct Export {
@@ -20,23 +21,23 @@ pub struct Export {
     /// Until when it can be fetched.
     pub expires_at: Timestamp,
     /// Its content.
-    pub content: BoxStream<'static, Result<Bytes, ProfileError>>,
+    pub content: BoxStream<'static, Result<Bytes, Fault>>,
 }
 
 impl Profiles {
     /// The export that a task made.
-    pub async fn fetch_export(&self, call: &Call, task: Uuid) -> Result<Export, ProfileError> {
+    pub async fn fetch_export(&self, call: &Call, task: Uuid) -> Result<Export, Fault> {
         let read = self.0.database.read_primary(call);
         let file = store::files::find(&read, task).await?;
         let file = file.filter(|file| {
             file.purpose == Purpose::Export && file.ready && file.expires_at > self.0.clock.now()
         });
-        let file = file.ok_or(ProfileError::ExportNotFound)?;
+        let file = file.ok_or_else(|| Fault::not_found("export"))?;
         let pieces = store::files::parts(&read, task).await?;
         let written: i64 = pieces.iter().map(|(_, bytes)| bytes).sum();
         // It was removed between the two reads.
         if written != file.bytes {
-            return Err(ProfileError::ExportNotFound);
+            return Err(Fault::not_found("export"));
         }
         Ok(Export {
             media_type: file.media_type,

@@ -14,12 +14,14 @@ use pando_database::Transaction;
 use pando_objects::{Object, ObjectName};
 use pando_queue::{JobContext, Queue};
 use pando_resilience::{Call, Deadline};
+use pando_service::Fault;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::blobs::{self, KeptObject};
+use crate::faults::{file_removed, object_missing};
 use crate::store::files::Purpose;
-use crate::{ProfileError, Profiles, images, store};
+use crate::{Profiles, images, store};
 
 /// A piece is written when it has so many bytes.
 pub(crate) const PIECE_BYTES: usize = 4 * 1024 * 1024;
@@ -73,7 +75,7 @@ impl Profiles {
         id: Uuid,
         kind: FileKind,
         pieces: &[(String, i64)],
-    ) -> Result<FileWriter, ProfileError> {
+    ) -> Result<FileWriter, Fault> {
         let number = i64::try_from(pieces.len()).unwrap_or(i64::MAX);
         let (pending, hasher) = (BytesMut::new(), blake3::Hasher::new());
         let mut writer = FileWriter { profiles: self.clone(), id, kind, number, pending, hasher, bytes: 0 };
@@ -90,7 +92,7 @@ impl Profiles {
         &self,
         call: &Call,
         pieces: Vec<(String, i64)>,
-    ) -> Result<BoxStream<'static, Result<Bytes, ProfileError>>, ProfileError> {
+    ) -> Result<BoxStream<'static, Result<Bytes, Fault>>, Fault> {
         let mut pieces = pieces.into_iter();
         let Some((first, _)) = pieces.next() else { return Ok(stream::empty().boxed()) };
         let first = self.open_piece(call, &first).await?;
@@ -100,27 +102,18 @@ impl Profiles {
             async move { profiles.open_piece(&call, &name).await }
         });
         let objects = stream::iter([Ok(first)]).chain(rest);
-        Ok(objects.map_ok(|object| object.content.map_err(ProfileError::from)).try_flatten().boxed())
+        Ok(objects.map_ok(|object| object.content.map_err(Fault::from)).try_flatten().boxed())
     }
 
-    async fn open_piece(&self, call: &Call, name: &str) -> Result<Object, ProfileError> {
+    async fn open_piece(&self, call: &Call, name: &str) -> Result<Object, Fault> {
         let call = Call { deadline: Deadline::after(PIECE_BUDGET), ..call.clone() };
-        let named = ObjectName::parse(name).ok_or_else(|| ProfileError::ObjectMissing(name.to_owned()))?;
-        self.0
-            .blobs
-            .objects()
-            .get(&call, &named, None)
-            .await?
-            .ok_or_else(|| ProfileError::ObjectMissing(name.to_owned()))
+        let named = ObjectName::parse(name).ok_or_else(|| object_missing(name))?;
+        self.0.blobs.objects().get(&call, &named, None).await?.ok_or_else(|| object_missing(name))
     }
 }
 
 /// Deletes a file in this transaction; a job deletes its pieces once it is committed. Their names.
-pub(crate) async fn forget_file(
-    tx: &mut Transaction,
-    queue: &Queue,
-    id: Uuid,
-) -> Result<Vec<String>, ProfileError> {
+pub(crate) async fn forget_file(tx: &mut Transaction, queue: &Queue, id: Uuid) -> Result<Vec<String>, Fault> {
     let names = store::files::delete(tx, id).await?;
     images::enqueue_removal(tx, queue, names.clone()).await?;
     Ok(names)
@@ -146,7 +139,7 @@ impl FileWriter {
     }
 
     /// Writes what it holds as a piece, together with how far its job has come.
-    pub(crate) async fn save(&mut self, call: &Call, step: Option<Step<'_>>) -> Result<(), ProfileError> {
+    pub(crate) async fn save(&mut self, call: &Call, step: Option<Step<'_>>) -> Result<(), Fault> {
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -160,7 +153,7 @@ impl FileWriter {
                 return Ok(());
             }
         }
-        Err(ProfileError::Busy("the same content is being deleted at this moment"))
+        Err(Fault::busy("the same content is being deleted at this moment"))
     }
 
     /// Refers to an object that is there; false when it began to leave.
@@ -170,7 +163,7 @@ impl FileWriter {
         kept: &KeptObject,
         bytes: usize,
         step: Option<&Step<'_>>,
-    ) -> Result<bool, ProfileError> {
+    ) -> Result<bool, Fault> {
         let profiles = &self.profiles;
         let mut tx = profiles.0.database.transaction(call).await?;
         if let Some(Step { context, cursor, progress }) = step {
@@ -183,7 +176,7 @@ impl FileWriter {
         let purpose = if step.is_some() { Purpose::Export } else { Purpose::Upload };
         let part = (self.number, kept.name.as_str(), i64::try_from(bytes).unwrap_or(i64::MAX));
         if !store::files::add_part(&mut tx, self.id, part, profiles.unfinished_expiry(purpose)).await? {
-            return Err(ProfileError::FileRemoved);
+            return Err(file_removed());
         }
         tx.commit().await?;
         Ok(true)

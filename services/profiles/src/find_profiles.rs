@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use pando_resilience::Call;
+use pando_service::Fault;
 
 use crate::profile::{Profile, ProfileId};
-use crate::{ProfileError, Profiles, store};
+use crate::{Profiles, store};
 
 impl Profiles {
     /// The living ones among these profiles, each once, in the order asked for.
-    pub async fn find_profiles(&self, call: &Call, ids: &[ProfileId]) -> Result<Vec<Profile>, ProfileError> {
+    pub async fn find_profiles(&self, call: &Call, ids: &[ProfileId]) -> Result<Vec<Profile>, Fault> {
         let found = store::lists::with_ids(&self.0.database.read(call), ids).await?;
         let mut by_id: HashMap<ProfileId, Profile> =
             found.into_iter().map(|profile| (profile.id, profile)).collect();

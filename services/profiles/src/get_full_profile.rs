@@ -2,10 +2,12 @@
 
 use futures_util::future::try_join3;
 use pando_resilience::Call;
+use pando_service::Fault;
 
+use crate::faults::no_profile;
 use crate::parts::FullProfile;
 use crate::profile::ProfileId;
-use crate::{ProfileError, Profiles, store};
+use crate::{Profiles, store};
 
 /// How the profile and its parts are fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,11 +28,11 @@ impl Profiles {
         call: &Call,
         id: ProfileId,
         mode: FetchMode,
-    ) -> Result<FullProfile, ProfileError> {
+    ) -> Result<FullProfile, Fault> {
         let read = self.0.database.read(call);
         let (profile, address, preferences) = match mode {
             FetchMode::Joined => {
-                return store::parts::find_full(&read, id).await?.ok_or(ProfileError::NotFound);
+                return store::parts::find_full(&read, id).await?.ok_or_else(no_profile);
             }
             FetchMode::Sequential => (
                 store::find(&read, id).await?,
@@ -46,7 +48,7 @@ impl Profiles {
                 .await?
             }
         };
-        let profile = profile.ok_or(ProfileError::NotFound)?;
+        let profile = profile.ok_or_else(no_profile)?;
         Ok(FullProfile { profile, address, preferences })
     }
 }

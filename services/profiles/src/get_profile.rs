@@ -1,14 +1,16 @@
 //! Reads one profile.
 
 use pando_resilience::Call;
+use pando_service::Fault;
 
+use crate::faults::no_profile;
 use crate::profile::{Profile, ProfileId};
-use crate::{ProfileError, Profiles, store};
+use crate::{Profiles, store};
 
 impl Profiles {
     /// The living profile of this id.
-    pub async fn get_profile(&self, call: &Call, id: ProfileId) -> Result<Profile, ProfileError> {
+    pub async fn get_profile(&self, call: &Call, id: ProfileId) -> Result<Profile, Fault> {
         let read = self.0.database.read(call);
-        store::find(&read, id).await?.ok_or(ProfileError::NotFound)
+        store::find(&read, id).await?.ok_or_else(no_profile)
     }
 }

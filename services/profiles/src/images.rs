@@ -4,7 +4,6 @@
 mod add_image;
 mod addresses;
 mod delete_image;
-mod error;
 mod http;
 mod list_images;
 mod make_variants;
@@ -18,9 +17,10 @@ mod workshop;
 
 use std::sync::Arc;
 
-use pando_images::Format;
+use pando_images::{Format, Refusal};
 use pando_objects::Objects;
 use pando_queue::{JobKind, Queue, QueueError, Registry, Schedule};
+use pando_service::{Class, Fault, Violations};
 use pando_telemetry::Metrics;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -30,14 +30,13 @@ use crate::blobs::Blobs;
 use workshop::Workshop;
 
 pub use add_image::Added;
-pub use error::ImageError;
+pub use delete_image::ImageDeleted;
 pub use http::{image_description, image_limits, image_routes};
 pub use list_images::{Image, Variant};
 pub use options::ImagesOptions;
 
 pub(crate) use addresses::Addresses;
 pub(crate) use delete_image::{enqueue_removal, forget_images, has_images};
-pub(crate) use http::place_of_image;
 pub(crate) use list_images::of_person;
 
 /// The longest sides of variants.
@@ -111,6 +110,23 @@ impl Images {
     }
 }
 
+/// The profile does not have an image of this number.
+fn no_image() -> Fault {
+    Fault::not_found("image")
+}
+
+/// The upload cannot be taken.
+fn refused(refusal: Refusal) -> Fault {
+    let told = refusal.to_string();
+    match refusal {
+        Refusal::Unknown | Refusal::Trailing => Fault::new(Class::UnsupportedMedia, told),
+        Refusal::Damaged(_) => Violations::one("image", "damaged", told).into(),
+        Refusal::TooManyPixels { .. } | Refusal::TooLong { .. } => {
+            Violations::one("image", "too_many_pixels", told).into()
+        }
+    }
+}
+
 /// The ending of the name of such a file, and its media type.
 fn described(format: Format) -> (&'static str, &'static str) {
     (format.ending(), format.media_type())
@@ -127,14 +143,4 @@ where
 {
     let images = images.clone();
     JobKind::new(name, move |context, payload| run(images.clone(), context, payload))
-}
-
-impl From<ImageError> for pando_queue::JobError {
-    fn from(error: ImageError) -> Self {
-        match error {
-            // No attempt will find another image there.
-            ImageError::Refused(problem) => Self::give_up(problem.detail()),
-            error => Self::retry(error),
-        }
-    }
 }

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, TryStreamExt as _};
+use futures_util::{Stream, StreamExt as _};
 use pando_clock::Timestamp;
-use pando_http::Problem;
 use pando_resilience::{Call, Deadline};
+use pando_service::{Fault, Violations};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,7 +15,7 @@ use crate::import_task::ImportJob;
 use crate::profile::unknown_fields;
 use crate::records::{Record, RecordFormat, RecordReader};
 use crate::write_batch::{Item, ItemOutcome, ItemStatus};
-use crate::{ProfileError, Profiles, Violations, store};
+use crate::{Profiles, store};
 
 /// How many bad records an import lists; further ones are only counted.
 const PROBLEMS_MAX: usize = 100;
@@ -102,10 +102,10 @@ impl Profiles {
         &self,
         call: &Call,
         request: ImportRequest,
-        upload: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
-    ) -> Result<Import, ProfileError> {
+        upload: impl Stream<Item = Result<Bytes, Fault>> + Unpin,
+    ) -> Result<Import, Fault> {
         // On the heap: its state is large, and would stand in that of every caller.
-        Box::pin(self.import_stream(call, request, upload.map_err(ProfileError::Refused), None)).await
+        Box::pin(self.import_stream(call, request, upload, None)).await
     }
 
     /// The same for a job: each batch commits together with the progress of the job, and the last batch with its end.
@@ -113,9 +113,9 @@ impl Profiles {
         &self,
         call: &Call,
         request: ImportRequest,
-        mut upload: impl Stream<Item = Result<Bytes, ProfileError>> + Unpin,
+        mut upload: impl Stream<Item = Result<Bytes, Fault>> + Unpin,
         job: Option<&ImportJob<'_>>,
-    ) -> Result<Import, ProfileError> {
+    ) -> Result<Import, Fault> {
         let mut import = self.begin_import(call, &request).await?;
         let mut reader = RecordReader::new(request.format, self.0.options.import_record_bytes_max);
         let (mut batch, mut read) = (Batch::default(), 0);
@@ -123,9 +123,7 @@ impl Profiles {
             let piece = upload.next().await.transpose().map_err(|error| import.broken_off(error))?;
             let ended = piece.is_none();
             reader.feed(piece);
-            while let Some(record) =
-                reader.next().map_err(|refused| import.broken_off(ProfileError::Refused(refused)))?
-            {
+            while let Some(record) = reader.next().map_err(|refused| import.broken_off(refused))? {
                 read += 1;
                 if read % RECORDS_AT_ONCE == 0 {
                     tokio::task::yield_now().await;
@@ -163,7 +161,7 @@ impl Profiles {
         import: Import,
         (read, rest, reader): (i64, &Batch, &RecordReader),
         job: Option<&ImportJob<'_>>,
-    ) -> Result<Import, ProfileError> {
+    ) -> Result<Import, Fault> {
         if read != import.records_done || !rest.items.is_empty() {
             return Err(another_file());
         }
@@ -175,13 +173,13 @@ impl Profiles {
     }
 
     /// The progress of the import with this token.
-    pub async fn get_import(&self, call: &Call, token: &str) -> Result<Import, ProfileError> {
+    pub async fn get_import(&self, call: &Call, token: &str) -> Result<Import, Fault> {
         store::imports::find(&self.0.database.read_primary(call), token)
             .await?
-            .ok_or(ProfileError::ImportNotFound)
+            .ok_or_else(|| Fault::not_found("import"))
     }
 
-    async fn begin_import(&self, call: &Call, request: &ImportRequest) -> Result<Import, ProfileError> {
+    async fn begin_import(&self, call: &Call, request: &ImportRequest) -> Result<Import, Fault> {
         let fresh = Import::begun(request, self.0.clock.now());
         if request.dry_run {
             return Ok(fresh);
@@ -199,7 +197,7 @@ impl Profiles {
         import: &mut Import,
         (batch, reader): (&mut Batch, &RecordReader),
         job: Option<&ImportJob<'_>>,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         let call = Call { deadline: Deadline::after(BATCH_BUDGET).sooner(call.deadline), ..call.clone() };
         batch.content_hash = reader.hash();
         *import = self.write_import_batch(&call, batch, import, job).await?;
@@ -225,7 +223,12 @@ impl Batch {
     }
 }
 
-fn another_file() -> ProfileError {
+/// Where an import can be followed.
+pub(crate) fn place_of_import(token: &str) -> String {
+    format!("/api/v1/profiles:import?token={token}")
+}
+
+fn another_file() -> Fault {
     Violations::one("token", "reused", "was used for another file: choose another token").into()
 }
 
@@ -286,7 +289,7 @@ impl Import {
     }
 
     /// Refuses a file whose beginning differs from the records that were already imported under this token.
-    fn check_same_file(&self, reader: &RecordReader) -> Result<(), ProfileError> {
+    fn check_same_file(&self, reader: &RecordReader) -> Result<(), Fault> {
         match &self.content_hash {
             Some(hash) if *hash != reader.hash() => Err(another_file()),
             _ => Ok(()),
@@ -294,15 +297,13 @@ impl Import {
     }
 
     /// For an upload that broke off or cannot be read further: reports how much is written and how to continue.
-    fn broken_off(&self, error: ProfileError) -> ProfileError {
-        match error {
-            ProfileError::Refused(problem) if !self.dry_run => ProfileError::ImportBrokenOff {
-                problem,
-                token: self.token.clone(),
-                records_done: self.records_done,
-            },
-            error => error,
+    fn broken_off(&self, fault: Fault) -> Fault {
+        if self.dry_run || !fault.is_of_input() {
+            return fault;
         }
+        let (token, done) = (&self.token, self.records_done);
+        let message = format!("{token}: {done} records are done; send the file again to continue");
+        fault.with_field("token", "broken_off", message).with_place(place_of_import(token))
     }
 
     pub(crate) fn problems_json(&self) -> serde_json::Value {

@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use pando_database::{DatabaseError, Transaction};
-use pando_http::Problem;
+use pando_database::Transaction;
 use pando_queue::{Job, JobContext, Unique};
 use pando_resilience::{Call, Deadline};
+use pando_service::{Fault, Written};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::accepted::Accepted;
+use crate::faults::{file_removed, uploads_full};
 use crate::files::forget_file;
 use crate::import_profiles::{Import, ImportRequest, ImportState};
 use crate::jobs::file_settings;
 use crate::records::RecordFormat;
 use crate::store::files::{FileRow, Purpose};
-use crate::{ProfileError, Profiles, Written, store};
+use crate::{Profiles, store};
 
 /// The kind of the job.
 pub(crate) const KIND: &str = "import";
@@ -45,13 +46,13 @@ impl Profiles {
         &self,
         call: &Call,
         request: ImportRequest,
-        upload: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
-    ) -> Result<Written<Accepted>, ProfileError> {
+        upload: impl Stream<Item = Result<Bytes, Fault>> + Unpin,
+    ) -> Result<Written<Accepted>, Fault> {
         let id = self.0.clock.fresh_id();
         match self.keep_upload(call, id, request, upload).await {
             Ok(done) => Ok(done),
             // The job may be there, and then it needs the upload; if it is not, the sweep takes the upload.
-            Err(error @ ProfileError::Database(DatabaseError::CommitUnknown { .. })) => Err(error),
+            Err(fault) if fault.is_commit_unknown() => Err(fault),
             Err(error) => {
                 // Where this does not happen either, the sweep finds it.
                 let call = step(call);
@@ -68,8 +69,8 @@ impl Profiles {
         call: &Call,
         id: Uuid,
         request: ImportRequest,
-        mut upload: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
-    ) -> Result<Written<Accepted>, ProfileError> {
+        mut upload: impl Stream<Item = Result<Bytes, Fault>> + Unpin,
+    ) -> Result<Written<Accepted>, Fault> {
         let kind = request.format.file_kind();
         let mut tx = self.0.database.transaction(&step(call)).await?;
         let file = FileRow {
@@ -87,7 +88,7 @@ impl Profiles {
         store::files::insert(&mut tx, &file).await?;
         tx.commit().await?;
         let mut writer = self.write_file(call, id, kind, &[]).await?;
-        while let Some(piece) = upload.next().await.transpose().map_err(ProfileError::Refused)? {
+        while let Some(piece) = upload.next().await.transpose()? {
             if writer.push(&piece) {
                 self.check_room_for_uploads(call).await?;
                 writer.save(call, None).await?;
@@ -99,34 +100,30 @@ impl Profiles {
         let size = i64::try_from(writer.bytes()).unwrap_or(i64::MAX);
         let now = self.0.clock.now();
         if !store::files::finish(&mut tx, id, (size, &writer.hash()), now, now).await? {
-            return Err(ProfileError::FileRemoved);
+            return Err(file_removed());
         }
         let accepted = self.accept(&mut tx, request.job(id)).await?;
         if accepted.id != id {
             forget_file(&mut tx, &self.0.queue, id).await?;
         }
-        Ok(Written { value: accepted, token: tx.commit().await? })
+        Ok(Written { value: accepted, token: tx.commit().await?, replayed: false })
     }
 
     /// Uploads that wait, or are being sent, have so much room together.
-    async fn check_room_for_uploads(&self, call: &Call) -> Result<(), ProfileError> {
+    async fn check_room_for_uploads(&self, call: &Call) -> Result<(), Fault> {
         let call = step(call);
         let bytes = store::files::upload_bytes(&self.0.database.read_primary(&call)).await?;
         let full = bytes.unsigned_abs() >= self.0.options.uploads_bytes_max;
-        if full { Err(ProfileError::UploadsFull) } else { Ok(()) }
+        if full { Err(uploads_full()) } else { Ok(()) }
     }
 
     /// Imports what waits; the end of the job commits with the last batch.
-    pub(crate) async fn run_import(
-        &self,
-        context: &JobContext,
-        waiting: WaitingImport,
-    ) -> Result<(), ProfileError> {
+    pub(crate) async fn run_import(&self, context: &JobContext, waiting: WaitingImport) -> Result<(), Fault> {
         let WaitingImport { upload, request } = waiting;
         let read = self.0.database.read_primary(context.call());
         let file = store::files::find(&read, upload).await?;
         let file = file.filter(|file| file.purpose == Purpose::Upload && file.ready);
-        let file = file.ok_or(ProfileError::UploadNotFound)?;
+        let file = file.ok_or_else(|| Fault::not_found("upload"))?;
         // The history names who sent it.
         let call = Call { actor: file.made_by.into(), ..context.call().clone() };
         let pieces = store::files::parts(&read, upload).await?;
@@ -134,10 +131,7 @@ impl Profiles {
         let job = ImportJob { context, upload };
         // On the heap: its state is large, and would stand in that of every caller.
         let imported = Box::pin(self.import_stream(&call, request, content, Some(&job))).await;
-        if let Err(
-            ProfileError::ImportBrokenOff { .. } | ProfileError::Refused(_) | ProfileError::Invalid(_),
-        ) = &imported
-        {
+        if imported.as_ref().is_err_and(Fault::is_of_input) {
             // No attempt will read it otherwise.
             let mut tx = self.0.database.transaction(&call).await?;
             job.fence(&mut tx).await?;
@@ -153,7 +147,7 @@ impl Profiles {
         call: &Call,
         job: &ImportJob<'_>,
         import: &Import,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         let mut tx = self.0.database.transaction(call).await?;
         job.fence(&mut tx).await?;
         job.save(&mut tx, import).await?;
@@ -167,7 +161,7 @@ impl Profiles {
         call: &Call,
         job: &ImportJob<'_>,
         import: &Import,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         match import.state {
             ImportState::Completed => self.end_import_job(call, job, import).await,
             ImportState::Running => Ok(job.context.progress(progress(import)).await?),
@@ -177,13 +171,13 @@ impl Profiles {
 
 impl ImportJob<'_> {
     /// Lets the transaction be committed only by the living attempt, and only while the upload is wanted.
-    pub(crate) async fn fence(&self, tx: &mut Transaction) -> Result<(), ProfileError> {
+    pub(crate) async fn fence(&self, tx: &mut Transaction) -> Result<(), Fault> {
         self.context.fence(tx).await?;
-        store::files::lock(tx, self.upload).await?.map(drop).ok_or(ProfileError::UploadNotFound)
+        store::files::lock(tx, self.upload).await?.map(drop).ok_or_else(|| Fault::not_found("upload"))
     }
 
     /// Saves how far the import has come; when it is completed, the job is, and the upload goes.
-    pub(crate) async fn save(&self, tx: &mut Transaction, import: &Import) -> Result<(), ProfileError> {
+    pub(crate) async fn save(&self, tx: &mut Transaction, import: &Import) -> Result<(), Fault> {
         if import.state == ImportState::Completed {
             self.context.complete(tx, json!(import)).await?;
             forget_file(tx, self.context.queue(), self.upload).await?;

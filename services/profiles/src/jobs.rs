@@ -5,12 +5,12 @@ use std::time::Duration;
 use pando_queue::{JobContext, JobError, JobKind, JobResult, QueueError, Registry, Settings};
 use serde_json::{Value, json};
 
+use crate::Profiles;
 use crate::erase_profile::KIND as ERASE;
 use crate::export_task::{KIND as EXPORT, Wanted};
 use crate::import_task::{KIND as IMPORT, WaitingImport};
 use crate::profile::ProfileId;
 use crate::reindex_profiles::KIND as REINDEX;
-use crate::{ProfileError, Profiles};
 
 /// How long one attempt to erase somebody may take: it looks at every job there is.
 const ERASE_MS: u64 = 600_000;
@@ -142,19 +142,3 @@ pub(crate) fn file_settings() -> Settings {
 
 /// For how long a request to look at one person may hold a worker up before it is tried again.
 pub(crate) const READ_BUDGET: Duration = Duration::from_secs(10);
-
-impl From<ProfileError> for JobError {
-    fn from(error: ProfileError) -> Self {
-        match error {
-            ProfileError::Database(error) => error.into(),
-            ProfileError::Queue(error) => error.into(),
-            // No attempt will find it, or read it otherwise.
-            ProfileError::NotFound | ProfileError::UploadNotFound => Self::give_up(error),
-            ProfileError::Refused(problem) | ProfileError::ImportBrokenOff { problem, .. } => {
-                Self::give_up(problem.detail())
-            }
-            ProfileError::Invalid(violations) => Self::give_up(violations),
-            error => Self::retry(error),
-        }
-    }
-}

@@ -2,17 +2,16 @@
 
 mod accepted;
 mod blobs;
-mod cached_answer;
 mod create_profile;
 mod csv;
 mod delete_profile;
 mod erase_files;
 mod erase_profile;
-mod error;
 mod events;
 mod export_person;
 mod export_profiles;
 mod export_task;
+mod faults;
 mod fetch_export;
 mod files;
 mod find_profiles;
@@ -26,10 +25,9 @@ mod import_task;
 mod jobs;
 mod list_changes;
 mod list_profiles;
-mod memory;
-mod once;
 mod options;
 mod parts;
+mod patch_profile;
 mod profile;
 mod put_part;
 mod random_profile;
@@ -42,47 +40,41 @@ mod search_sample;
 mod search_text;
 mod store;
 mod update_profile;
-mod violations;
+mod warm_cache;
 mod write_batch;
 
 use std::sync::Arc;
 
 use pando_cache::Caches;
 use pando_clock::Clock;
-use pando_database::{Database, Migration, MigrationSet, Token};
+use pando_database::{Database, Migration, MigrationSet};
 use pando_idempotency::Idempotency;
 use pando_objects::Objects;
 use pando_queue::{Outbox, Queue};
+use pando_service::{Memory, MemoryPlan, Writes, WritesParts};
 use tokio::sync::Semaphore;
 
 pub use accepted::Accepted;
-pub use cached_answer::CachedAnswer;
-pub use error::ProfileError;
 pub use fetch_export::Export;
 pub use get_full_profile::FetchMode;
 pub use history::{Change, Operation};
 pub use http::{description, hot_read, limits, routes};
 pub use images::{
-    Added, Image, ImageError, Images, ImagesOptions, ImagesParts, Variant, image_description, image_limits,
+    Added, Image, ImageDeleted, Images, ImagesOptions, ImagesParts, Variant, image_description, image_limits,
     image_routes,
 };
 pub use import_profiles::{Import, ImportRequest, ImportState};
 pub use list_profiles::{ProfileFilter, ProfilePage};
-pub use memory::CacheWrites;
 pub use options::ProfilesOptions;
 pub use parts::{Address, FullProfile, Preferences, Theme};
-pub use profile::{AttributeRules, BadText, Email, Name, Profile, ProfileDraft, ProfileId};
+pub use profile::{AttributeRules, Email, Name, Profile, ProfileDraft, ProfileId};
+pub use put_part::PartWritten;
 pub use read_page::CachedPage;
 pub use records::RecordFormat;
 pub use store::lists::Order;
-pub use update_profile::Expected;
-pub use violations::Violations;
 pub use write_batch::{BATCH_ITEMS_MAX, Item, ItemOutcome, ItemStatus};
 
 use blobs::Blobs;
-use events::EventSink;
-use memory::Memory;
-use once::Once;
 use search_sample::SearchSample;
 
 /// The schema of this service, in the order it came to be.
@@ -127,12 +119,12 @@ pub struct ProfilesParts {
 
 /// The profiles service: each operation is a method, and a file of that name. Cloning shares it.
 #[derive(Clone)]
-pub struct Profiles(Arc<Inner>, Option<Arc<Once>>);
+pub struct Profiles(Arc<Inner>);
 
 struct Inner {
     database: Database,
     memory: Memory,
-    event_sink: EventSink,
+    writes: Writes,
     queue: Queue,
     idempotency: Idempotency,
     blobs: Blobs,
@@ -142,15 +134,6 @@ struct Inner {
     search_sample: SearchSample,
     rules: AttributeRules,
     options: ProfilesOptions,
-}
-
-/// The result of a write, and the token that makes sure a later read sees it.
-#[derive(Clone, Debug)]
-pub struct Written<T> {
-    /// The written value.
-    pub value: T,
-    /// Send it back as `Pando-Consistency` to read at least this write.
-    pub token: Token,
 }
 
 /// The service cannot start with these options.
@@ -166,15 +149,29 @@ impl Profiles {
     pub fn new(parts: ProfilesParts, options: ProfilesOptions) -> Result<Self, BadOption> {
         let ProfilesParts { database, caches, queue, idempotency, objects, clock } = parts;
         let rules = options.check()?;
-        let memory = Memory::new(&caches, &options, &clock);
+        let outbox = options.events.then(|| Outbox::new(&queue, events::SERVICE));
+        let plan = MemoryPlan {
+            things: ("profiles", options.cache.clone()),
+            forms: &["", read_profile::FULL],
+            lists: ("profile_pages", options.pages.clone()),
+            writes: options.cache_writes,
+            created: events::CREATED,
+        };
+        let memory = Memory::new(&caches, events::SERVICE, plan, (&database, outbox.clone(), &clock));
         let memory = memory.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
-        let event_sink = EventSink::new(options.events.then(|| Outbox::new(&queue, events::SERVICE)));
+        let writes = Writes::new(WritesParts {
+            database: database.clone(),
+            idempotency: idempotency.clone(),
+            outbox,
+            memory: Some(memory.clone()),
+            unique_keys: faults::UNIQUE_KEYS,
+        });
         let blobs = Blobs::new(objects, queue.clone(), options.images.grace_seconds);
         let searches = Semaphore::new(options.searches_max);
         let inner = Inner {
             database,
             memory,
-            event_sink,
+            writes,
             queue,
             idempotency,
             blobs,
@@ -184,6 +181,11 @@ impl Profiles {
             rules,
             options,
         };
-        Ok(Self(Arc::new(inner), None))
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The caches of this service.
+    pub fn memory(&self) -> &Memory {
+        &self.0.memory
     }
 }

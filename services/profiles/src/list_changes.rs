@@ -1,10 +1,12 @@
 //! Reads the history of one profile.
 
 use pando_resilience::Call;
+use pando_service::Fault;
 
+use crate::faults::no_profile;
 use crate::history::Change;
 use crate::profile::ProfileId;
-use crate::{ProfileError, Profiles, store};
+use crate::{Profiles, store};
 
 impl Profiles {
     /// The changes before a version, the latest first and the creation last. Deleted profiles have a history too.
@@ -14,9 +16,9 @@ impl Profiles {
         id: ProfileId,
         before_version: Option<i64>,
         limit: usize,
-    ) -> Result<Vec<Change>, ProfileError> {
+    ) -> Result<Vec<Change>, Fault> {
         let read = self.0.database.read(call);
-        let stored = store::find_stored(&read, id).await?.ok_or(ProfileError::NotFound)?;
+        let stored = store::find_stored(&read, id).await?.ok_or_else(no_profile)?;
         let before = before_version.unwrap_or(i64::MAX);
         if stored.profile.version == 1 {
             return Ok(if before > 1 { vec![store::changes::creation(&stored)] } else { Vec::new() });

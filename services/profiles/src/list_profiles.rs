@@ -1,22 +1,15 @@
 //! Reads profiles page by page.
 
-use std::ops::RangeInclusive;
-
-use pando_clock::Timestamp;
 use pando_database::Read;
 use pando_resilience::Call;
-use serde::{Deserialize, Serialize};
+use pando_service::{Fault, PageEnd, Place};
 use tokio::sync::SemaphorePermit;
-use uuid::Uuid;
 
 use crate::profile::{Email, Profile};
 use crate::search_sample::Way;
 use crate::search_text::sought;
-use crate::store::lists::{After, Order};
-use crate::{ProfileError, Profiles, store};
-
-/// The years 1 to 9999: times that both engines can hold.
-const STORABLE_MICROS: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+use crate::store::lists::Order;
+use crate::{Profiles, store};
 
 /// How many stretches of the list a search looks through at most.
 const STRETCHES_MAX: usize = 10;
@@ -37,15 +30,6 @@ pub struct ProfileFilter {
     pub limit: usize,
 }
 
-/// Where a page ended: a sort key and an id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PageEnd {
-    /// The order the page had; a cursor of another order is refused.
-    sort: String,
-    key: String,
-    id: Uuid,
-}
-
 /// One page of profiles.
 #[derive(Clone, Debug)]
 pub struct ProfilePage {
@@ -57,17 +41,13 @@ pub struct ProfilePage {
 
 impl Profiles {
     /// One page of living profiles.
-    pub async fn list_profiles(
-        &self,
-        call: &Call,
-        filter: &ProfileFilter,
-    ) -> Result<ProfilePage, ProfileError> {
+    pub async fn list_profiles(&self, call: &Call, filter: &ProfileFilter) -> Result<ProfilePage, Fault> {
         let read = self.0.database.read(call);
         if let Some(email) = &filter.email {
             let profiles = store::lists::with_email(&read, email).await?.into_iter().collect();
             return Ok(ProfilePage { profiles, next: None });
         }
-        let after = filter.after.as_ref().and_then(|end| end.resolve(filter.order));
+        let after = filter.after.as_ref().and_then(|end| end.place_in(&filter.order.of_list()));
         // One more than asked for tells whether there is another page.
         let (order, limit) = (filter.order, filter.limit + 1);
         let (mut profiles, end) = match filter.search.as_deref().and_then(sought) {
@@ -77,10 +57,10 @@ impl Profiles {
         let more = profiles.len() > filter.limit;
         profiles.truncate(filter.limit);
         let next = match profiles.last() {
-            Some(last) if more => Some(order.after(last)),
+            Some(last) if more => Some(order.place_of(last)),
             _ => end,
         };
-        Ok(ProfilePage { profiles, next: next.map(|end| PageEnd::at(end, order)) })
+        Ok(ProfilePage { profiles, next: next.map(|place| PageEnd::at(place, &order.of_list())) })
     }
 
     /// At most `limit` profiles that have this text; and where the look for them ended, when the list goes on from there.
@@ -89,9 +69,9 @@ impl Profiles {
         call: &Call,
         order: Order,
         text: &str,
-        after: Option<After>,
+        after: Option<Place>,
         limit: usize,
-    ) -> Result<(Vec<Profile>, Option<After>), ProfileError> {
+    ) -> Result<(Vec<Profile>, Option<Place>), Fault> {
         let _turn = self.turn_to_search(call).await?;
         let read = self.0.database.read(call);
         match self.0.search_sample.way(&read, &self.0.clock, text).await? {
@@ -108,9 +88,9 @@ impl Profiles {
         read: &Read<'_>,
         order: Order,
         text: &str,
-        mut after: Option<After>,
+        mut after: Option<Place>,
         limit: usize,
-    ) -> Result<(Vec<Profile>, Option<After>), ProfileError> {
+    ) -> Result<(Vec<Profile>, Option<Place>), Fault> {
         let mut found = Vec::new();
         for _ in 0..STRETCHES_MAX {
             let most = limit - found.len();
@@ -125,7 +105,7 @@ impl Profiles {
     }
 
     /// How many living profiles a list would go through.
-    pub async fn count_profiles(&self, call: &Call, filter: &ProfileFilter) -> Result<i64, ProfileError> {
+    pub async fn count_profiles(&self, call: &Call, filter: &ProfileFilter) -> Result<i64, Fault> {
         let read = self.0.database.read(call);
         if let Some(email) = &filter.email {
             return Ok(i64::from(store::lists::with_email(&read, email).await?.is_some()));
@@ -142,54 +122,18 @@ impl Profiles {
     }
 
     /// Waits until fewer searches run than may at once: the other connections are for everybody else.
-    async fn turn_to_search(&self, call: &Call) -> Result<SemaphorePermit<'_>, ProfileError> {
+    async fn turn_to_search(&self, call: &Call) -> Result<SemaphorePermit<'_>, Fault> {
         match call.deadline.bound(self.0.searches.acquire()).await {
             Ok(Ok(turn)) => Ok(turn),
-            _ => Err(ProfileError::Busy("too many searches are under way at this moment")),
+            _ => Err(Fault::busy("too many searches are under way at this moment")),
         }
     }
 
     /// Roughly how many living profiles there are, from the engine's own statistics; a search is always counted.
-    pub async fn estimate_profiles(&self, call: &Call, filter: &ProfileFilter) -> Result<i64, ProfileError> {
+    pub async fn estimate_profiles(&self, call: &Call, filter: &ProfileFilter) -> Result<i64, Fault> {
         if filter.email.is_some() || filter.search.is_some() {
             return self.count_profiles(call, filter).await;
         }
         Ok(store::lists::estimate(&self.0.database.read(call)).await?)
-    }
-}
-
-impl PageEnd {
-    fn at(end: After, order: Order) -> Self {
-        let (key, id) = match end {
-            After::Time(moment, id) => (moment.to_string(), id),
-            After::Name(name, id) => (name, id),
-        };
-        Self { sort: order.name().to_owned(), key, id }
-    }
-
-    /// Whether this is the end of a page of this order: anything else would skip or repeat profiles.
-    pub fn fits(&self, order: Order) -> bool {
-        self.resolve(order).is_some()
-    }
-
-    fn resolve(&self, order: Order) -> Option<After> {
-        if self.sort != order.name() {
-            return None;
-        }
-        // An invented cursor gives no more access than an invented name or time.
-        match order {
-            Order::Newest | Order::Oldest => {
-                let moment = self
-                    .key
-                    .parse::<Timestamp>()
-                    .ok()
-                    .filter(|moment| STORABLE_MICROS.contains(&moment.as_micros()));
-                moment.map(|moment| After::Time(moment, self.id))
-            }
-            Order::Name | Order::NameDescending => {
-                // A name from before control characters were refused, too.
-                (!self.key.contains('\0')).then(|| After::Name(self.key.clone(), self.id))
-            }
-        }
     }
 }

@@ -1,9 +1,10 @@
 //! The settings of profiles.
 
 use pando_cache::CacheOptions;
+use pando_service::CacheWrites;
 use serde::{Deserialize, Serialize};
 
-use crate::{AttributeRules, BadOption, CacheWrites, ImagesOptions};
+use crate::{AttributeRules, BadOption, ImagesOptions};
 
 /// Settings of the profiles service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,17 +1,17 @@
 //! The parts of a profile that have rows of their own: an address and preferences.
 
-use serde::Serialize;
+use pando_service::{FieldReader, Violations};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::profile::Profile;
-use crate::violations::{FieldReader, Violations};
 
 /// The longest line of an address, in characters.
 pub(crate) const ADDRESS_LINE_CHARS_MAX: usize = 255;
 
 /// The address of the person. Before the first write it is absent; an empty line is an empty string.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Address {
     /// Street and number.
     #[schema(max_length = 255)]
@@ -31,7 +31,7 @@ pub struct Address {
 }
 
 /// The preferences of the person.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Preferences {
     /// A language tag such as `de` or `pt-BR`, or empty.
     #[schema(max_length = 35, pattern = "^([A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*)?$", example = "pt-BR")]
@@ -46,7 +46,7 @@ pub struct Preferences {
 }
 
 /// The appearance of pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Theme {
     /// The appearance that the device prefers.
@@ -59,7 +59,7 @@ pub enum Theme {
 }
 
 /// A profile with its parts.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FullProfile {
     /// The profile itself.
     pub profile: Profile,

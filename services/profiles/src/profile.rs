@@ -2,7 +2,8 @@
 
 use pando_clock::Timestamp;
 use pando_schema::{Fault, Schema};
-use serde::Serialize;
+use pando_service::{BadText, FieldReader, Violations};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
@@ -10,7 +11,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::search_text;
-use crate::violations::{FieldReader, Violations};
 
 /// The longest name, in characters.
 pub(crate) const NAME_CHARS_MAX: usize = 255;
@@ -35,12 +35,12 @@ pub(crate) fn unknown_fields(fields: &Map<String, Value>) -> impl Iterator<Item 
 }
 
 /// Names one profile: a UUIDv7 made by the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProfileId(Uuid);
 
 /// A profile as it is stored and returned.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Profile {
     /// The id, a UUIDv7 that the server creates.
     #[schema(value_type = Uuid)]
@@ -87,12 +87,12 @@ pub struct ProfileDraft {
 }
 
 /// A name of 1 to 255 characters in any script, not only blanks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Name(String);
 
 /// An e-mail address as it was written; [`Email::key`] is what makes it unique.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Email(String);
 
@@ -230,26 +230,6 @@ impl ProfileDraft {
             ("image_urls".to_owned(), Value::from(self.image_urls.clone())),
             ("attributes".to_owned(), Value::Object(self.attributes.clone())),
         ])
-    }
-}
-
-/// Why a text is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct BadText {
-    /// The error code: `too_long`, or `value`.
-    pub code: &'static str,
-    /// The message for the client.
-    pub message: String,
-}
-
-impl BadText {
-    fn value(message: &str) -> Self {
-        Self { code: "value", message: message.to_owned() }
-    }
-
-    fn too_long(chars_max: usize) -> Self {
-        Self { code: "too_long", message: format!("must have at most {chars_max} characters") }
     }
 }
 

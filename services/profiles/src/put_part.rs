@@ -1,19 +1,26 @@
 //! Writes the address or the preferences of a profile.
 
-use pando_database::Transaction;
 use pando_resilience::Call;
-use serde::Serialize;
+use pando_service::{Expected, Fault, Written};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::events::Happened;
-use crate::history::{Operation, difference};
-use crate::memory::Changes;
-use crate::once::Outcome;
+use crate::history::difference;
 use crate::parts::{Address, Preferences};
-use crate::profile::{Profile, ProfileId};
-use crate::store::StoredProfile;
-use crate::update_profile::Expected;
-use crate::{ProfileError, Profiles, Written, store};
+use crate::profile::ProfileId;
+use crate::store::parts::{Part, locked};
+use crate::{Profiles, store};
+
+/// A part of a profile, and the version that the profile has with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartWritten<P> {
+    /// The part.
+    #[serde(flatten)]
+    pub part: P,
+    /// The profile's version.
+    pub version: i64,
+}
 
 impl Profiles {
     /// Writes the whole address; answers with it and the profile's new version.
@@ -23,21 +30,8 @@ impl Profiles {
         id: ProfileId,
         expected: &Expected,
         fields: &Map<String, Value>,
-    ) -> Result<Written<(Address, i64)>, ProfileError> {
-        let address = Address::parse(fields)?;
-        let (mut tx, stored) = self.lock_living(call, id, expected).await?;
-        let before = store::parts::locked_address(&mut tx, &stored.profile).await?;
-        if before.as_ref() == Some(&address) {
-            let version = stored.profile.version;
-            self.keep_answer(&mut tx, Some(id), Outcome::Address(&address, version)).await?;
-            return Ok(Written { value: (address, version), token: tx.commit().await? });
-        }
-        let next = stored.profile.touched(self.0.clock.now());
-        store::parts::put_address(&mut tx, &next, &address);
-        record_part(&mut tx, (&stored, &next), Operation::AddressPut, &call.actor, (&before, &address));
-        self.keep_answer(&mut tx, Some(id), Outcome::Address(&address, next.version)).await?;
-        let token = self.commit(call, tx, Changes::one(id, next.version, Happened::part("address"))).await?;
-        Ok(Written { value: (address, next.version), token })
+    ) -> Result<Written<PartWritten<Address>>, Fault> {
+        self.put_part(call, (id, expected), || Ok(Address::parse(fields)?)).await
     }
 
     /// Writes all preferences; answers with them and the profile's new version.
@@ -47,42 +41,39 @@ impl Profiles {
         id: ProfileId,
         expected: &Expected,
         fields: &Map<String, Value>,
-    ) -> Result<Written<(Preferences, i64)>, ProfileError> {
-        let preferences = Preferences::parse(fields)?;
-        let (mut tx, stored) = self.lock_living(call, id, expected).await?;
-        let before = store::parts::locked_preferences(&mut tx, &stored.profile).await?;
-        if before.as_ref() == Some(&preferences) {
-            let version = stored.profile.version;
-            self.keep_answer(&mut tx, Some(id), Outcome::Preferences(&preferences, version)).await?;
-            return Ok(Written { value: (preferences, version), token: tx.commit().await? });
-        }
-        let next = stored.profile.touched(self.0.clock.now());
-        store::parts::put_preferences(&mut tx, &next, &preferences);
-        record_part(
-            &mut tx,
-            (&stored, &next),
-            Operation::PreferencesPut,
-            &call.actor,
-            (&before, &preferences),
-        );
-        self.keep_answer(&mut tx, Some(id), Outcome::Preferences(&preferences, next.version)).await?;
-        let token =
-            self.commit(call, tx, Changes::one(id, next.version, Happened::part("preferences"))).await?;
-        Ok(Written { value: (preferences, next.version), token })
+    ) -> Result<Written<PartWritten<Preferences>>, Fault> {
+        self.put_part(call, (id, expected), || Ok(Preferences::parse(fields)?)).await
     }
-}
 
-/// Raises the profile's version and records what of the part changed.
-fn record_part<P: Serialize>(
-    tx: &mut Transaction,
-    (stored, next): (&StoredProfile, &Profile),
-    operation: Operation,
-    actor: &str,
-    (before, after): (&Option<P>, &P),
-) {
-    store::mark(tx, next, None);
-    let fields = difference(&document(before), &document(after));
-    store::changes::record(tx, stored, next, operation, actor, fields);
+    /// Writes a part, which raises the version of the profile; a part that is the same already changes nothing.
+    async fn put_part<P>(
+        &self,
+        call: &Call,
+        (id, expected): (ProfileId, &Expected),
+        parse: impl FnOnce() -> Result<P, Fault>,
+    ) -> Result<Written<PartWritten<P>>, Fault>
+    where
+        P: Part + Serialize + DeserializeOwned + PartialEq,
+    {
+        let write = self.0.writes.once(call, |turn| async move {
+            let part = parse()?;
+            let mut write = turn.begin().await?;
+            let stored = self.lock_living(&mut write, id, expected).await?;
+            let before = locked::<P>(&mut write.tx, &stored.profile).await?;
+            let mut version = stored.profile.version;
+            if before.as_ref() != Some(&part) {
+                let next = stored.profile.touched(self.0.clock.now());
+                part.put(&mut write.tx, &next);
+                store::mark(&mut write.tx, &next, None);
+                let fields = difference(&document(&before), &document(&part));
+                self.record(&mut write, &stored, &next, P::OPERATION, fields).await?;
+                version = next.version;
+            }
+            write.about(id);
+            write.done(PartWritten { part, version })
+        });
+        write.await
+    }
 }
 
 fn document(part: &impl Serialize) -> Map<String, Value> {

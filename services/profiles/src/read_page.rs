@@ -1,13 +1,13 @@
 //! Reads a page of profiles, from memory if possible.
 
 use bytes::Bytes;
-use pando_cache::{Found, Loaded, Source};
+use pando_cache::Loaded;
 use pando_http::encode_cursor;
 use pando_resilience::Call;
+use pando_service::{Fault, Kept};
 
+use crate::Profiles;
 use crate::list_profiles::ProfileFilter;
-use crate::memory::PAGES;
-use crate::{ProfileError, Profiles};
 
 /// A page as it is answered.
 #[derive(Clone, Debug)]
@@ -17,50 +17,40 @@ pub struct CachedPage {
     /// The cursor of the next page, when there is more.
     pub next: Option<String>,
     /// Where it was read.
-    pub source: Source,
-    /// How long ago it was read from the database.
-    pub age: std::time::Duration,
+    pub kept: Kept,
 }
 
 impl Profiles {
     /// One page of living profiles.
-    pub async fn read_page(&self, call: &Call, filter: &ProfileFilter) -> Result<CachedPage, ProfileError> {
+    pub async fn read_page(&self, call: &Call, filter: &ProfileFilter) -> Result<CachedPage, Fault> {
         // One profile by its e-mail is no page, and an index finds it.
-        let Some(cache) = self.0.memory.pages().filter(|_| filter.email.is_none()) else {
-            return Ok(CachedPage::read(&self.load_page(call, filter).await?.bytes, Source::Origin));
-        };
-        let at_least = self.at_least(call).await?;
-        let (profiles, filter) = (self.clone(), filter.clone());
-        let key = key(&filter);
-        let load = move |call: Call| async move { profiles.load_page(&call, &filter).await.map(Some) };
-        let found: Option<Found> = cache.get_or_load(call, key.as_bytes(), at_least, load).await?;
-        let found = found.ok_or(ProfileError::NotFound)?;
-        Ok(CachedPage { age: found.age, ..CachedPage::read(found.bytes(), found.source) })
+        if filter.email.is_some() {
+            let page = self.load_page(call, filter).await?;
+            return Ok(CachedPage::of(Kept::fresh(Loaded::new(0, page))));
+        }
+        let (profiles, asked) = (self.clone(), filter.clone());
+        let load = move |call: Call| async move { profiles.load_page(&call, &asked).await };
+        Ok(CachedPage::of(self.0.memory.read_list(call, &key(filter), load).await?))
     }
 
     /// A page as the cache keeps it: the cursor of the next one, a line's end, and the profiles.
-    async fn load_page(&self, call: &Call, filter: &ProfileFilter) -> Result<Loaded, ProfileError> {
+    async fn load_page(&self, call: &Call, filter: &ProfileFilter) -> Result<Vec<u8>, Fault> {
         let page = self.list_profiles(call, filter).await?;
-        let next = page.next.as_ref().map(encode_cursor).transpose().map_err(ProfileError::Refused)?;
+        let next = page.next.as_ref().map(encode_cursor).transpose()?;
         let mut bytes = next.unwrap_or_default().into_bytes();
         bytes.push(b'\n');
-        serde_json::to_writer(&mut bytes, &page.profiles)
-            .map_err(|error| ProfileError::Unwritable(error.to_string()))?;
-        Ok(Loaded { tags: vec![PAGES.into()], ..Loaded::new(0, bytes) })
+        serde_json::to_writer(&mut bytes, &page.profiles)?;
+        Ok(bytes)
     }
 }
 
 impl CachedPage {
-    fn read(bytes: &Bytes, source: Source) -> Self {
+    fn of(kept: Kept) -> Self {
+        let bytes = kept.bytes();
         let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(0);
         let next = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let json = bytes.slice((end + 1).min(bytes.len())..);
-        Self {
-            json,
-            next: Some(next).filter(|next| !next.is_empty()),
-            source,
-            age: std::time::Duration::ZERO,
-        }
+        Self { json, next: Some(next).filter(|next| !next.is_empty()), kept }
     }
 }
 

@@ -2,115 +2,79 @@
 
 use std::time::Duration;
 
-use pando_cache::{Found, Loaded};
+use pando_cache::Loaded;
 use pando_resilience::{Call, Deadline};
+use pando_service::{Fault, Kept};
+use uuid::Uuid;
 
-use crate::cached_answer::CachedAnswer;
-use crate::memory::{full_key, key};
-use crate::profile::ProfileId;
-use crate::{FetchMode, ProfileError, Profiles, store};
+use crate::faults::no_profile;
+use crate::parts::FullProfile;
+use crate::profile::{Profile, ProfileId};
+use crate::{Profiles, store};
+
+/// The form of a profile with its parts: what stands behind its id in the key of the cache.
+pub(crate) const FULL: &str = "/full";
+/// The name of a profile in an answer that says where it was read.
+pub(crate) const PROFILE: &str = "profile";
 
 /// How long a background read may take.
 const AT_ONCE: Duration = Duration::from_millis(500);
-/// How many fills of a warm-up are under way at once.
-const WARM_AT_ONCE: usize = 16;
+
+/// A profile as the cache keeps it.
+pub(crate) fn kept(profile: &Profile) -> Result<Loaded, Fault> {
+    Kept::named(PROFILE, profile, profile.version)
+}
+
+fn kept_full(full: &FullProfile) -> Result<Loaded, Fault> {
+    Kept::object(full, full.profile.version)
+}
 
 impl Profiles {
     /// The living profile of this id.
-    pub async fn read_profile(&self, call: &Call, id: ProfileId) -> Result<CachedAnswer, ProfileError> {
-        let at_least = self.at_least(call).await?;
-        let Some(cache) = self.0.memory.profiles() else {
-            return Ok(CachedAnswer::fresh(CachedAnswer::remembered(&self.get_profile(call, id).await?)?));
-        };
+    pub async fn read_profile(&self, call: &Call, id: ProfileId) -> Result<Kept, Fault> {
         let database = self.0.database.clone();
         let load = move |call: Call| async move {
-            let profile = store::find(&database.read(&call), id).await?;
-            profile.map(|profile| CachedAnswer::remembered(&profile)).transpose()
+            store::find(&database.read(&call), id).await?.as_ref().map(kept).transpose()
         };
-        let found = cache.get_or_load(call, &key(id), at_least, load).await?;
-        found.map(CachedAnswer::from).ok_or(ProfileError::NotFound)
-    }
-
-    /// The living ones among these profiles, each once, in the order asked for.
-    pub async fn read_profiles(
-        &self,
-        call: &Call,
-        ids: &[ProfileId],
-    ) -> Result<Vec<CachedAnswer>, ProfileError> {
-        let mut seen = std::collections::HashSet::new();
-        let ids: Vec<ProfileId> = ids.iter().copied().filter(|id| seen.insert(*id)).collect();
-        let Some(cache) = self.0.memory.profiles() else {
-            let found = self.find_profiles(call, &ids).await?;
-            return found
-                .iter()
-                .map(|profile| Ok(CachedAnswer::fresh(CachedAnswer::remembered(profile)?)))
-                .collect();
-        };
-        let at_least = self.at_least(call).await?;
-        let profiles = self.clone();
-        let keys: Vec<[u8; 36]> = ids.iter().copied().map(key).collect();
-        let load = move |call: Call, places: Vec<usize>| async move {
-            let missing: Vec<ProfileId> = places.into_iter().map(|place| ids[place]).collect();
-            let found = profiles.find_profiles(&call, &missing).await?;
-            let mut found = found.into_iter().peekable();
-            let in_order = missing.iter().map(|id| found.next_if(|profile| profile.id == *id));
-            in_order
-                .map(|profile| profile.map(|profile| CachedAnswer::remembered(&profile)).transpose())
-                .collect()
-        };
-        let found: Vec<Option<Found>> = cache.get_many(call, &keys, at_least, load).await?;
-        Ok(found.into_iter().flatten().map(CachedAnswer::from).collect())
+        self.0.memory.read(call, (id.into(), ""), load).await?.ok_or_else(no_profile)
     }
 
     /// The living profile of this id with its address and preferences.
-    pub async fn read_full_profile(&self, call: &Call, id: ProfileId) -> Result<CachedAnswer, ProfileError> {
-        let Some(cache) = self.0.memory.profiles() else {
-            let full = self.get_full_profile(call, id, FetchMode::Joined).await?;
-            return Ok(CachedAnswer::fresh(CachedAnswer::remembered_full(&full)?));
-        };
-        let at_least = self.at_least(call).await?;
+    pub async fn read_full_profile(&self, call: &Call, id: ProfileId) -> Result<Kept, Fault> {
         let database = self.0.database.clone();
         let load = move |call: Call| async move {
-            let full = store::parts::find_full(&database.read(&call), id).await?;
-            full.map(|full| CachedAnswer::remembered_full(&full)).transpose()
+            store::parts::find_full(&database.read(&call), id).await?.as_ref().map(kept_full).transpose()
         };
-        let found: Result<Option<Found>, _> = cache.get_or_load(call, &full_key(id), at_least, load).await;
-        found?.map(CachedAnswer::from).ok_or(ProfileError::NotFound)
+        self.0.memory.read(call, (id.into(), FULL), load).await?.ok_or_else(no_profile)
     }
 
-    /// A profile that this process holds, if it is as new as the token asks for. An id that is not written as we write
-    /// it is no key: it goes the ordinary way.
-    pub(crate) fn recall(&self, id: &str, token: Option<&str>) -> Option<CachedAnswer> {
-        let Some(cache) = self.0.memory.profiles() else {
-            return if token.is_none() { self.read_at_once(ProfileId::parse(id)?) } else { None };
+    /// The living ones among these profiles, each once, in the order asked for.
+    pub async fn read_profiles(&self, call: &Call, ids: &[ProfileId]) -> Result<Vec<Kept>, Fault> {
+        let profiles = self.clone();
+        let load = move |call: Call, missing: Vec<Uuid>| async move {
+            let missing: Vec<ProfileId> = missing.into_iter().map(ProfileId::from).collect();
+            let mut found = profiles.find_profiles(&call, &missing).await?.into_iter().peekable();
+            let in_order = missing.iter().map(|id| found.next_if(|profile| profile.id == *id));
+            in_order.map(|profile| profile.as_ref().map(kept).transpose()).collect()
         };
-        let at_least = match token {
-            Some(token) => Some(self.at_least_known(cache, token)?),
+        let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
+        self.0.memory.read_many(call, &ids, load).await
+    }
+
+    /// A profile that this process holds, if it is as new as the token asks for.
+    pub(crate) fn recall(&self, id: &str, token: Option<&str>) -> Option<Kept> {
+        match self.0.memory.things() {
+            Some(_) => self.0.memory.recall(id, token),
+            None if token.is_none() => self.read_at_once(ProfileId::parse(id)?),
             None => None,
-        };
-        cache.peek(id.as_bytes(), at_least).map(CachedAnswer::from)
+        }
     }
 
     /// If nothing is cached and the database is a file of this process, reading it takes less time than finding a handler. An error
     /// here also happens in the handler, which reports it.
-    fn read_at_once(&self, id: ProfileId) -> Option<CachedAnswer> {
+    fn read_at_once(&self, id: ProfileId) -> Option<Kept> {
         let deadline = Deadline::after(AT_ONCE);
         let profile = store::find_at_once(&self.0.database, id, deadline)?.ok()??;
-        CachedAnswer::remembered(&profile).ok().map(CachedAnswer::fresh)
-    }
-}
-
-impl Profiles {
-    /// Fills the cache with the newest profiles, so that a new process does not begin cold. Answers how many.
-    pub async fn warm_cache(&self, call: &Call, profiles_max: usize) -> Result<u64, ProfileError> {
-        let Some(cache) = self.0.memory.profiles() else { return Ok(0) };
-        let filter = crate::ProfileFilter { limit: profiles_max, ..crate::ProfileFilter::default() };
-        let newest = self.list_profiles(call, &filter).await?.profiles;
-        let values: Vec<Result<(Vec<u8>, Loaded), ProfileError>> = newest
-            .iter()
-            .map(|profile| Ok((key(profile.id).to_vec(), CachedAnswer::remembered(profile)?)))
-            .collect();
-        let warmed = cache.warm(futures_util::stream::iter(values), WARM_AT_ONCE).await;
-        Ok(warmed.filled)
+        kept(&profile).ok().map(Kept::fresh)
     }
 }

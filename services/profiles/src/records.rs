@@ -1,14 +1,16 @@
 //! Profiles as lines of a file: NDJSON or CSV, read from and written to streams in pieces of any size.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use pando_service::{Class, Fault, Violations};
 use serde_json::Value;
 
 use crate::csv::{self, Cell};
 use crate::files::FileKind;
 use crate::profile::{FIELDS, Profile};
-use crate::violations::Violations;
 use crate::write_batch::Item;
-use pando_http::{Problem, parse_json};
+use pando_http::parse_json;
 
 /// The mark that some programs put before the first line of a file.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -141,7 +143,7 @@ impl RecordReader {
     }
 
     /// The next record that is complete; none where more has to be fed first, or where all was read.
-    pub(crate) fn next(&mut self) -> Result<Option<Record>, Problem> {
+    pub(crate) fn next(&mut self) -> Result<Option<Record>, Fault> {
         loop {
             let Some(end) = self.record_end()? else { return Ok(None) };
             let record = self.start..end;
@@ -169,7 +171,7 @@ impl RecordReader {
     }
 
     /// The end of the next complete record.
-    fn record_end(&mut self) -> Result<Option<usize>, Problem> {
+    fn record_end(&mut self) -> Result<Option<usize>, Fault> {
         while let Some(&byte) = self.pending.get(self.searched) {
             self.searched += 1;
             if byte == b'\n' && self.cell != Cell::Quoted {
@@ -182,7 +184,7 @@ impl RecordReader {
         }
         if self.ended {
             if self.cell == Cell::Quoted {
-                return Err(Problem::malformed("the file ends inside a quoted cell"));
+                return Err(unreadable("the file ends inside a quoted cell"));
             }
             let left = self.start < self.pending.len() || self.overlong;
             return Ok(left.then_some(self.pending.len()));
@@ -191,7 +193,7 @@ impl RecordReader {
             if self.cell == Cell::Quoted {
                 let max = self.record_bytes_max;
                 let detail = format!("a quoted cell is longer than {max} bytes: is a quote left open?");
-                return Err(Problem::malformed(detail));
+                return Err(unreadable(detail));
             }
             self.overlong = true;
             self.hasher.update(&self.pending[self.start..]);
@@ -201,13 +203,18 @@ impl RecordReader {
     }
 }
 
+/// The file cannot be read further.
+fn unreadable(detail: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(Class::Malformed, detail)
+}
+
 /// Reads one record; blank lines and the CSV header are none.
 fn read(
     format: RecordFormat,
     header: &mut Option<Vec<String>>,
     record: &[u8],
     first: bool,
-) -> Result<Option<Item>, Problem> {
+) -> Result<Option<Item>, Fault> {
     let record = if first { record.strip_prefix(BYTE_ORDER_MARK).unwrap_or(record) } else { record };
     if record.trim_ascii().is_empty() {
         return Ok(None);
@@ -217,7 +224,7 @@ fn read(
     }
     let cells = csv::read(record);
     let Some(names) = header else {
-        let cells = cells.map_err(|why| Problem::malformed(format!("the CSV header {why}")))?;
+        let cells = cells.map_err(|why| unreadable(format!("the CSV header {why}")))?;
         *header = Some(read_header(&cells)?);
         return Ok(None);
     };
@@ -234,14 +241,14 @@ fn read(
 }
 
 /// The names of the columns, each once, e-mail or id among them.
-fn read_header(cells: &[String]) -> Result<Vec<String>, Problem> {
+fn read_header(cells: &[String]) -> Result<Vec<String>, Fault> {
     let names: Vec<String> = cells.iter().map(|name| name.trim().to_owned()).collect();
     if !names.iter().any(|name| name == "email" || name == "id") {
         let detail = "the first line of a CSV file must name its columns, email among them";
-        return Err(Problem::malformed(detail));
+        return Err(unreadable(detail));
     }
     match names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
-        Some((_, name)) => Err(Problem::malformed(format!("the CSV header names the column {name:?} twice"))),
+        Some((_, name)) => Err(unreadable(format!("the CSV header names the column {name:?} twice"))),
         None => Ok(names),
     }
 }
@@ -298,7 +305,7 @@ mod tests {
     }
 
     /// The records that are complete after another piece.
-    fn push(reader: &mut RecordReader, piece: Option<&[u8]>) -> Result<Vec<Record>, Problem> {
+    fn push(reader: &mut RecordReader, piece: Option<&[u8]>) -> Result<Vec<Record>, Fault> {
         reader.feed(piece.map(Bytes::copy_from_slice));
         std::iter::from_fn(|| reader.next().transpose()).collect()
     }

@@ -6,18 +6,17 @@ use std::time::Duration;
 use pando_database::Transaction;
 use pando_queue::JobContext;
 use pando_resilience::{Call, Deadline};
+use pando_service::{Fault, Write, patiently};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::events::Happened;
 use crate::history::{Operation, difference};
 use crate::images::Addresses;
-use crate::memory::Changes;
 use crate::profile::{IMAGE_URLS_BYTES_MAX, Profile, ProfileId};
 use crate::store::StoredProfile;
 use crate::store::derived::Derived;
-use crate::{ProfileError, Profiles, store};
+use crate::{Profiles, store};
 
 /// The kind of the job.
 pub(crate) const KIND: &str = "profile_reindex";
@@ -26,8 +25,6 @@ pub(crate) const KIND: &str = "profile_reindex";
 const BATCH: usize = 500;
 /// How long one batch may take.
 const BATCH_BUDGET: Duration = Duration::from_secs(30);
-/// How often a batch is tried when somebody takes an e-mail address between the look and the write.
-const ATTEMPTS_MAX: usize = 10;
 /// How many of those that could not be put right are named; the rest are counted.
 const LEFT_MAX: usize = 100;
 
@@ -54,92 +51,63 @@ struct Left {
 
 impl Profiles {
     /// Looks at every profile; each batch commits with how far this has come, the last one with the result.
-    pub(crate) async fn reindex(&self, context: &JobContext) -> Result<(), ProfileError> {
+    pub(crate) async fn reindex(&self, context: &JobContext) -> Result<(), Fault> {
         let call = Call { actor: KIND.into(), ..context.call().clone() };
         let mut walk: Walk = context.cursor().unwrap_or_default();
         while !walk.done {
-            walk = self.reindex_batch(&call, context, &walk).await?;
+            walk = patiently(|| self.reindex_batch(&call, context, &walk)).await?;
         }
         Ok(())
     }
 
-    async fn reindex_batch(
-        &self,
-        call: &Call,
-        context: &JobContext,
-        walk: &Walk,
-    ) -> Result<Walk, ProfileError> {
-        let mut attempt = 1;
-        loop {
-            match self.try_reindex_batch(call, context, walk).await {
-                Err(error) if error.is_contention() && attempt < ATTEMPTS_MAX => attempt += 1,
-                Err(error) if error.is_contention() => return Err(ProfileError::Contended),
-                done => return done,
-            }
-        }
-    }
-
-    async fn try_reindex_batch(
-        &self,
-        call: &Call,
-        context: &JobContext,
-        walk: &Walk,
-    ) -> Result<Walk, ProfileError> {
+    async fn reindex_batch(&self, call: &Call, context: &JobContext, walk: &Walk) -> Result<Walk, Fault> {
         let call = Call { deadline: Deadline::after(BATCH_BUDGET).sooner(call.deadline), ..call.clone() };
-        let mut tx = self.0.database.transaction(&call).await?;
-        context.fence(&mut tx).await?;
+        let mut write = self.0.writes.begin(&call).await?;
+        context.fence(&mut write.tx).await?;
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let page = store::derived::page(&mut tx, walk.after, limit).await?;
+        let page = store::derived::page(&mut write.tx, walk.after, limit).await?;
         let last = page.last().map_or(walk.after, |last| last.stored.profile.id.into());
         let mut next = Walk { after: last, seen: walk.seen + page.len() as u64, ..walk.clone() };
-        let wrong = self.wrong(&mut tx, &page).await?;
-        let mut changes = Changes::default();
+        let wrong = self.wrong(&mut write.tx, &page).await?;
         if !wrong.is_empty() {
             // Locked only now: most pages need no repair, and a mere look should make no request wait.
-            let locked = store::derived::lock(&mut tx, wrong).await?;
-            changes = self.repair(&mut tx, &call, &locked, &mut next).await?;
+            let locked = store::derived::lock(&mut write.tx, wrong).await?;
+            self.repair(&mut write, &locked, &mut next).await?;
         }
         let counts = json!({"seen": next.seen, "repaired": next.repaired, "failed": next.failed});
         if page.len() < BATCH {
             next.done = true;
             let mut result = counts;
             result["left"] = json!(next.left);
-            context.complete(&mut tx, result).await?;
+            context.complete(&mut write.tx, result).await?;
         } else {
-            context.save(&mut tx, json!(next), Some(counts)).await?;
+            context.save(&mut write.tx, json!(next), Some(counts)).await?;
         }
-        self.commit(&call, tx, changes).await?;
+        write.end().await?;
         Ok(next)
     }
 
     /// Those of a page that are not as they ought to be.
-    async fn wrong(&self, tx: &mut Transaction, page: &[Derived]) -> Result<Vec<Uuid>, ProfileError> {
+    async fn wrong(&self, tx: &mut Transaction, page: &[Derived]) -> Result<Vec<Uuid>, Fault> {
         let addresses = self.addresses(tx, page).await?;
         let wrong = page.iter().filter(|row| !row.is_right(&addresses));
         Ok(wrong.map(|row| row.stored.profile.id.into()).collect())
     }
 
-    async fn addresses(&self, tx: &mut Transaction, rows: &[Derived]) -> Result<Addresses, ProfileError> {
+    async fn addresses(&self, tx: &mut Transaction, rows: &[Derived]) -> Result<Addresses, Fault> {
         let profiles: Vec<&Profile> = rows.iter().map(|row| &row.stored.profile).collect();
         Ok(Addresses::of(tx, &self.0.options.images, &profiles).await?)
     }
 
     /// Writes what is wrong of locked profiles: of living ones as any change of them is written.
-    async fn repair(
-        &self,
-        tx: &mut Transaction,
-        call: &Call,
-        locked: &[Derived],
-        walk: &mut Walk,
-    ) -> Result<Changes, ProfileError> {
-        let addresses = self.addresses(tx, locked).await?;
+    async fn repair(&self, write: &mut Write, locked: &[Derived], walk: &mut Walk) -> Result<(), Fault> {
+        let addresses = self.addresses(&mut write.tx, locked).await?;
         let moved = locked.iter().filter(|row| row.is_living() && row.email_key != row.right_key());
         let mut taken: HashSet<String> = HashSet::new();
         let keys: Vec<String> = moved.map(Derived::right_key).collect();
         if !keys.is_empty() {
-            taken.extend(store::emails_in_use(tx, keys).await?);
+            taken.extend(store::emails_in_use(&mut write.tx, keys).await?);
         }
-        let mut changes = Changes::default();
         for row in locked.iter().filter(|row| !row.is_right(&addresses)) {
             let StoredProfile { profile, .. } = &row.stored;
             let image_urls = addresses.right(profile);
@@ -153,24 +121,20 @@ impl Profiles {
                 walk.leave(profile.id, "the addresses of its images would be too long");
                 continue;
             }
-            addresses.write(tx, profile.id).await?;
+            addresses.write(&mut write.tx, profile.id).await?;
             let draft = crate::ProfileDraft { image_urls, ..profile.draft() };
             if row.is_living() {
                 let next = profile.followed_by(draft, self.0.clock.now());
                 let fields = difference(&profile.draft().document(), &next.draft().document());
-                let happened = Happened::changed(&fields);
-                store::update(tx, &next);
-                let actor = &call.actor;
-                store::changes::record(tx, &row.stored, &next, Operation::Updated, actor, fields);
-                tx.make_room().await?;
-                changes.push(next.id, next.version, happened);
+                store::update(&mut write.tx, &next);
+                self.record(write, &row.stored, &next, Operation::Updated, fields).await?;
             } else {
                 let right = Profile { image_urls: draft.image_urls, ..profile.clone() };
-                store::derived::repair(tx, &right).await?;
+                store::derived::repair(&mut write.tx, &right).await?;
             }
             walk.repaired += 1;
         }
-        Ok(changes)
+        Ok(())
     }
 }
 

@@ -1,14 +1,13 @@
 //! Restores a deleted profile.
 
 use pando_resilience::Call;
+use pando_service::{Expected, Fault, Written};
 use serde_json::Map;
 
-use crate::events::Happened;
+use crate::faults::no_profile;
 use crate::history::Operation;
-use crate::memory::Changes;
-use crate::once::Outcome;
 use crate::profile::{Profile, ProfileId};
-use crate::{Expected, ProfileError, Profiles, Written, store};
+use crate::{Profiles, store};
 
 const DAY_MICROS: i64 = 86_400 * 1_000_000;
 
@@ -19,26 +18,27 @@ impl Profiles {
         call: &Call,
         id: ProfileId,
         expected: &Expected,
-    ) -> Result<Written<Profile>, ProfileError> {
-        let now = self.0.clock.now();
-        let oldest = now.plus_micros(-DAY_MICROS.saturating_mul(i64::from(self.0.options.restore_days)));
-        let mut tx = self.begin(call).await?;
-        let stored = store::lock(&mut tx, id).await?.ok_or(ProfileError::NotFound)?;
-        expected.check(&stored.profile)?;
-        let mut changes = Changes::default();
-        let profile = match stored.deleted_at {
-            None => stored.profile,
-            Some(deleted_at) if deleted_at < oldest => return Err(ProfileError::NotFound),
-            Some(_) => {
-                let back = stored.profile.touched(now);
-                let nothing = (Map::new(), Map::new());
-                store::mark(&mut tx, &back, None);
-                store::changes::record(&mut tx, &stored, &back, Operation::Restored, &call.actor, nothing);
-                changes.push(id, back.version, Happened::Restored);
-                back
-            }
-        };
-        self.keep_answer(&mut tx, Some(id), Outcome::Current(&profile)).await?;
-        Ok(Written { value: profile, token: self.commit(call, tx, changes).await? })
+    ) -> Result<Written<Profile>, Fault> {
+        let write = self.0.writes.once(call, |turn| async move {
+            let now = self.0.clock.now();
+            let oldest = now.plus_micros(-DAY_MICROS.saturating_mul(i64::from(self.0.options.restore_days)));
+            let mut write = turn.begin().await?;
+            let stored = store::lock(&mut write.tx, id).await?.ok_or_else(no_profile)?;
+            expected.check("profile", stored.profile.version)?;
+            let profile = match stored.deleted_at {
+                None => stored.profile,
+                Some(deleted_at) if deleted_at < oldest => return Err(no_profile()),
+                Some(_) => {
+                    let back = stored.profile.touched(now);
+                    store::mark(&mut write.tx, &back, None);
+                    let nothing = (Map::new(), Map::new());
+                    self.record(&mut write, &stored, &back, Operation::Restored, nothing).await?;
+                    back
+                }
+            };
+            write.about(id);
+            write.done(profile)
+        });
+        write.await
     }
 }

@@ -1,29 +1,19 @@
 //! Changes one profile.
 
-use pando_database::Transaction;
+use pando_cache::Ticket;
 use pando_resilience::Call;
+use pando_service::{Expected, Fault, Write, Written};
 use serde_json::{Map, Value};
 
-use crate::events::Happened;
+use crate::faults::no_profile;
 use crate::history::{Operation, difference};
-use crate::memory::Changes;
-use crate::once::Outcome;
-use crate::profile::{AttributeRules, Profile, ProfileDraft, ProfileId};
+use crate::profile::{Profile, ProfileDraft, ProfileId};
+use crate::read_profile::kept;
 use crate::store::StoredProfile;
-use crate::{ProfileError, Profiles, Written, store};
+use crate::{Profiles, events, store};
 
-/// How often a change is worked out without a lock before it takes one.
-const UNLOCKED_ATTEMPTS_MAX: usize = 3;
-
-/// Which versions of a profile the caller is ready to change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Expected {
-    /// Any version.
-    #[default]
-    Any,
-    /// One of these: anything else was changed behind the caller's back.
-    OneOf(Vec<i64>),
-}
+/// A history is checked for its length each time the version is a multiple of this.
+const HISTORY_EVERY: i64 = 16;
 
 impl Profiles {
     /// Lays the caller's fields over the profile: absent ones stay, `null` clears.
@@ -33,89 +23,69 @@ impl Profiles {
         id: ProfileId,
         expected: &Expected,
         fields: &Map<String, Value>,
-    ) -> Result<Written<Profile>, ProfileError> {
-        self.change_locked(call, id, expected, |current, rules| Ok(current.draft().merged(fields, rules)?))
-            .await
+    ) -> Result<Written<Profile>, Fault> {
+        let write = self.0.writes.once(call, |turn| async move {
+            let mut write = turn.begin().await?;
+            let ticket = write.before_change(id.into());
+            let stored = self.lock_living(&mut write, id, expected).await?;
+            let draft = stored.profile.draft().merged(fields, &self.0.rules)?;
+            let profile = self.write_draft(&mut write, &stored, draft, ticket).await?;
+            write.about(id);
+            write.done(profile)
+        });
+        write.await
     }
 
-    /// Applies a change that may take some time. The change is computed on the profile that was read, and written if the profile is
-    /// still the same then, so no other request waits for a lock meanwhile.
-    pub async fn change_profile(
-        &self,
-        call: &Call,
-        id: ProfileId,
-        expected: &Expected,
-        change: impl Fn(&Profile, &AttributeRules) -> Result<ProfileDraft, ProfileError>,
-    ) -> Result<Written<Profile>, ProfileError> {
-        for _ in 0..UNLOCKED_ATTEMPTS_MAX {
-            let read = self.0.database.read_primary(call);
-            let current = store::find(&read, id).await?.ok_or(ProfileError::NotFound)?;
-            expected.check(&current)?;
-            let draft = change(&current, &self.0.rules)?;
-            let same = Expected::OneOf(vec![current.version]);
-            match self.change_locked(call, id, &same, |_, _| Ok(draft)).await {
-                Err(ProfileError::VersionMismatch { .. }) => {}
-                done => return done,
-            }
-        }
-        // Many change this profile at once: take a turn.
-        self.change_locked(call, id, expected, change).await
-    }
-
-    /// Applies a change while the profile is locked; the change must be quick.
-    async fn change_locked(
-        &self,
-        call: &Call,
-        id: ProfileId,
-        expected: &Expected,
-        change: impl FnOnce(&Profile, &AttributeRules) -> Result<ProfileDraft, ProfileError>,
-    ) -> Result<Written<Profile>, ProfileError> {
-        let ticket = self.0.memory.before_change(id);
-        let (mut tx, stored) = self.lock_living(call, id, expected).await?;
-        let current = &stored.profile;
-        let draft = change(current, &self.0.rules)?;
-        let changed = draft != current.draft();
-        // A change that changes nothing is no new version: repeating a request is harmless.
-        let profile = if changed { current.followed_by(draft, self.0.clock.now()) } else { current.clone() };
-        let mut changes = Changes::default();
-        if changed {
-            store::update(&mut tx, &profile);
-            let fields = difference(&current.draft().document(), &profile.draft().document());
-            changes = Changes::change(&profile, ticket, Happened::changed(&fields))?;
-            store::changes::record(&mut tx, &stored, &profile, Operation::Updated, &call.actor, fields);
-        }
-        self.keep_answer(&mut tx, Some(id), Outcome::Current(&profile)).await?;
-        let token = self.commit(call, tx, changes).await?;
-        Ok(Written { value: profile, token })
-    }
-
-    /// Opens a transaction that holds a living profile at a version the caller expects.
+    /// Locks a living profile at a version the caller expects.
     pub(crate) async fn lock_living(
         &self,
-        call: &Call,
+        write: &mut Write,
         id: ProfileId,
         expected: &Expected,
-    ) -> Result<(Transaction, StoredProfile), ProfileError> {
-        let mut tx = self.begin(call).await?;
-        match store::lock(&mut tx, id).await? {
-            Some(stored) if stored.deleted_at.is_none() => {
-                expected.check(&stored.profile)?;
-                Ok((tx, stored))
-            }
-            _ => Err(ProfileError::NotFound),
-        }
+    ) -> Result<StoredProfile, Fault> {
+        let stored = store::lock(&mut write.tx, id).await?;
+        let stored = stored.filter(|stored| stored.deleted_at.is_none()).ok_or_else(no_profile)?;
+        expected.check("profile", stored.profile.version)?;
+        Ok(stored)
     }
-}
 
-impl Expected {
-    /// Whether the profile is at a version the caller expects.
-    pub(crate) fn check(&self, current: &Profile) -> Result<(), ProfileError> {
-        match self {
-            Self::OneOf(versions) if !versions.contains(&current.version) => {
-                Err(ProfileError::VersionMismatch { current: current.version })
-            }
-            _ => Ok(()),
+    /// Writes other fields into a locked profile. A draft that changes nothing is no new version: repeating a request is
+    /// harmless.
+    pub(crate) async fn write_draft(
+        &self,
+        write: &mut Write,
+        stored: &StoredProfile,
+        draft: ProfileDraft,
+        ticket: Option<Ticket>,
+    ) -> Result<Profile, Fault> {
+        let current = &stored.profile;
+        if draft == current.draft() {
+            return Ok(current.clone());
         }
+        let next = current.followed_by(draft, self.0.clock.now());
+        store::update(&mut write.tx, &next);
+        let fields = difference(&current.draft().document(), &next.draft().document());
+        self.record(write, stored, &next, Operation::Updated, fields).await?;
+        write.remember(ticket, next.id.into(), || kept(&next))?;
+        Ok(next)
+    }
+
+    /// Records a change of a locked profile, from `stored` to `next`: in its history, as an event, and for the caches.
+    pub(crate) async fn record(
+        &self,
+        write: &mut Write,
+        stored: &StoredProfile,
+        next: &Profile,
+        operation: Operation,
+        fields: (Map<String, Value>, Map<String, Value>),
+    ) -> Result<(), Fault> {
+        write.changed(events::of(next, operation, &fields.0));
+        let actor = write.call().actor.clone();
+        store::changes::record(&mut write.tx, stored, next, operation, &actor, fields);
+        if next.version % HISTORY_EVERY == 0 {
+            store::changes::bound(&mut write.tx, next.id, self.0.options.history_bytes_max);
+        }
+        Ok(write.tx.make_room().await?)
     }
 }
 

@@ -3,29 +3,21 @@
 use std::collections::{HashMap, HashSet};
 
 use pando_database::Transaction;
-use pando_http::FieldError;
 use pando_resilience::Call;
-use serde::Serialize;
+use pando_service::{Fault, FieldError, Violations, Write, Written, patiently};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::events::Happened;
-use crate::history::{Operation, difference};
 use crate::import_profiles::{Batch as ImportBatch, Import};
 use crate::import_task::ImportJob;
-use crate::memory::Changes;
-use crate::once::Outcome;
 use crate::profile::{Profile, ProfileDraft, ProfileId};
 use crate::store::StoredProfile;
-use crate::violations::Violations;
-use crate::{ProfileError, Profiles, Written, store};
+use crate::{Profiles, events, store};
 
 /// How many items one batch may have.
 pub const BATCH_ITEMS_MAX: usize = 1000;
-
-/// How often a batch is tried if another request takes one of its e-mail addresses between the check and the write.
-const ATTEMPTS_MAX: usize = 10;
 
 /// The message about an e-mail address or an id that another profile has.
 const TAKEN: &str = "is taken by another profile";
@@ -34,24 +26,24 @@ const TAKEN: &str = "is taken by another profile";
 pub type Item = Result<Map<String, Value>, Violations>;
 
 /// The result of one item.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ItemOutcome {
     /// What was done with the item.
     pub status: ItemStatus,
     /// The id of the written profile.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
     pub id: Option<ProfileId>,
     /// The new version of the profile.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<i64>,
     /// Why the item was not written.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
 /// What was done with one item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemStatus {
     /// A profile was created: the item had no id, or an unused one.
@@ -64,32 +56,21 @@ pub enum ItemStatus {
     Invalid,
 }
 
+/// The outcome of a batch, as it is kept for repeats.
+#[derive(Serialize, Deserialize)]
+struct Results {
+    results: Vec<ItemOutcome>,
+}
+
 impl Profiles {
     /// Writes a batch: an item without an id, or with an unused one, creates a profile; a known id changes that profile.
-    pub async fn write_batch(
-        &self,
-        call: &Call,
-        items: &[Item],
-    ) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
-        let mut attempt = 1;
-        loop {
-            match self.try_batch(call, items).await {
-                Err(error) if error.is_contention() && attempt < ATTEMPTS_MAX => attempt += 1,
-                Err(error) if error.is_contention() => return Err(ProfileError::Contended),
-                done => return done,
-            }
-        }
-    }
-
-    async fn try_batch(
-        &self,
-        call: &Call,
-        items: &[Item],
-    ) -> Result<Written<Vec<ItemOutcome>>, ProfileError> {
-        let mut tx = self.begin(call).await?;
-        let (outcomes, changes) = self.run_batch(&mut tx, call, items).await?;
-        self.keep_answer(&mut tx, None, Outcome::Batch(&outcomes)).await?;
-        Ok(Written { value: outcomes, token: self.commit(call, tx, changes).await? })
+    pub async fn write_batch(&self, call: &Call, items: &[Item]) -> Result<Written<Vec<ItemOutcome>>, Fault> {
+        let write = self.0.writes.once_patiently(call, |turn| async move {
+            let mut write = turn.begin().await?;
+            let results = self.run_batch(&mut write, items).await?;
+            write.done(Results { results })
+        });
+        Ok(write.await?.map(|kept| kept.results))
     }
 
     /// Writes a batch of an import together with the progress of the import, or only finds out what would happen.
@@ -99,15 +80,8 @@ impl Profiles {
         batch: &ImportBatch,
         import: &Import,
         job: Option<&ImportJob<'_>>,
-    ) -> Result<Import, ProfileError> {
-        let mut attempt = 1;
-        loop {
-            match self.try_import_batch(call, batch, import, job).await {
-                Err(error) if error.is_contention() && attempt < ATTEMPTS_MAX => attempt += 1,
-                Err(error) if error.is_contention() => return Err(ProfileError::Contended),
-                done => return done,
-            }
-        }
+    ) -> Result<Import, Fault> {
+        patiently(|| self.try_import_batch(call, batch, import, job)).await
     }
 
     async fn try_import_batch(
@@ -116,43 +90,42 @@ impl Profiles {
         batch: &ImportBatch,
         import: &Import,
         job: Option<&ImportJob<'_>>,
-    ) -> Result<Import, ProfileError> {
-        let mut tx = self.0.database.transaction(call).await?;
+    ) -> Result<Import, Fault> {
+        let mut write = self.0.writes.begin(call).await?;
         if let Some(job) = job {
-            job.fence(&mut tx).await?;
+            job.fence(&mut write.tx).await?;
         }
-        let (outcomes, changes) = self.run_batch(&mut tx, call, &batch.items).await?;
+        let outcomes = self.run_batch(&mut write, &batch.items).await?;
         let next = import.advanced(batch, &outcomes, self.0.clock.now());
         if import.dry_run {
-            tx.rollback().await?;
+            write.tx.rollback().await?;
             if let Some(job) = job {
                 self.tell_import_job(call, job, &next).await?;
             }
             return Ok(next);
         }
-        if !store::imports::advance(&mut tx, &next, import.records_done).await? {
-            return Err(ProfileError::ImportBusy);
+        if !store::imports::advance(&mut write.tx, &next, import.records_done).await? {
+            return Err(import_busy());
         }
         if let Some(job) = job {
-            job.save(&mut tx, &next).await?;
+            job.save(&mut write.tx, &next).await?;
         }
-        self.commit(call, tx, changes).await?;
+        write.end().await?;
         Ok(next)
     }
 
-    async fn run_batch(
-        &self,
-        tx: &mut Transaction,
-        call: &Call,
-        items: &[Item],
-    ) -> Result<(Vec<ItemOutcome>, Changes), ProfileError> {
+    async fn run_batch(&self, write: &mut Write, items: &[Item]) -> Result<Vec<ItemOutcome>, Fault> {
         let mut batch = Batch::new(self, items);
-        batch.plan(tx).await?;
-        batch.update(tx, call).await?;
-        batch.create(tx, call).await?;
-        let changes = std::mem::take(&mut batch.changes);
-        Ok((batch.outcomes(), changes))
+        batch.plan(&mut write.tx).await?;
+        batch.update(write).await?;
+        batch.create(write).await?;
+        Ok(batch.outcomes())
     }
+}
+
+/// Another upload is writing the same import.
+fn import_busy() -> Fault {
+    Fault::conflict("this import is being written by another upload").with_retry_after(5)
 }
 
 /// A batch on its way: each item is planned as a creation or an update, or already has its outcome.
@@ -162,7 +135,6 @@ struct Batch<'a> {
     outcomes: Vec<Option<ItemOutcome>>,
     creations: Vec<(usize, Profile)>,
     updates: Vec<(usize, StoredProfile, ProfileDraft)>,
-    changes: Changes,
 }
 
 impl<'a> Batch<'a> {
@@ -173,7 +145,6 @@ impl<'a> Batch<'a> {
             outcomes: vec![None; items.len()],
             creations: Vec::new(),
             updates: Vec::new(),
-            changes: Changes::default(),
         }
     }
 
@@ -188,7 +159,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Decides for each item whether it creates or changes a profile, with two reading statements for the whole batch.
-    async fn plan(&mut self, tx: &mut Transaction) -> Result<(), ProfileError> {
+    async fn plan(&mut self, tx: &mut Transaction) -> Result<(), Fault> {
         let ids: Vec<Option<Result<Uuid, Violations>>> = self.items.iter().map(item_id).collect();
         let mut known: Vec<Uuid> = ids.iter().flatten().flatten().copied().collect();
         known.sort_unstable();
@@ -266,7 +237,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    async fn update(&mut self, tx: &mut Transaction, call: &Call) -> Result<(), ProfileError> {
+    async fn update(&mut self, write: &mut Write) -> Result<(), Fault> {
         // Everybody takes addresses in one order, so that two batches do not wait for each other in a ring.
         let mut updates = std::mem::take(&mut self.updates);
         updates.sort_by_cached_key(|(_, _, draft)| draft.email.key());
@@ -275,54 +246,45 @@ impl<'a> Batch<'a> {
         let taken: HashSet<String> = if new_keys.is_empty() {
             HashSet::new()
         } else {
-            store::emails_in_use(tx, new_keys).await?.into_iter().collect()
+            store::emails_in_use(&mut write.tx, new_keys).await?.into_iter().collect()
         };
         for (index, stored, draft) in updates {
-            let current = &stored.profile;
             let key = draft.email.key();
-            if key != current.email.key() && taken.contains(&key) {
+            if key != stored.profile.email.key() && taken.contains(&key) {
                 self.conflict(index, "email", TAKEN);
                 continue;
             }
-            let mut version = current.version;
-            if draft != current.draft() {
-                let next = current.followed_by(draft, self.profiles.0.clock.now());
-                let fields = difference(&current.draft().document(), &next.draft().document());
-                let happened = Happened::changed(&fields);
-                store::update(tx, &next);
-                store::changes::record(tx, &stored, &next, Operation::Updated, &call.actor, fields);
-                tx.make_room().await?;
-                version = next.version;
-                self.changes.push(next.id, version, happened);
-            }
-            self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Updated, current.id, version));
+            let profile = self.profiles.write_draft(write, &stored, draft, None).await?;
+            self.outcomes[index] =
+                Some(ItemOutcome::written(ItemStatus::Updated, profile.id, profile.version));
         }
         Ok(())
     }
 
-    async fn create(&mut self, tx: &mut Transaction, call: &Call) -> Result<(), ProfileError> {
+    async fn create(&mut self, write: &mut Write) -> Result<(), Fault> {
         let mut creations = std::mem::take(&mut self.creations);
         creations.sort_by_cached_key(|(_, profile)| profile.email.key());
         let (indexes, profiles): (Vec<usize>, Vec<Profile>) = creations.into_iter().unzip();
         if profiles.is_empty() {
             return Ok(());
         }
+        let actor = write.call().actor.clone();
         let made: HashSet<ProfileId> =
-            store::insert_many(tx, &profiles, &call.actor).await?.into_iter().collect();
+            store::insert_many(&mut write.tx, &profiles, &actor).await?.into_iter().collect();
         let mut unmade = Vec::new();
         for (index, profile) in indexes.into_iter().zip(profiles) {
             if made.contains(&profile.id) {
                 self.outcomes[index] = Some(ItemOutcome::written(ItemStatus::Created, profile.id, 1));
                 // The client that named the id may have read it before and learned that it does not exist.
                 match self.items[index].as_ref().is_ok_and(|fields| fields.contains_key("id")) {
-                    true => self.changes.push(profile.id, profile.version, Happened::Created),
-                    false => self.changes.push_created(profile.id, profile.version),
+                    true => write.changed(events::created(&profile)),
+                    false => write.created(events::created(&profile)),
                 }
             } else {
                 unmade.push((index, profile));
             }
         }
-        self.refuse_unmade(tx, unmade).await
+        self.refuse_unmade(&mut write.tx, unmade).await
     }
 
     /// Says what was taken: the e-mail address, or the id.
@@ -330,7 +292,7 @@ impl<'a> Batch<'a> {
         &mut self,
         tx: &mut Transaction,
         unmade: Vec<(usize, Profile)>,
-    ) -> Result<(), ProfileError> {
+    ) -> Result<(), Fault> {
         if unmade.is_empty() {
             return Ok(());
         }

@@ -1,18 +1,20 @@
 //! Stores a task that runs as soon as possible or at a given moment.
 
 use pando_clock::Timestamp;
-use pando_database::{Token, Transaction};
+use pando_database::Transaction;
 use pando_queue::{Enqueued, Job};
 use pando_resilience::Call;
-use serde::Serialize;
+use pando_service::{Fault, Written};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::faults::of_task;
 use crate::task::TaskStatus;
-use crate::{TaskError, TaskRequest, Tasks};
+use crate::{TaskRequest, Tasks};
 
 /// The stored task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Created {
     /// The id of the task; if the unique key was taken, the id of the existing task.
     pub id: Uuid,
@@ -30,15 +32,14 @@ pub struct Created {
 }
 
 impl Tasks {
-    /// Stores a task in a transaction of its own. A returned task is stored.
-    pub async fn create_task(
-        &self,
-        call: &Call,
-        request: TaskRequest,
-    ) -> Result<(Created, Token), TaskError> {
-        let mut tx = self.0.queue.database().transaction(call).await?;
-        let created = self.create_task_in(&mut tx, request).await?;
-        Ok((created, tx.commit().await?))
+    /// Stores a task. A returned task is stored.
+    pub async fn create_task(&self, call: &Call, request: TaskRequest) -> Result<Written<Created>, Fault> {
+        let write = self.0.writes.once(call, |turn| async move {
+            let mut write = turn.begin().await?;
+            let created = self.create_task_in(&mut write.tx, request).await?;
+            write.done(created)
+        });
+        write.await
     }
 
     /// Adds a task to a transaction.
@@ -46,13 +47,13 @@ impl Tasks {
         &self,
         tx: &mut Transaction,
         request: TaskRequest,
-    ) -> Result<Created, TaskError> {
+    ) -> Result<Created, Fault> {
         let now = self.0.queue.clock().now();
         let TaskRequest { job, delay, callback } = request;
         let due = now.plus_micros(i64::try_from(delay.as_micros()).unwrap_or(i64::MAX));
         let job = Job { run_at: Some(job.run_at.unwrap_or(due)), ..job };
         let enqueued = match callback {
-            None => self.0.queue.enqueue(tx, job).await?,
+            None => self.0.queue.enqueue(tx, job).await.map_err(of_task)?,
             Some(callback) => self.create_with_callback(tx, job, callback).await?,
         };
         let Enqueued { id, state, created_at, run_at, .. } = enqueued;
@@ -65,13 +66,18 @@ impl Tasks {
         tx: &mut Transaction,
         job: Job,
         mut callback: Job,
-    ) -> Result<Enqueued, TaskError> {
+    ) -> Result<Enqueued, Fault> {
         let id = self.0.queue.clock().fresh_id();
         let url = callback.payload["url"].clone();
         if let Some(payload) = callback.payload.as_object_mut() {
             payload.insert("body".to_owned(), serde_json::json!({"task_id": id}));
         }
-        let enqueued = self.0.queue.enqueue_with_callback(tx, Job { id: Some(id), ..job }, callback).await?;
+        let enqueued = self
+            .0
+            .queue
+            .enqueue_with_callback(tx, Job { id: Some(id), ..job }, callback)
+            .await
+            .map_err(of_task)?;
         if enqueued.fresh {
             return Ok(enqueued);
         }
@@ -80,7 +86,11 @@ impl Tasks {
         if known.is_some_and(|known| known.payload["url"] == url) {
             Ok(enqueued)
         } else {
-            Err(TaskError::OtherCallback { id: enqueued.id })
+            let id = enqueued.id;
+            let detail = format!(
+                "the task {id} holds this unique_key already, and it calls another callback_url or none"
+            );
+            Err(Fault::conflict(detail))
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use pando_database::Token;
 use pando_resilience::Call;
+use pando_service::Fault;
 
-use crate::{Schedule, TaskError, Tasks};
+use crate::faults::no_schedule;
+use crate::{Schedule, Tasks};
 
 impl Tasks {
     /// The schedule of this name.
-    pub async fn get_schedule(&self, call: &Call, name: &str) -> Result<Schedule, TaskError> {
+    pub async fn get_schedule(&self, call: &Call, name: &str) -> Result<Schedule, Fault> {
         let found = self.0.queue.find_recurring(call, name).await?;
-        found.map(Schedule::from).ok_or(TaskError::NoSchedule)
+        found.map(Schedule::from).ok_or_else(no_schedule)
     }
 
     /// A page of schedules in the order of their names, and the name to go on after when there are more.
@@ -18,7 +20,7 @@ impl Tasks {
         call: &Call,
         after: &str,
         limit: usize,
-    ) -> Result<(Vec<Schedule>, Option<String>), TaskError> {
+    ) -> Result<(Vec<Schedule>, Option<String>), Fault> {
         let found = self.0.queue.list_recurring(call, after, limit + 1).await?;
         let more = found.len() > limit;
         let schedules: Vec<Schedule> = found.into_iter().take(limit).map(Schedule::from).collect();
@@ -27,10 +29,10 @@ impl Tasks {
     }
 
     /// Deletes a schedule; tasks that it has stored already run.
-    pub async fn delete_schedule(&self, call: &Call, name: &str) -> Result<Token, TaskError> {
+    pub async fn delete_schedule(&self, call: &Call, name: &str) -> Result<Token, Fault> {
         let mut tx = self.0.queue.database().transaction(call).await?;
         if !self.0.queue.delete_recurring(&mut tx, name).await? {
-            return Err(TaskError::NoSchedule);
+            return Err(no_schedule());
         }
         Ok(tx.commit().await?)
     }

@@ -3,25 +3,27 @@
 use std::time::Duration;
 
 use pando_resilience::{Call, Deadline};
+use pando_service::Fault;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::faults::no_task;
 use crate::pace::Pace;
-use crate::{Task, TaskError, Tasks};
+use crate::{Task, Tasks};
 
 /// The part of a deadline that is reserved for the answer itself.
 const RESERVE: Duration = Duration::from_millis(200);
 
 impl Tasks {
     /// The task of this id.
-    pub async fn get_task(&self, call: &Call, id: Uuid) -> Result<Task, TaskError> {
-        self.0.queue.find(call, id).await?.map(Task::from).ok_or(TaskError::NotFound)
+    pub async fn get_task(&self, call: &Call, id: Uuid) -> Result<Task, Fault> {
+        self.0.queue.find(call, id).await?.map(Task::from).ok_or_else(no_task)
     }
 
     /// The task when it has ended, or as it stands when the wait is over, or when waits are ended.
-    pub async fn wait_for_task(&self, call: &Call, id: Uuid, wait: Duration) -> Result<Task, TaskError> {
+    pub async fn wait_for_task(&self, call: &Call, id: Uuid, wait: Duration) -> Result<Task, Fault> {
         let wait = wait.min(Duration::from_millis(self.0.options.wait_ms_max));
         let until = Deadline::after(wait.min(call.deadline.remaining().saturating_sub(RESERVE)));
         // Before the first read, so that no later change is missed.

@@ -3,7 +3,7 @@
 mod cancel_task;
 mod create_task;
 mod delay;
-mod error;
+mod faults;
 mod get_schedule;
 mod get_task;
 mod guard;
@@ -23,10 +23,10 @@ use std::sync::Arc;
 
 use pando_idempotency::Idempotency;
 use pando_queue::{Queue, QueueError, Registry};
+use pando_service::{Writes, WritesParts};
 use tokio::sync::watch;
 
 pub use create_task::Created;
-pub use error::TaskError;
 pub use guard::is_public;
 pub use http::{admin_routes, description, limits, routes};
 pub use kinds::add_kinds;
@@ -49,14 +49,13 @@ pub struct TasksParts {
 }
 
 /// The tasks service: each operation is a method, and a file of that name. Cloning shares it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Tasks(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     queue: Queue,
     registry: Registry,
-    idempotency: Idempotency,
+    writes: Writes,
     options: TasksOptions,
     /// Whether requests that wait for tasks have to end.
     closing: watch::Sender<bool>,
@@ -67,8 +66,11 @@ impl Tasks {
     pub fn new(parts: TasksParts, options: TasksOptions) -> Result<Self, QueueError> {
         options.check()?;
         let TasksParts { queue, registry, idempotency } = parts;
+        let database = queue.database().clone();
+        let writes =
+            Writes::new(WritesParts { database, idempotency, outbox: None, memory: None, unique_keys: &[] });
         let closing = watch::Sender::new(false);
-        Ok(Self(Arc::new(Inner { queue, registry, idempotency, options, closing })))
+        Ok(Self(Arc::new(Inner { queue, registry, writes, options, closing })))
     }
 
     /// Ends the requests that would delay the end of the process: those that wait for a task get its present state, and streams

@@ -3,9 +3,10 @@
 use pando_clock::Timestamp;
 use pando_queue::JobFilter;
 use pando_resilience::Call;
+use pando_service::Fault;
 use uuid::Uuid;
 
-use crate::{Task, TaskError, TaskStatus, TaskSummary, Tasks};
+use crate::{Task, TaskStatus, TaskSummary, Tasks};
 
 /// Which tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,12 +34,7 @@ pub struct TaskPage {
 
 impl Tasks {
     /// A page of tasks, newest first.
-    pub async fn list_tasks(
-        &self,
-        call: &Call,
-        filter: TaskFilter,
-        limit: usize,
-    ) -> Result<TaskPage, TaskError> {
+    pub async fn list_tasks(&self, call: &Call, filter: TaskFilter, limit: usize) -> Result<TaskPage, Fault> {
         let filter = JobFilter {
             kind: filter.task_type,
             state: filter.status.map(TaskStatus::job_state),

@@ -1,11 +1,13 @@
 //! Stores a schedule under its name, or changes the existing one.
 
 use pando_database::Token;
-use pando_http::{Code, Precondition, Problem};
+use pando_http::Precondition;
 use pando_resilience::Call;
+use pando_service::{Class, Fault};
 use serde_json::{Map, Value};
 
-use crate::{Schedule, TaskError, Tasks, schedule};
+use crate::faults::{fault, no_schedule};
+use crate::{Schedule, Tasks, schedule};
 
 impl Tasks {
     /// Stores or changes a schedule. `expected` fences it: `If-Match` for a change, `If-None-Match: *` for a new one.
@@ -15,10 +17,10 @@ impl Tasks {
         name: &str,
         fields: &Map<String, Value>,
         expected: &Expected,
-    ) -> Result<(Schedule, Token), TaskError> {
+    ) -> Result<(Schedule, Token), Fault> {
         if !schedule::is_name(name) {
             let message = "must be 1 to 100 letters, digits, `_`, `-` or `.`";
-            return Err(TaskError::Invalid(vec![crate::error::fault("name", "value", message)]));
+            return Err(Fault::invalid(vec![fault("name", "value", message)]));
         }
         let now = self.0.queue.clock().now();
         let draft = schedule::parse(fields, &self.0.registry, &self.0.options, now)?;
@@ -40,19 +42,13 @@ pub struct Expected {
 }
 
 impl Expected {
-    fn check(&self, version: Option<i64>) -> Result<(), TaskError> {
-        let refused = |problem: Problem| TaskError::Refused(Box::new(problem));
+    fn check(&self, version: Option<i64>) -> Result<(), Fault> {
         match version {
-            Some(version) => {
-                if self.absent {
-                    let detail = "there is a schedule of this name already";
-                    return Err(refused(Problem::new(Code::VersionMismatch, detail)));
-                }
-                self.matching.as_ref().map_or(Ok(()), |matching| matching.check(version).map_err(refused))
+            Some(_) if self.absent => {
+                Err(Fault::new(Class::VersionMismatch, "there is a schedule of this name already"))
             }
-            None if self.matching.as_ref().is_some_and(|matching| !matching.is_none()) => {
-                Err(TaskError::NoSchedule)
-            }
+            Some(version) => Ok(self.matching.as_ref().map_or(Ok(()), |matching| matching.check(version))?),
+            None if self.matching.as_ref().is_some_and(|matching| !matching.is_none()) => Err(no_schedule()),
             None => Ok(()),
         }
     }

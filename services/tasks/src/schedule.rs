@@ -3,13 +3,14 @@
 use pando_clock::Timestamp;
 use pando_http::FieldError;
 use pando_queue::{Recurring, RecurringDraft, Registry, bad_expression};
+use pando_service::Fault;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::fault;
-use crate::{TaskError, TaskRequest, TasksOptions, delay};
+use crate::faults::fault;
+use crate::{TaskRequest, TasksOptions, delay};
 
 /// How many future moments are shown.
 const NEXT_TIMES: usize = 5;
@@ -98,7 +99,7 @@ pub(crate) fn parse(
     registry: &Registry,
     options: &TasksOptions,
     now: Timestamp,
-) -> Result<RecurringDraft, TaskError> {
+) -> Result<RecurringDraft, Fault> {
     let mut faults = Vec::new();
     for name in OF_ONE_TASK.into_iter().filter(|name| fields.contains_key(*name)) {
         faults.push(fault(name, "unknown", "belongs to a single task, not to a schedule"));
@@ -107,14 +108,13 @@ pub(crate) fn parse(
     let flags = ["paused", "overlap"].map(|name| flag(fields, name, &mut faults));
     let request = match TaskRequest::parse(fields, registry, options, now) {
         Ok(request) => request,
-        Err(TaskError::Invalid(more)) => {
-            faults.extend(more);
-            return Err(TaskError::Invalid(faults));
+        Err(refused) => {
+            faults.extend(refused.errors().iter().cloned());
+            return Err(Fault::invalid(faults));
         }
-        Err(error) => return Err(error),
     };
     if !faults.is_empty() {
-        return Err(TaskError::Invalid(faults));
+        return Err(Fault::invalid(faults));
     }
     let mut callback = request.callback;
     // The handler adds which task it was, and how it ended.

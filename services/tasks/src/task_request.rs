@@ -5,11 +5,11 @@ use std::time::Duration;
 use pando_clock::Timestamp;
 use pando_http::FieldError;
 use pando_queue::{BadPayload, Job, Registry, Unique};
-use pando_schema::Fault;
+use pando_service::Fault;
 use serde_json::{Map, Value, json};
 
-use crate::error::fault;
-use crate::{TaskError, TasksOptions, delay};
+use crate::faults::fault;
+use crate::{TasksOptions, delay};
 
 /// A task that can be stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,7 @@ impl TaskRequest {
         registry: &Registry,
         options: &TasksOptions,
         now: Timestamp,
-    ) -> Result<Self, TaskError> {
+    ) -> Result<Self, Fault> {
         let mut faults = Vec::new();
         let job = job(fields, registry, options, &mut faults);
         let mut request = Self { job, delay: Duration::ZERO, callback: None };
@@ -51,7 +51,7 @@ impl TaskRequest {
                 }
             }
         }
-        if faults.is_empty() { Ok(request) } else { Err(TaskError::Invalid(faults)) }
+        if faults.is_empty() { Ok(request) } else { Err(Fault::invalid(faults)) }
     }
 
     fn read_moment(
@@ -133,7 +133,9 @@ fn job(
         Err(BadPayload::Faults(found)) => {
             let place = |path: &str| format!("data{}", path.replace('/', "."));
             faults.extend(
-                found.into_iter().map(|Fault { path, message }| fault(place(&path), "schema", message)),
+                found
+                    .into_iter()
+                    .map(|pando_schema::Fault { path, message }| fault(place(&path), "schema", message)),
             );
         }
     }

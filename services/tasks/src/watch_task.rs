@@ -5,13 +5,14 @@ use std::time::Duration;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use pando_resilience::Call;
+use pando_service::{Class, Fault};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::get_task::changed;
 use crate::pace::Pace;
-use crate::{Task, TaskError, Tasks};
+use crate::{Task, Tasks};
 
 /// How long one look may take.
 const LOOK_BUDGET: Duration = Duration::from_secs(3);
@@ -51,7 +52,7 @@ impl Tasks {
         &self,
         call: &Call,
         id: Uuid,
-    ) -> Result<impl Stream<Item = Said> + Send + use<>, TaskError> {
+    ) -> Result<impl Stream<Item = Said> + Send + use<>, Fault> {
         // Before the first read, so that no later change is missed.
         let (changes, closing) = (self.0.queue.watch(), self.0.closing.subscribe());
         let next = Some(self.get_task(call, id).await?);
@@ -97,14 +98,14 @@ impl Watch {
             match self.look().await {
                 Ok(task) => self.next = Some(task),
                 // Swept while somebody watched: that is an end too.
-                Err(TaskError::NotFound) => return None,
+                Err(fault) if fault.class() == Class::NotFound => return None,
                 // The database is away for a moment; a later look may find it.
                 Err(_) => self.look_at = Instant::now() + AWAY,
             }
         }
     }
 
-    async fn look(&self) -> Result<Task, TaskError> {
+    async fn look(&self) -> Result<Task, Fault> {
         self.tasks.get_task(&Call::internal("tasks.watch", LOOK_BUDGET), self.id).await
     }
 }

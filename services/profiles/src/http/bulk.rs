@@ -8,25 +8,26 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pando_clock::Clock;
-use pando_http::{Caller, Code, JsonAnswer, JsonDocument, Problem, QueryString, StreamedBody};
+use pando_http::{Caller, Code, JsonAnswer, Problem, QueryString, StreamedBody};
+use pando_service::http::{KeyParameter, WriteAnswer, WriteDocument, with_ignored};
+use pando_service::{Fault, Violations};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::keyed::{KeyParameter, Keyed};
+use super::ignored;
 use super::person::accepted;
 use super::profiles::ProfileFields;
-use super::{ignored_fields, place_of_import, with_ignored, with_token};
+use crate::import_profiles::place_of_import;
 use crate::write_batch::Item;
 use crate::{
     Accepted, BATCH_ITEMS_MAX, Import, ImportRequest, ItemOutcome, ProfileId, Profiles, RecordFormat,
-    Violations,
 };
 
 /// The result of each item, in the order of the request.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct BatchAnswer {
-    pub(super) results: Vec<ItemOutcome>,
+pub(crate) struct BatchAnswer<'a> {
+    results: &'a [ItemOutcome],
 }
 
 /// Create and change many profiles
@@ -44,34 +45,31 @@ pub(crate) struct BatchAnswer {
 )]
 pub(super) async fn batch(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
-    keyed: Keyed,
-    JsonDocument { value, bytes }: JsonDocument,
+    WriteDocument(call, value): WriteDocument,
 ) -> Result<Response, Problem> {
     let items = match value {
         Value::Array(items) => items,
         Value::Object(mut fields) => match fields.remove("items") {
             Some(Value::Array(items)) => items,
             _ => {
-                return Err(
-                    Violations::one("items", "required", "must be an array of profiles").into_problem()
-                );
+                return Err(bad_items("required", "must be an array of profiles"));
             }
         },
         _ => return Err(Problem::malformed("the body must be an array of profiles")),
     };
     if !(1..=BATCH_ITEMS_MAX).contains(&items.len()) {
         let message = format!("must be 1 to {BATCH_ITEMS_MAX}, not {}", items.len());
-        return Err(Violations::one("items", "count", message).into_problem());
+        return Err(bad_items("count", &message));
     }
-    let ignored = ignored_fields(items.iter().filter_map(Value::as_object));
+    let ignored = ignored(items.iter().filter_map(Value::as_object));
     let items: Vec<Item> = items.into_iter().map(item).collect();
-    let write = async |profiles: Profiles| {
-        let done = profiles.write_batch(&call, &items).await?;
-        Ok(with_token(JsonAnswer(BatchAnswer { results: done.value }).into_response(), &done.token))
-    };
-    let done = keyed.with_body(&bytes).once(profiles, &call, "POST /api/v1/profiles:batch", write).await;
-    Ok(with_ignored(done?, ignored))
+    let done = profiles.write_batch(&call, &items).await?;
+    let answer = WriteAnswer::json(StatusCode::OK, &done, &BatchAnswer { results: &done.value });
+    Ok(with_ignored(answer.into_response(), ignored))
+}
+
+fn bad_items(code: &'static str, message: &str) -> Problem {
+    Fault::from(Violations::one("items", code, message)).into()
 }
 
 fn item(value: Value) -> Item {
@@ -126,11 +124,12 @@ pub(super) async fn import(
     upload: StreamedBody,
 ) -> Result<Response, Problem> {
     let request = import_request(&headers, query, &profiles.0.clock)?;
-    let pieces =
-        stream::unfold(upload, |mut upload| async { upload.next().await.map(|piece| (piece, upload)) });
+    let pieces = stream::unfold(upload, |mut upload| async {
+        upload.next().await.map(|piece| (piece.map_err(Fault::from), upload))
+    });
     if prefers_async(&headers) {
         let done = profiles.accept_import(&call, request, pin!(pieces)).await?;
-        let mut response = with_token(accepted(&done.value), &done.token);
+        let mut response = accepted(&done).into_response();
         let applied = HeaderValue::from_static("respond-async");
         response.headers_mut().insert(HeaderName::from_static("preference-applied"), applied);
         return Ok(response);

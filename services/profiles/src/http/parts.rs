@@ -1,16 +1,16 @@
 //! Routes of a profile's parts, and the composite reads.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
-use pando_http::{Caller, IfNoneMatch, JsonAnswer, Problem, QueryString, etag};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use pando_http::{Caller, IfNoneMatch, JsonAnswer, Problem, QueryString};
+use pando_service::Written;
+use pando_service::http::{KeyParameter, WriteAnswer, WriteFields, cached, json};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::keyed::{KeyParameter, KeyedFields};
-use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, json, written, x_cache};
-use crate::{Address, CachedAnswer, FetchMode, FullProfile, Preferences, ProfileError, ProfileId, Profiles};
+use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, expected};
+use crate::{Address, FetchMode, FullProfile, PartWritten, Preferences, ProfileId, Profiles};
 
 /// A profile with its parts, and where it was read.
 #[derive(Serialize, ToSchema)]
@@ -50,12 +50,7 @@ pub(super) async fn full(
     IfNoneMatch(known): IfNoneMatch,
 ) -> Result<Response, Problem> {
     let full = profiles.read_full_profile(&call, id).await?;
-    let version = full.version();
-    let mut response =
-        if known.is_fresh(version) { StatusCode::NOT_MODIFIED.into_response() } else { json(full.answer()) };
-    response.headers_mut().insert(header::ETAG, etag(version));
-    response.headers_mut().insert(X_CACHE, x_cache(full.source(), full.age()));
-    Ok(response)
+    cached(&full, &known, |full| Ok(json(full.answer())))
 }
 
 /// Write the address of a profile
@@ -73,18 +68,12 @@ pub(super) async fn full(
 )]
 pub(super) async fn put_address(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
-    KeyedFields(fields, keyed): KeyedFields,
-) -> Result<Response, Problem> {
+    WriteFields(call, fields): WriteFields,
+) -> Result<WriteAnswer, Problem> {
     let expected = expected(&profiles, &headers)?;
-    let write = async |profiles: Profiles| {
-        let done = profiles.put_address(&call, id, &expected, &fields).await?;
-        let (address, version) = done.value;
-        Ok(written(StatusCode::OK, &address, version, &done.token))
-    };
-    keyed.once(profiles, &call, "PUT /api/v1/profiles/{id}/address", write).await
+    Ok(written(&profiles.put_address(&call, id, &expected, &fields).await?))
 }
 
 /// Write the preferences of a profile
@@ -102,18 +91,16 @@ pub(super) async fn put_address(
 )]
 pub(super) async fn put_preferences(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
-    KeyedFields(fields, keyed): KeyedFields,
-) -> Result<Response, Problem> {
+    WriteFields(call, fields): WriteFields,
+) -> Result<WriteAnswer, Problem> {
     let expected = expected(&profiles, &headers)?;
-    let write = async |profiles: Profiles| {
-        let done = profiles.put_preferences(&call, id, &expected, &fields).await?;
-        let (preferences, version) = done.value;
-        Ok(written(StatusCode::OK, &preferences, version, &done.token))
-    };
-    keyed.once(profiles, &call, "PUT /api/v1/profiles/{id}/preferences", write).await
+    Ok(written(&profiles.put_preferences(&call, id, &expected, &fields).await?))
+}
+
+fn written<P: Serialize>(done: &Written<PartWritten<P>>) -> WriteAnswer {
+    WriteAnswer::json(StatusCode::OK, done, &done.value.part).version(done.value.version)
 }
 
 /// The values of `mode`.
@@ -160,7 +147,10 @@ pub(super) async fn get_user_profile(
     let id = id.ok_or_else(|| Problem::malformed("userID is missing"))?;
     Ok(JsonAnswer(match mode {
         Some(mode) => UserProfile::of(profiles.get_full_profile(&call, id, mode).await?),
-        None => UserProfile::remembered(&profiles.read_full_profile(&call, id).await?)?,
+        None => {
+            let kept = profiles.read_full_profile(&call, id).await?;
+            UserProfile::of(serde_json::from_slice(kept.bytes()).map_err(Problem::internal)?)
+        }
     }))
 }
 
@@ -171,19 +161,5 @@ impl UserProfile {
             address: full.address.map(|part| part.one_line()).unwrap_or_default(),
             preferences: full.preferences.map(|part| part.one_line()).unwrap_or_default(),
         }
-    }
-
-    fn remembered(full: &CachedAnswer) -> Result<Self, ProfileError> {
-        let profile = full.object("profile")?;
-        let text = |name: &str| profile.get(name).and_then(Value::as_str).unwrap_or_default();
-        // A part that was never written is no object, and its line is empty.
-        let (address, preferences) = (full.object("address")?, full.object("preferences")?);
-        let address = if address.is_empty() { None } else { Some(Address::parse(&address)?) };
-        let preferences = if preferences.is_empty() { None } else { Some(Preferences::parse(&preferences)?) };
-        Ok(Self {
-            basic_info: format!("{} <{}>", text("name"), text("email")),
-            address: address.map(|part| part.one_line()).unwrap_or_default(),
-            preferences: preferences.map(|part| part.one_line()).unwrap_or_default(),
-        })
     }
 }

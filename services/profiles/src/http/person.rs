@@ -5,14 +5,15 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use pando_http::{Caller, JsonAnswer, Problem};
+use pando_http::{Caller, Problem};
+use pando_service::http::{KeyParameter, KeyRefused, WriteAnswer, WriteCall};
+use pando_service::{Fault, Written};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::keyed::{KeyParameter, KeyRefused, Keyed};
-use super::{Id, IdParameter, with_token};
+use super::{Id, IdParameter};
 use crate::accepted::Accepted;
-use crate::{Address, Change, Preferences, Profile, ProfileError, ProfileId, Profiles};
+use crate::{Address, Change, Preferences, Profile, ProfileId, Profiles};
 
 /// Everything that is known of one person.
 #[derive(ToSchema)]
@@ -37,17 +38,10 @@ pub(crate) struct PersonExport {
     history: Vec<Change>,
 }
 
-/// The address at which the task can be followed.
-pub(super) fn place_of(accepted: &Accepted) -> String {
-    format!("/api/v1/tasks/{}", accepted.id)
-}
-
-/// The answer to a request for which a task does the work.
-pub(super) fn accepted(accepted: &Accepted) -> Response {
-    let mut response = (StatusCode::ACCEPTED, JsonAnswer(accepted)).into_response();
-    let place = HeaderValue::try_from(place_of(accepted)).expect("a path of ASCII letters");
-    response.headers_mut().insert(header::LOCATION, place);
-    response
+/// The answer to a request for which a task does the work: where the task can be followed.
+pub(super) fn accepted(done: &Written<Accepted>) -> WriteAnswer {
+    let place = format!("/api/v1/tasks/{}", done.value.id);
+    WriteAnswer::json(StatusCode::ACCEPTED, done, &done.value).location(&place)
 }
 
 /// Erase a person
@@ -65,15 +59,10 @@ pub(super) fn accepted(accepted: &Accepted) -> Response {
 )]
 pub(super) async fn erase(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
     Id(id): Id,
-    keyed: Keyed,
-) -> Result<Response, Problem> {
-    let write = async |profiles: Profiles| {
-        let done = profiles.request_erasure(&call, id).await?;
-        Ok(with_token(accepted(&done.value), &done.token))
-    };
-    keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/erase", write).await
+    WriteCall(call): WriteCall,
+) -> Result<WriteAnswer, Problem> {
+    Ok(accepted(&profiles.request_erasure(&call, id).await?))
 }
 
 /// Export everything that is known of a person, by a task
@@ -92,15 +81,10 @@ pub(super) async fn erase(
 )]
 pub(super) async fn request_data_export(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
     Id(id): Id,
-    keyed: Keyed,
-) -> Result<Response, Problem> {
-    let write = async |profiles: Profiles| {
-        let done = profiles.request_export(&call, id).await?;
-        Ok(with_token(accepted(&done.value), &done.token))
-    };
-    keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/data-export", write).await
+    WriteCall(call): WriteCall,
+) -> Result<WriteAnswer, Problem> {
+    Ok(accepted(&profiles.request_export(&call, id).await?))
 }
 
 /// Fetch an export
@@ -120,7 +104,8 @@ pub(super) async fn fetch_export(
     Caller(call): Caller,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let id = path.ok().and_then(|Path(text)| ProfileId::parse(&text)).ok_or(ProfileError::ExportNotFound)?;
+    let id =
+        path.ok().and_then(|Path(text)| ProfileId::parse(&text)).ok_or_else(|| Fault::not_found("export"))?;
     let export = profiles.fetch_export(&call, id.into()).await?;
     let name = match export.media_type.as_str() {
         "text/csv" => "profiles.csv",

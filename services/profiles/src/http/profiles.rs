@@ -6,25 +6,23 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use pando_cache::Source;
 use pando_http::{
-    Caller, IfNoneMatch, JsonAnswer, PageRequest, Problem, QueryString, RawBody, apply_patch, encode_cursor,
-    etag, next_link,
+    Caller, IfNoneMatch, JsonAnswer, PageRequest, Problem, QueryString, encode_cursor, next_link,
 };
+use pando_service::http::{
+    KeyParameter, KeyRefused, WriteAnswer, WriteBody, WriteCall, WriteFields, cached, json, with_ignored,
+    with_x_cache,
+};
+use pando_service::{Kept, PageEnd, Written};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
 
-use super::keyed::{KeyParameter, KeyRefused, Keyed, KeyedFields};
-use super::{
-    ChangeRefused, Id, IdParameter, IfMatchParameter, X_CACHE, expected, ignored_fields, json, with_ignored,
-    with_token, written, x_cache,
-};
+use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, expected, ignored};
 use crate::profile::FIELDS;
-use crate::{
-    AttributeRules, CachedAnswer, Change, Email, Order, Profile, ProfileDraft, ProfileError, ProfileFilter,
-    ProfileId, Profiles, Violations,
-};
+use crate::read_profile::PROFILE;
+use crate::{Change, Email, Order, Profile, ProfileFilter, ProfileId, Profiles};
 
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
@@ -166,8 +164,7 @@ pub(super) async fn list(
     let count = query.one_of("count", &[("exact", true), ("estimated", false)]);
     let filter = read_filter(query)?;
     let page = profiles.read_page(&call, &filter).await?;
-    let mut response = json(page.json);
-    response.headers_mut().insert(X_CACHE, x_cache(page.source, page.age));
+    let mut response = with_x_cache(json(page.json), &page.kept);
     if let Some(cursor) = &page.next {
         response.headers_mut().insert(header::LINK, next_link(&uri, cursor));
     }
@@ -183,15 +180,15 @@ pub(super) async fn list(
 }
 
 /// Profiles that are written already, as one array.
-fn array(profiles: &[CachedAnswer]) -> Bytes {
-    let length: usize = profiles.iter().map(|profile| profile.profile_json().len() + 1).sum();
+fn array(profiles: &[Kept]) -> Bytes {
+    let length: usize = profiles.iter().map(|profile| profile.bytes().len()).sum();
     let mut array = Vec::with_capacity(length + 2);
     array.push(b'[');
     for profile in profiles {
         if array.len() > 1 {
             array.push(b',');
         }
-        array.extend_from_slice(profile.profile_json());
+        array.extend_from_slice(profile.value_named(PROFILE));
     }
     array.push(b']');
     array.into()
@@ -209,8 +206,8 @@ fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
         .and_then(|text| Email::parse(&text).map_err(|bad| query.error("email", bad.code, bad.message)).ok());
     let page = PageRequest::read(&mut query);
     query.finish()?;
-    let after = page.position::<crate::list_profiles::PageEnd>()?;
-    if after.as_ref().is_some_and(|end| !end.fits(order)) {
+    let after = page.position::<PageEnd>()?;
+    if after.as_ref().is_some_and(|end| end.place_in(&order.of_list()).is_none()) {
         return Err(Problem::malformed("the cursor belongs to a list of another order").with_field(
             "cursor",
             "value",
@@ -234,15 +231,10 @@ fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
 )]
 pub(super) async fn create(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
-    KeyedFields(fields, keyed): KeyedFields,
+    WriteFields(call, fields): WriteFields,
 ) -> Result<Response, Problem> {
-    let write = async |profiles: Profiles| {
-        let done = profiles.create_profile(&call, &fields).await?;
-        Ok(created(&done.value, &done.token))
-    };
-    let done = keyed.once(profiles, &call, "POST /api/v1/profiles", write).await?;
-    Ok(with_ignored(done, ignored_fields([&fields].into_iter())))
+    let done = profiles.create_profile(&call, &fields).await?;
+    Ok(with_ignored(created(&done), ignored([&fields].into_iter())))
 }
 
 /// Create an invented profile
@@ -258,21 +250,22 @@ pub(super) async fn create(
 )]
 pub(super) async fn create_random(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
-    keyed: Keyed,
+    WriteCall(call): WriteCall,
 ) -> Result<Response, Problem> {
-    let write = async |profiles: Profiles| {
-        let done = profiles.create_random_profile(&call).await?;
-        Ok(created(&done.value, &done.token))
-    };
-    keyed.once(profiles, &call, "POST /api/v1/profiles/random", write).await
+    Ok(created(&profiles.create_random_profile(&call).await?))
 }
 
-fn created(profile: &Profile, token: &pando_database::Token) -> Response {
-    let mut response = written(StatusCode::CREATED, profile, profile.version, token);
-    let location = HeaderValue::try_from(location_of(profile)).expect("a path of ASCII letters");
-    response.headers_mut().insert(header::LOCATION, location);
-    response
+fn created(done: &Written<Profile>) -> Response {
+    let place = location_of(&done.value);
+    WriteAnswer::json(StatusCode::CREATED, done, &done.value)
+        .version(done.value.version)
+        .location(&place)
+        .into_response()
+}
+
+/// The answer to a change: the whole profile.
+fn changed(done: &Written<Profile>) -> Response {
+    WriteAnswer::json(StatusCode::OK, done, &done.value).version(done.value.version).into_response()
 }
 
 /// The address of a profile.
@@ -302,20 +295,14 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let fields = read_fields(query)?;
     let profile = profiles.read_profile(&call, id).await?;
-    let version = profile.version();
-    let mut response = if known.is_fresh(version) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else if let Some(fields) = fields {
-        let mut part = profile.object("profile")?;
+    cached(&profile, &known, |profile| {
+        let Some(fields) = fields else { return Ok(json(profile.answer())) };
+        let whole = serde_json::from_slice(profile.value_named(PROFILE)).map_err(Problem::internal)?;
+        let mut part: Map<String, Value> = whole;
         part.retain(|name, _| fields.contains(name));
         let source = if profile.source() == Source::Origin { "database" } else { "cache" };
-        JsonAnswer(ProfileAnswer { profile: part, source }).into_response()
-    } else {
-        json(profile.answer())
-    };
-    response.headers_mut().insert(header::ETAG, etag(version));
-    response.headers_mut().insert(X_CACHE, x_cache(profile.source(), profile.age()));
-    Ok(response)
+        Ok(JsonAnswer(ProfileAnswer { profile: part, source }).into_response())
+    })
 }
 
 fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
@@ -344,18 +331,13 @@ fn read_fields(mut query: QueryString) -> Result<Option<Vec<String>>, Problem> {
 )]
 pub(super) async fn update(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
-    KeyedFields(fields, keyed): KeyedFields,
+    WriteFields(call, fields): WriteFields,
 ) -> Result<Response, Problem> {
     let expected = expected(&profiles, &headers)?;
-    let write = async |profiles: Profiles| {
-        let done = profiles.update_profile(&call, id, &expected, &fields).await?;
-        Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
-    };
-    let done = keyed.once(profiles, &call, "PUT /api/v1/profiles/{id}", write).await?;
-    Ok(with_ignored(done, ignored_fields([&fields].into_iter())))
+    let done = profiles.update_profile(&call, id, &expected, &fields).await?;
+    Ok(with_ignored(changed(&done), ignored([&fields].into_iter())))
 }
 
 /// Patch a profile
@@ -377,20 +359,13 @@ pub(super) async fn update(
 )]
 pub(super) async fn patch(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
-    keyed: Keyed,
-    RawBody(body): RawBody,
+    WriteBody(call, body): WriteBody,
 ) -> Result<Response, Problem> {
     let expected = expected(&profiles, &headers)?;
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let change = |current: &Profile, rules: &AttributeRules| patched(current, rules, media, &body);
-    let write = async |profiles: Profiles| {
-        let done = profiles.change_profile(&call, id, &expected, change).await?;
-        Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
-    };
-    keyed.with_body(&body).once(profiles, &call, "PATCH /api/v1/profiles/{id}", write).await
+    Ok(changed(&profiles.patch_profile(&call, id, &expected, (media, &body)).await?))
 }
 
 /// The kinds of operations of a JSON Patch.
@@ -423,20 +398,6 @@ pub(crate) struct PatchOperation {
     value: Option<Value>,
 }
 
-fn patched(
-    current: &Profile,
-    rules: &AttributeRules,
-    media: Option<&str>,
-    body: &[u8],
-) -> Result<ProfileDraft, ProfileError> {
-    let document =
-        apply_patch(media, body, Value::Object(current.document())).map_err(ProfileError::Refused)?;
-    match document {
-        Value::Object(fields) => Ok(current.draft().patched(fields, rules)?),
-        _ => Err(Violations::one("profile", "type", "must stay a JSON object").into()),
-    }
-}
-
 /// Delete a profile
 ///
 /// A deleted profile can be restored for some time; its e-mail address is free at once.
@@ -450,17 +411,13 @@ fn patched(
 )]
 pub(super) async fn delete(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
-    keyed: Keyed,
-) -> Result<Response, Problem> {
+    WriteCall(call): WriteCall,
+) -> Result<WriteAnswer, Problem> {
     let expected = expected(&profiles, &headers)?;
-    let write = async |profiles: Profiles| {
-        let done = profiles.delete_profile(&call, id, &expected).await?;
-        Ok(with_token(StatusCode::NO_CONTENT.into_response(), &done.token))
-    };
-    keyed.once(profiles, &call, "DELETE /api/v1/profiles/{id}", write).await
+    let done = profiles.delete_profile(&call, id, &expected).await?;
+    Ok(WriteAnswer::empty(StatusCode::NO_CONTENT, &done))
 }
 
 /// Restore a deleted profile
@@ -478,17 +435,12 @@ pub(super) async fn delete(
 )]
 pub(super) async fn restore(
     State(profiles): State<Profiles>,
-    Caller(call): Caller,
     Id(id): Id,
     headers: HeaderMap,
-    keyed: Keyed,
+    WriteCall(call): WriteCall,
 ) -> Result<Response, Problem> {
     let expected = expected(&profiles, &headers)?;
-    let write = async |profiles: Profiles| {
-        let done = profiles.restore_profile(&call, id, &expected).await?;
-        Ok(written(StatusCode::OK, &done.value, done.value.version, &done.token))
-    };
-    keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/restore", write).await
+    Ok(changed(&profiles.restore_profile(&call, id, &expected).await?))
 }
 
 /// Read the history of a profile

@@ -5,28 +5,27 @@ use pando_database::Transaction;
 use pando_images::{Encoded, Picture};
 use pando_queue::{Enqueued, Job};
 use pando_resilience::Call;
+use pando_service::{Expected, Fault, Violations, Write, Written};
+use serde::{Deserialize, Serialize};
 
 use super::store::{self, FileRow, ImageRow};
-use super::{Image, ImageError, Images, described, make_variants};
+use super::{Image, Images, described, make_variants, no_image};
+use crate::Profiles;
 use crate::blobs::{self, KeptObject};
-use crate::events::Happened;
-use crate::history::{Operation, difference};
-use crate::memory::Changes;
-use crate::once::Outcome;
 use crate::profile::{IMAGE_URLS_BYTES_MAX, IMAGE_URLS_MAX, ProfileId};
 use crate::store::StoredProfile;
-use crate::{Expected, ProfileError, Profiles, Violations, Written};
 
 /// How often an image is put again because its content began to leave in between.
 const ATTEMPTS_MAX: usize = 3;
 
 /// The result of an upload.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Added {
     /// The image.
+    #[serde(flatten)]
     pub image: Image,
     /// False when the profile had this image already.
-    pub fresh: bool,
+    pub created: bool,
     /// The profile's version with it.
     pub version: i64,
 }
@@ -42,54 +41,59 @@ impl Images {
         id: ProfileId,
         expected: &Expected,
         content: Bytes,
-    ) -> Result<Written<Added>, ImageError> {
-        let limits = self.0.options.limits();
-        let develop = move || {
-            let (format, picture) = Picture::read(&content, limits)?;
-            drop(content);
-            picture.encode(format)
-        };
-        let encoded = self.0.workshop.work(call, develop).await?;
-        for _ in 0..ATTEMPTS_MAX {
-            // Durable before anything refers to it.
-            let kept = self.0.blobs.keep(call, encoded.content.clone(), described(encoded.format)).await?;
-            if let Some(added) = self.add_kept(profiles, call, (id, expected), &encoded, &kept).await? {
-                return Ok(added);
+    ) -> Result<Written<Added>, Fault> {
+        let write = profiles.0.writes.once(call, |turn| async move {
+            let limits = self.0.options.limits();
+            let develop = move || {
+                let (format, picture) = Picture::read(&content, limits)?;
+                drop(content);
+                picture.encode(format)
+            };
+            let encoded = self.0.workshop.work(call, develop).await?;
+            for _ in 0..ATTEMPTS_MAX {
+                // Durable before anything refers to it.
+                let kept =
+                    self.0.blobs.keep(call, encoded.content.clone(), described(encoded.format)).await?;
+                let mut write = turn.begin().await?;
+                if let Some(added) =
+                    self.add_kept(profiles, &mut write, (id, expected), &encoded, &kept).await?
+                {
+                    write.about(id);
+                    return write.done(added);
+                }
             }
-        }
-        Err(ImageError::Busy("the same image is being deleted at this moment"))
+            Err(Fault::busy("the same image is being deleted at this moment"))
+        });
+        write.await
     }
 
     /// Refers to an object that is there; nothing when it began to leave.
     async fn add_kept(
         &self,
         profiles: &Profiles,
-        call: &Call,
+        write: &mut Write,
         (id, expected): (ProfileId, &Expected),
         encoded: &Encoded,
         kept: &KeptObject,
-    ) -> Result<Option<Written<Added>>, ImageError> {
-        let ticket = profiles.0.memory.before_change(id);
-        let (mut tx, stored) = profiles.lock_living(call, id, expected).await?;
-        if let Some(known) = store::find_by_blob(&mut tx, id, kept.name.as_str()).await? {
-            let files = store::files_of(&mut tx, id, known.number).await?;
-            let image = self.image(known, &files).ok_or(ImageError::NotFound)?;
-            let (mut changes, mut version) = (Changes::default(), stored.profile.version);
-            if !stored.profile.image_urls.contains(&image.url) {
+    ) -> Result<Option<Added>, Fault> {
+        let ticket = write.before_change(id.into());
+        let stored = profiles.lock_living(write, id, expected).await?;
+        let mut draft = stored.profile.draft();
+        if let Some(known) = store::find_by_blob(&mut write.tx, id, kept.name.as_str()).await? {
+            let files = store::files_of(&mut write.tx, id, known.number).await?;
+            let image = self.image(known, &files).ok_or_else(no_image)?;
+            if !draft.image_urls.contains(&image.url) {
                 self.check_room(&stored, 0)?;
-                let mut draft = stored.profile.draft();
                 draft.image_urls.push(image.url.clone());
-                changes = profiles.change_urls(&mut tx, call, &stored, draft, ticket).await?;
-                version += 1;
             }
-            let added = Added { image, fresh: false, version };
-            return self.committed(profiles, call, (tx, changes), id, added).await.map(Some);
+            let version = profiles.write_draft(write, &stored, draft, ticket).await?.version;
+            return Ok(Some(Added { image, created: false, version }));
         }
         let now = profiles.0.clock.now();
-        if !blobs::confirm(&mut tx, kept, now).await? {
+        if !blobs::confirm(&mut write.tx, kept, now).await? {
             return Ok(None);
         }
-        let (last, count) = store::last_number(&mut tx, id).await?;
+        let (last, count) = store::last_number(&mut write.tx, id).await?;
         self.check_room(&stored, count)?;
         let image = ImageRow {
             number: last + 1,
@@ -98,34 +102,19 @@ impl Images {
             ready: false,
             created_at: now,
         };
-        store::insert(&mut tx, id, &image, &call.actor).await?;
+        let actor = write.call().actor.clone();
+        store::insert(&mut write.tx, id, &image, &actor).await?;
         let original = file(image.number, 0, encoded, kept);
-        store::insert_file(&mut tx, id, &original).await?;
-        self.enqueue_variants(&mut tx, id, image.number).await?;
-        let mut draft = stored.profile.draft();
+        store::insert_file(&mut write.tx, id, &original).await?;
+        self.enqueue_variants(&mut write.tx, id, image.number).await?;
         draft.image_urls.push(image.url.clone());
-        let changes = profiles.change_urls(&mut tx, call, &stored, draft, ticket).await?;
-        let image = self.image(image, &[original]).ok_or(ImageError::NotFound)?;
-        let added = Added { image, fresh: true, version: stored.profile.version + 1 };
-        self.committed(profiles, call, (tx, changes), id, added).await.map(Some)
-    }
-
-    /// Keeps the answer for repeats, and commits.
-    async fn committed(
-        &self,
-        profiles: &Profiles,
-        call: &Call,
-        (mut tx, changes): (Transaction, Changes),
-        id: ProfileId,
-        added: Added,
-    ) -> Result<Written<Added>, ImageError> {
-        profiles.keep_answer(&mut tx, Some(id), Outcome::Image(&added, id)).await?;
-        let token = profiles.commit(call, tx, changes).await?;
-        Ok(Written { value: added, token })
+        let version = profiles.write_draft(write, &stored, draft, ticket).await?.version;
+        let image = self.image(image, &[original]).ok_or_else(no_image)?;
+        Ok(Some(Added { image, created: true, version }))
     }
 
     /// A profile has room for so many images, and so many addresses.
-    fn check_room(&self, stored: &StoredProfile, count: i64) -> Result<(), ImageError> {
+    fn check_room(&self, stored: &StoredProfile, count: i64) -> Result<(), Fault> {
         let most = self.0.options.per_profile_max;
         let urls = &stored.profile.image_urls;
         let bytes = urls.iter().map(String::len).sum::<usize>() + self.url("").len() + 80;
@@ -134,7 +123,7 @@ impl Images {
             let message = format!(
                 "the profile has as many images or addresses as allowed: {most} images, {IMAGE_URLS_MAX} addresses"
             );
-            return Err(ProfileError::from(Violations::one("image", "too_many", message)).into());
+            return Err(Violations::one("image", "too_many", message).into());
         }
         Ok(())
     }
@@ -144,32 +133,12 @@ impl Images {
         tx: &mut Transaction,
         id: ProfileId,
         number: i64,
-    ) -> Result<Enqueued, ImageError> {
+    ) -> Result<Enqueued, Fault> {
         let job = Job {
             settings: make_variants::settings(),
             ..Job::new(make_variants::KIND, make_variants::payload(id, number))
         };
         Ok(self.0.queue.enqueue(tx, job).await?)
-    }
-}
-
-impl Profiles {
-    /// Writes other addresses of images into a locked profile, as any change of it is written.
-    pub(crate) async fn change_urls(
-        &self,
-        tx: &mut Transaction,
-        call: &Call,
-        stored: &StoredProfile,
-        draft: crate::ProfileDraft,
-        ticket: Option<pando_cache::Ticket>,
-    ) -> Result<Changes, ProfileError> {
-        let current = &stored.profile;
-        let profile = current.followed_by(draft, self.0.clock.now());
-        crate::store::update(tx, &profile);
-        let fields = difference(&current.draft().document(), &profile.draft().document());
-        let changes = Changes::change(&profile, ticket, Happened::changed(&fields))?;
-        crate::store::changes::record(tx, stored, &profile, Operation::Updated, &call.actor, fields);
-        Ok(changes)
     }
 }
 

@@ -3,15 +3,22 @@
 use pando_database::{DatabaseError, Transaction};
 use pando_queue::{Job, Queue, QueueError};
 use pando_resilience::Call;
+use pando_service::{Expected, Fault, Written};
+use serde::{Deserialize, Serialize};
 
-use super::{ImageError, Images, remove_blobs, store};
-use crate::memory::Changes;
-use crate::once::Outcome;
+use super::{Images, no_image, remove_blobs, store};
+use crate::Profiles;
 use crate::profile::ProfileId;
-use crate::{Expected, Profiles, Written};
+
+/// The result of a deletion.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ImageDeleted {
+    /// The profile's version without the image.
+    pub version: i64,
+}
 
 impl Images {
-    /// Deletes an image, and its address from `image_urls` where it stands there; the profile's version without it.
+    /// Deletes an image, and its address from `image_urls` where it stands there.
     pub async fn delete_image(
         &self,
         profiles: &Profiles,
@@ -19,21 +26,21 @@ impl Images {
         id: ProfileId,
         expected: &Expected,
         number: i64,
-    ) -> Result<Written<i64>, ImageError> {
-        let ticket = profiles.0.memory.before_change(id);
-        let (mut tx, stored) = profiles.lock_living(call, id, expected).await?;
-        let image = store::find(&mut tx, id, number).await?.ok_or(ImageError::NotFound)?;
-        let blobs = store::delete(&mut tx, id, number).await?;
-        enqueue_removal(&mut tx, &self.0.queue, blobs).await?;
-        let mut draft = stored.profile.draft();
-        draft.image_urls.retain(|url| *url != image.url);
-        let (mut changes, mut version) = (Changes::default(), stored.profile.version);
-        if draft.image_urls != stored.profile.image_urls {
-            changes = profiles.change_urls(&mut tx, call, &stored, draft, ticket).await?;
-            version += 1;
-        }
-        profiles.keep_answer(&mut tx, Some(id), Outcome::ImageGone(version)).await?;
-        Ok(Written { value: version, token: profiles.commit(call, tx, changes).await? })
+    ) -> Result<Written<ImageDeleted>, Fault> {
+        let write = profiles.0.writes.once(call, |turn| async move {
+            let mut write = turn.begin().await?;
+            let ticket = write.before_change(id.into());
+            let stored = profiles.lock_living(&mut write, id, expected).await?;
+            let image = store::find(&mut write.tx, id, number).await?.ok_or_else(no_image)?;
+            let blobs = store::delete(&mut write.tx, id, number).await?;
+            enqueue_removal(&mut write.tx, &self.0.queue, blobs).await?;
+            let mut draft = stored.profile.draft();
+            draft.image_urls.retain(|url| *url != image.url);
+            let version = profiles.write_draft(&mut write, &stored, draft, ticket).await?.version;
+            write.about(id);
+            write.done(ImageDeleted { version })
+        });
+        write.await
     }
 }
 

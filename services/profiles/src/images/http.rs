@@ -3,8 +3,10 @@
 use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use pando_http::{Caller, HeaderUse, JsonAnswer, Problem, RouteLimits, StreamedBody, describe_headers, etag};
+use http::{HeaderMap, StatusCode};
+use pando_http::{Caller, HeaderUse, JsonAnswer, Problem, RouteLimits, StreamedBody, describe_headers};
+use pando_service::http::{KeyParameter, KeyRefused, Keyed, WriteAnswer, WriteCall};
+use pando_service::{Class, Fault};
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,10 +14,10 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::options::BODY_BYTES_MAX;
-use super::{Added, Image, ImageError, Images, upload};
+use super::{Added, Image, Images, upload};
 use crate::Profiles;
-use crate::http::keyed::{KeyParameter, KeyRefused, Keyed};
-use crate::http::{Id, IfMatchParameter, expected, with_token};
+use crate::faults::no_profile;
+use crate::http::{Id, IfMatchParameter, expected};
 use crate::profile::ProfileId;
 
 /// The longest pause in an upload.
@@ -143,54 +145,54 @@ async fn list_images(
 )]
 async fn add_image(
     State(gallery): State<Gallery>,
-    Caller(call): Caller,
     Id(id): Id,
     keyed: Keyed,
     headers: HeaderMap,
     body: StreamedBody,
-) -> Result<Response, Problem> {
+) -> Result<WriteAnswer, Problem> {
     let Gallery { profiles, images } = gallery;
     let expected = expected(&profiles, &headers)?;
     let content = async {
         // A repeat is answered as it was, though the profile be gone by now.
-        if !keyed.is_some() {
-            crate::store::find(&profiles.0.database.read_primary(&call), id)
+        if !keyed.has_key() {
+            crate::store::find(&profiles.0.database.read_primary(keyed.call()), id)
                 .await?
-                .ok_or(crate::ProfileError::NotFound)?;
+                .ok_or_else(no_profile)?;
         }
-        upload::read(&headers, body.kept_in_memory(), images.0.options.bytes_max)
-            .await
-            .map_err(ImageError::Refused)
+        Ok(upload::read(&headers, body.kept_in_memory(), images.0.options.bytes_max).await?)
     }
     .await;
-    let content = content.inspect_err(|error| images.told_upload(error.word()))?;
+    let content = content.inspect_err(|fault| images.told_upload(word(fault)))?;
     // A client that sends slowly keeps nobody out: its bytes are there first.
     let Ok(_place) = images.0.uploads.try_acquire() else {
         images.told_upload("busy");
-        return Err(ImageError::Busy(
-            "the server is already processing as many uploads of images as it allows",
-        )
-        .into());
+        let detail = "the server is already processing as many uploads of images as it allows";
+        return Err(Fault::busy(detail).into());
     };
-    let keyed = keyed.with_content(&content);
-    let write = async |profiles: Profiles| {
-        let added = images.add_image(&profiles, &call, id, &expected, content).await;
-        let added = added.inspect_err(|error| images.told_upload(error.word()))?;
-        images.told_added(&added.value);
-        let Added { image, fresh, version } = added.value;
-        let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
-        let place = HeaderValue::try_from(place_of_image(id, &image)).expect("an id and a number");
-        let mut response = (status, JsonAnswer(&image)).into_response();
-        response.headers_mut().insert(header::LOCATION, place);
-        response.headers_mut().insert(header::ETAG, etag(version));
-        Ok(with_token(response, &added.token))
-    };
-    keyed.once(profiles, &call, "POST /api/v1/profiles/{id}/images", write).await
+    let call = keyed.with_content(&content);
+    let added = images.add_image(&profiles, &call, id, &expected, content).await;
+    let done = added.inspect_err(|fault| images.told_upload(word(fault)))?;
+    let Added { image, created, version } = &done.value;
+    if !done.replayed {
+        images.told_added(&done.value);
+    }
+    let status = if *created { StatusCode::CREATED } else { StatusCode::OK };
+    let place = format!("/api/v1/profiles/{id}/images/{}", image.number);
+    Ok(WriteAnswer::json(status, &done, image).version(*version).location(&place))
 }
 
-/// The address of an image.
-pub(crate) fn place_of_image(profile: ProfileId, image: &Image) -> String {
-    format!("/api/v1/profiles/{profile}/images/{}", image.number)
+/// The word for a fault in metrics.
+fn word(fault: &Fault) -> &'static str {
+    match fault.class() {
+        Class::NotFound => "not_found",
+        Class::Malformed => "malformed",
+        Class::RequestTimeout => "request_timeout",
+        Class::TooLarge => "too_large",
+        Class::UnsupportedMedia => "unsupported_media",
+        Class::Invalid => "invalid",
+        Class::Unavailable if std::error::Error::source(fault).is_none() => "busy",
+        _ => "failed",
+    }
 }
 
 impl Images {
@@ -200,8 +202,8 @@ impl Images {
     }
 
     fn told_added(&self, added: &Added) {
-        self.told_upload(if added.fresh { "added" } else { "known" });
-        if added.fresh {
+        self.told_upload(if added.created { "added" } else { "known" });
+        if added.created {
             let help = "Bytes of images taken in, as they are kept.";
             let bytes = added.image.bytes.unsigned_abs();
             self.0.metrics.counter("profile_image_bytes_total", help, &[]).inc_by(bytes);
@@ -241,19 +243,14 @@ async fn read_image(
 )]
 async fn delete_image(
     State(gallery): State<Gallery>,
-    Caller(call): Caller,
     Numbered(id, number): Numbered,
     headers: HeaderMap,
-    keyed: Keyed,
-) -> Result<Response, Problem> {
+    WriteCall(call): WriteCall,
+) -> Result<WriteAnswer, Problem> {
     let Gallery { profiles, images } = gallery;
     let expected = expected(&profiles, &headers)?;
-    let write = async |profiles: Profiles| {
-        let deleted = images.delete_image(&profiles, &call, id, &expected, number).await?;
-        let response = (StatusCode::NO_CONTENT, [(header::ETAG, etag(deleted.value))]).into_response();
-        Ok(with_token(response, &deleted.token))
-    };
-    keyed.once(profiles, &call, "DELETE /api/v1/profiles/{id}/images/{n}", write).await
+    let done = images.delete_image(&profiles, &call, id, &expected, number).await?;
+    Ok(WriteAnswer::empty(StatusCode::NO_CONTENT, &done).version(done.value.version))
 }
 
 /// Get the file of an image or a variant

@@ -7,17 +7,19 @@ use pando_database::{DatabaseError, Read};
 use pando_images::Format;
 use pando_objects::ObjectName;
 use pando_resilience::Call;
-use serde::Serialize;
+use pando_service::Fault;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::store::{self, FileRow, ImageRow};
-use super::{ImageError, Images};
+use super::{Images, no_image};
+use crate::Profiles;
+use crate::faults::no_profile;
 use crate::profile::ProfileId;
-use crate::{ProfileError, Profiles};
 
 /// An image of a profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Image {
     /// The number of the image among the images of its profile.
     #[schema(minimum = 1)]
@@ -46,7 +48,7 @@ pub struct Image {
 }
 
 /// A smaller copy of an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Variant {
     /// The longest side for which the copy was made; a smaller image is never enlarged.
     #[schema(example = 256)]
@@ -81,9 +83,9 @@ impl Images {
         profiles: &Profiles,
         call: &Call,
         id: ProfileId,
-    ) -> Result<Vec<Image>, ImageError> {
+    ) -> Result<Vec<Image>, Fault> {
         let read = profiles.0.database.read_primary(call);
-        crate::store::find(&read, id).await?.ok_or(ProfileError::NotFound)?;
+        crate::store::find(&read, id).await?.ok_or_else(no_profile)?;
         let rows = store::list(&read, id).await?;
         let mut files: HashMap<i64, Vec<FileRow>> = HashMap::new();
         for file in store::list_files(&read, id).await? {
@@ -104,9 +106,9 @@ impl Images {
         call: &Call,
         id: ProfileId,
         number: i64,
-    ) -> Result<Image, ImageError> {
+    ) -> Result<Image, Fault> {
         let images = self.list_images(profiles, call, id).await?;
-        images.into_iter().find(|image| image.number == number).ok_or(ImageError::NotFound)
+        images.into_iter().find(|image| image.number == number).ok_or_else(no_image)
     }
 
     /// An image made from its rows; `None` without its original.

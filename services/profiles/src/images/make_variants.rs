@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use pando_images::{Encoded, Format, Picture};
 use pando_objects::ObjectName;
 use pando_queue::{JobContext, JobError, JobKind, JobResult, Settings};
+use pando_service::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::add_image::file;
 use super::store::{self, ImageRow};
-use super::{EDGES, ImageError, Images, described, kind as image_kind};
+use super::{EDGES, Images, described, kind as image_kind};
 use crate::blobs::{self, Removing};
 use crate::profile::ProfileId;
 
@@ -59,7 +60,7 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     let mut kept = Vec::with_capacity(variants.len());
     for (edge, variant) in variants {
         let object = images.0.blobs.keep(context.call(), variant.content.clone(), described(variant.format));
-        let object = object.await.map_err(ImageError::from)?;
+        let object = object.await?;
         kept.push((file(number, edge, &variant, &object), object));
     }
     let mut tx = context.database().transaction(context.call()).await?;
@@ -69,7 +70,7 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
         // The image was deleted meanwhile. After an erasure, no file of the person may be served any more.
         for (_, object) in &kept {
             let removed = images.0.blobs.remove(context.call(), &object.name, Removing::AtOnce).await;
-            removed.map_err(ImageError::from)?;
+            removed?;
         }
         return Ok(json!({"made": 0}));
     }
@@ -100,11 +101,11 @@ impl Images {
         let (Some(name), Some(format)) = (name, format) else {
             return Err(JobError::give_up(format!("{} is not an image", image.blob)));
         };
-        let object = self.0.objects.get(context.call(), &name, None).await.map_err(ImageError::from)?;
+        let object = self.0.objects.get(context.call(), &name, None).await.map_err(Fault::from)?;
         // It was deleted while this began, or is gone for good: the next attempt can tell.
         let object =
             object.ok_or_else(|| JobError::retry(format!("the object {name} does not exist any more")))?;
-        let content = object.read().await.map_err(ImageError::from)?;
+        let content = object.read().await.map_err(Fault::from)?;
         let limits = self.0.options.limits();
         let made = self.0.workshop.work(context.call(), move || {
             let mut picture = Picture::decode(format, &content, limits)?;

@@ -9,8 +9,9 @@ use pando_http::Problem;
 use pando_images::Format;
 use pando_objects::ObjectName;
 use pando_resilience::Call;
+use pando_service::Fault;
 
-use super::{ImageError, Images};
+use super::Images;
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// Forbids the browser to run anything in the file, whatever it takes the file for.
@@ -38,7 +39,7 @@ impl Images {
         let etag =
             HeaderValue::try_from(format!("\"{}\"", name.hash())).expect("a hash is letters and digits");
         let objects = &self.0.objects;
-        let told = |error| Problem::from(ImageError::Objects(error));
+        let told = |error| Problem::from(Fault::from(error));
         let same = [
             (header::ETAG, etag.clone()),
             (header::CACHE_CONTROL, FOR_EVER),

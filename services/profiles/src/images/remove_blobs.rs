@@ -6,7 +6,7 @@ use pando_objects::ObjectName;
 use pando_queue::{JobContext, JobError, JobKind, JobResult, Settings};
 use serde_json::{Value, json};
 
-use super::{ImageError, Images, kind as image_kind};
+use super::{Images, kind as image_kind};
 use crate::blobs::{Removal, Removing};
 
 /// The kind of the job.
@@ -41,7 +41,7 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     let (mut removed, mut young) = (0, 0);
     for name in names.filter_map(|name| ObjectName::parse(name.as_str().unwrap_or_default())) {
         let removal = images.0.blobs.remove(context.call(), &name, Removing::Old).await;
-        match removal.map_err(ImageError::from)? {
+        match removal? {
             Removal::Gone => removed += 1,
             Removal::TooYoung => young += 1,
             Removal::Wanted => {}

@@ -5,10 +5,11 @@ use futures_util::TryStreamExt as _;
 use pando_clock::Timestamp;
 use pando_objects::ObjectName;
 use pando_queue::{JobContext, JobKind, JobResult, JobState, Settings};
+use pando_service::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{ImageError, Images, forget_images, kind as image_kind};
+use super::{Images, forget_images, kind as image_kind};
 use crate::blobs::{self, Removal, Removing};
 use crate::files::forget_file;
 use crate::profile::ProfileId;
@@ -45,7 +46,7 @@ async fn run(images: Images, context: JobContext, _payload: Value) -> JobResult 
 
 impl Images {
     /// Exports whose time is over, and files that will not become whole.
-    async fn forget_expired(&self, context: &JobContext) -> Result<u64, ImageError> {
+    async fn forget_expired(&self, context: &JobContext) -> Result<u64, Fault> {
         let mut forgotten = 0;
         loop {
             let now = context.clock().now();
@@ -69,7 +70,7 @@ impl Images {
     }
 
     /// Deletes uploads whose job will not run any more. A dead job may be redriven as long as it exists.
-    async fn forget_uploads(&self, context: &JobContext) -> Result<u64, ImageError> {
+    async fn forget_uploads(&self, context: &JobContext) -> Result<u64, Fault> {
         let (mut last, mut forgotten) = (Uuid::nil(), 0);
         loop {
             let read = context.database().read_primary(context.call());
@@ -91,7 +92,7 @@ impl Images {
     }
 
     /// Profiles that were deleted too long ago to be restored, with their parts, their history and their images.
-    async fn purge_profiles(&self, context: &JobContext) -> Result<u64, ImageError> {
+    async fn purge_profiles(&self, context: &JobContext) -> Result<u64, Fault> {
         let before = self.too_old(context);
         let (mut last, mut purged) = (ProfileId::from(Uuid::nil()), 0);
         loop {
@@ -115,7 +116,7 @@ impl Images {
     }
 
     /// Deletes the records of imports that did not continue for as long as a deleted profile is kept.
-    async fn purge_imports(&self, context: &JobContext) -> Result<u64, ImageError> {
+    async fn purge_imports(&self, context: &JobContext) -> Result<u64, Fault> {
         let (before, mut purged) = (self.too_old(context), 0);
         loop {
             let mut tx = context.database().transaction(context.call()).await?;
@@ -136,7 +137,7 @@ impl Images {
     }
 
     /// Deletes objects that were stored and to which no row came to refer.
-    async fn remove_unwanted(&self, context: &JobContext) -> Result<u64, ImageError> {
+    async fn remove_unwanted(&self, context: &JobContext) -> Result<u64, Fault> {
         let before = self.0.blobs.old();
         let (mut last, mut removed) = (String::new(), 0);
         loop {
@@ -149,7 +150,7 @@ impl Images {
     }
 
     /// Objects that no row knows of: a database that was restored knows less than the store.
-    async fn remove_unknown(&self, context: &JobContext) -> Result<u64, ImageError> {
+    async fn remove_unknown(&self, context: &JobContext) -> Result<u64, Fault> {
         let before = self.0.blobs.old();
         let old =
             self.0.objects.list().try_filter(|listed| std::future::ready(listed.found.modified < before));
@@ -169,7 +170,7 @@ impl Images {
         context: &JobContext,
         names: &[String],
         removing: Removing,
-    ) -> Result<u64, ImageError> {
+    ) -> Result<u64, Fault> {
         let mut removed = 0;
         for name in names.iter().filter_map(|name| ObjectName::parse(name)) {
             removed +=

@@ -6,9 +6,9 @@ use futures_util::stream;
 use http::{HeaderMap, header};
 use multer::{Constraints, Multipart, SizeLimit};
 use pando_http::{Code, Problem, StreamedBody};
+use pando_service::{Fault, Violations};
 
 use super::options::FORM_BYTES_MAX;
-use crate::Violations;
 
 /// The fields of a form that are images.
 const FIELDS: [&str; 2] = ["image", "file"];
@@ -65,7 +65,7 @@ async fn read_form(body: StreamedBody, boundary: String, bytes_max: usize) -> Re
         }
         return Ok(content.freeze());
     }
-    Err(Violations::one("image", "required", "is required: a field called image or file").into_problem())
+    Err(Fault::from(Violations::one("image", "required", "is required: a field called image or file")).into())
 }
 
 fn append(content: &mut BytesMut, piece: &[u8], bytes_max: usize) -> Result<(), Problem> {

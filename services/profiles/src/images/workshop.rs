@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use pando_images::Refusal;
 use pando_resilience::Call;
+use pando_service::Fault;
 use tokio::sync::Semaphore;
 
-use super::error::ImageError;
+use super::refused;
 
 /// So many benches, so many images in memory at once.
 #[derive(Debug)]
@@ -25,10 +26,10 @@ impl Workshop {
         &self,
         call: &Call,
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, ImageError> {
+    ) -> Result<T, Fault> {
         let bench = call.deadline.bound(Arc::clone(&self.benches).acquire_owned()).await;
         let Ok(Ok(bench)) = bench else {
-            return Err(ImageError::Busy("too many images are being decoded at this moment"));
+            return Err(Fault::busy("too many images are being decoded at this moment"));
         };
         // The permit moves into the work: the caller may leave, but the work continues.
         let done = tokio::task::spawn_blocking(move || {
@@ -36,9 +37,9 @@ impl Workshop {
             catch_unwind(AssertUnwindSafe(work))
         });
         match call.deadline.bound(done).await {
-            Ok(Ok(Ok(worked))) => worked.map_err(ImageError::from),
-            Ok(_) => Err(Refusal::Damaged("the image cannot be decoded".to_owned()).into()),
-            Err(_) => Err(ImageError::Busy("the image could not be decoded in time")),
+            Ok(Ok(Ok(worked))) => worked.map_err(refused),
+            Ok(_) => Err(refused(Refusal::Damaged("the image cannot be decoded".to_owned()))),
+            Err(_) => Err(Fault::busy("the image could not be decoded in time")),
         }
     }
 }
@@ -46,6 +47,8 @@ impl Workshop {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use pando_service::Class;
 
     use super::*;
 
@@ -55,7 +58,7 @@ mod tests {
         let call = Call::internal("test", Duration::from_secs(30));
         for _ in 0..3 {
             let worked = workshop.work::<()>(&call, || panic!("in a decoder")).await;
-            assert!(matches!(worked, Err(ImageError::Refused(_))));
+            assert_eq!(worked.unwrap_err().class(), Class::Invalid);
         }
         assert!(workshop.work(&call, || Ok(())).await.is_ok());
     }

@@ -1,7 +1,9 @@
 //! Reading many profiles: pages in a stable order, some by id, all of them for an export.
 
-use pando_clock::Timestamp;
+use std::sync::LazyLock;
+
 use pando_database::{DatabaseError, Query, Read, Value, params};
+use pando_service::{KeyKind, List, Place, SortKey};
 use uuid::Uuid;
 
 use super::{profile_columns, profile_from};
@@ -19,29 +21,6 @@ pub enum Order {
     Name,
     /// By name, from the end.
     NameDescending,
-}
-
-/// Where the last page ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum After {
-    Time(Timestamp, Uuid),
-    Name(String, Uuid),
-}
-
-impl After {
-    /// The sort key and the id.
-    pub(super) fn values(self) -> [Value; 2] {
-        match self {
-            Self::Time(moment, id) => [moment.into(), id.into()],
-            Self::Name(name, id) => [name.into(), id.into()],
-        }
-    }
-}
-
-/// One order, from the start and after a cursor. `$1` is always the limit.
-struct Pages {
-    first: Query,
-    after: Query,
 }
 
 /// The order of a list: profiles with the same key are ordered by id.
@@ -66,22 +45,10 @@ macro_rules! page_where {
 }
 pub(super) use {in_order, page_where};
 
-macro_rules! pages {
-    ($name:literal, $column:literal, $compare:literal, $direction:literal) => {
-        Pages {
-            first: Query::scan(concat!("profiles.list_by_", $name), page_where!($column, $direction, "")),
-            after: Query::scan(
-                concat!("profiles.list_by_", $name),
-                page_where!($column, $direction, concat!(" and (", $column, ", id) ", $compare, " ($2, $3)")),
-            ),
-        }
-    };
-}
-
-static NEWEST: Pages = pages!("newest", "created_at", "<", "desc");
-static OLDEST: Pages = pages!("oldest", "created_at", ">", "asc");
-static NAME: Pages = pages!("name", "name", ">", "asc");
-static NAME_DESCENDING: Pages = pages!("name_descending", "name", "<", "desc");
+static LIST: LazyLock<List> = LazyLock::new(|| {
+    let select = concat!("select ", profile_columns!(), " from profiles where deleted_at is null");
+    List::new("profiles.list", select, &Order::ALL.map(Order::of_list))
+});
 
 static BY_EMAIL: Query = Query::point(
     "profiles.list_by_email",
@@ -118,22 +85,23 @@ impl Order {
     /// Every order, the default first.
     pub const ALL: [Self; 4] = [Self::Newest, Self::Oldest, Self::Name, Self::NameDescending];
 
-    /// Where a page that ends with this profile ends.
-    pub(crate) fn after(self, profile: &Profile) -> After {
-        let id = Uuid::from(profile.id);
-        match self {
-            Self::Newest | Self::Oldest => After::Time(profile.created_at, id),
-            Self::Name | Self::NameDescending => After::Name(profile.name.as_str().to_owned(), id),
-        }
+    /// The column of this order.
+    pub(crate) fn of_list(self) -> pando_service::Order {
+        let (column, kind) = match self {
+            Self::Newest | Self::Oldest => ("created_at", KeyKind::Time),
+            Self::Name | Self::NameDescending => ("name", KeyKind::Text),
+        };
+        let descending = matches!(self, Self::Newest | Self::NameDescending);
+        pando_service::Order { name: self.name(), column, kind, descending }
     }
 
-    fn pages(self) -> &'static Pages {
-        match self {
-            Self::Newest => &NEWEST,
-            Self::Oldest => &OLDEST,
-            Self::Name => &NAME,
-            Self::NameDescending => &NAME_DESCENDING,
-        }
+    /// The place of a profile in this order.
+    pub(crate) fn place_of(self, profile: &Profile) -> Place {
+        let key = match self {
+            Self::Newest | Self::Oldest => SortKey::Time(profile.created_at),
+            Self::Name | Self::NameDescending => SortKey::Text(profile.name.as_str().to_owned()),
+        };
+        Place { key, id: profile.id.into() }
     }
 }
 
@@ -141,14 +109,10 @@ impl Order {
 pub(crate) async fn page(
     read: &Read<'_>,
     order: Order,
-    after: Option<After>,
+    after: Option<Place>,
     limit: usize,
 ) -> Result<Vec<Profile>, DatabaseError> {
-    let Pages { first, after: later } = order.pages();
-    let query = if after.is_none() { first } else { later };
-    let mut values = vec![count_value(limit)];
-    values.extend(after.into_iter().flat_map(After::values));
-    read.rows(query, values).await?.iter().map(profile_from).collect()
+    LIST.rows(read, order.name(), after, limit).await?.iter().map(profile_from).collect()
 }
 
 /// The living profile that has this e-mail address, whatever its case.

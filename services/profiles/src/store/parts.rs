@@ -4,6 +4,7 @@ use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::{PROFILE_WIDTH, profile_columns, profile_from};
+use crate::history::Operation;
 use crate::parts::{Address, FullProfile, Preferences, Theme};
 use crate::profile::{Profile, ProfileId};
 
@@ -71,47 +72,75 @@ pub(crate) async fn find_preferences(
     row.map_or(Ok(None), |row| preferences_from(&row, 0))
 }
 
-/// The address of a locked profile.
-pub(crate) async fn locked_address(
+/// A part of a profile, which has a row of its own.
+pub(crate) trait Part: Sized {
+    /// The operation that writes it.
+    const OPERATION: Operation;
+
+    /// Finds it by the id of the profile.
+    fn query() -> &'static Query;
+
+    /// Reads a row whose columns begin at `at`; the key column is null where a join found none.
+    fn read(row: &Row, at: usize) -> Result<Option<Self>, DatabaseError>;
+
+    /// Writes it for a locked profile.
+    fn put(&self, tx: &mut Transaction, profile: &Profile);
+}
+
+/// A part of a locked profile.
+pub(crate) async fn locked<P: Part>(
     tx: &mut Transaction,
     profile: &Profile,
-) -> Result<Option<Address>, DatabaseError> {
-    let row = tx.row(&FIND_ADDRESS, params![Uuid::from(profile.id)]).await?;
-    row.map_or(Ok(None), |row| address_from(&row, 0))
+) -> Result<Option<P>, DatabaseError> {
+    let row = tx.row(P::query(), params![Uuid::from(profile.id)]).await?;
+    row.map_or(Ok(None), |row| P::read(&row, 0))
 }
 
-/// The preferences of a locked profile.
-pub(crate) async fn locked_preferences(
-    tx: &mut Transaction,
-    profile: &Profile,
-) -> Result<Option<Preferences>, DatabaseError> {
-    let row = tx.row(&FIND_PREFERENCES, params![Uuid::from(profile.id)]).await?;
-    row.map_or(Ok(None), |row| preferences_from(&row, 0))
+impl Part for Address {
+    const OPERATION: Operation = Operation::AddressPut;
+
+    fn query() -> &'static Query {
+        &FIND_ADDRESS
+    }
+
+    fn read(row: &Row, at: usize) -> Result<Option<Self>, DatabaseError> {
+        address_from(row, at)
+    }
+
+    fn put(&self, tx: &mut Transaction, profile: &Profile) {
+        let values = params![
+            Uuid::from(profile.id),
+            self.street.as_str(),
+            self.city.as_str(),
+            self.region.as_str(),
+            self.postal_code.as_str(),
+            self.country.as_str()
+        ];
+        tx.execute_later(&PUT_ADDRESS, values);
+    }
 }
 
-/// Writes the address of a locked profile.
-pub(crate) fn put_address(tx: &mut Transaction, profile: &Profile, part: &Address) {
-    let values = params![
-        Uuid::from(profile.id),
-        part.street.as_str(),
-        part.city.as_str(),
-        part.region.as_str(),
-        part.postal_code.as_str(),
-        part.country.as_str()
-    ];
-    tx.execute_later(&PUT_ADDRESS, values);
-}
+impl Part for Preferences {
+    const OPERATION: Operation = Operation::PreferencesPut;
 
-/// Writes the preferences of a locked profile.
-pub(crate) fn put_preferences(tx: &mut Transaction, profile: &Profile, part: &Preferences) {
-    let values = params![
-        Uuid::from(profile.id),
-        part.language.as_str(),
-        part.time_zone.as_str(),
-        part.theme.name(),
-        part.newsletter
-    ];
-    tx.execute_later(&PUT_PREFERENCES, values);
+    fn query() -> &'static Query {
+        &FIND_PREFERENCES
+    }
+
+    fn read(row: &Row, at: usize) -> Result<Option<Self>, DatabaseError> {
+        preferences_from(row, at)
+    }
+
+    fn put(&self, tx: &mut Transaction, profile: &Profile) {
+        let values = params![
+            Uuid::from(profile.id),
+            self.language.as_str(),
+            self.time_zone.as_str(),
+            self.theme.name(),
+            self.newsletter
+        ];
+        tx.execute_later(&PUT_PREFERENCES, values);
+    }
 }
 
 /// Reads an address whose columns begin at `at`; the key column is null where a join found none.

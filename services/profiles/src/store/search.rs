@@ -1,8 +1,9 @@
 //! Finding profiles by a text. There are two ways: a look through a stretch of the list, and the index of trigrams.
 
 use pando_database::{DatabaseError, Query, Read, Row, Value, params};
+use pando_service::{Place, SortKey};
 
-use super::lists::{After, Order, count_value, in_order, page_where};
+use super::lists::{Order, count_value, in_order, page_where};
 use super::{profile_columns, profile_from};
 use crate::profile::Profile;
 
@@ -191,11 +192,12 @@ impl Order {
         }
     }
 
-    fn place(self, row: &Row) -> Result<After, DatabaseError> {
-        Ok(match self {
-            Self::Newest | Self::Oldest => After::Time(row.get(0)?, row.get(1)?),
-            Self::Name | Self::NameDescending => After::Name(row.get(0)?, row.get(1)?),
-        })
+    fn place(self, row: &Row) -> Result<Place, DatabaseError> {
+        let key = match self {
+            Self::Newest | Self::Oldest => SortKey::Time(row.get(0)?),
+            Self::Name | Self::NameDescending => SortKey::Text(row.get(0)?),
+        };
+        Ok(Place { key, id: row.get(1)? })
     }
 }
 
@@ -205,11 +207,11 @@ pub(crate) async fn through_the_list(
     read: &Read<'_>,
     order: Order,
     text: &str,
-    after: Option<After>,
+    after: Option<Place>,
     limit: usize,
-) -> Result<(Vec<Profile>, Option<After>), DatabaseError> {
+) -> Result<(Vec<Profile>, Option<Place>), DatabaseError> {
     let searches = order.searches();
-    let begins: Vec<Value> = after.into_iter().flat_map(After::values).collect();
+    let begins: Vec<Value> = after.into_iter().flat_map(Place::values).collect();
     let is_first = begins.is_empty();
     let mut values = vec![count_value(STRETCH - 1)];
     values.extend(begins.iter().cloned());
@@ -223,7 +225,7 @@ pub(crate) async fn through_the_list(
     };
     let mut values = vec![count_value(limit), text.into()];
     values.extend(begins);
-    values.extend(end.clone().into_iter().flat_map(After::values));
+    values.extend(end.clone().into_iter().flat_map(Place::values));
     let found = read.rows(query, values).await?.iter().map(profile_from).collect::<Result<_, _>>()?;
     Ok((found, end))
 }
@@ -233,7 +235,7 @@ pub(crate) async fn by_index(
     read: &Read<'_>,
     order: Order,
     (text, trigrams): (&str, [String; TRIGRAMS]),
-    after: Option<After>,
+    after: Option<Place>,
     limit: usize,
 ) -> Result<Vec<Profile>, DatabaseError> {
     let searches = order.searches();
@@ -241,7 +243,7 @@ pub(crate) async fn by_index(
     let mut values = vec![text.into()];
     values.extend(trigrams.map(Value::from));
     values.push(count_value(limit));
-    values.extend(after.into_iter().flat_map(After::values));
+    values.extend(after.into_iter().flat_map(Place::values));
     read.rows(query, values).await?.iter().map(profile_from).collect()
 }
 

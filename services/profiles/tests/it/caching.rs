@@ -4,15 +4,13 @@ use pando_cache::{CacheOptions, Caches, Policy, RedisOptions, Source};
 use pando_clock::Clock;
 use pando_database::testing::each_engine;
 use pando_database::{Database, Engine};
-use pando_profiles::{
-    CacheWrites, Expected, MIGRATIONS, ProfileError, ProfileFilter, ProfileId, Profiles, ProfilesOptions,
-    ProfilesParts,
-};
+use pando_profiles::{MIGRATIONS, ProfileFilter, ProfileId, Profiles, ProfilesOptions, ProfilesParts};
 use pando_resilience::Call;
+use pando_service::{CacheWrites, Class, Expected};
 use pando_telemetry::Metrics;
 use serde_json::{Value, json};
 
-use crate::{House, call, each_house, each_house_with, fields, idempotency, objects, queue};
+use crate::{House, call, each_house, each_house_with, fields, idempotency, is, objects, queue};
 
 impl House {
     async fn source(&self, id: ProfileId) -> Source {
@@ -41,7 +39,7 @@ async fn the_write_policy_says_where_the_next_read_comes_from() {
             assert_eq!((read.source(), read.version()), (after_change, 2), "{policy:?}");
             house.profiles.delete_profile(&call(), ada.id, &Expected::Any).await.unwrap();
             let gone = house.profiles.read_profile(&call(), ada.id).await;
-            assert!(matches!(gone, Err(ProfileError::NotFound)), "{policy:?}");
+            assert!(is(&gone, Class::NotFound), "{policy:?}");
         })
         .await;
     }
@@ -101,7 +99,7 @@ async fn an_id_that_was_unknown_is_found_once_it_is_made() {
         let id = ProfileId::from(house.clock.fresh_id());
         for _ in 0..2 {
             let unknown = house.profiles.read_profile(&call(), id).await;
-            assert!(matches!(unknown, Err(ProfileError::NotFound)));
+            assert!(is(&unknown, Class::NotFound));
         }
         let item = Ok(fields(json!({"id": id, "name": "Ada", "email": "ada@example.org"})));
         house.profiles.write_batch(&call(), &[item]).await.unwrap();
@@ -117,7 +115,7 @@ async fn a_page_is_remembered_until_anything_is_written() {
             let filter = ProfileFilter { limit: 10, ..ProfileFilter::default() };
             let page = house.profiles.read_page(&call(), &filter).await.unwrap();
             let profiles: Vec<Value> = serde_json::from_slice(&page.json).unwrap();
-            (page.source, profiles.len())
+            (page.kept.source(), profiles.len())
         };
         assert_eq!(page().await, (Source::Origin, 0));
         assert_eq!(page().await, (Source::L1, 0));
@@ -170,7 +168,7 @@ async fn a_token_no_write_answered_is_refused_or_reads_afresh() {
         }
         assert_eq!(house.profiles.read_profile(&own, ada.id).await.unwrap().version(), 2);
         let garbage = house.profiles.read_profile(&with("yesterday"), ada.id).await;
-        assert!(matches!(garbage, Err(ProfileError::BadToken)));
+        assert!(is(&garbage, Class::Malformed));
     })
     .await;
 }

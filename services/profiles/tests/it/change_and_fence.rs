@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use pando_profiles::Expected;
+use pando_service::Expected;
 use serde_json::json;
 
 use crate::{call, each_house, fields};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::stream;
 use pando_database::{Query, params};
-use pando_idempotency::{Admission, Answer, Claim, Key, Request, Scope};
+use pando_idempotency::{Admission, Claim, Key, Outcome, Request, Scope};
 use pando_profiles::{ImportRequest, Profile, RecordFormat};
 use pando_queue::{Job, Mentions, Registry};
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ async fn keep_answer(house: &House, key: &str, body: &Value) {
     };
     let mut tx = house.queue.database().transaction(&call()).await.unwrap();
     assert!(matches!(ticket.claim(&mut tx).await.unwrap(), Claim::First));
-    let answer = Answer { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() };
+    let answer = Outcome::success(body.to_string());
     ticket.store(&mut tx, &answer).await.unwrap();
     tx.commit().await.unwrap();
 }

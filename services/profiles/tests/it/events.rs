@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use pando_cache::{Caches, RedisOptions, Source};
 use pando_database::{Query, Read};
-use pando_profiles::{Expected, ProfileFilter, Profiles, ProfilesOptions, ProfilesParts};
+use pando_profiles::{ProfileFilter, Profiles, ProfilesOptions, ProfilesParts};
 use pando_queue::{Event, Outbox, Relay, Subscriber};
 use pando_resilience::Call;
+use pando_service::Expected;
 use pando_telemetry::Metrics;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -189,11 +190,12 @@ async fn a_process_that_hears_nothing_else_is_brought_up_to_date_by_events() {
             let known = profiles.read_profile(&call(), id).await.unwrap();
             (known.source(), known.version())
         };
-        let listed = async || other.read_page(&call(), &ProfileFilter::default()).await.unwrap().source;
+        let listed =
+            async || other.read_page(&call(), &ProfileFilter::default()).await.unwrap().kept.source();
         let ada = house.person("Ada").await;
         let made = follower.take(1).await;
         // The writer remembers what it made, whatever comes behind.
-        house.profiles.catch_up(&made).await;
+        house.profiles.memory().catch_up(&made).await;
         assert_eq!(read(&house.profiles, ada.id).await, (Source::L1, 1));
         assert_eq!((read(&other, ada.id).await, listed().await), ((Source::Origin, 1), Source::Origin));
         let bio = fields(json!({"bio": "new"}));
@@ -204,11 +206,11 @@ async fn a_process_that_hears_nothing_else_is_brought_up_to_date_by_events() {
             ((Source::L1, 1), Source::L1),
             "nobody told it"
         );
-        other.catch_up(&changed).await;
+        other.memory().catch_up(&changed).await;
         assert_eq!((read(&other, ada.id).await, listed().await), ((Source::Origin, 2), Source::Origin));
         // The same again, or late: what is as new stays.
-        other.catch_up(&made).await;
-        other.catch_up(&changed).await;
+        other.memory().catch_up(&made).await;
+        other.memory().catch_up(&changed).await;
         assert_eq!(read(&other, ada.id).await, (Source::L1, 2));
         follower.relay.stop().await;
     })
@@ -221,8 +223,9 @@ async fn a_caller_that_leaves_during_the_commit_leaves_nothing_old_behind() {
         let mut follower = Follower::of(&house).await;
         let ada = house.person("Ada").await;
         let made = follower.take(1).await;
-        let listed =
-            async || house.profiles.read_page(&call(), &ProfileFilter::default()).await.unwrap().source;
+        let listed = async || {
+            house.profiles.read_page(&call(), &ProfileFilter::default()).await.unwrap().kept.source()
+        };
         listed().await;
         // Each time the caller stays one step longer: at some step it leaves while the commit is under way.
         let mut version = 1;
@@ -248,13 +251,13 @@ async fn a_caller_that_leaves_during_the_commit_leaves_nothing_old_behind() {
         }
         let events = loop {
             let event = follower.next().await;
-            house.profiles.catch_up(std::slice::from_ref(&event)).await;
+            house.profiles.memory().catch_up(std::slice::from_ref(&event)).await;
             if event.version == version {
                 break event;
             }
         };
         assert_eq!(events.version, version);
-        house.profiles.catch_up(&made).await;
+        house.profiles.memory().catch_up(&made).await;
         let read = house.profiles.read_profile(&call(), ada.id).await.unwrap();
         assert_eq!(read.version(), version);
         follower.relay.stop().await;

@@ -2,13 +2,14 @@
 
 use futures_util::TryStreamExt as _;
 use pando_database::{Query, params};
-use pando_profiles::{Export, Profile, ProfileError, ProfileId};
+use pando_profiles::{Export, Profile, ProfileId};
 use pando_queue::{JobRecord, JobState};
+use pando_service::{Class, Fault};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::images::{AGES, Gallery, each_gallery};
-use crate::{call, fields};
+use crate::{call, fields, is};
 
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
 
@@ -32,15 +33,15 @@ impl Gallery {
         (id, self.job(id).await.result.unwrap())
     }
 
-    async fn fetch(&self, id: Uuid) -> Result<Export, ProfileError> {
+    async fn fetch(&self, id: Uuid) -> Result<Export, Fault> {
         self.house.profiles.fetch_export(&call(), id).await
     }
 
     async fn is_there(&self, id: Uuid) -> bool {
         match self.fetch(id).await {
             Ok(_) => true,
-            Err(ProfileError::ExportNotFound) => false,
-            Err(error) => panic!("{error}"),
+            Err(fault) if fault.class() == Class::NotFound => false,
+            Err(fault) => panic!("{fault}"),
         }
     }
 
@@ -113,7 +114,7 @@ async fn the_receipt_tells_what_can_be_fetched() {
         assert_eq!(gallery.job(nobody).await.state, JobState::Dead);
         assert!(!gallery.is_there(nobody).await && !gallery.is_there(Uuid::nil()).await);
         let nobody = profiles.request_export(&call(), Uuid::nil().into()).await;
-        assert!(matches!(nobody, Err(ProfileError::NotFound)));
+        assert!(is(&nobody, Class::NotFound));
     })
     .await;
 }

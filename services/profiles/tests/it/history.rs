@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use pando_profiles::Operation::{AddressPut, Created, Deleted, Restored, Updated};
-use pando_profiles::{Change, Expected, ProfilesOptions};
+use pando_profiles::{Change, ProfilesOptions};
 use pando_resilience::Call;
+use pando_service::Expected;
 use serde_json::{Value, json};
 
 use crate::{call, each_house, each_house_with, fields};

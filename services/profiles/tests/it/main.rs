@@ -31,6 +31,7 @@ use pando_objects::{Objects, ObjectsOptions};
 use pando_profiles::{MIGRATIONS, Profile, Profiles, ProfilesOptions, ProfilesParts};
 use pando_queue::{Queue, QueueOptions, QueueParts};
 use pando_resilience::Call;
+use pando_service::{Class, Fault};
 use pando_telemetry::Metrics;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -94,6 +95,11 @@ pub(crate) fn objects(clock: &Clock) -> (Objects, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let place = ObjectsOptions { path: folder.path().join("objects"), ..ObjectsOptions::default() };
     (Objects::open(&place, &Metrics::new(), clock).unwrap(), folder)
+}
+
+/// Whether an operation was refused with a fault of this class.
+pub(crate) fn is<T>(done: &Result<T, Fault>, class: Class) -> bool {
+    done.as_ref().is_err_and(|fault| fault.class() == class)
 }
 
 /// A call with enough time for a busy machine.

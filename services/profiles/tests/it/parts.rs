@@ -1,9 +1,10 @@
 //! Addresses, preferences, and the composite read.
 
-use pando_profiles::{Expected, FetchMode, ProfileError, Theme};
+use pando_profiles::{FetchMode, PartWritten, Theme};
+use pando_service::{Class, Expected};
 use serde_json::json;
 
-use crate::{call, each_house, fields};
+use crate::{call, each_house, fields, is};
 
 #[tokio::test]
 async fn the_composite_is_the_same_however_it_is_fetched() {
@@ -15,7 +16,7 @@ async fn the_composite_is_the_same_however_it_is_fetched() {
         let address = fields(json!({"street": "12 St James's Square", "city": "London", "country": "GB"}));
         let written =
             house.profiles.put_address(&call(), ada.id, &Expected::OneOf(vec![1]), &address).await.unwrap();
-        assert_eq!(written.value.1, 2);
+        assert_eq!(written.value.version, 2);
         let preferences = fields(json!({"language": "en-GB", "theme": "dark", "newsletter": true}));
         house.profiles.put_preferences(&call(), ada.id, &Expected::Any, &preferences).await.unwrap();
 
@@ -37,14 +38,14 @@ async fn a_part_is_written_whole_and_writing_it_again_is_no_change() {
         let put =
             async |part| house.profiles.put_address(&call(), ada.id, &Expected::Any, &fields(part)).await;
         put(json!({"street": "A", "city": "B"})).await.unwrap();
-        let (address, version) = put(json!({"city": "C"})).await.unwrap().value;
+        let PartWritten { part: address, version } = put(json!({"city": "C"})).await.unwrap().value;
         assert_eq!((address.street.as_str(), address.city.as_str(), version), ("", "C", 3));
-        assert_eq!(put(json!({"city": "C"})).await.unwrap().value.1, 3);
-        assert!(matches!(put(json!({"country": "Germany"})).await, Err(ProfileError::Invalid(_))));
+        assert_eq!(put(json!({"city": "C"})).await.unwrap().value.version, 3);
+        assert!(is(&put(json!({"country": "Germany"})).await, Class::Invalid));
         let stale = Expected::OneOf(vec![1]);
         let refused =
             house.profiles.put_address(&call(), ada.id, &stale, &fields(json!({"city": "D"}))).await;
-        assert!(matches!(refused, Err(ProfileError::VersionMismatch { current: 3 })));
+        assert_eq!(refused.unwrap_err().current(), Some(3));
     })
     .await;
 }
@@ -56,10 +57,10 @@ async fn a_deleted_profile_has_no_parts() {
         house.profiles.delete_profile(&call(), ada.id, &Expected::Any).await.unwrap();
         for mode in [FetchMode::Sequential, FetchMode::Concurrent, FetchMode::Joined] {
             let refused = house.profiles.get_full_profile(&call(), ada.id, mode).await;
-            assert!(matches!(refused, Err(ProfileError::NotFound)), "{mode:?}");
+            assert!(is(&refused, Class::NotFound), "{mode:?}");
         }
         let put = house.profiles.put_address(&call(), ada.id, &Expected::Any, &fields(json!({}))).await;
-        assert!(matches!(put, Err(ProfileError::NotFound)));
+        assert!(is(&put, Class::NotFound));
     })
     .await;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use pando_http::Problem;
-use pando_profiles::{Expected, ImportRequest, Order, ProfileFilter, ProfilesOptions, RecordFormat};
+use pando_profiles::{ImportRequest, Order, ProfileFilter, ProfilesOptions, RecordFormat};
+use pando_service::{Expected, Fault};
 use serde_json::json;
 
 use crate::list_profiles::all_pages;
@@ -144,7 +144,7 @@ async fn fill(house: &House, names: impl Iterator<Item = String>) {
         .map(|(number, name)| format!("{{\"name\":\"{name}\",\"email\":\"p{number}@example.org\"}}\n"))
         .collect();
     let request = ImportRequest { token: "many".to_owned(), format: RecordFormat::Ndjson, dry_run: false };
-    let body = stream::iter([Ok::<_, Problem>(Bytes::from(lines))]);
+    let body = stream::iter([Ok::<_, Fault>(Bytes::from(lines))]);
     let import = house.profiles.import_profiles(&call(), request, pin!(body)).await.unwrap();
     assert_eq!(import.created, i64::try_from(MANY).unwrap());
 }

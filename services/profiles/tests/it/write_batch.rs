@@ -1,6 +1,7 @@
 //! Batches: each item its own outcome.
 
-use pando_profiles::{Expected, ItemOutcome, ItemStatus, Profiles, ProfilesOptions};
+use pando_profiles::{ItemOutcome, ItemStatus, Profiles, ProfilesOptions};
+use pando_service::Expected;
 use serde_json::{Value, json};
 
 use crate::{House, call, each_house, each_house_with, fields};

@@ -5,13 +5,14 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use pando_http::{Caller, JsonAnswer, JsonBody, Problem, QueryString};
 use pando_queue::DeadSelection;
+use pando_service::Fault;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Id;
-use crate::error::fault;
-use crate::{TaskError, Tasks};
+use crate::Tasks;
+use crate::faults::{fault, no_task, of_task};
 
 /// How many groups of dead letters are listed by default.
 const GROUPS_DEFAULT: i64 = 100;
@@ -45,7 +46,7 @@ pub(super) async fn list_queues(
     State(tasks): State<Tasks>,
     Caller(call): Caller,
 ) -> Result<Response, Problem> {
-    let queues = tasks.0.queue.queues(&call).await.map_err(TaskError::from)?;
+    let queues = tasks.0.queue.queues(&call).await.map_err(of_task)?;
     Ok(JsonAnswer(queues).into_response())
 }
 
@@ -62,7 +63,7 @@ pub(super) async fn pause(
     Caller(call): Caller,
     Path(queue): Path<String>,
 ) -> Result<Response, Problem> {
-    tasks.0.queue.pause(&call, &queue).await.map_err(TaskError::from)?;
+    tasks.0.queue.pause(&call, &queue).await.map_err(of_task)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -77,7 +78,7 @@ pub(super) async fn resume(
     Caller(call): Caller,
     Path(queue): Path<String>,
 ) -> Result<Response, Problem> {
-    tasks.0.queue.resume(&call, &queue).await.map_err(TaskError::from)?;
+    tasks.0.queue.resume(&call, &queue).await.map_err(of_task)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -94,8 +95,8 @@ pub(super) async fn show_job(
     Caller(call): Caller,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let job = tasks.0.queue.find(&call, id).await.map_err(TaskError::from)?;
-    Ok(JsonAnswer(job.ok_or(TaskError::NotFound)?).into_response())
+    let job = tasks.0.queue.find(&call, id).await.map_err(of_task)?;
+    Ok(JsonAnswer(job.ok_or_else(no_task)?).into_response())
 }
 
 /// List dead letters
@@ -114,7 +115,7 @@ pub(super) async fn dead_letters(
     let limit = query.integer("limit", 1..=1_000).unwrap_or(GROUPS_DEFAULT);
     query.finish()?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let groups = tasks.0.queue.dead_groups(&call, limit).await.map_err(TaskError::from)?;
+    let groups = tasks.0.queue.dead_groups(&call, limit).await.map_err(of_task)?;
     Ok(JsonAnswer(groups).into_response())
 }
 
@@ -133,7 +134,7 @@ pub(super) async fn redrive(
     let text = |name: &str| fields.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
     let id = match text("id").map(|id| id.parse::<Uuid>()) {
         Some(Err(_)) => {
-            return Err(TaskError::Invalid(vec![fault("id", "value", "must be an id")]).into());
+            return Err(Fault::invalid(vec![fault("id", "value", "must be an id")]).into());
         }
         Some(Ok(id)) => Some(id),
         None => None,
@@ -142,6 +143,6 @@ pub(super) async fn redrive(
     let selection = DeadSelection { queue: text("queue"), kind, fingerprint, id };
     let rate = fields.get("rate_per_second").and_then(Value::as_f64);
     let dry_run = fields.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
-    let done = tasks.0.queue.redrive(&call, &selection, rate, dry_run).await.map_err(TaskError::from)?;
+    let done = tasks.0.queue.redrive(&call, &selection, rate, dry_run).await.map_err(of_task)?;
     Ok(JsonAnswer(done).into_response())
 }

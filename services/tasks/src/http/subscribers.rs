@@ -5,9 +5,11 @@ use axum::response::{IntoResponse, Response};
 use pando_http::{Caller, Code, JsonAnswer, Problem, QueryString};
 use pando_queue::{Outbox, SubscriberStatus};
 use pando_resilience::Call;
+use pando_service::Fault;
 use serde_json::json;
 
-use crate::{TaskError, Tasks};
+use crate::Tasks;
+use crate::faults::of_task;
 
 /// List subscribers
 ///
@@ -50,12 +52,12 @@ pub(super) async fn forget(
         let detail = "the subscriber is in use: take it out of the settings of every process first";
         return Err(Problem::new(Code::Conflict, detail));
     }
-    outbox(&tasks).forget(&call, &name).await.map_err(TaskError::from)?;
+    outbox(&tasks).forget(&call, &name).await.map_err(of_task)?;
     tracing::info!(subscriber = name, events = status.kept_alone, "an operator removed a subscriber");
     Ok(JsonAnswer(json!({"subscriber": name, "events": status.kept_alone})).into_response())
 }
 
-async fn known(tasks: &Tasks, call: &Call) -> Result<Vec<SubscriberStatus>, TaskError> {
+async fn known(tasks: &Tasks, call: &Call) -> Result<Vec<SubscriberStatus>, Fault> {
     Ok(outbox(tasks).subscribers(call).await?)
 }
 

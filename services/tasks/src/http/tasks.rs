@@ -5,24 +5,19 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use pando_clock::Timestamp;
 use pando_http::{
-    CONSISTENCY_TOKEN, Caller, Code, JsonAnswer, JsonDocument, PageRequest, Problem, QueryString,
-    encode_cursor, next_link,
+    Caller, JsonAnswer, JsonDocument, PageRequest, Problem, QueryString, encode_cursor, next_link,
 };
-use pando_idempotency::{Answer, Key, Once, OnceError, REPLAYED_HEADER, Request, Scope, hash_of};
+use pando_service::http::{Keyed, WriteAnswer};
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Id, KeyParameter};
 use crate::watch_task::Said;
-use crate::{Created, Task, TaskError, TaskFilter, TaskRequest, TaskStatus, TaskSummary, Tasks, delay};
-
-/// The name of the route beside stored keys.
-const CREATE: &str = "POST /api/v1/tasks/delayed";
-const KEY_HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
+use crate::{Created, Task, TaskFilter, TaskRequest, TaskStatus, TaskSummary, Tasks, delay};
 
 /// The fields of a new task. Unknown fields are ignored.
 #[derive(ToSchema)]
@@ -70,80 +65,16 @@ pub(crate) struct TaskFields {
 )]
 pub(super) async fn create(
     State(tasks): State<Tasks>,
-    Caller(call): Caller,
-    headers: HeaderMap,
+    keyed: Keyed,
     document: JsonDocument,
-) -> Result<Response, Problem> {
-    let body = document.bytes.clone();
+) -> Result<WriteAnswer, Problem> {
+    let call = keyed.with_body_alone(&document.bytes);
     let fields = document.into_object()?;
     let now = tasks.0.queue.clock().now();
     let request = TaskRequest::parse(&fields, &tasks.0.registry, &tasks.0.options, now)?;
-    let Some(key) = key(&headers)? else {
-        let (created, token) = tasks.create_task(&call, request).await?;
-        return answer_response(answer(&created)?, Some(&token.to_string()), false);
-    };
-    let scope = Scope { tenant: String::new(), actor: call.actor.to_string(), operation: CREATE.to_owned() };
-    let keyed = Request { scope, key, hash: hash_of(&[&body]) };
-    let once = tasks.0.idempotency.once(&call, keyed, async |tx| {
-        let created = tasks.create_task_in(tx, request).await?;
-        answer(&created)
-    });
-    match once.await.map_err(once_problem)? {
-        Once::First(answer, token) => {
-            answer_response(answer, token.map(|token| token.to_string()).as_deref(), false)
-        }
-        Once::Replayed(answer) => answer_response(answer, None, true),
-        Once::InFlight => {
-            Err(Problem::new(Code::Conflict, "another request with this key is still being processed")
-                .with_retry_after(1))
-        }
-        Once::OtherRequest => Err(Problem::new(Code::Invalid, "this key was used for another request")
-            .with_field("Idempotency-Key", "reused", "was used for another request")),
-    }
-}
-
-fn key(headers: &HeaderMap) -> Result<Option<Key>, Problem> {
-    let Some(value) = KEY_HEADERS.iter().find_map(|name| headers.get(*name)) else { return Ok(None) };
-    let key = Key::parse(value.to_str().unwrap_or_default());
-    key.map(Some).map_err(|error| {
-        Problem::malformed(error.to_string()).with_field("Idempotency-Key", "malformed", error.to_string())
-    })
-}
-
-fn once_problem(error: OnceError<Problem>) -> Problem {
-    match error {
-        OnceError::Effect(problem) => problem,
-        OnceError::Idempotency(pando_idempotency::IdempotencyError::Database(error)) => {
-            TaskError::from(error).into()
-        }
-        OnceError::Idempotency(error) => Problem::internal(error),
-    }
-}
-
-fn answer(created: &Created) -> Result<Answer, Problem> {
-    let headers = vec![
-        ("content-type".to_owned(), "application/json".to_owned()),
-        ("location".to_owned(), format!("/api/v1/tasks/{}", created.id)),
-    ];
-    let body = serde_json::to_vec(created).map_err(Problem::internal)?;
-    Ok(Answer { status: StatusCode::ACCEPTED.as_u16(), headers, body })
-}
-
-fn answer_response(answer: Answer, token: Option<&str>, replayed: bool) -> Result<Response, Problem> {
-    let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).map_err(Problem::internal)?;
-    for (name, value) in answer.headers {
-        let name = HeaderName::try_from(name).map_err(Problem::internal)?;
-        response.headers_mut().insert(name, HeaderValue::try_from(value).map_err(Problem::internal)?);
-    }
-    if let Some(token) = token.and_then(|token| HeaderValue::try_from(token).ok()) {
-        response.headers_mut().insert(CONSISTENCY_TOKEN, token);
-    }
-    if replayed {
-        let (name, value) = (HeaderName::from_static(REPLAYED_HEADER), HeaderValue::from_static("true"));
-        response.headers_mut().insert(name, value);
-    }
-    Ok(response)
+    let done = tasks.create_task(&call, request).await?;
+    let place = format!("/api/v1/tasks/{}", done.value.id);
+    Ok(WriteAnswer::json(StatusCode::ACCEPTED, &done, &done.value).location(&place))
 }
 
 /// Read a task

@@ -1,9 +1,30 @@
 //! Reads fields from a JSON object and reports every bad field, not only the first.
 
-use pando_http::{FieldError, Problem};
 use serde_json::{Map, Value};
 
-use crate::profile::BadText;
+use crate::{Fault, FieldError};
+
+/// Why a text is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct BadText {
+    /// The error code: `too_long`, or `value`.
+    pub code: &'static str,
+    /// The message for the client.
+    pub message: String,
+}
+
+impl BadText {
+    /// The text breaks a rule.
+    pub fn value(message: &str) -> Self {
+        Self { code: "value", message: message.to_owned() }
+    }
+
+    /// The text has too many characters.
+    pub fn too_long(chars_max: usize) -> Self {
+        Self { code: "too_long", message: format!("must have at most {chars_max} characters") }
+    }
+}
 
 /// Every bad field of one input; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,14 +37,15 @@ impl Violations {
         Self(vec![field_error(field, code, message)])
     }
 
-    /// The answer that names them all.
-    pub fn into_problem(self) -> Problem {
-        Problem::invalid(self.0)
-    }
-
     /// The bad fields, in the order they were read.
     pub fn iter(&self) -> impl Iterator<Item = &FieldError> {
         self.0.iter()
+    }
+}
+
+impl From<Violations> for Fault {
+    fn from(violations: Violations) -> Self {
+        Self::invalid(violations.0)
     }
 }
 
@@ -33,29 +55,29 @@ fn field_error(field: &str, code: &'static str, message: impl Into<String>) -> F
 
 /// Reads typed fields and gathers what is wrong with them.
 #[derive(Debug)]
-pub(crate) struct FieldReader<'a> {
+pub struct FieldReader<'a> {
     fields: &'a Map<String, Value>,
     violations: Vec<FieldError>,
 }
 
 impl<'a> FieldReader<'a> {
     /// A reader of these fields.
-    pub(crate) fn new(fields: &'a Map<String, Value>) -> Self {
+    pub fn new(fields: &'a Map<String, Value>) -> Self {
         Self { fields, violations: Vec::new() }
     }
 
     /// Notes a bad field.
-    pub(crate) fn refuse(&mut self, field: &str, code: &'static str, message: &str) {
+    pub fn refuse(&mut self, field: &str, code: &'static str, message: &str) {
         self.violations.push(field_error(field, code, message));
     }
 
     /// Takes the parsed value, or notes why it was refused.
-    pub(crate) fn check<T>(&mut self, field: &str, parsed: Result<T, BadText>) -> Option<T> {
+    pub fn check<T>(&mut self, field: &str, parsed: Result<T, BadText>) -> Option<T> {
         parsed.map_err(|bad| self.refuse(field, bad.code, &bad.message)).ok()
     }
 
     /// A text that must be there.
-    pub(crate) fn required_text(&mut self, field: &str) -> Option<&'a str> {
+    pub fn required_text(&mut self, field: &str) -> Option<&'a str> {
         match self.fields.get(field) {
             Some(Value::String(text)) => return Some(text),
             None | Some(Value::Null) => self.refuse(field, "required", "is required"),
@@ -65,7 +87,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// A text that may be absent or null: both mean empty.
-    pub(crate) fn text(&mut self, field: &str, chars_max: usize) -> String {
+    pub fn text(&mut self, field: &str, chars_max: usize) -> String {
         match self.fields.get(field) {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(text)) if text.chars().count() <= chars_max => text.clone(),
@@ -81,7 +103,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// A truth value that may be absent or null: both mean false.
-    pub(crate) fn flag(&mut self, field: &str) -> bool {
+    pub fn flag(&mut self, field: &str) -> bool {
         match self.fields.get(field) {
             None | Some(Value::Null) => false,
             Some(Value::Bool(flag)) => *flag,
@@ -93,12 +115,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// A list of texts, each of which must pass `check`; absent and null mean empty.
-    pub(crate) fn texts(
-        &mut self,
-        field: &str,
-        max: usize,
-        check: fn(&str) -> Result<(), String>,
-    ) -> Vec<String> {
+    pub fn texts(&mut self, field: &str, max: usize, check: fn(&str) -> Result<(), String>) -> Vec<String> {
         let items = match self.fields.get(field) {
             None | Some(Value::Null) => return Vec::new(),
             Some(Value::Array(items)) => items,
@@ -126,7 +143,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// A JSON object; absent and null mean empty.
-    pub(crate) fn object(&mut self, field: &str) -> Map<String, Value> {
+    pub fn object(&mut self, field: &str) -> Map<String, Value> {
         match self.fields.get(field) {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(object)) => object.clone(),
@@ -138,7 +155,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// All that was wrong, if anything was.
-    pub(crate) fn finish(self) -> Result<(), Violations> {
+    pub fn finish(self) -> Result<(), Violations> {
         if self.violations.is_empty() { Ok(()) } else { Err(Violations(self.violations)) }
     }
 }

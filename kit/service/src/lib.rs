@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod expected;
+mod fault;
+mod fields;
+pub mod http;
+mod kept;
+mod lists;
+mod memory;
+mod write;
+mod writes;
+
+pub use expected::Expected;
+pub use fault::{Class, Fault, FieldError};
+pub use fields::{BadText, FieldReader, Violations};
+pub use kept::Kept;
+pub use lists::{KeyKind, List, Order, PageEnd, Place, SortKey};
+pub use memory::{CacheWrites, Memory, MemoryPlan};
+pub use write::{Change, Done, Write};
+pub use writes::{Turn, UniqueKey, Writes, WritesParts, Written, patiently};

@@ -1,0 +1,174 @@
+//! Lists in a stable order, page by page. Where an index serves the order, a page costs the same at any depth.
+
+use std::ops::RangeInclusive;
+
+use pando_clock::Timestamp;
+use pando_database::{DatabaseError, Query, Read, Row, Value};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The years 1 to 9999: times that both engines can hold.
+const STORABLE_MICROS: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+
+/// An order that a list can have: by one column, and by the id among rows that are equal there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Its name in the `sort` parameter, such as `-created_at`.
+    pub name: &'static str,
+    /// The column.
+    pub column: &'static str,
+    /// What the column holds.
+    pub kind: KeyKind,
+    /// Whether the largest comes first.
+    pub descending: bool,
+}
+
+/// What a list can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// A time.
+    Time,
+    /// A text, byte by byte.
+    Text,
+}
+
+/// A place in a list: the sort key and the id of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The sort key.
+    pub key: SortKey,
+    /// The id.
+    pub id: Uuid,
+}
+
+/// What a row is sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// A time.
+    Time(Timestamp),
+    /// A text.
+    Text(String),
+}
+
+/// Where a page ended, as a cursor says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageEnd {
+    /// The order the page had; a cursor of another order is refused.
+    sort: String,
+    key: String,
+    id: Uuid,
+}
+
+/// The statements of a list, in each of its orders.
+#[derive(Debug)]
+pub struct List(Vec<Pages>);
+
+#[derive(Debug)]
+struct Pages {
+    order: Order,
+    first: Query,
+    after: Query,
+}
+
+impl List {
+    /// The statements of a list. `select` ends with a condition: `select … from notes where deleted_at is null`. Keep a list in a
+    /// `LazyLock`: its statements are made once, and stay.
+    pub fn new(name: &str, select: &str, orders: &[Order]) -> Self {
+        let stay = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+        let pages = orders.iter().map(|order| {
+            let Order { column, descending, .. } = *order;
+            let (compare, direction) = if descending { ("<", "desc") } else { (">", "asc") };
+            let name = stay(format!("{name}_by_{column}{}", if descending { "_descending" } else { "" }));
+            let in_order = format!("order by {column} {direction}, id {direction} limit $1");
+            let later = format!("and ({column}, id) {compare} ($2, $3)");
+            Pages {
+                order: *order,
+                first: Query::scan(name, stay(format!("{select} {in_order}"))),
+                after: Query::scan(name, stay(format!("{select} {later} {in_order}"))),
+            }
+        });
+        Self(pages.collect())
+    }
+
+    /// At most `limit` rows in the order of this name, from the start or after a place.
+    pub async fn rows(
+        &self,
+        read: &Read<'_>,
+        order: &str,
+        after: Option<Place>,
+        limit: usize,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let known = self.0.iter().find(|pages| pages.order.name == order);
+        let pages = known.or(self.0.first()).expect("a list has an order");
+        let mut values = vec![Value::from(i64::try_from(limit).unwrap_or(i64::MAX))];
+        let query = if after.is_none() { &pages.first } else { &pages.after };
+        values.extend(after.into_iter().flat_map(Place::values));
+        read.rows(query, values).await
+    }
+}
+
+impl Place {
+    /// The sort key and the id, as parameters of a statement.
+    pub fn values(self) -> [Value; 2] {
+        match self.key {
+            SortKey::Time(moment) => [moment.into(), self.id.into()],
+            SortKey::Text(text) => [text.into(), self.id.into()],
+        }
+    }
+}
+
+impl PageEnd {
+    /// The end of a page of this order.
+    pub fn at(place: Place, order: &Order) -> Self {
+        let key = match place.key {
+            SortKey::Time(moment) => moment.to_string(),
+            SortKey::Text(text) => text,
+        };
+        Self { sort: order.name.to_owned(), key, id: place.id }
+    }
+
+    /// The place where a page of this order ended; none if the page had another order, whose places would skip or repeat rows. An
+    /// invented cursor gives no more access than an invented key.
+    pub fn place_in(&self, order: &Order) -> Option<Place> {
+        if self.sort != order.name {
+            return None;
+        }
+        let key = match order.kind {
+            KeyKind::Time => {
+                let moment = self.key.parse::<Timestamp>().ok();
+                SortKey::Time(moment.filter(|moment| STORABLE_MICROS.contains(&moment.as_micros()))?)
+            }
+            KeyKind::Text => SortKey::Text(Some(self.key.clone()).filter(|text| !text.contains('\0'))?),
+        };
+        Some(Place { key, id: self.id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEWEST: Order =
+        Order { name: "-created_at", column: "created_at", kind: KeyKind::Time, descending: true };
+    const NAME: Order = Order { name: "name", column: "name", kind: KeyKind::Text, descending: false };
+
+    #[test]
+    fn a_place_comes_back_from_its_cursor_and_fits_no_other_order() {
+        let id = Uuid::from_u128(7);
+        for (order, key) in [
+            (NEWEST, SortKey::Time(Timestamp::from_micros(1_767_225_600_000_001))),
+            (NAME, SortKey::Text("Zoë".to_owned())),
+        ] {
+            let place = Place { key, id };
+            let end = PageEnd::at(place.clone(), &order);
+            let cursor = serde_json::to_string(&end).unwrap();
+            let end: PageEnd = serde_json::from_str(&cursor).unwrap();
+            assert_eq!(end.place_in(&order), Some(place));
+            assert_eq!(end.place_in(if order == NAME { &NEWEST } else { &NAME }), None);
+        }
+        let invented = |key: &str| PageEnd { sort: "-created_at".to_owned(), key: key.to_owned(), id };
+        for key in ["", "yesterday", "-009999-01-01T00:00:00Z"] {
+            assert_eq!(invented(key).place_in(&NEWEST), None, "{key}");
+        }
+    }
+}
