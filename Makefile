@@ -28,7 +28,7 @@ run: ## Build, make sample data when there is none, and serve on LISTEN
 test: ## Set up what tests need, then run every test on every engine
 	@scripts/setup test
 	@# Most tests wait for something most of the time.
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} cargo test --workspace --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} cargo test --workspace --locked
 	@scripts/contract-test
 
 check: ## What must hold before a commit: format, lints, documentation, dependencies
