@@ -6,7 +6,7 @@ use utoipa::openapi::schema::Schema;
 
 use crate::Problem;
 
-/// The form of a service's error answers. What the edge itself refuses has it as well, on the paths of the service.
+/// The form of a service's error answers. The edge uses it, too, for the requests that it refuses on the paths of the service.
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorShape {
     /// The beginning of the service's paths, so that a path without a route has it, too: `/api/v2/`.
@@ -24,7 +24,7 @@ pub struct ErrorShape {
 /// One error answer, for a [`ErrorShape`] to write.
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorAnswer<'a> {
-    /// What is wrong.
+    /// The error.
     pub problem: &'a Problem,
     /// The status of the answer.
     pub status: StatusCode,

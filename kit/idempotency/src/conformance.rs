@@ -88,7 +88,7 @@ fn refusal(body: &str) -> Outcome {
     Outcome::refusal(format!("\"{body}\""))
 }
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug, PartialEq, Eq)]
 enum Planted {
     First(Outcome),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::Outcome;
 use crate::store::REFUSAL;
 
-/// The outcome that such an answer is. Its body is the value. What its status and its headers say of the value stands beside it,
-/// in members that the value may have: `created` and `version`.
+/// Turns such an answer into an outcome. The body of the answer is the value. The members `created` and `version` are added to it:
+/// they are taken from the status and the `ETag`.
 pub(crate) fn outcome(status: i64, headers: &[(String, String)], body: Vec<u8>) -> Outcome {
     let is_refusal = status >= REFUSAL;
     let mut value: Value = serde_json::from_slice(&body).unwrap_or_default();

@@ -69,7 +69,8 @@ pub fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// What became of a request, without a transport: each says it in its own way, to the first request and to its repeats.
+/// The result of a request, without a transport. Each transport turns it into its own answer, for the first request and for its
+/// repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Whether the request was refused, and had no effect.

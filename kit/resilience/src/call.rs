@@ -20,7 +20,8 @@ pub struct Call {
     pub repeat: Option<Arc<Repeat>>,
 }
 
-/// What makes requests repeats of one: the operation, the key that the caller chose, and the hash of what is asked.
+/// Identifies a request, so that its repeats are recognised: the operation, the key that the caller chose, and the hash of the
+/// request's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeat {
     /// A route of HTTP, a method of gRPC, a kind of job.

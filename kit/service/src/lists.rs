@@ -17,7 +17,7 @@ pub struct Order {
     pub name: &'static str,
     /// The column.
     pub column: &'static str,
-    /// What the column holds.
+    /// The type of the column.
     pub kind: KeyKind,
     /// Whether the largest comes first.
     pub descending: bool,

@@ -24,9 +24,11 @@ impl Profiles {
     ) -> Result<Written<Profile>, Fault> {
         let write = self.0.writes.once(call, |turn| async move {
             let patched = |current: &Profile| patched(current, &self.0.rules, media, patch);
-            for attempt in 0..=UNLOCKED_ATTEMPTS_MAX {
+            let mut attempts = 0;
+            loop {
+                attempts += 1;
                 let mut ready = None;
-                if attempt < UNLOCKED_ATTEMPTS_MAX {
+                if attempts <= UNLOCKED_ATTEMPTS_MAX {
                     let current = store::find(&self.0.database.read_primary(call), id).await?;
                     let current = current.ok_or_else(no_profile)?;
                     expected.check("profile", current.version)?;
@@ -46,7 +48,6 @@ impl Profiles {
                 write.about(id);
                 return write.done(profile);
             }
-            Err(Fault::busy("other requests are changing the same profile at this moment: try again"))
         });
         write.await
     }

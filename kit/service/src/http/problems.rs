@@ -79,7 +79,7 @@ impl From<Fault> for Problem {
     }
 }
 
-/// What the edge found wrong with a body or a cursor that an operation reads.
+/// The edge reports errors in bodies and cursors as problems; an operation that reads them passes them on as faults.
 impl From<Problem> for Fault {
     fn from(problem: Problem) -> Self {
         let mut fault = Self::new(Class::of(problem.code()), problem.detail().to_owned());
