@@ -66,6 +66,9 @@ enum Command {
         /// Only print what would be done
         #[arg(long)]
         dry_run: bool,
+        /// Also take away what processes of the version before need: none of them runs any more
+        #[arg(long)]
+        finish: bool,
     },
     /// Check the settings, the database and this machine, and recommend changes
     Doctor {
@@ -139,8 +142,8 @@ impl CommandLine {
                 log.flush();
                 return ended;
             }
-            Command::Migrate { dry_run } => {
-                block_on(migrate::run(&sources.load()?.config, dry_run, &clock, out))?
+            Command::Migrate { dry_run, finish } => {
+                block_on(migrate::run(&sources.load()?.config, (dry_run, finish), &clock, out))?
             }
             Command::AdoptFiles => block_on(files::adopt(&sources.load()?.config, &clock, out))?,
             Command::Queue(command) => {

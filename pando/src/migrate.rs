@@ -11,7 +11,12 @@ use crate::config::Config;
 use crate::wiring::MIGRATIONS;
 
 /// Applies what is missing, or only says what that is.
-pub(crate) async fn run(config: &Config, dry_run: bool, clock: &Clock, out: &mut dyn Write) -> Result<()> {
+pub(crate) async fn run(
+    config: &Config,
+    (dry_run, finish): (bool, bool),
+    clock: &Clock,
+    out: &mut dyn Write,
+) -> Result<()> {
     if dry_run && config.database_file().is_some_and(|file| !file.exists()) {
         // Opening it would make it, and a dry run changes nothing.
         for set in MIGRATIONS {
@@ -24,20 +29,28 @@ pub(crate) async fn run(config: &Config, dry_run: bool, clock: &Clock, out: &mut
     let database = Database::open(&config.database_options(), &Metrics::new(), clock)
         .await
         .with_context(|| format!("cannot open the database {}", config.database_place()))?;
-    let done = bring_up_to_date(&database, dry_run, out).await;
+    let done = bring_up_to_date(&database, (dry_run, finish), out).await;
     database.close().await;
     done
 }
 
-async fn bring_up_to_date(database: &Database, dry_run: bool, out: &mut dyn Write) -> Result<()> {
+async fn bring_up_to_date(
+    database: &Database,
+    (dry_run, finish): (bool, bool),
+    out: &mut dyn Write,
+) -> Result<()> {
     let count = if dry_run {
         let pending = database.pending_migrations(MIGRATIONS).await?;
-        for migration in &pending {
+        let applied = pending.iter().filter(|migration| finish || !migration.waits);
+        for migration in applied.clone() {
             writeln!(out, "would apply {} {} {}", migration.service, migration.version, migration.name)?;
         }
-        pending.len()
+        applied.count()
     } else {
-        let applied = database.migrate(MIGRATIONS).await?;
+        let applied = match finish {
+            true => database.finish_migrations(MIGRATIONS).await?,
+            false => database.migrate(MIGRATIONS).await?,
+        };
         for migration in &applied {
             writeln!(out, "applied {} {} {}", migration.service, migration.version, migration.name)?;
         }
@@ -45,6 +58,16 @@ async fn bring_up_to_date(database: &Database, dry_run: bool, out: &mut dyn Writ
     };
     if count == 0 {
         writeln!(out, "the schema is up to date")?;
+    }
+    if !finish {
+        for left in database.pending_migrations(MIGRATIONS).await?.iter().filter(|migration| migration.waits)
+        {
+            writeln!(
+                out,
+                "{} {} {} waits until no process of the version before runs: then run `pando migrate --finish`",
+                left.service, left.version, left.name
+            )?;
+        }
     }
     Ok(())
 }

@@ -98,7 +98,8 @@ pub(crate) async fn run(
         .await
         .with_context(|| format!("cannot open the database {place}"))?;
     let done = async {
-        if !database.pending_migrations(wiring::MIGRATIONS).await?.is_empty() {
+        let pending = database.pending_migrations(wiring::MIGRATIONS).await?;
+        if pending.iter().any(|migration| !migration.waits) {
             bail!("the schema is outdated: run `pando migrate`");
         }
         let queue = jobs::queue(config, &database, &metrics, clock)?;

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use pando_clock::Clock;
-use pando_resilience::{Call, Deadline};
+use pando_resilience::{Call, Deadline, Tenant};
 use pando_telemetry::{Histogram, LATENCY_BUCKETS, Metrics};
 
 use crate::channel::Channel;
 use crate::options::DatabaseOptions;
 use crate::parameters::check_key;
 use crate::postgres::{Postgres, Session};
-use crate::query::{Cost, KeyedQuery};
+use crate::query::{Cost, KeyedQuery, OwnedQuery};
 use crate::sqlite::Sqlite;
 use crate::statement::{Statement, StatementBook};
 use crate::statistics::{Statistics, publish};
@@ -169,6 +169,14 @@ impl Database {
         }
     }
 
+    /// Runs a statement outside of any transaction, where the engine has statements that must be.
+    pub(crate) async fn run_outside(&self, text: &str, deadline: Deadline) -> Result<(), DatabaseError> {
+        match &self.0.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(postgres) => Box::pin(postgres.run_outside(text, deadline)).await,
+        }
+    }
+
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
     }
@@ -186,19 +194,19 @@ impl Database {
         self.read_primary(call).row(&PING, []).await.map(|_| ())
     }
 
-    /// The row with this key, where that needs no waiting: in a file of this process. For callers who cannot wait.
+    /// The row of a tenant with this key, where that needs no waiting: in a file of this process. For callers who cannot wait.
     pub fn by_key_at_once(
         &self,
-        query: &KeyedQuery,
-        key: impl Into<Value>,
+        query: &OwnedQuery,
+        (tenant, key): (&Tenant, impl Into<Value>),
         deadline: Deadline,
     ) -> Option<Result<Option<Row>, DatabaseError>> {
         let Backend::Sqlite(sqlite) = &self.0.backend else { return None };
-        let statement = self.0.book.keyed(query);
+        let statement = self.0.book.keyed(&query.0);
         let key = key.into();
         let started = Instant::now();
-        let found = check_key(query.name, &key)
-            .and_then(|()| sqlite.point(&statement, &[key], deadline, started))
+        let found = check_key(query.0.name, &key)
+            .and_then(|()| sqlite.point(&statement, &[key, tenant.into()], deadline, started))
             .map(|rows| rows.into_iter().next());
         statement.record(started, found.as_ref().err());
         Some(found)
@@ -282,20 +290,12 @@ impl Read<'_> {
         self.rows(query, values).await.map(|rows| rows.into_iter().next())
     }
 
-    /// Roughly how many rows a table has, from the engine's statistics; where it has none, `count` counts them.
-    pub fn estimated_rows<'a>(
-        &'a self,
-        table: &'a str,
-        count: &'a Query,
-    ) -> BoxFuture<'a, Result<i64, DatabaseError>> {
+    /// Roughly how many rows a table has, from the engine's statistics, where it has any.
+    pub fn estimated_rows<'a>(&'a self, table: &'a str) -> BoxFuture<'a, Result<Option<i64>, DatabaseError>> {
         Box::pin(async move {
-            if let Backend::Postgres(_) = self.database.backend
-                && let Some(row) = self.row(&ESTIMATE, [table.into()]).await?
-                && let estimate @ 0.. = row.get(0)?
-            {
-                return Ok(estimate);
-            }
-            self.row(count, []).await?.map_or(Ok(0), |row| row.get(0))
+            let Backend::Postgres(_) = self.database.backend else { return Ok(None) };
+            let estimate = self.row(&ESTIMATE, [table.into()]).await?.map(|row| row.get(0)).transpose()?;
+            Ok(estimate.filter(|estimate| *estimate >= 0))
         })
     }
 
@@ -305,18 +305,35 @@ impl Read<'_> {
         query: &KeyedQuery,
         key: impl Into<Value>,
     ) -> Result<Option<Row>, DatabaseError> {
+        self.keyed(query, None, key.into()).await
+    }
+
+    /// The row of a tenant with this key; reads of one tenant that happen at the same time travel together.
+    pub async fn by_key_of(
+        &self,
+        query: &OwnedQuery,
+        tenant: &Tenant,
+        key: impl Into<Value>,
+    ) -> Result<Option<Row>, DatabaseError> {
+        self.keyed(&query.0, Some(tenant), key.into()).await
+    }
+
+    async fn keyed(
+        &self,
+        query: &KeyedQuery,
+        owner: Option<&Tenant>,
+        key: Value,
+    ) -> Result<Option<Row>, DatabaseError> {
         let statement = self.database.book.keyed(query);
-        let key = key.into();
         let started = Instant::now();
         let result = match &self.database.backend {
-            Backend::Sqlite(sqlite) => {
-                let found = match check_key(query.name, &key) {
-                    Ok(()) => sqlite.point_in_turn(&statement, &[key], self.deadline, started).await,
-                    Err(error) => Err(error),
-                };
-                found.map(|rows| rows.into_iter().next())
+            Backend::Sqlite(sqlite) => match check_key(query.name, &key) {
+                Ok(()) => row_here(sqlite, &statement, (owner, key), (self.deadline, started)).await,
+                Err(error) => Err(error),
+            },
+            Backend::Postgres(postgres) => {
+                row_there(postgres, &statement, (owner, &key), self.deadline).await
             }
-            Backend::Postgres(postgres) => row_there(postgres, &statement, &key, self.deadline).await,
         };
         statement.record(started, result.as_ref().err());
         result
@@ -344,10 +361,23 @@ fn rows_of<'a>(
     }
 }
 
+async fn row_here(
+    sqlite: &Sqlite,
+    statement: &Arc<Statement>,
+    (owner, key): (Option<&Tenant>, Value),
+    (deadline, started): (Deadline, Instant),
+) -> Result<Option<Row>, DatabaseError> {
+    let found = match owner {
+        None => sqlite.point_in_turn(statement, &[key], deadline, started).await,
+        Some(owner) => sqlite.point_in_turn(statement, &[key, owner.into()], deadline, started).await,
+    };
+    found.map(|rows| rows.into_iter().next())
+}
+
 fn row_there<'a>(
     postgres: &'a Postgres,
     statement: &'a Arc<Statement>,
-    key: &'a Value,
+    key: (Option<&'a Tenant>, &'a Value),
     deadline: Deadline,
 ) -> BoxFuture<'a, Result<Option<Row>, DatabaseError>> {
     Box::pin(postgres.by_key(statement, key, deadline))

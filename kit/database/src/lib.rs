@@ -30,7 +30,7 @@ pub use error::{DatabaseError, Refusal};
 pub use migrate::{AppliedMigration, Migration, MigrationSet, PendingMigration};
 pub use options::{DatabaseOptions, PoolOptions, ReadOptions, SqliteOptions, StatementOptions, Synchronous};
 pub use pando_telemetry::Secret;
-pub use query::{KeyedQuery, Query};
+pub use query::{KeyedQuery, OwnedQuery, Query};
 pub use row::{Column, FromColumn, Json, Row};
 pub use statistics::Statistics;
 pub use token::Token;

@@ -1,4 +1,10 @@
 //! Migrations: they only go forward, and each is applied once, even if several processes start at the same time.
+//!
+//! A migration is one transaction. On PostgreSQL, one that says `-- online` in its first lines runs each statement by itself,
+//! so that a large table is changed while it is used: an index is built `concurrently`, and a table is locked for a moment
+//! only. If the process dies in between, all its statements run again, so each of them must be repeatable. One that says
+//! `-- finish` takes away what processes of the version before still need. It waits until the operator says that there are none,
+//! except in a new database.
 
 mod record;
 mod script;
@@ -11,7 +17,7 @@ use pando_resilience::{Call, Deadline};
 use crate::database::Manner;
 use crate::{Database, DatabaseError, Engine, Query, Transaction};
 use record::{Applied, read_applied, record};
-use script::pieces;
+use script::{Step, is_concurrent, pieces, step, without_concurrently};
 
 /// How long a migration waits for a table in use, and how long it lets others go on before it tries again.
 const LOCK_SHORTLY: Query = Query::write("migrate.lock_shortly", "set local lock_timeout = 500");
@@ -25,7 +31,7 @@ pub struct Migration {
     /// A short description of the migration.
     pub name: &'static str,
     /// Its text, for both engines. A statement that only one has stands below `-- only: postgres` or
-    /// `-- only: sqlite`.
+    /// `-- only: sqlite`. It may begin with `-- online` or `-- finish`.
     pub sql: &'static str,
 }
 
@@ -36,6 +42,26 @@ pub struct MigrationSet {
     pub service: &'static str,
     /// In the order of their versions.
     pub migrations: &'static [Migration],
+}
+
+/// A migration that is not applied yet.
+struct Missing<'a> {
+    set: &'a MigrationSet,
+    migration: &'a Migration,
+    /// Whether other processes may use the tables: they were there before.
+    is_in_use: bool,
+}
+
+impl Missing<'_> {
+    /// Whether it is one that finishes, and other processes may need what it takes away.
+    fn waits(&self) -> bool {
+        self.is_in_use && step(self.migration.sql) == Step::Finish
+    }
+
+    /// Whether its statements run each by itself: nobody waits for new tables.
+    fn runs_apart(&self) -> bool {
+        self.is_in_use && step(self.migration.sql) != Step::Plain
+    }
 }
 
 /// A migration that was applied just now.
@@ -60,22 +86,40 @@ pub struct PendingMigration {
     pub name: &'static str,
     /// The statements that would run on this engine.
     pub statements: Vec<String>,
+    /// Whether it waits for [`Database::finish_migrations`].
+    pub waits: bool,
 }
 
 impl Database {
-    /// Applies the missing migrations, each in a transaction of its own, and returns those that this call applied.
-    /// If several processes call it at once, each migration is applied by one of them, and the others wait.
+    /// Applies the missing migrations and returns those that this call applied. If several processes call it at once, each
+    /// migration is applied by one of them, and the others wait.
     pub fn migrate<'a>(
         &'a self,
         sets: &'a [MigrationSet],
     ) -> BoxFuture<'a, Result<Vec<AppliedMigration>, DatabaseError>> {
-        Box::pin(self.apply_missing(sets))
+        Box::pin(self.apply_missing(sets, false))
     }
 
-    async fn apply_missing(&self, sets: &[MigrationSet]) -> Result<Vec<AppliedMigration>, DatabaseError> {
+    /// The same, with those that take away what processes of the version before still need: there are none any more.
+    pub fn finish_migrations<'a>(
+        &'a self,
+        sets: &'a [MigrationSet],
+    ) -> BoxFuture<'a, Result<Vec<AppliedMigration>, DatabaseError>> {
+        Box::pin(self.apply_missing(sets, true))
+    }
+
+    async fn apply_missing(
+        &self,
+        sets: &[MigrationSet],
+        finish: bool,
+    ) -> Result<Vec<AppliedMigration>, DatabaseError> {
         let mut done = Vec::new();
-        for (set, migration) in self.missing(sets).await? {
-            if self.apply_in_time(set, migration).await? {
+        for missing in self.missing(sets).await? {
+            let Missing { set, migration, .. } = missing;
+            if missing.waits() && !finish {
+                let (version, name) = (migration.version, migration.name);
+                tracing::info!(service = set.service, version, name, "a migration waits for `--finish`");
+            } else if self.apply_in_time(&missing).await? {
                 let (version, name) = (migration.version, migration.name);
                 tracing::info!(service = set.service, version, name, "migration applied");
                 done.push(AppliedMigration { service: set.service, version, name });
@@ -90,20 +134,18 @@ impl Database {
         sets: &[MigrationSet],
     ) -> Result<Vec<PendingMigration>, DatabaseError> {
         let missing = self.missing(sets).await?;
-        let pending = missing.into_iter().map(|(set, migration)| PendingMigration {
-            service: set.service,
-            version: migration.version,
-            name: migration.name,
-            statements: self.statements_of(migration),
+        let pending = missing.into_iter().map(|missing| PendingMigration {
+            service: missing.set.service,
+            version: missing.migration.version,
+            name: missing.migration.name,
+            statements: self.statements_of(missing.migration),
+            waits: missing.waits(),
         });
         Ok(pending.collect())
     }
 
     /// The migrations that are not applied yet, after a check of the applied ones.
-    async fn missing<'a>(
-        &self,
-        sets: &'a [MigrationSet],
-    ) -> Result<Vec<(&'a MigrationSet, &'a Migration)>, DatabaseError> {
+    async fn missing<'a>(&self, sets: &'a [MigrationSet]) -> Result<Vec<Missing<'a>>, DatabaseError> {
         sets.iter().try_for_each(check_order)?;
         let call = Call::internal("migrate", self.inner().migration_budget);
         let applied = read_applied(self, &call).await?;
@@ -111,21 +153,29 @@ impl Database {
         for set in sets {
             check_set(set, &applied)?;
             let is_missing = |migration: &&Migration| find(&applied, set, migration).is_none();
-            missing.extend(set.migrations.iter().filter(is_missing).map(|migration| (set, migration)));
+            // A file has no other processes that matter: they are stopped before a new version starts.
+            let is_in_use = self.engine() == Engine::Postgres
+                && applied.iter().any(|applied| applied.service == set.service);
+            missing.extend(set.migrations.iter().filter(is_missing).map(|migration| Missing {
+                set,
+                migration,
+                is_in_use,
+            }));
         }
         Ok(missing)
     }
 
     /// Applies one migration, and tries again if a table is in use. A statement that waits for a lock blocks all statements behind
     /// it, so the migration waits only a short time and lets the others run in between.
-    async fn apply_in_time(&self, set: &MigrationSet, migration: &Migration) -> Result<bool, DatabaseError> {
+    async fn apply_in_time(&self, missing: &Missing<'_>) -> Result<bool, DatabaseError> {
         let deadline = Deadline::after(self.inner().migration_budget);
         loop {
-            match self.apply(set, migration).await {
+            match self.apply(missing).await {
                 Err(DatabaseError::MigrationFailed { source, statement, .. })
                     if matches!(*source, DatabaseError::Contention { .. }) && !deadline.is_past() =>
                 {
-                    tracing::info!(service = set.service, statement, "a migration waits for a table in use");
+                    let service = missing.set.service;
+                    tracing::info!(service, statement, "a migration waits for a table in use");
                     tokio::time::sleep(LOCK_PAUSE).await;
                 }
                 result => return result,
@@ -134,42 +184,63 @@ impl Database {
     }
 
     /// Applies one migration, unless somebody else did it first.
-    async fn apply(&self, set: &MigrationSet, migration: &Migration) -> Result<bool, DatabaseError> {
-        let manner = Manner { patient: true, ..Manner::default() };
-        let mut transaction = self.begin(Deadline::after(self.inner().migration_budget), manner).await?;
-        let applied = record::lock_and_read(self, &mut transaction).await?;
+    async fn apply(&self, missing: &Missing<'_>) -> Result<bool, DatabaseError> {
+        let Missing { set, migration, .. } = missing;
+        let deadline = Deadline::after(self.inner().migration_budget);
+        let (mut transaction, applied) = record::lock_and_read(self, deadline).await?;
         check_set(set, &applied)?;
         if find(&applied, set, migration).is_some() {
             return Ok(false);
         }
+        let is_apart = missing.runs_apart();
+        // It also ends the read before, whose snapshot an index that is built concurrently would wait for.
         if self.engine() == Engine::Postgres {
             transaction.execute(&LOCK_SHORTLY, []).await?;
         }
         for text in self.statements_of(migration) {
-            self.run_step(&mut transaction, set, migration, &text).await?;
+            let done = match is_apart {
+                true => self.run_apart(&text, deadline).await,
+                false => self.run_in(&mut transaction, &without_concurrently(&text)).await,
+            };
+            done.map_err(|source| DatabaseError::MigrationFailed {
+                service: set.service,
+                version: migration.version,
+                name: migration.name,
+                statement: text.lines().next().unwrap_or_default().to_owned(),
+                source: Box::new(source),
+            })?;
         }
         record(&mut transaction, set, migration, self.inner().clock.now()).await?;
         transaction.commit().await?;
         Ok(true)
     }
 
-    async fn run_step(
-        &self,
-        transaction: &mut Transaction,
-        set: &MigrationSet,
-        migration: &Migration,
-        text: &str,
-    ) -> Result<(), DatabaseError> {
+    async fn run_in(&self, transaction: &mut Transaction, text: &str) -> Result<(), DatabaseError> {
         let statement = self.inner().book.once_as_is("migrate", text);
-        match transaction.run(&statement, &[], false).await {
-            Ok(_) => Ok(()),
-            Err(source) => Err(DatabaseError::MigrationFailed {
-                service: set.service,
-                version: migration.version,
-                name: migration.name,
-                statement: text.lines().next().unwrap_or_default().to_owned(),
-                source: Box::new(source),
-            }),
+        transaction.run(&statement, &[], false).await.map(drop)
+    }
+
+    /// Runs a statement by itself, on another connection than that of the transaction which keeps other processes from migrating.
+    /// One that builds an index waits for transactions without keeping anybody waiting. Another needs a lock, and tries again
+    /// if it does not get it soon.
+    async fn run_apart(&self, text: &str, deadline: Deadline) -> Result<(), DatabaseError> {
+        if is_concurrent(text) {
+            return self.run_outside(text, deadline).await;
+        }
+        loop {
+            let manner = Manner { patient: true, ..Manner::default() };
+            let mut transaction = self.begin(deadline, manner).await?;
+            transaction.execute(&LOCK_SHORTLY, []).await?;
+            let done = self.run_in(&mut transaction, text).await;
+            match done {
+                Err(DatabaseError::Contention { .. }) if !deadline.is_past() => {
+                    drop(transaction);
+                    tracing::info!(statement = text.lines().next(), "a migration waits for a table in use");
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => return transaction.commit().await.map(drop),
+            }
         }
     }
 

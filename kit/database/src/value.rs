@@ -1,6 +1,7 @@
 //! The values that can be parameters of statements.
 
 use pando_clock::Timestamp;
+use pando_resilience::Tenant;
 use uuid::Uuid;
 
 /// A parameter of a statement.
@@ -116,6 +117,7 @@ value_from! {
     &[u8] => |value: &[u8]| Value::Bytes(value.to_vec()),
     Uuid => Value::Uuid,
     Timestamp => Value::Timestamp,
+    &Tenant => |tenant: &Tenant| Value::Text(tenant.as_str().to_owned()),
     serde_json::Value => Value::Json,
     Vec<Uuid> => Value::UuidArray,
     Vec<String> => Value::TextArray,

@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version, hea
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use pando_clock::Clock;
-use pando_resilience::{Call, Deadline};
+use pando_resilience::{Call, Deadline, Identity};
 use pando_telemetry::Gauge;
 use tower::Service as _;
 
@@ -55,7 +55,7 @@ pub(crate) struct Edge {
     pub(crate) clock: Clock,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) active: Gauge,
-    pub(crate) anonymous: Arc<str>,
+    pub(crate) anonymous: Identity,
     pub(crate) pod_name: Option<HeaderValue>,
     pub(crate) uri_bytes_max: usize,
     pub(crate) local_hosts_only: bool,
@@ -231,7 +231,7 @@ impl Handler {
         let call = Call {
             deadline: Deadline::after(admitted.budget),
             request_id: origin.request_id.clone(),
-            actor: edge.anonymous.clone(),
+            identity: edge.anonymous.clone(),
             consistency: admitted.consistency.take(),
             repeat: None,
         };

@@ -14,6 +14,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use pando_clock::Clock;
+use pando_resilience::Identity;
 use pando_telemetry::{Gauge, Metrics};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -135,7 +136,7 @@ impl Server {
             clock: clock.clone(),
             draining: draining.clone(),
             active: metrics.gauge("http_active_requests", "Requests being answered.", &[]),
-            anonymous: Arc::from("anonymous"),
+            anonymous: Identity::of("anonymous"),
             pod_name: Edge::pod_name(options),
             uri_bytes_max: options.uri_bytes_max,
             local_hosts_only: options.local_hosts_only,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use pando_clock::{Clock, Timestamp};
 use pando_database::{Database, DatabaseError, Migration, MigrationSet, Query, params};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_telemetry::Metrics;
 
 use crate::{
@@ -268,7 +268,9 @@ async fn what_is_said_of_a_subject_can_be_taken_back(house: &House) {
     }
     let mut tx = house.database.transaction(&call()).await.unwrap();
     let gone = refusal("gone");
-    assert_eq!(house.idempotency.replace(&mut tx, "zoe", &gone).await.unwrap(), 1);
+    let (own, other) = (Tenant::stored("t"), Tenant::stored("u"));
+    assert_eq!(house.idempotency.replace(&mut tx, (&other, "zoe"), &gone).await.unwrap(), 0);
+    assert_eq!(house.idempotency.replace(&mut tx, (&own, "zoe"), &gone).await.unwrap(), 1);
     tx.commit().await.unwrap();
     for (key, given) in
         [("of-zoe", gone.clone()), ("of-ann", value("of-ann")), ("of-nobody", value("of-nobody"))]

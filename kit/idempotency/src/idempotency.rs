@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use pando_clock::{Clock, Timestamp};
 use pando_database::{Database, DatabaseError, Transaction};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_telemetry::{Counter, Metrics};
 
 use crate::store::{self, Record};
@@ -144,18 +144,18 @@ impl Idempotency {
         now.plus_micros(i64::try_from(micros).unwrap_or(i64::MAX))
     }
 
-    /// Puts `outcome` in the place of every kept one about a subject; how many. Their requests stay known: a repeat gets the new
+    /// Puts `outcome` in the place of every kept one about a subject of a tenant; how many. Their requests stay known: a repeat gets the new
     /// outcome, and does nothing.
     pub async fn replace(
         &self,
         tx: &mut Transaction,
-        subject: &str,
+        about: (&Tenant, &str),
         outcome: &Outcome,
     ) -> Result<u64, IdempotencyError> {
-        Ok(store::replace(tx, subject, outcome).await?)
+        Ok(store::replace(tx, about, outcome).await?)
     }
 
-    /// Gives every kept answer that is about no subject to `rewrite`, and keeps what that makes of it in its place; how
+    /// Gives every kept answer of the caller's tenant that is about no subject to `rewrite`, and keeps what that makes of it in its place; how
     /// many.
     ///
     /// Reads every answer there is, some at a time and outside of any transaction: for what is seldom and must be
@@ -171,7 +171,7 @@ impl Idempotency {
     async fn rewrite_each(&self, call: &Call, rewrite: &Rewrite<'_>) -> Result<u64, IdempotencyError> {
         let (mut last, mut rewritten) = (None, 0);
         loop {
-            let page = store::page(&self.0.database.read_primary(call), last.as_ref()).await?;
+            let page = store::page(&self.0.database.read_primary(call), call.tenant(), last.as_ref()).await?;
             let Some((end, _)) = page.last() else { return Ok(rewritten) };
             last = Some(end.clone());
             for (request, outcome) in &page {

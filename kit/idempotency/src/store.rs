@@ -2,6 +2,7 @@
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, Value, params};
+use pando_resilience::Tenant;
 
 use crate::earlier;
 use crate::{Key, Outcome, Request, Scope};
@@ -36,14 +37,15 @@ static STORE: Query = Query::write(
 
 static REPLACE: Query = Query::write(
     "idempotency.replace",
-    "update idempotency_records set status = $2, headers = null, body = $3, subject = null where subject = $1",
+    "update idempotency_records set status = $2, headers = null, body = $3, subject = null \
+     where tenant = $1 and subject = $4",
 );
 
 static PAGE: Query = Query::scan(
     "idempotency.page",
     "select request_hash, status, headers, body, tenant, actor, operation, key from idempotency_records \
-     where status is not null and subject is null and (tenant, actor, operation, key) > ($1, $2, $3, $4) \
-     order by tenant, actor, operation, key limit 20",
+     where status is not null and subject is null and tenant = $1 and (actor, operation, key) > ($2, $3, $4) \
+     order by actor, operation, key limit 20",
 );
 
 static SWEEP: Query = Query::write(
@@ -119,21 +121,22 @@ pub(crate) async fn store(
     Ok(tx.execute(&STORE, values).await? > 0)
 }
 
-/// Puts an answer in the place of all that are about a subject; how many.
+/// Puts an answer in the place of all that are about a subject of a tenant; how many.
 pub(crate) async fn replace(
     tx: &mut Transaction,
-    subject: &str,
+    (tenant, subject): (&Tenant, &str),
     outcome: &Outcome,
 ) -> Result<u64, DatabaseError> {
-    tx.execute(&REPLACE, params![subject, status_of(outcome), outcome.body.clone()]).await
+    tx.execute(&REPLACE, params![tenant, status_of(outcome), outcome.body.clone(), subject]).await
 }
 
-/// Some requests with their answers, after one in the order of keys.
+/// Some requests of a tenant with their answers, after one in the order of keys.
 pub(crate) async fn page(
     read: &Read<'_>,
+    tenant: &Tenant,
     last: Option<&Request>,
 ) -> Result<Vec<(Request, Outcome)>, DatabaseError> {
-    let after = last.map_or_else(|| Vec::from(params!["", "", "", ""]), key_values);
+    let after = last.map_or_else(|| Vec::from(params![tenant, "", "", ""]), key_values);
     let rows = read.rows(&PAGE, after).await?;
     let answered = rows.iter().map(|row| {
         let Record { hash, outcome } = record_from(row)?;

@@ -1,32 +1,44 @@
-//! The name of an object: the hash of its content, and an ending for its format.
+//! The name of an object: the hash of its content, its owner, and an ending for its format.
 
 use std::fmt;
+
+use pando_resilience::Tenant;
 
 /// Letters of a hash.
 const HASH_LENGTH: usize = 64;
 /// Letters of an ending at most.
 const ENDING_LENGTH_MAX: usize = 5;
 
-/// The name of an object: 64 hexadecimal digits, a dot, and an ending of one to five small letters and digits.
+/// The name of an object: 64 hexadecimal digits, a dot, and an ending of one to five small letters and digits. An object of a
+/// tenant has the tenant's name and another dot before the ending, so equal contents of two tenants are two objects.
 ///
 /// There is no other way to make one, so that no name is ever a path to somewhere else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName(Box<str>);
 
 impl ObjectName {
-    /// The name of this content; `None` if the ending is not valid.
+    /// The name of this content in the default tenant; `None` if the ending is not valid.
     pub fn of(content: &[u8], ending: &str) -> Option<Self> {
-        Self::parse(&format!("{}.{ending}", blake3::hash(content).to_hex()))
+        Self::of_tenant(&Tenant::default(), content, ending)
+    }
+
+    /// The name of a tenant's content; `None` if the ending is not valid.
+    pub fn of_tenant(tenant: &Tenant, content: &[u8], ending: &str) -> Option<Self> {
+        let dot = if tenant.is_default() { "" } else { "." };
+        Self::parse(&format!("{}.{tenant}{dot}{ending}", blake3::hash(content).to_hex()))
     }
 
     /// Reads a name; anything else names no object.
     pub fn parse(text: &str) -> Option<Self> {
-        let (hash, ending) = text.split_once('.')?;
+        let (hash, rest) = text.split_once('.')?;
+        let (owner, ending) =
+            rest.split_once('.').map_or((None, rest), |(owner, ending)| (Some(owner), ending));
         let is_hash =
             hash.len() == HASH_LENGTH && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let is_ending = (1..=ENDING_LENGTH_MAX).contains(&ending.len())
             && ending.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        (is_hash && is_ending).then(|| Self(text.into()))
+        let is_owner = owner.is_none_or(|owner| Tenant::named(owner).is_ok());
+        (is_hash && is_owner && is_ending).then(|| Self(text.into()))
     }
 
     /// The whole name.
@@ -39,9 +51,15 @@ impl ObjectName {
         &self.0[..HASH_LENGTH]
     }
 
-    /// The part after the dot.
+    /// Whose object it is.
+    pub fn is_of(&self, tenant: &Tenant) -> bool {
+        let owner = self.0[HASH_LENGTH + 1..].split_once('.').map_or("", |(owner, _)| owner);
+        owner == tenant.as_str()
+    }
+
+    /// The part after the last dot.
     pub fn ending(&self) -> &str {
-        &self.0[HASH_LENGTH + 1..]
+        self.0.rsplit_once('.').map_or("", |(_, ending)| ending)
     }
 }
 
@@ -61,6 +79,13 @@ mod tests {
         assert_eq!(ObjectName::parse(name.as_str()), Some(name.clone()));
         assert_eq!((name.hash().len(), name.ending()), (64, "png"));
         assert_ne!(ObjectName::of(b"hello!", "png"), Some(name.clone()));
+        let acme = Tenant::named("acme").unwrap();
+        let theirs = ObjectName::of_tenant(&acme, b"hello", "png").expect("an ending");
+        assert_eq!(ObjectName::parse(theirs.as_str()), Some(theirs.clone()));
+        assert_eq!(theirs.as_str(), format!("{}.acme.png", name.hash()));
+        assert_eq!((theirs.hash(), theirs.ending()), (name.hash(), "png"));
+        assert!(theirs.is_of(&acme) && !theirs.is_of(&Tenant::default()));
+        assert!(name.is_of(&Tenant::default()) && !name.is_of(&acme));
         let hash = name.hash();
         for bad in [
             "",
@@ -71,7 +96,9 @@ mod tests {
             &format!("{hash}.PNG"),
             &format!("{hash}.toolong"),
             &format!("{hash}.png/.."),
-            &format!("{hash}.a.b"),
+            &format!("{hash}.a.b.c"),
+            &format!("{hash}..png"),
+            &format!("{hash}.A.png"),
             &format!("../{hash}.png"),
             &format!("{}.png", hash.to_uppercase()),
             &format!("{}.png", &hash[1..]),

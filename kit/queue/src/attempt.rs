@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use serde_json::Value;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -108,6 +108,7 @@ pub(crate) async fn execute(
     let started = Instant::now();
     let timeout = claimed.settings.timeout_ms.map_or(TIMEOUT, Duration::from_millis);
     let call = Call { request_id: claimed.id.to_string().into(), ..Call::internal(&claimed.kind, timeout) };
+    let call = call.of_tenant(Tenant::stored(claimed.tenant.as_deref().unwrap_or_default()));
     let deadline = call.deadline;
     let payload = std::mem::take(&mut claimed.payload);
     let (attempts, settings) = ((claimed.attempts, claimed.attempts_max), claimed.settings.clone());

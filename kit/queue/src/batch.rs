@@ -71,6 +71,7 @@ impl Queue {
         callback: Job,
     ) -> Result<Enqueued, QueueError> {
         callback.check()?;
+        let callback = callback.of_tenant(&job.tenant);
         let (id, now) = (self.clock().fresh_id(), self.clock().now());
         let enqueued = self.enqueue(tx, Job { batch: Some(id), ..job }).await?;
         if enqueued.fresh {

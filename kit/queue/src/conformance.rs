@@ -8,6 +8,7 @@ mod events;
 mod faults;
 mod lanes;
 mod order;
+mod tenants;
 mod timing;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +63,7 @@ pub async fn exercise(fresh: impl AsyncFn() -> Database) {
         Box::pin(events::exercise(&fresh)),
         Box::pin(timing::exercise(&fresh)),
         Box::pin(faults::exercise(&fresh)),
+        Box::pin(tenants::exercise(&fresh)),
     );
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use pando_clock::{Clock, Timestamp};
 use pando_database::{Database, Transaction};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
@@ -63,8 +63,8 @@ impl JobContext {
     }
 
     /// Whose it is.
-    pub fn tenant(&self) -> Option<&str> {
-        self.0.claimed.tenant.as_deref()
+    pub fn tenant(&self) -> &Tenant {
+        self.0.call.tenant()
     }
 
     /// How far an earlier attempt said that it had come.

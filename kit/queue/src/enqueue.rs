@@ -40,7 +40,7 @@ impl Queue {
 
     /// Adds a job even if the queue is full, because a following job must not prevent the end of the job before it.
     pub(crate) async fn insert_job(&self, tx: &mut Transaction, job: Job) -> Result<Enqueued, QueueError> {
-        let job = self.placed(job);
+        let job = self.placed(job).scoped();
         let now = self.clock().now();
         let run_at = job.run_at.unwrap_or(now).max(now);
         let id = job.id.unwrap_or_else(|| self.clock().fresh_id());
@@ -79,7 +79,7 @@ impl Queue {
         let mut rows = Vec::with_capacity(jobs.len());
         for job in jobs {
             job.check()?;
-            let job = self.placed(job);
+            let job = self.placed(job).scoped();
             if job.unique.is_some() || job.lane.is_some() {
                 return Err(QueueError::bad_job("unique, lane", "such jobs are enqueued one by one"));
             }

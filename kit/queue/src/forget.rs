@@ -17,7 +17,7 @@ const CALLBACKS: usize = 100;
 pub type StillNames<'a> = dyn Fn() -> BoxFuture<'a, Result<Mentions, DatabaseError>> + Send + Sync + 'a;
 
 impl Queue {
-    /// Empties every job that mentions a person: payload, progress, result, cursor, following jobs, error and unique key.
+    /// Empties every job of the caller's tenant that mentions a person: payload, progress, result, cursor, following jobs, error and unique key.
     /// Recurring jobs and callbacks of batches that mention the person are deleted. Unfinished jobs are cancelled, because they
     /// cannot run without their data. `spared` is the job that does this work. Returns the number of emptied jobs.
     ///
@@ -36,7 +36,7 @@ impl Queue {
         let (mut forgotten, mut after) = (0, Uuid::nil());
         while !mentions.is_empty() {
             let read = self.database().read_primary(call);
-            let page = store::contents(&read, (after, spared), PAGE.0, PAGE.1).await?;
+            let page = store::contents(&read, call.tenant(), (after, spared), PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.id;
             for job in page.iter().filter(|job| job.mention(mentions)) {
@@ -62,7 +62,7 @@ impl Queue {
         let (mut forgotten, mut after) = (0, Uuid::nil());
         loop {
             let read = self.database().read_primary(call);
-            let page = store::callbacks(&read, after, CALLBACKS).await?;
+            let page = store::callbacks(&read, call.tenant(), after, CALLBACKS).await?;
             let Some((last, _)) = page.last() else { return Ok(forgotten) };
             after = *last;
             for (id, callback) in page.iter().filter(|(_, callback)| mentions.stand_in_json(callback)) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use pando_clock::Timestamp;
+use pando_resilience::Tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -47,9 +48,9 @@ pub struct Job {
     /// Jobs of one lane run one after the other, in the order in which they were committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<String>,
-    /// Whose turn it takes in a fair queue.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tenant: Option<String>,
+    /// Whose job it is: its keys, its lane and its rate are the tenant's own, and in a fair queue tenants take turns.
+    #[serde(default, skip_serializing_if = "Tenant::is_default")]
+    pub tenant: Tenant,
     /// The key under which the queue's rate limit counts the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_key: Option<String>,
@@ -180,7 +181,7 @@ impl Job {
             settings: Settings::default(),
             unique: None,
             lane: None,
-            tenant: None,
+            tenant: Tenant::default(),
             rate_key: None,
             batch: None,
             then: Vec::new(),
@@ -203,11 +204,29 @@ impl Job {
         if self.settings.timeout_ms == Some(0) {
             return Err(QueueError::bad_job("timeout_ms", "at least 1"));
         }
-        let keys = [self.unique.as_ref().map(Unique::key), self.lane.as_deref(), self.tenant.as_deref()];
-        if keys.into_iter().chain([self.rate_key.as_deref()]).flatten().any(|key| key.len() > 500) {
-            return Err(QueueError::bad_job("unique, lane, tenant, rate_key", "at most 500 bytes"));
+        let keys = [self.unique.as_ref().map(Unique::key), self.lane.as_deref(), self.rate_key.as_deref()];
+        if keys.into_iter().flatten().any(|key| key.len() > 500) {
+            return Err(QueueError::bad_job("unique, lane, rate_key", "at most 500 bytes"));
         }
         self.then.iter().try_for_each(Self::check)
+    }
+
+    /// A job of a tenant; those that follow it are the tenant's, too.
+    pub fn of_tenant(self, tenant: &Tenant) -> Self {
+        let then = self.then.into_iter().map(|job| job.of_tenant(tenant)).collect();
+        Self { tenant: tenant.clone(), then, ..self }
+    }
+
+    /// The job with its keys among those of all tenants.
+    pub(crate) fn scoped(self) -> Self {
+        let tenant = self.tenant.clone();
+        let scoped = |key: String| tenant.scoped(&key);
+        let unique = self.unique.map(|unique| match unique {
+            Unique::WhileWaiting(key) => Unique::WhileWaiting(scoped(key)),
+            Unique::WhileLive(key) => Unique::WhileLive(scoped(key)),
+            Unique::Within(key, window) => Unique::Within(scoped(key), window),
+        });
+        Self { unique, lane: self.lane.map(scoped), rate_key: self.rate_key.map(scoped), ..self }
     }
 }
 

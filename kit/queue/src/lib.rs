@@ -75,5 +75,11 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
             sql: include_str!("../migrations/0004_lanes_and_sizes.sql"),
         },
         Migration { version: 5, name: "recurring", sql: include_str!("../migrations/0005_recurring.sql") },
+        Migration { version: 6, name: "tenants", sql: include_str!("../migrations/0006_tenants.sql") },
+        Migration {
+            version: 7,
+            name: "names_of_tenants",
+            sql: include_str!("../migrations/0007_names_of_tenants.sql"),
+        },
     ],
 };

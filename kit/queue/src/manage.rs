@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pando_clock::Timestamp;
 use pando_database::Transaction;
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ pub struct JobFilter {
     /// In this state.
     pub state: Option<JobState>,
     /// Of this tenant.
-    pub tenant: Option<String>,
+    pub tenant: Option<Tenant>,
     /// Enqueued at or after this moment.
     pub since: Option<Timestamp>,
     /// Enqueued before this moment.
@@ -90,14 +90,26 @@ pub struct Redriven {
 }
 
 impl Queue {
-    /// The job of this id, if there is one.
+    /// The caller's job with this id, if there is one.
     pub async fn find(&self, call: &Call, id: Uuid) -> Result<Option<JobRecord>, QueueError> {
-        Ok(store::find(&self.database().read_primary(call), id, self.clock().now()).await?)
+        let read = self.database().read_primary(call);
+        Ok(store::find(&read, call.tenant(), id, self.clock().now()).await?)
     }
 
-    /// The job of this id, as the transaction sees it.
-    pub async fn find_in(&self, tx: &mut Transaction, id: Uuid) -> Result<Option<JobRecord>, QueueError> {
-        Ok(store::find_in(tx, id, self.clock().now()).await?)
+    /// The job with this id, whosever it is: for operators.
+    pub async fn find_of_any(&self, call: &Call, id: Uuid) -> Result<Option<JobRecord>, QueueError> {
+        let read = self.database().read_primary(call);
+        Ok(store::find_of_any(&read, id, self.clock().now()).await?)
+    }
+
+    /// A tenant's job with this id, as the transaction sees it.
+    pub async fn find_in(
+        &self,
+        tx: &mut Transaction,
+        tenant: &Tenant,
+        id: Uuid,
+    ) -> Result<Option<JobRecord>, QueueError> {
+        Ok(store::find_in(tx, tenant, id, self.clock().now()).await?)
     }
 
     /// Jobs, newest first.
@@ -111,13 +123,13 @@ impl Queue {
         Ok(store::list(&read, filter, limit, self.clock().now()).await?)
     }
 
-    /// Calls a job off: at once while it waits; while it runs, its attempt is stopped within moments, on whatever
+    /// Calls a job of the caller off: at once while it waits; while it runs, its attempt is stopped within moments, on whatever
     /// worker, and the state returned is `running`.
     pub async fn cancel(&self, call: &Call, id: Uuid) -> Result<JobState, QueueError> {
         let mut tx = self.database().transaction(call).await?;
         let now = self.clock().now();
-        let Some(ended) = store::cancel(&mut tx, id, now).await? else {
-            let found = store::state(&mut tx, id).await?;
+        let Some(ended) = store::cancel(&mut tx, call.tenant(), id, now).await? else {
+            let found = store::state(&mut tx, call.tenant(), id).await?;
             return Err(found.map_or(QueueError::NotFound, |state| QueueError::Ended { state }));
         };
         if ended.state.is_end() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pando_clock::Timestamp;
 use pando_database::Transaction;
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -28,6 +28,9 @@ pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(60);
 pub struct Event {
     /// Its own id: the same however often it is delivered.
     pub id: Uuid,
+    /// Whose data it is about.
+    #[serde(skip_serializing_if = "Tenant::is_default")]
+    pub tenant: Tenant,
     /// Which service says so.
     pub service: String,
     /// The type of the event, such as `profile_created`.
@@ -73,10 +76,11 @@ impl Outbox {
         Self { queue: queue.clone(), service: service.into() }
     }
 
-    /// An event of this service, with a fresh id.
+    /// An event of this service, with a fresh id; about the data of the default tenant, unless it is given another.
     pub fn event(&self, kind: &str, subject: impl fmt::Display, version: i64, data: Value) -> Event {
         Event {
             id: self.queue.clock().fresh_id(),
+            tenant: Tenant::default(),
             service: self.service.as_ref().to_owned(),
             kind: kind.to_owned(),
             subject: subject.to_string(),
@@ -114,7 +118,8 @@ impl Outbox {
         }
         // Fields that a row holds once must be the same for all events that share it.
         let alike = |one: &Event, other: &Event| {
-            one.service == other.service && one.trace == other.trace && one.origin == other.origin
+            (&one.tenant, &one.service, &one.trace, &one.origin)
+                == (&other.tenant, &other.service, &other.trace, &other.origin)
         };
         for alike in events.chunk_by(alike) {
             for pack in alike.chunks(PACK_MAX) {

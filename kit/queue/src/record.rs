@@ -1,6 +1,7 @@
 //! A job as it is stored in its row.
 
 use pando_clock::Timestamp;
+use pando_resilience::Tenant;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -38,7 +39,8 @@ pub struct JobRecord {
     /// Somebody wants it cancelled.
     pub cancel_requested: bool,
     /// Whose it is.
-    pub tenant: Option<String>,
+    #[serde(skip_serializing_if = "Tenant::is_default")]
+    pub tenant: Tenant,
     /// Its lane.
     pub lane: Option<String>,
     /// Its batch.

@@ -3,7 +3,7 @@
 
 use pando_clock::Timestamp;
 use pando_database::{Read, Transaction};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -20,6 +20,8 @@ const PAGE: usize = 200;
 /// A job that is enqueued again and again, as it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recurring {
+    /// Whose it is.
+    pub tenant: Tenant,
     /// The name of the recurring job.
     pub name: String,
     /// When: as [`Schedule::expression`](crate::Schedule).
@@ -82,12 +84,12 @@ pub fn bad_expression(expression: &str) -> Option<String> {
 }
 
 impl Queue {
-    /// Keeps a recurring job under a name: a new one, or a change of the one that is there. `expected` may refuse, given
+    /// Keeps a recurring job of a tenant under a name: a new one, or a change of the one that is there. `expected` may refuse, given
     /// the version that is there.
     pub async fn put_recurring<E: From<QueueError>>(
         &self,
         tx: &mut Transaction,
-        name: &str,
+        (tenant, name): (&Tenant, &str),
         draft: &RecurringDraft,
         expected: impl FnOnce(Option<i64>) -> Result<(), E>,
     ) -> Result<Recurring, E> {
@@ -96,15 +98,17 @@ impl Queue {
         let cron = Cron::parse(&draft.expression)
             .map_err(|reason| E::from(QueueError::bad_job("expression", reason)))?;
         let now = self.clock().now();
-        let known = store::lock(tx, name).await.map_err(failed)?;
+        let known = store::lock(tx, tenant, name).await.map_err(failed)?;
         expected(known.as_ref().map(|known| known.version))?;
         let document = |job: &Job| {
+            let job = job.clone().of_tenant(tenant);
             serde_json::to_value(job).map_err(|error| E::from(QueueError::bad_job("job", error.to_string())))
         };
         // One that is paused has no next moment; any far one will do until it goes on.
         let next_at = cron.next_after(now).unwrap_or(Timestamp::MAX);
         let kept = known.as_ref().filter(|known| known.expression == draft.expression && !known.paused);
         let next = Recurring {
+            tenant: tenant.clone(),
             name: name.to_owned(),
             expression: draft.expression.clone(),
             job: document(&draft.job)?,
@@ -128,24 +132,29 @@ impl Queue {
         Ok(next)
     }
 
-    /// The recurring job of this name, if there is one.
+    /// The caller's recurring job with this name, if there is one.
     pub async fn find_recurring(&self, call: &Call, name: &str) -> Result<Option<Recurring>, QueueError> {
-        Ok(store::find(&self.database().read_primary(call), name).await?)
+        Ok(store::find(&self.database().read_primary(call), call.tenant(), name).await?)
     }
 
-    /// Recurring jobs in the order of their names, from after one on.
+    /// Recurring jobs of the caller's tenant in the order of their names, from after one on.
     pub async fn list_recurring(
         &self,
         call: &Call,
         after: &str,
         limit: usize,
     ) -> Result<Vec<Recurring>, QueueError> {
-        Ok(store::list(&self.database().read_primary(call), after, limit).await?)
+        Ok(store::list(&self.database().read_primary(call), call.tenant(), after, limit).await?)
     }
 
     /// Deletes a recurring job; its jobs that are enqueued already run. False when there was none.
-    pub async fn delete_recurring(&self, tx: &mut Transaction, name: &str) -> Result<bool, QueueError> {
-        Ok(store::delete(tx, name).await?)
+    pub async fn delete_recurring(
+        &self,
+        tx: &mut Transaction,
+        tenant: &Tenant,
+        name: &str,
+    ) -> Result<bool, QueueError> {
+        Ok(store::delete(tx, tenant, name).await?)
     }
 
     /// Enqueues the jobs whose moments have come; how many there were. Moments that passed while no process ran bring
@@ -171,7 +180,7 @@ impl Queue {
             Cron::parse(&due.expression).map_err(|reason| QueueError::bad_job("expression", reason))?;
         let next = cron.next_after(now).unwrap_or(Timestamp::MAX);
         let mut tx = self.database().transaction(call).await?;
-        if !store::advance(&mut tx, &due.name, (due.next_at, next), now).await? {
+        if !store::advance(&mut tx, (&due.tenant, &due.name), (due.next_at, next), now).await? {
             return Ok(false);
         }
         let job: Job = parsed(&due.job)?;
@@ -181,12 +190,12 @@ impl Queue {
             Some(callback) => self.enqueue_with_callback(&mut tx, job, parsed(callback)?).await?,
             None => self.enqueue(&mut tx, job).await?,
         };
-        store::set_last(&mut tx, &due.name, enqueued.id).await?;
+        store::set_last(&mut tx, (&due.tenant, &due.name), enqueued.id).await?;
         tx.commit().await?;
         Ok(true)
     }
 
-    /// Deletes every recurring job that mentions somebody; how many there were.
+    /// Deletes every recurring job of the caller's tenant that mentions somebody; how many there were.
     pub(crate) async fn forget_recurring(
         &self,
         call: &Call,
@@ -206,7 +215,7 @@ impl Queue {
                     continue;
                 }
                 let mut tx = self.database().transaction(call).await?;
-                forgotten += u64::from(store::delete(&mut tx, &recurring.name).await?);
+                forgotten += u64::from(store::delete(&mut tx, &recurring.tenant, &recurring.name).await?);
                 tx.commit().await?;
             }
         }

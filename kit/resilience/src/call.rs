@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Deadline;
+use crate::{Deadline, Identity, Tenant};
 
 /// One unit of work on its way through the house: a request, a job, a command.
 #[derive(Clone, Debug)]
@@ -12,8 +12,8 @@ pub struct Call {
     pub deadline: Deadline,
     /// Names the work in every log line it causes.
     pub request_id: Arc<str>,
-    /// The name of the caller, which histories record.
-    pub actor: Arc<str>,
+    /// Who asks, and whose data it is about.
+    pub identity: Identity,
     /// The consistency token that came with the request: reads must see at least this write.
     pub consistency: Option<Arc<str>>,
     /// The key of a write that happens once, however often it is asked for.
@@ -38,9 +38,31 @@ impl Call {
         Self {
             deadline: Deadline::after(budget),
             request_id: name.into(),
-            actor: Arc::from("system"),
+            identity: Identity::of("system"),
             consistency: None,
             repeat: None,
         }
+    }
+
+    /// Whose data it is about.
+    pub fn tenant(&self) -> &Tenant {
+        &self.identity.tenant
+    }
+
+    /// The name of the caller, which histories record.
+    pub fn actor(&self) -> &str {
+        &self.identity.subject
+    }
+
+    /// The same call in the name of somebody else of the same tenant.
+    pub fn by(&self, subject: impl Into<Arc<str>>) -> Self {
+        let identity = Identity { subject: subject.into(), ..self.identity.clone() };
+        Self { identity, ..self.clone() }
+    }
+
+    /// The same call about the data of a tenant.
+    pub fn of_tenant(&self, tenant: Tenant) -> Self {
+        let identity = Identity { tenant, ..self.identity.clone() };
+        Self { identity, ..self.clone() }
     }
 }

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Read, Row, Value};
+use pando_resilience::Tenant;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -53,6 +54,9 @@ pub enum SortKey {
 /// Where a page ended, as a cursor says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageEnd {
+    /// Whose list it was; a cursor of another tenant is refused.
+    #[serde(default, skip_serializing_if = "Tenant::is_default")]
+    tenant: Tenant,
     /// The order the page had; a cursor of another order is refused.
     sort: String,
     key: String,
@@ -71,7 +75,8 @@ struct Pages {
 }
 
 impl List {
-    /// The statements of a list. `select` ends with a condition: `select … from notes where deleted_at is null`. Keep a list in a
+    /// The statements of a list of rows that belong to tenants. `select` ends with a condition: `select … from notes where
+    /// deleted_at is null`. Keep a list in a
     /// `LazyLock`: its statements are made once, and stay.
     pub fn new(name: &str, select: &str, orders: &[Order]) -> Self {
         let stay = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
@@ -80,27 +85,27 @@ impl List {
             let (compare, direction) = if descending { ("<", "desc") } else { (">", "asc") };
             let name = stay(format!("{name}_by_{column}{}", if descending { "_descending" } else { "" }));
             let in_order = format!("order by {column} {direction}, id {direction} limit $1");
-            let later = format!("and ({column}, id) {compare} ($2, $3)");
+            let later = format!("and ({column}, id) {compare} ($3, $4)");
             Pages {
                 order: *order,
-                first: Query::scan(name, stay(format!("{select} {in_order}"))),
-                after: Query::scan(name, stay(format!("{select} {later} {in_order}"))),
+                first: Query::scan(name, stay(format!("{select} and tenant = $2 {in_order}"))),
+                after: Query::scan(name, stay(format!("{select} and tenant = $2 {later} {in_order}"))),
             }
         });
         Self(pages.collect())
     }
 
-    /// At most `limit` rows in the order of this name, from the start or after a place.
+    /// At most `limit` rows of a tenant in the order of this name, from the start or after a place.
     pub async fn rows(
         &self,
-        read: &Read<'_>,
+        (read, tenant): (&Read<'_>, &Tenant),
         order: &str,
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<Row>, DatabaseError> {
         let known = self.0.iter().find(|pages| pages.order.name == order);
         let pages = known.or(self.0.first()).expect("a list has an order");
-        let mut values = vec![Value::from(i64::try_from(limit).unwrap_or(i64::MAX))];
+        let mut values = vec![Value::from(i64::try_from(limit).unwrap_or(i64::MAX)), tenant.into()];
         let query = if after.is_none() { &pages.first } else { &pages.after };
         values.extend(after.into_iter().flat_map(Place::values));
         read.rows(query, values).await
@@ -118,19 +123,19 @@ impl Place {
 }
 
 impl PageEnd {
-    /// The end of a page of this order.
-    pub fn at(place: Place, order: &Order) -> Self {
+    /// The end of a page of a tenant's list in this order.
+    pub fn at(tenant: &Tenant, place: Place, order: &Order) -> Self {
         let key = match place.key {
             SortKey::Time(moment) => moment.to_string(),
             SortKey::Text(text) => text,
         };
-        Self { sort: order.name.to_owned(), key, id: place.id }
+        Self { tenant: tenant.clone(), sort: order.name.to_owned(), key, id: place.id }
     }
 
-    /// The place where a page of this order ended; none if the page had another order, whose places would skip or repeat rows. An
-    /// invented cursor gives no more access than an invented key.
-    pub fn place_in(&self, order: &Order) -> Option<Place> {
-        if self.sort != order.name {
+    /// The place where a page of the tenant's list in this order ended; none if the page had another order, whose places would
+    /// skip or repeat rows. An invented cursor gives no more access than an invented key.
+    pub fn place_in(&self, tenant: &Tenant, order: &Order) -> Option<Place> {
+        if self.sort != order.name || self.tenant != *tenant {
             return None;
         }
         let key = match order.kind {
@@ -153,22 +158,31 @@ mod tests {
     const NAME: Order = Order { name: "name", column: "name", kind: KeyKind::Text, descending: false };
 
     #[test]
-    fn a_place_comes_back_from_its_cursor_and_fits_no_other_order() {
+    fn a_place_comes_back_from_its_cursor_and_fits_no_other_order_or_tenant() {
         let id = Uuid::from_u128(7);
         for (order, key) in [
             (NEWEST, SortKey::Time(Timestamp::from_micros(1_767_225_600_000_001))),
             (NAME, SortKey::Text("Zoë".to_owned())),
         ] {
             let place = Place { key, id };
-            let end = PageEnd::at(place.clone(), &order);
+            let (own, acme) = (Tenant::default(), Tenant::named("acme").unwrap());
+            let end = PageEnd::at(&own, place.clone(), &order);
             let cursor = serde_json::to_string(&end).unwrap();
             let end: PageEnd = serde_json::from_str(&cursor).unwrap();
-            assert_eq!(end.place_in(&order), Some(place));
-            assert_eq!(end.place_in(if order == NAME { &NEWEST } else { &NAME }), None);
+            assert!(!cursor.contains("tenant"));
+            assert_eq!(end.place_in(&own, &order), Some(place));
+            assert_eq!(end.place_in(&acme, &order), None);
+            assert_eq!(end.place_in(&own, if order == NAME { &NEWEST } else { &NAME }), None);
         }
-        let invented = |key: &str| PageEnd { sort: "-created_at".to_owned(), key: key.to_owned(), id };
+        let own = Tenant::default();
+        let invented = |key: &str| PageEnd {
+            tenant: own.clone(),
+            sort: "-created_at".to_owned(),
+            key: key.to_owned(),
+            id,
+        };
         for key in ["", "yesterday", "-009999-01-01T00:00:00Z"] {
-            assert_eq!(invented(key).place_in(&NEWEST), None, "{key}");
+            assert_eq!(invented(key).place_in(&own, &NEWEST), None, "{key}");
         }
     }
 }

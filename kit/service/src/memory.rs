@@ -1,5 +1,6 @@
 //! The caches of a service, and how writes and events keep them correct.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,13 +10,13 @@ use pando_cache::{Cache, CacheError, CacheOptions, Caches, Loaded, Ticket};
 use pando_clock::{Clock, Timestamp};
 use pando_database::{Database, Token};
 use pando_queue::{Event, Outbox, Subscriber};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{Class, Fault, Kept};
 
-/// The tag of every list: any write may change any list.
+/// The tag of every list of a tenant: any write may change any list.
 const LISTS: &str = "lists";
 
 /// The effect of a write on the cache, besides making the old version invalid.
@@ -78,6 +79,7 @@ pub(crate) struct News {
 /// connection broke, it counts as done.
 pub(crate) struct Unsettled<'a> {
     memory: &'a Memory,
+    tenant: Tenant,
     news: News,
 }
 
@@ -118,7 +120,7 @@ impl Memory {
         [&self.0.things, &self.0.lists].into_iter().flatten()
     }
 
-    /// Reads one thing in one of its forms, from memory if possible.
+    /// Reads one thing of the caller's tenant in one of its forms, from memory if possible.
     pub async fn read<F, L>(
         &self,
         call: &Call,
@@ -131,7 +133,7 @@ impl Memory {
     {
         let at_least = self.at_least(call).await?;
         let Some(cache) = self.things() else { return Ok(load(call.clone()).await?.map(Kept::fresh)) };
-        Ok(cache.get_or_load(call, &key(id, form), at_least, load).await?.map(Kept::from))
+        Ok(cache.get_or_load(call, &key(call.tenant(), id, form), at_least, load).await?.map(Kept::from))
     }
 
     /// Reads some things, each once, in the order asked for; a load is given the ids that are missing, and answers each.
@@ -146,7 +148,7 @@ impl Memory {
         let Some(cache) = self.things() else {
             return Ok(load(call.clone(), ids).await?.into_iter().flatten().map(Kept::fresh).collect());
         };
-        let keys: Vec<Vec<u8>> = ids.iter().map(|id| key(*id, "")).collect();
+        let keys: Vec<Vec<u8>> = ids.iter().map(|id| key(call.tenant(), *id, "")).collect();
         let load = move |call: Call, places: Vec<usize>| {
             load(call, places.into_iter().map(|place| ids[place]).collect())
         };
@@ -164,17 +166,19 @@ impl Memory {
         let Some(cache) = self.lists() else {
             return Ok(Kept::fresh(Loaded::new(0, load(call.clone()).await?)));
         };
+        let tag = call.tenant().scoped(LISTS);
         let load = |call| async move {
             let bytes = load(call).await?;
-            Ok(Some(Loaded { tags: vec![LISTS.into()], ..Loaded::new(0, bytes) }))
+            Ok(Some(Loaded { tags: vec![tag.into()], ..Loaded::new(0, bytes) }))
         };
+        let key = call.tenant().scoped(key);
         let found = cache.get_or_load(call, key.as_bytes(), at_least, load).await?;
         found.map(Kept::from).ok_or_else(|| Fault::internal("a list was not loaded"))
     }
 
-    /// A thing that this process holds, if it is as new as the token asks for. An id that is not written as we write it is no
-    /// key: it goes the ordinary way.
-    pub fn recall(&self, id: &str, token: Option<&str>) -> Option<Kept> {
+    /// A thing of a tenant that this process holds, if it is as new as the token asks for. An id that is not written as we write
+    /// it is no key: it goes the ordinary way.
+    pub fn recall(&self, tenant: &Tenant, id: &str, token: Option<&str>) -> Option<Kept> {
         let cache = self.things()?;
         let at_least = match token {
             None => None,
@@ -185,7 +189,10 @@ impl Memory {
                 Some(known.then(|| token.position())?)
             }
         };
-        cache.peek(id.as_bytes(), at_least).map(Kept::from)
+        if tenant.is_default() && !id.starts_with('@') {
+            return cache.peek(id.as_bytes(), at_least).map(Kept::from);
+        }
+        cache.peek(tenant.scoped(id).as_bytes(), at_least).map(Kept::from)
     }
 
     /// The position of the database that this call must see, by its consistency token.
@@ -212,31 +219,31 @@ impl Memory {
     }
 
     /// Taken before a new thing is written which is to be remembered.
-    pub(crate) fn before_creation(&self, id: Uuid) -> Option<Ticket> {
-        self.ticket(id).filter(|_| self.0.plan.writes != CacheWrites::Around)
+    pub(crate) fn before_creation(&self, tenant: &Tenant, id: Uuid) -> Option<Ticket> {
+        self.ticket(tenant, id).filter(|_| self.0.plan.writes != CacheWrites::Around)
     }
 
     /// Taken before a thing is read which is to be changed, and remembered as it is then.
-    pub(crate) fn before_change(&self, id: Uuid) -> Option<Ticket> {
-        self.ticket(id).filter(|_| self.0.plan.writes == CacheWrites::Refresh)
+    pub(crate) fn before_change(&self, tenant: &Tenant, id: Uuid) -> Option<Ticket> {
+        self.ticket(tenant, id).filter(|_| self.0.plan.writes == CacheWrites::Refresh)
     }
 
-    fn ticket(&self, id: Uuid) -> Option<Ticket> {
-        self.things().map(|cache| cache.ticket(&key(id, "")))
+    fn ticket(&self, tenant: &Tenant, id: Uuid) -> Option<Ticket> {
+        self.things().map(|cache| cache.ticket(&key(tenant, id, "")))
     }
 
-    /// Says that a transaction with this news is about to be committed.
-    pub(crate) fn unsettled(&self, news: News) -> Unsettled<'_> {
-        Unsettled { memory: self, news }
+    /// Says that a transaction of a tenant with this news is about to be committed.
+    pub(crate) fn unsettled(&self, tenant: &Tenant, news: News) -> Unsettled<'_> {
+        Unsettled { memory: self, tenant: tenant.clone(), news }
     }
 
     /// Makes sure that nothing older is read of these things from now on, here and in the other processes. All at once: where
     /// Redis is silent, its patience is waited for once.
-    async fn forget(&self, changed: &[(Uuid, i64)], position: Option<u64>) {
+    async fn forget(&self, tenant: &Tenant, changed: &[(Uuid, i64)], position: Option<u64>) {
         let things = async {
             let Some(cache) = self.things() else { return };
             let keys = changed.iter().flat_map(|(id, version)| {
-                self.0.plan.forms.iter().map(move |form| (key(*id, form), *version))
+                self.0.plan.forms.iter().map(move |form| (key(tenant, *id, form), *version))
             });
             join_all(keys.map(async |(key, version)| cache.invalidate(&key, version, position).await)).await;
             position.into_iter().for_each(|position| cache.observe(position));
@@ -244,7 +251,7 @@ impl Memory {
         let lists = async {
             let Some(lists) = self.lists() else { return };
             position.into_iter().for_each(|position| lists.observe(position));
-            lists.invalidate_tag(LISTS).await;
+            lists.invalidate_tag(&tenant.scoped(LISTS)).await;
         };
         join(things, lists).await;
     }
@@ -252,25 +259,29 @@ impl Memory {
     /// Applies events to the caches of this process. By then the writer has notified the other processes over Redis; this is for
     /// processes that missed the message or have no Redis. An event that is known already costs nothing.
     pub async fn catch_up(&self, events: &[Event]) {
-        let (mut any, mut news) = (false, false);
+        // The tenants with events, and whether there is news of them.
+        let mut tenants: BTreeMap<&Tenant, bool> = BTreeMap::new();
         for event in events.iter().filter(|event| event.service == self.0.service && !self.is_settled(event))
         {
-            any = true;
+            let news = tenants.entry(&event.tenant).or_default();
             let (Some(cache), Ok(id)) = (self.things(), Uuid::try_parse(&event.subject)) else { continue };
             for form in self.0.plan.forms {
-                let key = key(id, form);
+                let key = key(&event.tenant, id, form);
                 // Of a new thing, a cache can only hold that it does not exist.
                 if event.kind != self.0.plan.created || cache.concerns(&key) {
-                    news |= cache.catch_up(&key, event.version).await;
+                    *news |= cache.catch_up(&key, event.version).await;
                 }
             }
         }
-        let Some(lists) = self.lists().filter(|_| any) else { return };
-        // Where the writer was heard of its word stands in Redis, and every other process reads the event, too.
-        if news {
-            lists.invalidate_tag(LISTS).await;
-        } else {
-            lists.catch_up_tag(LISTS);
+        let Some(lists) = self.lists() else { return };
+        for (tenant, news) in tenants {
+            let tag = tenant.scoped(LISTS);
+            // Where the writer was heard of its word stands in Redis, and every other process reads the event, too.
+            if news {
+                lists.invalidate_tag(&tag).await;
+            } else {
+                lists.catch_up_tag(&tag);
+            }
         }
     }
 
@@ -317,10 +328,10 @@ impl Unsettled<'_> {
         let fill = self.news.fill.take();
         let filled = async {
             if let (Some(cache), Some((ticket, id, value))) = (self.memory.things(), fill) {
-                cache.put(ticket, &key(id, ""), value, position).await;
+                cache.put(ticket, &key(&self.tenant, id, ""), value, position).await;
             }
         };
-        join(filled, self.memory.forget(&self.news.changed, Some(position))).await;
+        join(filled, self.memory.forget(&self.tenant, &self.news.changed, Some(position))).await;
         self.news = News::default();
     }
 
@@ -337,15 +348,18 @@ impl Drop for Unsettled<'_> {
             return;
         }
         self.memory.note_unsettled(self.memory.0.clock.now());
-        let memory = self.memory.clone();
-        pando_telemetry::spawn("service.forget", async move { memory.forget(&changed, None).await });
+        let (memory, tenant) = (self.memory.clone(), self.tenant.clone());
+        let forget = async move { memory.forget(&tenant, &changed, None).await };
+        pando_telemetry::spawn("service.forget", forget);
     }
 }
 
-/// The key of a thing in one of its forms: its id as paths have it, so that an operator can read it.
-pub(crate) fn key(id: Uuid, form: &str) -> Vec<u8> {
-    let mut key = vec![0; 36 + form.len()];
-    id.hyphenated().encode_lower(&mut key[..36]);
-    key[36..].copy_from_slice(form.as_bytes());
-    key
+/// The key of a tenant's thing in one of its forms: its id as paths have it, so that an operator can read it.
+fn key(tenant: &Tenant, id: Uuid, form: &str) -> Vec<u8> {
+    let mut text = [0; 36];
+    let id = &*id.hyphenated().encode_lower(&mut text);
+    match tenant.is_default() {
+        true => [id, form].concat().into_bytes(),
+        false => format!("{}{form}", tenant.scoped(id)).into_bytes(),
+    }
 }

@@ -18,7 +18,8 @@ pub struct Write {
     /// Its transaction.
     pub tx: Transaction,
     pub(crate) writes: Writes,
-    pub(crate) call: Call,
+    /// The request.
+    pub call: Call,
     /// The key of the request, if it has one.
     pub(crate) keyed: Option<Arc<Keyed>>,
     pub(crate) about: Option<String>,
@@ -46,11 +47,6 @@ pub struct Change {
 }
 
 impl Write {
-    /// The request.
-    pub fn call(&self) -> &Call {
-        &self.call
-    }
-
     /// A thing was changed that somebody may have read before: publishes the event and makes older values invalid. The
     /// transaction must hold the row of the thing.
     pub fn changed(&mut self, change: Change) {
@@ -68,6 +64,7 @@ impl Write {
     fn publish(&mut self, Change { event, id, version, data }: Change) {
         if let Some(outbox) = self.writes.outbox() {
             let mut event = outbox.event(event, id, version, data);
+            event.tenant = self.call.tenant().clone();
             event.trace = Some(self.call.request_id.as_ref().to_owned());
             self.events.push(event);
         }
@@ -79,13 +76,13 @@ impl Write {
         id: Uuid,
         value: impl FnOnce() -> Result<Loaded, Fault>,
     ) -> Result<(), Fault> {
-        let ticket = self.writes.memory().and_then(|memory| memory.before_creation(id));
+        let ticket = self.writes.memory().and_then(|memory| memory.before_creation(self.call.tenant(), id));
         self.remember(ticket, id, value)
     }
 
     /// Taken before a thing is read that is to be changed; none if the service does not remember changed things.
     pub fn before_change(&self, id: Uuid) -> Option<Remembering> {
-        self.writes.memory()?.before_change(id)
+        self.writes.memory()?.before_change(self.call.tenant(), id)
     }
 
     /// Remembers a thing in the cache as soon as it is committed, if there is a ticket.

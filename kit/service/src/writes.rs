@@ -227,7 +227,7 @@ impl Write {
     /// The same, with the outcome. Every write ends here.
     fn commit(self, outcome: Option<Outcome>) -> BoxFuture<'static, Result<Token, Fault>> {
         Box::pin(async move {
-            let Self { mut tx, writes, keyed, about, news, events, .. } = self;
+            let Self { call, mut tx, writes, keyed, about, news, events, .. } = self;
             if let (Some(keyed), Some(outcome)) = (&keyed, &outcome) {
                 keyed.ticket.store_about(&mut tx, outcome, about.as_deref()).await?;
             }
@@ -235,7 +235,7 @@ impl Write {
                 outbox.publish_all(&mut tx, &events)?;
             }
             let Some(memory) = writes.memory() else { return Ok(tx.commit().await?) };
-            let unsettled = memory.unsettled(news);
+            let unsettled = memory.unsettled(call.tenant(), news);
             match tx.commit().await {
                 Ok(token) => {
                     unsettled.settle(token.position()).await;
@@ -275,8 +275,9 @@ where
 
 fn request(call: &Call, repeat: &Repeat) -> Result<Request, Fault> {
     let key = Key::parse(&repeat.key).map_err(|error| Fault::new(Class::Malformed, error.to_string()))?;
-    let (actor, operation) = (call.actor.to_string(), repeat.operation.clone());
-    Ok(Request { scope: Scope { tenant: String::new(), actor, operation }, key, hash: repeat.hash })
+    let (tenant, actor) = (call.tenant().to_string(), call.actor().to_owned());
+    let scope = Scope { tenant, actor, operation: repeat.operation.clone() };
+    Ok(Request { scope, key, hash: repeat.hash })
 }
 
 fn in_flight() -> Fault {

@@ -135,8 +135,14 @@ fn skew(theirs: Timestamp, ours: Timestamp) -> Finding {
 async fn schema(database: &Database) -> Finding {
     match database.pending_migrations(MIGRATIONS).await {
         Ok(pending) if pending.is_empty() => Finding::ok("schema", "up to date"),
+        Ok(pending) if pending.iter().all(|migration| migration.waits) => {
+            let detail = format!("up to date; migrations to finish: {}", pending.len());
+            let advice = "run `pando migrate --finish` once every process runs this version";
+            Finding::warn("schema", detail, advice)
+        }
         Ok(pending) => {
-            let detail = format!("migrations to apply: {}", pending.len());
+            let missing = pending.iter().filter(|migration| !migration.waits).count();
+            let detail = format!("migrations to apply: {missing}");
             Finding::warn("schema", detail, "run `pando migrate`, or let `pando serve` do it")
         }
         Err(error @ DatabaseError::NewerSchema { .. }) => Finding::fail(

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use pando_clock::Timestamp;
 use pando_database::Transaction;
 use pando_queue::{Enqueued, Job, JobState, Unique};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_service::{Fault, Written};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,17 +44,22 @@ impl Profiles {
     ) -> Result<Written<Accepted>, Fault> {
         let write = self.0.writes.once(call, |turn| async move {
             let mut write = turn.begin().await?;
-            store::lock(&mut write.tx, id).await?.ok_or_else(no_profile)?;
+            store::lock(&mut write.tx, call.tenant(), id).await?.ok_or_else(no_profile)?;
             let unique = Some(Unique::WhileLive(format!("{}:{id}", job.kind)));
-            let accepted = self.accept(&mut write.tx, Job { unique, ..job }).await?;
+            let accepted = self.accept(&mut write.tx, call.tenant(), Job { unique, ..job }).await?;
             write.done(accepted)
         });
         write.await
     }
 
-    /// Stores a job; if its key is taken, returns the existing job.
-    pub(crate) async fn accept(&self, tx: &mut Transaction, job: Job) -> Result<Accepted, Fault> {
-        Ok(Accepted::from(&self.0.queue.enqueue(tx, job).await?))
+    /// Stores a job of a tenant; if its key is taken, returns the existing job.
+    pub(crate) async fn accept(
+        &self,
+        tx: &mut Transaction,
+        tenant: &Tenant,
+        job: Job,
+    ) -> Result<Accepted, Fault> {
+        Ok(Accepted::from(&self.0.queue.enqueue(tx, job.of_tenant(tenant)).await?))
     }
 }
 

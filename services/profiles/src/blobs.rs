@@ -156,7 +156,8 @@ impl Blobs {
         content: Bytes,
         (ending, media_type): (&str, &'static str),
     ) -> Result<KeptObject, Fault> {
-        let name = ObjectName::of(&content, ending).expect("the endings of formats are endings of names");
+        let name = ObjectName::of_tenant(call.tenant(), &content, ending);
+        let name = name.expect("the endings of formats are endings of names");
         let began = Instant::now();
         let generation = loop {
             let mut tx = self.queue.database().transaction(call).await?;

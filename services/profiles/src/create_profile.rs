@@ -28,7 +28,7 @@ impl Profiles {
         let write = self.0.writes.once(call, |turn| async move {
             let profile = draft(&self.0.rules)?.born(self.0.clock.fresh_id().into(), &self.0.clock);
             let mut write = turn.begin().await?;
-            store::insert(&mut write.tx, &profile, &call.actor);
+            store::insert(&mut write.tx, call.tenant(), &profile, call.actor());
             write.created(events::created(&profile));
             write.remember_new(profile.id.into(), || kept(&profile))?;
             write.about(profile.id);

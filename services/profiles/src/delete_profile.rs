@@ -20,7 +20,7 @@ impl Profiles {
             let mut write = turn.begin().await?;
             let stored = self.lock_living(&mut write, id, expected).await?;
             let gone = stored.profile.touched(self.0.clock.now());
-            store::mark(&mut write.tx, &gone, Some(gone.updated_at));
+            store::mark(&mut write.tx, call.tenant(), &gone, Some(gone.updated_at));
             let nothing = (Map::new(), Map::new());
             self.record(&mut write, &stored, &gone, Operation::Deleted, nothing).await?;
             write.about(id);

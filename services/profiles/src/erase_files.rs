@@ -5,7 +5,7 @@ use futures_util::TryStreamExt as _;
 use pando_database::Transaction;
 use pando_objects::ObjectName;
 use pando_queue::{JobContext, Mentions, QueueError};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_service::Fault;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -59,7 +59,7 @@ impl Profiles {
     ) -> Result<(), Fault> {
         let mut tx = self.0.database.transaction(context.call()).await?;
         context.fence(&mut tx).await?;
-        let (count, names) = self.forget_exports(&mut tx, id).await?;
+        let (count, names) = self.forget_exports(&mut tx, context.tenant(), id).await?;
         before.exports += count;
         context.save(&mut tx, json!(before), None).await?;
         tx.commit().await?;
@@ -76,8 +76,8 @@ impl Profiles {
     ) -> Result<(), Fault> {
         let mut tx = self.0.database.transaction(context.call()).await?;
         context.fence(&mut tx).await?;
-        if store::lock(&mut tx, id).await?.is_some() {
-            let (count, names) = forget_images(&mut tx, &self.0.queue, id).await?;
+        if store::lock(&mut tx, context.tenant(), id).await?.is_some() {
+            let (count, names) = forget_images(&mut tx, &self.0.queue, context.tenant(), id).await?;
             before.images += count;
             before.files.extend(names);
             context.save(&mut tx, json!(before), None).await?;
@@ -101,7 +101,7 @@ impl Profiles {
             Err(error) => return Err(error.into()),
         }
         let mut tx = self.0.database.transaction(context.call()).await?;
-        let names = forget_file(&mut tx, &self.0.queue, upload).await?;
+        let names = forget_file(&mut tx, &self.0.queue, context.tenant(), upload).await?;
         // One that was imported a moment ago has gone by itself.
         before.uploads += usize::from(!names.is_empty());
         context.save(&mut tx, json!(before), None).await?;
@@ -120,7 +120,8 @@ impl Profiles {
     async fn uploads_naming(&self, call: &Call, sought: &Sought<'_>) -> Result<Vec<Uuid>, Fault> {
         let (mut last, mut naming) = (Uuid::nil(), Vec::new());
         loop {
-            let uploads = store::files::uploads(&self.0.database.read_primary(call), last).await?;
+            let read = self.0.database.read_primary(call);
+            let uploads = store::files::uploads(&read, call.tenant(), last).await?;
             let Some(end) = uploads.last() else { return Ok(naming) };
             last = end.id;
             for upload in uploads {
@@ -135,7 +136,8 @@ impl Profiles {
 
     /// Reads an upload as text, whether or not it can be imported.
     async fn names_one(&self, call: &Call, upload: &FileRow, mentions: &Mentions) -> Result<bool, Fault> {
-        let pieces = store::files::parts(&self.0.database.read_primary(call), upload.id).await?;
+        let read = self.0.database.read_primary(call);
+        let pieces = store::files::parts(&read, call.tenant(), upload.id).await?;
         let mut content = self.read_pieces(call, pieces).await?;
         let mut text = Vec::new();
         while let Some(piece) = content.try_next().await? {
@@ -153,12 +155,13 @@ impl Profiles {
     pub(crate) async fn forget_exports(
         &self,
         tx: &mut Transaction,
+        tenant: &Tenant,
         id: ProfileId,
     ) -> Result<(usize, Vec<String>), Fault> {
-        let exports = store::files::exports_with(tx, id).await?;
+        let exports = store::files::exports_with(tx, tenant, id).await?;
         let mut names = Vec::new();
         for export in &exports {
-            names.extend(forget_file(tx, &self.0.queue, *export).await?);
+            names.extend(forget_file(tx, &self.0.queue, tenant, *export).await?);
         }
         Ok((exports.len(), names))
     }

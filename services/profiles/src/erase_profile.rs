@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use pando_database::{DatabaseError, Transaction};
 use pando_idempotency::Outcome;
 use pando_queue::{Job, JobContext, Mentions};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_service::{Class, Fault, Written};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -80,21 +80,21 @@ impl Profiles {
         let mut write = self.0.writes.begin(context.call()).await?;
         let tx = &mut write.tx;
         context.fence(tx).await?;
-        let Some(stored) = store::lock(tx, id).await? else {
+        let Some(stored) = store::lock(tx, context.tenant(), id).await? else {
             context.complete(tx, json!({"profile_id": id, "erased": false})).await?;
             write.end().await?;
             return Ok(None);
         };
-        let names = names_of(tx, &stored).await?;
-        if !names.is_subset(searched) || has_images(tx, id).await? {
+        let names = names_of(tx, context.tenant(), &stored).await?;
+        if !names.is_subset(searched) || has_images(tx, context.tenant(), id).await? {
             write.tx.rollback().await?;
             return Ok(Some(names));
         }
         // An export that was begun meanwhile may hold the person; one that begins now waits for this commit.
         store::files::pass_gate(tx).await?;
-        let exports = before.exports + self.forget_exports(tx, id).await?.0;
-        let removed = store::erasure::erase(tx, id).await?;
-        let answers = self.0.idempotency.replace(tx, &id.to_string(), &gone()).await?;
+        let exports = before.exports + self.forget_exports(tx, context.tenant(), id).await?.0;
+        let removed = store::erasure::erase(tx, context.tenant(), id).await?;
+        let answers = self.0.idempotency.replace(tx, (context.tenant(), &id.to_string()), &gone()).await?;
         let receipt = json!({
             "profile_id": id,
             "erased": true,
@@ -123,7 +123,8 @@ impl Profiles {
     async fn forget_import_problems(&self, call: &Call, sought: &Sought<'_>) -> Result<u64, Fault> {
         let (mut last, mut emptied) = (String::new(), 0);
         loop {
-            let page = store::imports::problems(&self.0.database.read_primary(call), &last).await?;
+            let page =
+                store::imports::problems(&self.0.database.read_primary(call), call.tenant(), &last).await?;
             let Some((end, _)) = page.last() else { return Ok(emptied) };
             last.clone_from(end);
             for (token, problems) in page.iter().filter(|(_, it)| sought.mentions.stand_in_json(it)) {
@@ -131,7 +132,7 @@ impl Profiles {
                     continue;
                 }
                 let mut tx = self.0.database.transaction(call).await?;
-                emptied += store::imports::empty_problems(&mut tx, token).await?;
+                emptied += store::imports::empty_problems(&mut tx, call.tenant(), token).await?;
                 tx.commit().await?;
             }
         }
@@ -158,7 +159,8 @@ impl<'a> Sought<'a> {
     pub(crate) async fn still(&self) -> Result<Mentions, DatabaseError> {
         let read = self.profiles.0.database.read_primary(self.call);
         let names = self.names.iter().cloned().collect();
-        let others = store::erasure::emails_of_others_now(&read, self.id, names).await?;
+        let tenant = self.call.tenant();
+        let others = store::erasure::emails_of_others_now(&read, tenant, self.id, names).await?;
         Ok(Mentions::of(self.names.iter().filter(|name| !others.contains(name))))
     }
 
@@ -172,12 +174,16 @@ impl<'a> Sought<'a> {
 
 /// The names of the person of a locked profile: the id, and the present and past e-mail addresses, except for those that now
 /// belong to another profile.
-async fn names_of(tx: &mut Transaction, stored: &StoredProfile) -> Result<BTreeSet<String>, Fault> {
+async fn names_of(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    stored: &StoredProfile,
+) -> Result<BTreeSet<String>, Fault> {
     let id = stored.profile.id;
     let mut emails = BTreeSet::from([stored.profile.email.key()]);
     let mut before = i64::MAX;
     loop {
-        let changes = store::changes::page_in(tx, id, before, PAGE).await?;
+        let changes = store::changes::page_in(tx, tenant, id, before, PAGE).await?;
         let texts = changes.iter().flat_map(|change| [change.before.get("email"), change.after.get("email")]);
         emails.extend(texts.flatten().filter_map(Value::as_str).map(folded));
         match changes.last() {
@@ -186,7 +192,8 @@ async fn names_of(tx: &mut Transaction, stored: &StoredProfile) -> Result<BTreeS
         }
     }
     let mut emails: BTreeSet<String> = emails.iter().flat_map(|email| with_both_domains(email)).collect();
-    for other in store::erasure::emails_of_others(tx, id, emails.iter().cloned().collect()).await? {
+    let keys = emails.iter().cloned().collect();
+    for other in store::erasure::emails_of_others(tx, tenant, id, keys).await? {
         emails.remove(&other);
     }
     emails.insert(id.to_string());

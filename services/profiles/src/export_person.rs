@@ -39,15 +39,15 @@ impl Profiles {
         call: &Call,
         id: ProfileId,
     ) -> Result<impl Stream<Item = Result<Piece, Fault>> + Send + 'static + use<>, Fault> {
-        let read = self.0.database.read(call);
-        let stored = store::find_stored(&read, id).await?.ok_or_else(no_profile)?;
+        let (read, tenant) = (self.0.database.read(call), call.tenant());
+        let stored = store::find_stored(&read, tenant, id).await?.ok_or_else(no_profile)?;
         let mut head = json!({
             "profile": stored.profile,
             "created_by": stored.created_by,
             "deleted_at": stored.deleted_at,
-            "address": store::parts::find_address(&read, id).await?,
-            "preferences": store::parts::find_preferences(&read, id).await?,
-            "images": images::of_person(&read, id).await?,
+            "address": store::parts::find_address(&read, tenant, id).await?,
+            "preferences": store::parts::find_preferences(&read, tenant, id).await?,
+            "images": images::of_person(&read, tenant, id).await?,
             "exported_at": self.0.clock.now(),
         })
         .to_string();

@@ -69,7 +69,8 @@ impl Profiles {
             Position::End => return Ok(None),
         };
         let call = Call { deadline: Deadline::after(PAGE_BUDGET), ..call.clone() };
-        let page = store::lists::in_id_order(&self.0.database.read(&call), after, PAGE).await?;
+        let read = self.0.database.read(&call);
+        let page = store::lists::in_id_order(&read, call.tenant(), after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(None) };
         let next = if page.len() < PAGE { Position::End } else { Position::After(last.id.into()) };
         let mut bytes = Vec::with_capacity(page.len() * 256);

@@ -80,15 +80,15 @@ impl Profiles {
         wanted: Wanted,
     ) -> Result<(FileWriter, Cursor), Fault> {
         let (call, id, kind) = (context.call(), context.id(), wanted.kind());
-        let mut pieces = store::files::parts(&self.0.database.read_primary(call), id).await?;
+        let mut pieces = store::files::parts(&self.0.database.read_primary(call), call.tenant(), id).await?;
         let mut cursor: Cursor = context.cursor().unwrap_or_default();
         let mut tx = self.0.database.transaction(call).await?;
         context.fence(&mut tx).await?;
         store::files::pass_gate(&mut tx).await?;
-        let there = store::files::lock(&mut tx, id).await?;
+        let there = store::files::lock(&mut tx, call.tenant(), id).await?;
         let goes_on = matches!(wanted, Wanted::Everybody(_)) && !pieces.is_empty();
         if !(goes_on && there.is_some() && cursor.pieces == pieces.len()) {
-            forget_file(&mut tx, &self.0.queue, id).await?;
+            forget_file(&mut tx, &self.0.queue, call.tenant(), id).await?;
             store::files::insert(&mut tx, &self.file(context, wanted)).await?;
             (pieces, cursor) = (Vec::new(), Cursor::default());
         }
@@ -98,6 +98,7 @@ impl Profiles {
 
     fn file(&self, context: &JobContext, wanted: Wanted) -> FileRow {
         FileRow {
+            tenant: context.tenant().clone(),
             id: context.id(),
             purpose: Purpose::Export,
             ready: false,
@@ -106,7 +107,7 @@ impl Profiles {
             bytes: 0,
             content_hash: String::new(),
             made_at: self.0.clock.now(),
-            made_by: context.call().actor.to_string(),
+            made_by: context.call().actor().to_owned(),
             expires_at: self.unfinished_expiry(Purpose::Export),
         }
     }
@@ -164,7 +165,7 @@ impl Profiles {
         let mut tx = self.0.database.transaction(context.call()).await?;
         context.complete(&mut tx, receipt).await?;
         let size = i64::try_from(writer.bytes()).unwrap_or(i64::MAX);
-        if !store::files::finish(&mut tx, id, (size, &hash), now, expires_at).await? {
+        if !store::files::finish(&mut tx, context.tenant(), id, (size, &hash), now, expires_at).await? {
             return Err(file_removed());
         }
         tx.commit().await?;

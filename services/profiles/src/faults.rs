@@ -3,7 +3,11 @@
 use pando_service::{Class, Fault, UniqueKey};
 
 /// The unique keys that a client can violate.
-pub(crate) const UNIQUE_KEYS: &[UniqueKey] = &[("profiles_email_key_key", email_taken)];
+pub(crate) const UNIQUE_KEYS: &[UniqueKey] = &[
+    ("profiles_tenant_email_key_key", email_taken),
+    // Until the migrations are finished.
+    ("profiles_email_key_key", email_taken),
+];
 
 /// Another living profile has this e-mail address.
 fn email_taken() -> Fault {

@@ -28,12 +28,12 @@ impl Profiles {
     /// The export that a task made.
     pub async fn fetch_export(&self, call: &Call, task: Uuid) -> Result<Export, Fault> {
         let read = self.0.database.read_primary(call);
-        let file = store::files::find(&read, task).await?;
+        let file = store::files::find(&read, call.tenant(), task).await?;
         let file = file.filter(|file| {
             file.purpose == Purpose::Export && file.ready && file.expires_at > self.0.clock.now()
         });
         let file = file.ok_or_else(|| Fault::not_found("export"))?;
-        let pieces = store::files::parts(&read, task).await?;
+        let pieces = store::files::parts(&read, call.tenant(), task).await?;
         let written: i64 = pieces.iter().map(|(_, bytes)| bytes).sum();
         // It was removed between the two reads.
         if written != file.bytes {

@@ -13,7 +13,7 @@ use pando_clock::Timestamp;
 use pando_database::Transaction;
 use pando_objects::{Object, ObjectName};
 use pando_queue::{JobContext, Queue};
-use pando_resilience::{Call, Deadline};
+use pando_resilience::{Call, Deadline, Tenant};
 use pando_service::Fault;
 use serde_json::Value;
 use uuid::Uuid;
@@ -113,9 +113,14 @@ impl Profiles {
 }
 
 /// Deletes a file in this transaction; a job deletes its pieces once it is committed. Their names.
-pub(crate) async fn forget_file(tx: &mut Transaction, queue: &Queue, id: Uuid) -> Result<Vec<String>, Fault> {
-    let names = store::files::delete(tx, id).await?;
-    images::enqueue_removal(tx, queue, names.clone()).await?;
+pub(crate) async fn forget_file(
+    tx: &mut Transaction,
+    queue: &Queue,
+    tenant: &Tenant,
+    id: Uuid,
+) -> Result<Vec<String>, Fault> {
+    let names = store::files::delete(tx, tenant, id).await?;
+    images::enqueue_removal(tx, queue, tenant, names.clone()).await?;
     Ok(names)
 }
 
@@ -175,7 +180,8 @@ impl FileWriter {
         // Only the writer of an export has a job.
         let purpose = if step.is_some() { Purpose::Export } else { Purpose::Upload };
         let part = (self.number, kept.name.as_str(), i64::try_from(bytes).unwrap_or(i64::MAX));
-        if !store::files::add_part(&mut tx, self.id, part, profiles.unfinished_expiry(purpose)).await? {
+        let expires_at = profiles.unfinished_expiry(purpose);
+        if !store::files::add_part(&mut tx, call.tenant(), self.id, part, expires_at).await? {
             return Err(file_removed());
         }
         tx.commit().await?;

@@ -29,21 +29,21 @@ impl Profiles {
         id: ProfileId,
         mode: FetchMode,
     ) -> Result<FullProfile, Fault> {
-        let read = self.0.database.read(call);
+        let (read, tenant) = (self.0.database.read(call), call.tenant());
         let (profile, address, preferences) = match mode {
             FetchMode::Joined => {
-                return store::parts::find_full(&read, id).await?.ok_or_else(no_profile);
+                return store::parts::find_full(&read, tenant, id).await?.ok_or_else(no_profile);
             }
             FetchMode::Sequential => (
-                store::find(&read, id).await?,
-                store::parts::find_address(&read, id).await?,
-                store::parts::find_preferences(&read, id).await?,
+                store::find(&read, tenant, id).await?,
+                store::parts::find_address(&read, tenant, id).await?,
+                store::parts::find_preferences(&read, tenant, id).await?,
             ),
             FetchMode::Concurrent => {
                 try_join3(
-                    store::find(&read, id),
-                    store::parts::find_address(&read, id),
-                    store::parts::find_preferences(&read, id),
+                    store::find(&read, tenant, id),
+                    store::parts::find_address(&read, tenant, id),
+                    store::parts::find_preferences(&read, tenant, id),
                 )
                 .await?
             }

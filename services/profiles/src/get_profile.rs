@@ -11,6 +11,6 @@ impl Profiles {
     /// The living profile of this id.
     pub async fn get_profile(&self, call: &Call, id: ProfileId) -> Result<Profile, Fault> {
         let read = self.0.database.read(call);
-        store::find(&read, id).await?.ok_or_else(no_profile)
+        store::find(&read, call.tenant(), id).await?.ok_or_else(no_profile)
     }
 }

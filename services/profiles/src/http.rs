@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use pando_http::{HeaderUse, HotRead, Problem, RouteLimits, describe_headers};
+use pando_resilience::Tenant;
 use pando_service::Expected;
 use pando_service::http::ignored_fields;
 use serde_json::{Map, Value};
@@ -88,8 +89,11 @@ fn described_routes() -> OpenApiRouter<Profiles> {
 
 /// Reads of one profile, answered before the router when this process holds it.
 pub fn hot_read(profiles: &Profiles) -> HotRead {
-    let profiles = profiles.clone();
-    pando_service::http::hot_read("/api/v1/profiles/{id}", move |id, token| profiles.recall(id, token))
+    // Nobody can say on this way yet who calls.
+    let (profiles, tenant) = (profiles.clone(), Tenant::default());
+    pando_service::http::hot_read("/api/v1/profiles/{id}", move |id, token| {
+        profiles.recall(&tenant, id, token)
+    })
 }
 
 /// The routes whose bodies may be larger, or take longer, than others.

@@ -174,7 +174,7 @@ impl Profiles {
 
     /// The progress of the import with this token.
     pub async fn get_import(&self, call: &Call, token: &str) -> Result<Import, Fault> {
-        store::imports::find(&self.0.database.read_primary(call), token)
+        store::imports::find(&self.0.database.read_primary(call), call.tenant(), token)
             .await?
             .ok_or_else(|| Fault::not_found("import"))
     }
@@ -185,8 +185,8 @@ impl Profiles {
             return Ok(fresh);
         }
         let mut tx = self.0.database.transaction(call).await?;
-        store::imports::insert(&mut tx, &fresh).await?;
-        let stored = store::imports::find_in(&mut tx, &request.token).await?;
+        store::imports::insert(&mut tx, call.tenant(), &fresh).await?;
+        let stored = store::imports::find_in(&mut tx, call.tenant(), &request.token).await?;
         tx.commit().await?;
         Ok(stored.unwrap_or(fresh))
     }

@@ -57,7 +57,7 @@ impl Profiles {
                 // Where this does not happen either, the sweep finds it.
                 let call = step(call);
                 let mut tx = self.0.database.transaction(&call).await?;
-                forget_file(&mut tx, &self.0.queue, id).await?;
+                forget_file(&mut tx, &self.0.queue, call.tenant(), id).await?;
                 tx.commit().await?;
                 Err(error)
             }
@@ -74,6 +74,7 @@ impl Profiles {
         let kind = request.format.file_kind();
         let mut tx = self.0.database.transaction(&step(call)).await?;
         let file = FileRow {
+            tenant: call.tenant().clone(),
             id,
             purpose: Purpose::Upload,
             ready: false,
@@ -82,7 +83,7 @@ impl Profiles {
             bytes: 0,
             content_hash: String::new(),
             made_at: self.0.clock.now(),
-            made_by: call.actor.to_string(),
+            made_by: call.actor().to_owned(),
             expires_at: self.unfinished_expiry(Purpose::Upload),
         };
         store::files::insert(&mut tx, &file).await?;
@@ -99,12 +100,12 @@ impl Profiles {
         let mut tx = self.0.database.transaction(&step(call)).await?;
         let size = i64::try_from(writer.bytes()).unwrap_or(i64::MAX);
         let now = self.0.clock.now();
-        if !store::files::finish(&mut tx, id, (size, &writer.hash()), now, now).await? {
+        if !store::files::finish(&mut tx, call.tenant(), id, (size, &writer.hash()), now, now).await? {
             return Err(file_removed());
         }
-        let accepted = self.accept(&mut tx, request.job(id)).await?;
+        let accepted = self.accept(&mut tx, call.tenant(), request.job(id)).await?;
         if accepted.id != id {
-            forget_file(&mut tx, &self.0.queue, id).await?;
+            forget_file(&mut tx, &self.0.queue, call.tenant(), id).await?;
         }
         Ok(Written { value: accepted, token: tx.commit().await?, replayed: false })
     }
@@ -121,12 +122,12 @@ impl Profiles {
     pub(crate) async fn run_import(&self, context: &JobContext, waiting: WaitingImport) -> Result<(), Fault> {
         let WaitingImport { upload, request } = waiting;
         let read = self.0.database.read_primary(context.call());
-        let file = store::files::find(&read, upload).await?;
+        let file = store::files::find(&read, context.tenant(), upload).await?;
         let file = file.filter(|file| file.purpose == Purpose::Upload && file.ready);
         let file = file.ok_or_else(|| Fault::not_found("upload"))?;
         // The history names who sent it.
-        let call = Call { actor: file.made_by.into(), ..context.call().clone() };
-        let pieces = store::files::parts(&read, upload).await?;
+        let call = context.call().by(file.made_by);
+        let pieces = store::files::parts(&read, context.tenant(), upload).await?;
         let content = self.read_pieces(&call, pieces).await?;
         let job = ImportJob { context, upload };
         // On the heap: its state is large, and would stand in that of every caller.
@@ -135,7 +136,7 @@ impl Profiles {
             // No attempt will read it otherwise.
             let mut tx = self.0.database.transaction(&call).await?;
             job.fence(&mut tx).await?;
-            forget_file(&mut tx, &self.0.queue, upload).await?;
+            forget_file(&mut tx, &self.0.queue, call.tenant(), upload).await?;
             tx.commit().await?;
         }
         imported.map(drop)
@@ -173,14 +174,15 @@ impl ImportJob<'_> {
     /// Lets the transaction be committed only by the living attempt, and only while the upload is wanted.
     pub(crate) async fn fence(&self, tx: &mut Transaction) -> Result<(), Fault> {
         self.context.fence(tx).await?;
-        store::files::lock(tx, self.upload).await?.map(drop).ok_or_else(|| Fault::not_found("upload"))
+        let upload = store::files::lock(tx, self.context.tenant(), self.upload).await?;
+        upload.map(drop).ok_or_else(|| Fault::not_found("upload"))
     }
 
     /// Saves how far the import has come; when it is completed, the job is, and the upload goes.
     pub(crate) async fn save(&self, tx: &mut Transaction, import: &Import) -> Result<(), Fault> {
         if import.state == ImportState::Completed {
             self.context.complete(tx, json!(import)).await?;
-            forget_file(tx, self.context.queue(), self.upload).await?;
+            forget_file(tx, self.context.queue(), self.context.tenant(), self.upload).await?;
             return Ok(());
         }
         let progress = progress(import);

@@ -97,6 +97,12 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
             name: "search_waiting",
             sql: include_str!("../migrations/0008_search_waiting.sql"),
         },
+        Migration { version: 9, name: "tenants", sql: include_str!("../migrations/0009_tenants.sql") },
+        Migration {
+            version: 10,
+            name: "tenants_apart",
+            sql: include_str!("../migrations/0010_tenants_apart.sql"),
+        },
     ],
 };
 

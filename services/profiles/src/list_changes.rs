@@ -18,11 +18,11 @@ impl Profiles {
         limit: usize,
     ) -> Result<Vec<Change>, Fault> {
         let read = self.0.database.read(call);
-        let stored = store::find_stored(&read, id).await?.ok_or_else(no_profile)?;
+        let stored = store::find_stored(&read, call.tenant(), id).await?.ok_or_else(no_profile)?;
         let before = before_version.unwrap_or(i64::MAX);
         if stored.profile.version == 1 {
             return Ok(if before > 1 { vec![store::changes::creation(&stored)] } else { Vec::new() });
         }
-        Ok(store::changes::page(&read, id, before, limit).await?)
+        Ok(store::changes::page(&read, call.tenant(), id, before, limit).await?)
     }
 }

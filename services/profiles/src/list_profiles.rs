@@ -1,7 +1,7 @@
 //! Reads profiles page by page.
 
 use pando_database::Read;
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_service::{Fault, PageEnd, Place};
 use tokio::sync::SemaphorePermit;
 
@@ -44,14 +44,15 @@ impl Profiles {
     pub async fn list_profiles(&self, call: &Call, filter: &ProfileFilter) -> Result<ProfilePage, Fault> {
         let read = self.0.database.read(call);
         if let Some(email) = &filter.email {
-            let profiles = store::lists::with_email(&read, email).await?.into_iter().collect();
+            let profiles = store::lists::with_email(&read, call.tenant(), email).await?.into_iter().collect();
             return Ok(ProfilePage { profiles, next: None });
         }
-        let after = filter.after.as_ref().and_then(|end| end.place_in(&filter.order.of_list()));
+        let after =
+            filter.after.as_ref().and_then(|end| end.place_in(call.tenant(), &filter.order.of_list()));
         // One more than asked for tells whether there is another page.
         let (order, limit) = (filter.order, filter.limit + 1);
         let (mut profiles, end) = match filter.search.as_deref().and_then(sought) {
-            None => (store::lists::page(&read, order, after, limit).await?, None),
+            None => (store::lists::page((&read, call.tenant()), order, after, limit).await?, None),
             Some(text) => self.search(call, order, &text, after, limit).await?,
         };
         let more = profiles.len() > filter.limit;
@@ -60,7 +61,10 @@ impl Profiles {
             Some(last) if more => Some(order.place_of(last)),
             _ => end,
         };
-        Ok(ProfilePage { profiles, next: next.map(|place| PageEnd::at(place, &order.of_list())) })
+        Ok(ProfilePage {
+            profiles,
+            next: next.map(|place| PageEnd::at(call.tenant(), place, &order.of_list())),
+        })
     }
 
     /// At most `limit` profiles that have this text; and where the look for them ended, when the list goes on from there.
@@ -73,11 +77,11 @@ impl Profiles {
         limit: usize,
     ) -> Result<(Vec<Profile>, Option<Place>), Fault> {
         let _turn = self.turn_to_search(call).await?;
-        let read = self.0.database.read(call);
-        match self.0.search_sample.way(&read, &self.0.clock, text).await? {
-            Way::List => self.search_the_list(&read, order, text, after, limit).await,
+        let read = (&self.0.database.read(call), call.tenant());
+        match self.0.search_sample.way(read, &self.0.clock, text).await? {
+            Way::List => self.search_the_list(read, order, text, after, limit).await,
             Way::Index(trigrams) => {
-                Ok((store::search::by_index(&read, order, (text, trigrams), after, limit).await?, None))
+                Ok((store::search::by_index(read, order, (text, trigrams), after, limit).await?, None))
             }
         }
     }
@@ -85,7 +89,7 @@ impl Profiles {
     /// Looks through one stretch of the list after the other, until it has found enough or another search waits.
     async fn search_the_list(
         &self,
-        read: &Read<'_>,
+        read: (&Read<'_>, &Tenant),
         order: Order,
         text: &str,
         mut after: Option<Place>,
@@ -108,17 +112,18 @@ impl Profiles {
     pub async fn count_profiles(&self, call: &Call, filter: &ProfileFilter) -> Result<i64, Fault> {
         let read = self.0.database.read(call);
         if let Some(email) = &filter.email {
-            return Ok(i64::from(store::lists::with_email(&read, email).await?.is_some()));
+            return Ok(i64::from(store::lists::with_email(&read, call.tenant(), email).await?.is_some()));
         }
         let Some(text) = filter.search.as_deref().and_then(sought) else {
-            return Ok(store::lists::count(&read).await?);
+            return Ok(store::lists::count(&read, call.tenant()).await?);
         };
         let _turn = self.turn_to_search(call).await?;
-        let trigrams = match self.0.search_sample.way(&read, &self.0.clock, &text).await? {
+        let read = (&read, call.tenant());
+        let trigrams = match self.0.search_sample.way(read, &self.0.clock, &text).await? {
             Way::List => None,
             Way::Index(trigrams) => Some(trigrams),
         };
-        Ok(store::search::count(&read, &text, trigrams).await?)
+        Ok(store::search::count(read, &text, trigrams).await?)
     }
 
     /// Waits until fewer searches run than may at once: the other connections are for everybody else.
@@ -134,6 +139,6 @@ impl Profiles {
         if filter.email.is_some() || filter.search.is_some() {
             return self.count_profiles(call, filter).await;
         }
-        Ok(store::lists::estimate(&self.0.database.read(call)).await?)
+        Ok(store::lists::estimate(&self.0.database.read(call), call.tenant()).await?)
     }
 }

@@ -29,7 +29,7 @@ impl Profiles {
                 attempts += 1;
                 let mut ready = None;
                 if attempts <= UNLOCKED_ATTEMPTS_MAX {
-                    let current = store::find(&self.0.database.read_primary(call), id).await?;
+                    let current = store::find(&self.0.database.read_primary(call), call.tenant(), id).await?;
                     let current = current.ok_or_else(no_profile)?;
                     expected.check("profile", current.version)?;
                     ready = Some((patched(&current)?, current.version));

@@ -59,12 +59,12 @@ impl Profiles {
             let part = parse()?;
             let mut write = turn.begin().await?;
             let stored = self.lock_living(&mut write, id, expected).await?;
-            let before = locked::<P>(&mut write.tx, &stored.profile).await?;
+            let before = locked::<P>(&mut write.tx, call.tenant(), &stored.profile).await?;
             let mut version = stored.profile.version;
             if before.as_ref() != Some(&part) {
                 let next = stored.profile.touched(self.0.clock.now());
-                part.put(&mut write.tx, &next);
-                store::mark(&mut write.tx, &next, None);
+                part.put(&mut write.tx, call.tenant(), &next);
+                store::mark(&mut write.tx, call.tenant(), &next, None);
                 let fields = difference(&document(&before), &document(&part));
                 self.record(&mut write, &stored, &next, P::OPERATION, fields).await?;
                 version = next.version;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pando_cache::Loaded;
-use pando_resilience::{Call, Deadline};
+use pando_resilience::{Call, Deadline, Tenant};
 use pando_service::{Fault, Kept};
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ impl Profiles {
     pub async fn read_profile(&self, call: &Call, id: ProfileId) -> Result<Kept, Fault> {
         let database = self.0.database.clone();
         let load = move |call: Call| async move {
-            store::find(&database.read(&call), id).await?.as_ref().map(kept).transpose()
+            store::find(&database.read(&call), call.tenant(), id).await?.as_ref().map(kept).transpose()
         };
         self.0.memory.read(call, (id.into(), ""), load).await?.ok_or_else(no_profile)
     }
@@ -43,7 +43,8 @@ impl Profiles {
     pub async fn read_full_profile(&self, call: &Call, id: ProfileId) -> Result<Kept, Fault> {
         let database = self.0.database.clone();
         let load = move |call: Call| async move {
-            store::parts::find_full(&database.read(&call), id).await?.as_ref().map(kept_full).transpose()
+            let full = store::parts::find_full(&database.read(&call), call.tenant(), id).await?;
+            full.as_ref().map(kept_full).transpose()
         };
         self.0.memory.read(call, (id.into(), FULL), load).await?.ok_or_else(no_profile)
     }
@@ -61,20 +62,20 @@ impl Profiles {
         self.0.memory.read_many(call, &ids, load).await
     }
 
-    /// A profile that this process holds, if it is as new as the token asks for.
-    pub(crate) fn recall(&self, id: &str, token: Option<&str>) -> Option<Kept> {
+    /// A profile of a tenant that this process holds, if it is as new as the token asks for.
+    pub(crate) fn recall(&self, tenant: &Tenant, id: &str, token: Option<&str>) -> Option<Kept> {
         match self.0.memory.things() {
-            Some(_) => self.0.memory.recall(id, token),
-            None if token.is_none() => self.read_at_once(ProfileId::parse(id)?),
+            Some(_) => self.0.memory.recall(tenant, id, token),
+            None if token.is_none() => self.read_at_once(tenant, ProfileId::parse(id)?),
             None => None,
         }
     }
 
     /// If nothing is cached and the database is a file of this process, reading it takes less time than finding a handler. An error
     /// here also happens in the handler, which reports it.
-    fn read_at_once(&self, id: ProfileId) -> Option<Kept> {
+    fn read_at_once(&self, tenant: &Tenant, id: ProfileId) -> Option<Kept> {
         let deadline = Deadline::after(AT_ONCE);
-        let profile = store::find_at_once(&self.0.database, id, deadline)?.ok()??;
+        let profile = store::find_at_once(&self.0.database, tenant, id, deadline)?.ok()??;
         kept(&profile).ok().map(Kept::fresh)
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use pando_database::Transaction;
 use pando_queue::JobContext;
 use pando_resilience::{Call, Deadline};
 use pando_service::{Fault, Write, patiently};
@@ -50,9 +49,9 @@ struct Left {
 }
 
 impl Profiles {
-    /// Looks at every profile; each batch commits with how far this has come, the last one with the result.
+    /// Looks at every profile of the tenant; each batch commits with how far this has come, the last one with the result.
     pub(crate) async fn reindex(&self, context: &JobContext) -> Result<(), Fault> {
-        let call = Call { actor: KIND.into(), ..context.call().clone() };
+        let call = context.call().by(KIND);
         let mut walk: Walk = context.cursor().unwrap_or_default();
         while !walk.done {
             walk = patiently(|| self.reindex_batch(&call, context, &walk)).await?;
@@ -65,13 +64,13 @@ impl Profiles {
         let mut write = self.0.writes.begin(&call).await?;
         context.fence(&mut write.tx).await?;
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let page = store::derived::page(&mut write.tx, walk.after, limit).await?;
+        let page = store::derived::page(&mut write.tx, call.tenant(), walk.after, limit).await?;
         let last = page.last().map_or(walk.after, |last| last.stored.profile.id.into());
         let mut next = Walk { after: last, seen: walk.seen + page.len() as u64, ..walk.clone() };
-        let wrong = self.wrong(&mut write.tx, &page).await?;
+        let wrong = self.wrong(&mut write, &page).await?;
         if !wrong.is_empty() {
             // Locked only now: most pages need no repair, and a mere look should make no request wait.
-            let locked = store::derived::lock(&mut write.tx, wrong).await?;
+            let locked = store::derived::lock(&mut write.tx, call.tenant(), wrong).await?;
             self.repair(&mut write, &locked, &mut next).await?;
         }
         let counts = json!({"seen": next.seen, "repaired": next.repaired, "failed": next.failed});
@@ -88,25 +87,26 @@ impl Profiles {
     }
 
     /// Those of a page that are not as they ought to be.
-    async fn wrong(&self, tx: &mut Transaction, page: &[Derived]) -> Result<Vec<Uuid>, Fault> {
-        let addresses = self.addresses(tx, page).await?;
+    async fn wrong(&self, write: &mut Write, page: &[Derived]) -> Result<Vec<Uuid>, Fault> {
+        let addresses = self.addresses(write, page).await?;
         let wrong = page.iter().filter(|row| !row.is_right(&addresses));
         Ok(wrong.map(|row| row.stored.profile.id.into()).collect())
     }
 
-    async fn addresses(&self, tx: &mut Transaction, rows: &[Derived]) -> Result<Addresses, Fault> {
+    async fn addresses(&self, write: &mut Write, rows: &[Derived]) -> Result<Addresses, Fault> {
         let profiles: Vec<&Profile> = rows.iter().map(|row| &row.stored.profile).collect();
-        Ok(Addresses::of(tx, &self.0.options.images, &profiles).await?)
+        let tenant = write.call.tenant();
+        Ok(Addresses::of(&mut write.tx, tenant, &self.0.options.images, &profiles).await?)
     }
 
     /// Writes what is wrong of locked profiles: of living ones as any change of them is written.
     async fn repair(&self, write: &mut Write, locked: &[Derived], walk: &mut Walk) -> Result<(), Fault> {
-        let addresses = self.addresses(&mut write.tx, locked).await?;
+        let addresses = self.addresses(write, locked).await?;
         let moved = locked.iter().filter(|row| row.is_living() && row.email_key != row.right_key());
         let mut taken: HashSet<String> = HashSet::new();
         let keys: Vec<String> = moved.map(Derived::right_key).collect();
         if !keys.is_empty() {
-            taken.extend(store::emails_in_use(&mut write.tx, keys).await?);
+            taken.extend(store::emails_in_use(&mut write.tx, write.call.tenant(), keys).await?);
         }
         for row in locked.iter().filter(|row| !row.is_right(&addresses)) {
             let StoredProfile { profile, .. } = &row.stored;
@@ -126,11 +126,11 @@ impl Profiles {
             if row.is_living() {
                 let next = profile.followed_by(draft, self.0.clock.now());
                 let fields = difference(&profile.draft().document(), &next.draft().document());
-                store::update(&mut write.tx, &next);
+                store::update(&mut write.tx, write.call.tenant(), &next);
                 self.record(write, &row.stored, &next, Operation::Updated, fields).await?;
             } else {
                 let right = Profile { image_urls: draft.image_urls, ..profile.clone() };
-                store::derived::repair(&mut write.tx, &right).await?;
+                store::derived::repair(&mut write.tx, write.call.tenant(), &right).await?;
             }
             walk.repaired += 1;
         }

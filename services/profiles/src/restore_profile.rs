@@ -23,14 +23,14 @@ impl Profiles {
             let now = self.0.clock.now();
             let oldest = now.plus_micros(-DAY_MICROS.saturating_mul(i64::from(self.0.options.restore_days)));
             let mut write = turn.begin().await?;
-            let stored = store::lock(&mut write.tx, id).await?.ok_or_else(no_profile)?;
+            let stored = store::lock(&mut write.tx, call.tenant(), id).await?.ok_or_else(no_profile)?;
             expected.check("profile", stored.profile.version)?;
             let profile = match stored.deleted_at {
                 None => stored.profile,
                 Some(deleted_at) if deleted_at < oldest => return Err(no_profile()),
                 Some(_) => {
                     let back = stored.profile.touched(now);
-                    store::mark(&mut write.tx, &back, None);
+                    store::mark(&mut write.tx, call.tenant(), &back, None);
                     let nothing = (Map::new(), Map::new());
                     self.record(&mut write, &stored, &back, Operation::Restored, nothing).await?;
                     back

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use pando_clock::{Clock, Timestamp};
 use pando_database::{DatabaseError, Read};
+use pando_resilience::Tenant;
 
 use crate::search_text::trigrams;
 use crate::store::search as store;
@@ -38,10 +39,13 @@ pub(crate) enum Way {
     Index([String; store::TRIGRAMS]),
 }
 
-/// The sample of this process.
+/// How many tenants have a sample at once.
+const TENANTS_MAX: usize = 64;
+
+/// The samples of this process, one of each tenant that was searched lately.
 #[derive(Debug, Default)]
 pub(crate) struct SearchSample {
-    newest: Mutex<Option<Arc<Sample>>>,
+    newest: Mutex<HashMap<Tenant, Arc<Sample>>>,
     /// One search at a time takes a new one.
     taking: tokio::sync::Mutex<()>,
 }
@@ -56,30 +60,46 @@ struct Sample {
 
 impl SearchSample {
     /// How to look for this text.
-    pub(crate) async fn way(&self, read: &Read<'_>, clock: &Clock, text: &str) -> Result<Way, DatabaseError> {
-        Ok(self.sample(read, clock).await?.way(text))
+    pub(crate) async fn way(
+        &self,
+        (read, tenant): (&Read<'_>, &Tenant),
+        clock: &Clock,
+        text: &str,
+    ) -> Result<Way, DatabaseError> {
+        Ok(self.sample(read, tenant, clock).await?.way(text))
     }
 
-    async fn sample(&self, read: &Read<'_>, clock: &Clock) -> Result<Arc<Sample>, DatabaseError> {
-        if let Some(sample) = self.newest().filter(|sample| sample.is_good(clock.now())) {
+    async fn sample(
+        &self,
+        read: &Read<'_>,
+        tenant: &Tenant,
+        clock: &Clock,
+    ) -> Result<Arc<Sample>, DatabaseError> {
+        if let Some(sample) = self.newest(tenant).filter(|sample| sample.is_good(clock.now())) {
             return Ok(sample);
         }
         // While another search takes a new one, the old one will do.
-        let _turn = match (self.taking.try_lock(), self.newest()) {
+        let _turn = match (self.taking.try_lock(), self.newest(tenant)) {
             (Ok(turn), _) => turn,
             (Err(_), Some(old)) => return Ok(old),
             (Err(_), None) => self.taking.lock().await,
         };
-        if let Some(sample) = self.newest().filter(|sample| sample.is_good(clock.now())) {
+        if let Some(sample) = self.newest(tenant).filter(|sample| sample.is_good(clock.now())) {
             return Ok(sample);
         }
-        let sample = Arc::new(Sample::of(store::sample(read, SIZE).await?, clock.now()));
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&sample));
+        let sample = Arc::new(Sample::of(store::sample(read, tenant, SIZE).await?, clock.now()));
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.len() >= TENANTS_MAX && !newest.contains_key(tenant) {
+            let oldest =
+                newest.iter().min_by_key(|(_, sample)| sample.taken_at).map(|(tenant, _)| tenant.clone());
+            oldest.and_then(|oldest| newest.remove(&oldest));
+        }
+        newest.insert(tenant.clone(), Arc::clone(&sample));
         Ok(sample)
     }
 
-    fn newest(&self) -> Option<Arc<Sample>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn newest(&self, tenant: &Tenant) -> Option<Arc<Sample>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
     }
 }
 

@@ -12,10 +12,10 @@ pub(crate) mod search;
 
 use pando_clock::Timestamp;
 use pando_database::{
-    BulkInsert, ColumnType, Database, DatabaseError, Json, KeyedQuery, OnConflict, Query, Read, Row,
+    BulkInsert, ColumnType, Database, DatabaseError, Json, OnConflict, OwnedQuery, Query, Read, Row,
     Transaction, Value, params,
 };
-use pando_resilience::Deadline;
+use pando_resilience::{Deadline, Tenant};
 use uuid::Uuid;
 
 use crate::profile::{Email, Name, Profile, ProfileId};
@@ -39,19 +39,31 @@ pub(crate) struct StoredProfile {
     pub(crate) deleted_at: Option<Timestamp>,
 }
 
-static FIND: KeyedQuery = KeyedQuery::new(
+static FIND: OwnedQuery = OwnedQuery::new(
     "profiles.find",
-    concat!("select ", profile_columns!(), " from profiles where id = any($1) and deleted_at is null"),
+    concat!(
+        "select ",
+        profile_columns!(),
+        " from profiles where tenant = $2 and id = any($1) and deleted_at is null"
+    ),
 );
 
 static FIND_STORED: Query = Query::point(
     "profiles.find_stored",
-    concat!("select ", profile_columns!(), ", created_by, deleted_at from profiles where id = $1"),
+    concat!(
+        "select ",
+        profile_columns!(),
+        ", created_by, deleted_at from profiles where tenant = $2 and id = $1"
+    ),
 );
 
 static LOCK: Query = Query::point(
     "profiles.lock",
-    concat!("select ", profile_columns!(), ", created_by, deleted_at from profiles where id = $1 for update"),
+    concat!(
+        "select ",
+        profile_columns!(),
+        ", created_by, deleted_at from profiles where tenant = $2 and id = $1 for update"
+    ),
 );
 
 static LOCK_MANY: Query = Query::scan(
@@ -59,30 +71,31 @@ static LOCK_MANY: Query = Query::scan(
     concat!(
         "select ",
         profile_columns!(),
-        ", created_by, deleted_at from profiles where id = any($1) order by id for update"
+        ", created_by, deleted_at from profiles where tenant = $2 and id = any($1) order by id for update"
     ),
 );
 
 static EMAILS_IN_USE: Query = Query::scan(
     "profiles.emails_in_use",
-    "select email_key from profiles where email_key = any($1) and deleted_at is null",
+    "select email_key from profiles where tenant = $2 and email_key = any($1) and deleted_at is null",
 );
 
 static INSERT: Query = Query::point(
     "profiles.insert",
     "insert into profiles (id, name, email, email_key, bio, image_urls, attributes, search_text, version, \
-     created_at, created_by, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+     created_at, created_by, updated_at, tenant) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 );
 
 static UPDATE: Query = Query::point(
     "profiles.update",
     "update profiles set name = $2, email = $3, email_key = $4, bio = $5, image_urls = $6, attributes = $7, \
-     search_text = $8, version = $9, updated_at = $10 where id = $1",
+     search_text = $8, version = $9, updated_at = $10 where tenant = $11 and id = $1",
 );
 
 static MARK: Query = Query::point(
     "profiles.mark",
-    "update profiles set version = $2, updated_at = $3, deleted_at = $4 where id = $1",
+    "update profiles set version = $2, updated_at = $3, deleted_at = $4 where tenant = $5 and id = $1",
 );
 
 /// Many new profiles at once; those whose id or e-mail is taken are left out.
@@ -102,6 +115,7 @@ static INSERT_MANY: BulkInsert = BulkInsert {
         ("created_at", ColumnType::Timestamp),
         ("created_by", ColumnType::Text),
         ("updated_at", ColumnType::Timestamp),
+        ("tenant", ColumnType::Text),
     ],
     // Whichever unique constraint it is: the id or the e-mail.
     on_conflict: OnConflict::Skip(""),
@@ -109,70 +123,80 @@ static INSERT_MANY: BulkInsert = BulkInsert {
 };
 
 /// A living profile.
-pub(crate) async fn find(read: &Read<'_>, id: ProfileId) -> Result<Option<Profile>, DatabaseError> {
-    read.by_key(&FIND, Uuid::from(id)).await?.as_ref().map(profile_from).transpose()
+pub(crate) async fn find(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    id: ProfileId,
+) -> Result<Option<Profile>, DatabaseError> {
+    read.by_key_of(&FIND, tenant, Uuid::from(id)).await?.as_ref().map(profile_from).transpose()
 }
 
 /// A living profile, where reading it needs no waiting.
 pub(crate) fn find_at_once(
     database: &Database,
+    tenant: &Tenant,
     id: ProfileId,
     deadline: Deadline,
 ) -> Option<Result<Option<Profile>, DatabaseError>> {
-    let found = database.by_key_at_once(&FIND, Uuid::from(id), deadline)?;
+    let found = database.by_key_at_once(&FIND, (tenant, Uuid::from(id)), deadline)?;
     Some(found.and_then(|row| row.as_ref().map(profile_from).transpose()))
 }
 
 /// A profile, deleted or not.
 pub(crate) async fn find_stored(
     read: &Read<'_>,
+    tenant: &Tenant,
     id: ProfileId,
 ) -> Result<Option<StoredProfile>, DatabaseError> {
-    read.row(&FIND_STORED, params![Uuid::from(id)]).await?.as_ref().map(stored_from).transpose()
+    read.row(&FIND_STORED, params![Uuid::from(id), tenant]).await?.as_ref().map(stored_from).transpose()
 }
 
 /// A profile, deleted or not, locked until the transaction ends.
 pub(crate) async fn lock(
     tx: &mut Transaction,
+    tenant: &Tenant,
     id: ProfileId,
 ) -> Result<Option<StoredProfile>, DatabaseError> {
-    tx.row(&LOCK, params![Uuid::from(id)]).await?.as_ref().map(stored_from).transpose()
+    tx.row(&LOCK, params![Uuid::from(id), tenant]).await?.as_ref().map(stored_from).transpose()
 }
 
 /// Like [`lock`], for many; unknown ids are absent. Locked in the order of their ids, so that two batches never wait for each other.
 pub(crate) async fn lock_many(
     tx: &mut Transaction,
+    tenant: &Tenant,
     ids: Vec<Uuid>,
 ) -> Result<Vec<StoredProfile>, DatabaseError> {
-    tx.rows(&LOCK_MANY, params![ids]).await?.iter().map(stored_from).collect()
+    tx.rows(&LOCK_MANY, params![ids, tenant]).await?.iter().map(stored_from).collect()
 }
 
 /// Which of these e-mail keys living profiles hold.
 pub(crate) async fn emails_in_use(
     tx: &mut Transaction,
+    tenant: &Tenant,
     keys: Vec<String>,
 ) -> Result<Vec<String>, DatabaseError> {
-    let rows = tx.rows(&EMAILS_IN_USE, params![keys]).await?;
+    let rows = tx.rows(&EMAILS_IN_USE, params![keys, tenant]).await?;
     rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Adds a profile, with whatever the transaction does next, as everything is written that has no result.
-pub(crate) fn insert(tx: &mut Transaction, profile: &Profile, actor: &str) {
-    tx.execute_later(&INSERT, insert_values(profile, actor));
+pub(crate) fn insert(tx: &mut Transaction, tenant: &Tenant, profile: &Profile, actor: &str) {
+    tx.execute_later(&INSERT, insert_values(tenant, profile, actor));
 }
 
 /// Adds many profiles; answers with the ids of those that found their id and e-mail free.
 pub(crate) async fn insert_many(
     tx: &mut Transaction,
+    tenant: &Tenant,
     profiles: &[Profile],
     actor: &str,
 ) -> Result<Vec<ProfileId>, DatabaseError> {
-    let rows = profiles.iter().map(|profile| insert_values(profile, actor).into()).collect();
+    let rows = profiles.iter().map(|profile| insert_values(tenant, profile, actor).into()).collect();
     Ok(tx.bulk_insert(&INSERT_MANY, rows).await?.into_iter().map(ProfileId::from).collect())
 }
 
 /// Writes a changed profile over its row, which the transaction has locked.
-pub(crate) fn update(tx: &mut Transaction, profile: &Profile) {
+pub(crate) fn update(tx: &mut Transaction, tenant: &Tenant, profile: &Profile) {
     let values = params![
         Uuid::from(profile.id),
         profile.name.as_str(),
@@ -183,14 +207,15 @@ pub(crate) fn update(tx: &mut Transaction, profile: &Profile) {
         serde_json::Value::Object(profile.attributes.clone()),
         profile.search_text(),
         profile.version,
-        profile.updated_at
+        profile.updated_at,
+        tenant
     ];
     tx.execute_later(&UPDATE, values);
 }
 
 /// Raises the version of a locked profile and marks it deleted or living, nothing else.
-pub(crate) fn mark(tx: &mut Transaction, profile: &Profile, deleted_at: Option<Timestamp>) {
-    let values = params![Uuid::from(profile.id), profile.version, profile.updated_at, deleted_at];
+pub(crate) fn mark(tx: &mut Transaction, tenant: &Tenant, profile: &Profile, deleted_at: Option<Timestamp>) {
+    let values = params![Uuid::from(profile.id), profile.version, profile.updated_at, deleted_at, tenant];
     tx.execute_later(&MARK, values);
 }
 
@@ -217,7 +242,7 @@ fn stored_from(row: &Row) -> Result<StoredProfile, DatabaseError> {
     })
 }
 
-fn insert_values(profile: &Profile, actor: &str) -> [Value; 12] {
+fn insert_values(tenant: &Tenant, profile: &Profile, actor: &str) -> [Value; 13] {
     params![
         Uuid::from(profile.id),
         profile.name.as_str(),
@@ -230,6 +255,7 @@ fn insert_values(profile: &Profile, actor: &str) -> [Value; 12] {
         profile.version,
         profile.created_at,
         actor,
-        profile.updated_at
+        profile.updated_at,
+        tenant
     ]
 }

@@ -43,7 +43,7 @@ impl Profiles {
         id: ProfileId,
         expected: &Expected,
     ) -> Result<StoredProfile, Fault> {
-        let stored = store::lock(&mut write.tx, id).await?;
+        let stored = store::lock(&mut write.tx, write.call.tenant(), id).await?;
         let stored = stored.filter(|stored| stored.deleted_at.is_none()).ok_or_else(no_profile)?;
         expected.check("profile", stored.profile.version)?;
         Ok(stored)
@@ -63,7 +63,7 @@ impl Profiles {
             return Ok(current.clone());
         }
         let next = current.followed_by(draft, self.0.clock.now());
-        store::update(&mut write.tx, &next);
+        store::update(&mut write.tx, write.call.tenant(), &next);
         let fields = difference(&current.draft().document(), &next.draft().document());
         self.record(write, stored, &next, Operation::Updated, fields).await?;
         write.remember(ticket, next.id.into(), || kept(&next))?;
@@ -80,10 +80,10 @@ impl Profiles {
         fields: (Map<String, Value>, Map<String, Value>),
     ) -> Result<(), Fault> {
         write.changed(events::of(next, operation, &fields.0));
-        let actor = write.call().actor.clone();
-        store::changes::record(&mut write.tx, stored, next, operation, &actor, fields);
+        let (tenant, actor) = (write.call.tenant(), write.call.actor());
+        store::changes::record(&mut write.tx, tenant, stored, next, operation, actor, fields);
         if next.version % HISTORY_EVERY == 0 {
-            store::changes::bound(&mut write.tx, next.id, self.0.options.history_bytes_max);
+            store::changes::bound(&mut write.tx, tenant, next.id, self.0.options.history_bytes_max);
         }
         Ok(write.tx.make_room().await?)
     }

@@ -16,8 +16,10 @@ impl Profiles {
         let Some(cache) = self.0.memory.things() else { return Ok(0) };
         let filter = ProfileFilter { limit: profiles_max, ..ProfileFilter::default() };
         let newest = self.list_profiles(call, &filter).await?.profiles;
-        let values: Vec<Result<(Vec<u8>, Loaded), Fault>> =
-            newest.iter().map(|profile| Ok((profile.id.to_string().into_bytes(), kept(profile)?))).collect();
+        let values: Vec<Result<(Vec<u8>, Loaded), Fault>> = newest
+            .iter()
+            .map(|profile| Ok((call.tenant().scoped(&profile.id.to_string()).into_bytes(), kept(profile)?)))
+            .collect();
         Ok(cache.warm(futures_util::stream::iter(values), AT_ONCE).await.filled)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pando_database::Transaction;
 use pando_resilience::Call;
 use pando_service::{Fault, FieldError, Violations, Write, Written, patiently};
 use serde::{Deserialize, Serialize};
@@ -104,7 +103,7 @@ impl Profiles {
             }
             return Ok(next);
         }
-        if !store::imports::advance(&mut write.tx, &next, import.records_done).await? {
+        if !store::imports::advance(&mut write.tx, call.tenant(), &next, import.records_done).await? {
             return Err(import_busy());
         }
         if let Some(job) = job {
@@ -116,7 +115,7 @@ impl Profiles {
 
     async fn run_batch(&self, write: &mut Write, items: &[Item]) -> Result<Vec<ItemOutcome>, Fault> {
         let mut batch = Batch::new(self, items);
-        batch.plan(&mut write.tx).await?;
+        batch.plan(write).await?;
         batch.update(write).await?;
         batch.create(write).await?;
         Ok(batch.outcomes())
@@ -159,14 +158,14 @@ impl<'a> Batch<'a> {
     }
 
     /// Decides for each item whether it creates or changes a profile, with two reading statements for the whole batch.
-    async fn plan(&mut self, tx: &mut Transaction) -> Result<(), Fault> {
+    async fn plan(&mut self, write: &mut Write) -> Result<(), Fault> {
         let ids: Vec<Option<Result<Uuid, Violations>>> = self.items.iter().map(item_id).collect();
         let mut known: Vec<Uuid> = ids.iter().flatten().flatten().copied().collect();
         known.sort_unstable();
         known.dedup();
         let mut stored: HashMap<ProfileId, StoredProfile> = HashMap::new();
         if !known.is_empty() {
-            let locked = store::lock_many(tx, known).await?;
+            let locked = store::lock_many(&mut write.tx, write.call.tenant(), known).await?;
             stored.extend(locked.into_iter().map(|one| (one.profile.id, one)));
         }
         let mut ids_seen = HashSet::new();
@@ -246,7 +245,8 @@ impl<'a> Batch<'a> {
         let taken: HashSet<String> = if new_keys.is_empty() {
             HashSet::new()
         } else {
-            store::emails_in_use(&mut write.tx, new_keys).await?.into_iter().collect()
+            let found = store::emails_in_use(&mut write.tx, write.call.tenant(), new_keys);
+            found.await?.into_iter().collect()
         };
         for (index, stored, draft) in updates {
             let key = draft.email.key();
@@ -268,9 +268,9 @@ impl<'a> Batch<'a> {
         if profiles.is_empty() {
             return Ok(());
         }
-        let actor = write.call().actor.clone();
-        let made: HashSet<ProfileId> =
-            store::insert_many(&mut write.tx, &profiles, &actor).await?.into_iter().collect();
+        let (tenant, actor) = (write.call.tenant(), write.call.actor());
+        let made = store::insert_many(&mut write.tx, tenant, &profiles, actor).await?;
+        let made: HashSet<ProfileId> = made.into_iter().collect();
         let mut unmade = Vec::new();
         for (index, profile) in indexes.into_iter().zip(profiles) {
             if made.contains(&profile.id) {
@@ -284,20 +284,17 @@ impl<'a> Batch<'a> {
                 unmade.push((index, profile));
             }
         }
-        self.refuse_unmade(&mut write.tx, unmade).await
+        self.refuse_unmade(write, unmade).await
     }
 
     /// Says what was taken: the e-mail address, or the id.
-    async fn refuse_unmade(
-        &mut self,
-        tx: &mut Transaction,
-        unmade: Vec<(usize, Profile)>,
-    ) -> Result<(), Fault> {
+    async fn refuse_unmade(&mut self, write: &mut Write, unmade: Vec<(usize, Profile)>) -> Result<(), Fault> {
         if unmade.is_empty() {
             return Ok(());
         }
         let keys = unmade.iter().map(|(_, profile)| profile.email.key()).collect();
-        let taken: HashSet<String> = store::emails_in_use(tx, keys).await?.into_iter().collect();
+        let taken: HashSet<String> =
+            store::emails_in_use(&mut write.tx, write.call.tenant(), keys).await?.into_iter().collect();
         for (index, profile) in unmade {
             let field = if taken.contains(&profile.email.key()) { "email" } else { "id" };
             self.conflict(index, field, TAKEN);

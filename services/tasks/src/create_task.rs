@@ -3,7 +3,7 @@
 use pando_clock::Timestamp;
 use pando_database::Transaction;
 use pando_queue::{Enqueued, Job};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_service::{Fault, Written};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,7 +36,7 @@ impl Tasks {
     pub async fn create_task(&self, call: &Call, request: TaskRequest) -> Result<Written<Created>, Fault> {
         let write = self.0.writes.once(call, |turn| async move {
             let mut write = turn.begin().await?;
-            let created = self.create_task_in(&mut write.tx, request).await?;
+            let created = self.create_task_in(&mut write.tx, call.tenant(), request).await?;
             write.done(created)
         });
         write.await
@@ -46,12 +46,13 @@ impl Tasks {
     pub(crate) async fn create_task_in(
         &self,
         tx: &mut Transaction,
+        tenant: &Tenant,
         request: TaskRequest,
     ) -> Result<Created, Fault> {
         let now = self.0.queue.clock().now();
         let TaskRequest { job, delay, callback } = request;
         let due = now.plus_micros(i64::try_from(delay.as_micros()).unwrap_or(i64::MAX));
-        let job = Job { run_at: Some(job.run_at.unwrap_or(due)), ..job };
+        let job = Job { run_at: Some(job.run_at.unwrap_or(due)), ..job }.of_tenant(tenant);
         let enqueued = match callback {
             None => self.0.queue.enqueue(tx, job).await.map_err(of_task)?,
             Some(callback) => self.create_with_callback(tx, job, callback).await?,

@@ -31,7 +31,7 @@ impl Tasks {
     /// Deletes a schedule; tasks that it has stored already run.
     pub async fn delete_schedule(&self, call: &Call, name: &str) -> Result<Token, Fault> {
         let mut tx = self.0.queue.database().transaction(call).await?;
-        if !self.0.queue.delete_recurring(&mut tx, name).await? {
+        if !self.0.queue.delete_recurring(&mut tx, call.tenant(), name).await? {
             return Err(no_schedule());
         }
         Ok(tx.commit().await?)

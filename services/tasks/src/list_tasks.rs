@@ -40,6 +40,7 @@ impl Tasks {
             state: filter.status.map(TaskStatus::job_state),
             since: filter.since,
             before: filter.before,
+            tenant: Some(call.tenant().clone()),
             after: filter.after,
             ..JobFilter::default()
         };

@@ -25,8 +25,9 @@ impl Tasks {
         let now = self.0.queue.clock().now();
         let draft = schedule::parse(fields, &self.0.registry, &self.0.options, now)?;
         let mut tx = self.0.queue.database().transaction(call).await?;
-        let kept =
-            self.0.queue.put_recurring(&mut tx, name, &draft, |version| expected.check(version)).await?;
+        let named = (call.tenant(), name);
+        let check = |version| expected.check(version);
+        let kept = self.0.queue.put_recurring(&mut tx, named, &draft, check).await?;
         let token = tx.commit().await?;
         Ok((kept.into(), token))
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_service::{Class, Fault};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
@@ -34,6 +34,7 @@ pub(crate) enum Said {
 
 struct Watch {
     tasks: Tasks,
+    tenant: Tenant,
     id: Uuid,
     changes: broadcast::Receiver<Uuid>,
     closing: watch::Receiver<bool>,
@@ -56,9 +57,10 @@ impl Tasks {
         // Before the first read, so that no later change is missed.
         let (changes, closing) = (self.0.queue.watch(), self.0.closing.subscribe());
         let next = Some(self.get_task(call, id).await?);
-        let (tasks, now) = (self.clone(), Instant::now());
+        let (tasks, tenant, now) = (self.clone(), call.tenant().clone(), Instant::now());
         let (pace, look_at) = (Pace::from(now), now);
-        let watch = Watch { tasks, id, changes, closing, pace, look_at, over: false, said: None, next };
+        let watch =
+            Watch { tasks, tenant, id, changes, closing, pace, look_at, over: false, said: None, next };
         Ok(unfold(watch, Watch::step))
     }
 }
@@ -106,6 +108,7 @@ impl Watch {
     }
 
     async fn look(&self) -> Result<Task, Fault> {
-        self.tasks.get_task(&Call::internal("tasks.watch", LOOK_BUDGET), self.id).await
+        let call = Call::internal("tasks.watch", LOOK_BUDGET).of_tenant(self.tenant.clone());
+        self.tasks.get_task(&call, self.id).await
     }
 }

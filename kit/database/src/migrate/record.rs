@@ -1,9 +1,12 @@
 //! The table of applied migrations.
 
+use std::time::Duration;
+
 use pando_clock::Timestamp;
-use pando_resilience::Call;
+use pando_resilience::{Call, Deadline};
 
 use super::{Migration, MigrationSet};
+use crate::database::Manner;
 use crate::{Database, DatabaseError, Engine, Query, Row, Transaction, params};
 
 const CREATE: Query = Query::write(
@@ -25,7 +28,7 @@ const INSERT: Query = Query::write(
     "migrations.insert",
     "insert into pando_migrations (service, version, name, checksum, applied_at) values ($1, $2, $3, $4, $5)",
 );
-const LOCK: Query = Query::write("migrations.lock", "select pg_advisory_xact_lock($1)");
+const TRY_LOCK: Query = Query::write("migrations.lock", "select pg_try_advisory_xact_lock($1)");
 const EXISTS_POSTGRES: Query =
     Query::scan("migrations.exists", "select to_regclass('pando_migrations') is not null");
 const EXISTS_SQLITE: Query = Query::scan(
@@ -35,6 +38,9 @@ const EXISTS_SQLITE: Query = Query::scan(
 
 /// What PostgreSQL's advisory locks know migrating by: "pando" in ASCII.
 const LOCK_NUMBER: i64 = 0x70_61_6e_64_6f;
+
+/// How often a process looks whether another has ended its migration.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// A migration that was applied some time.
 pub(super) struct Applied {
@@ -70,16 +76,28 @@ pub(super) async fn read_applied(database: &Database, call: &Call) -> Result<Vec
     }
 }
 
-/// Waits until no other process migrates, and then reads the applied migrations. On SQLite the writer is the lock.
+/// Waits until no other process migrates, and then reads the applied migrations, in a transaction that keeps the others waiting.
+/// On SQLite the writer is the lock. On PostgreSQL a statement that waits for a lock would hold up an index that the other
+/// process builds, so this one tries again and again.
 pub(super) async fn lock_and_read(
     database: &Database,
-    transaction: &mut Transaction,
-) -> Result<Vec<Applied>, DatabaseError> {
-    if database.engine() == Engine::Postgres {
-        transaction.rows(&LOCK, params![LOCK_NUMBER]).await?;
+    deadline: Deadline,
+) -> Result<(Transaction, Vec<Applied>), DatabaseError> {
+    loop {
+        let manner = Manner { patient: true, ..Manner::default() };
+        let mut transaction = database.begin(deadline, manner).await?;
+        if database.engine() == Engine::Postgres {
+            let row = transaction.row(&TRY_LOCK, params![LOCK_NUMBER]).await?;
+            if !row.map_or(Ok(false), |row| row.get(0))? {
+                transaction.rollback().await?;
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
+        }
+        transaction.execute(&CREATE, []).await?;
+        let rows = transaction.rows(&LIST, []).await?;
+        return Ok((transaction, rows.iter().map(Applied::try_from).collect::<Result<_, _>>()?));
     }
-    transaction.execute(&CREATE, []).await?;
-    transaction.rows(&LIST, []).await?.iter().map(Applied::try_from).collect()
 }
 
 pub(super) async fn record(

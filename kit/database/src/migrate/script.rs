@@ -11,6 +11,37 @@ pub(super) struct Piece<'a> {
     pub(super) only: Option<Engine>,
 }
 
+/// What kind of step a migration is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// One transaction.
+    Plain,
+    /// Each statement by itself.
+    Online,
+    /// The same, when there are no processes of the version before any more.
+    Finish,
+}
+
+/// What the comments say with which a script begins.
+pub(super) fn step(script: &str) -> Step {
+    let comments = script.lines().map(str::trim).take_while(|line| line.is_empty() || line.starts_with("--"));
+    comments.map(|line| line.trim_start_matches('-').trim()).fold(Step::Plain, |step, text| match text {
+        "online" => Step::Online,
+        "finish" => Step::Finish,
+        _ => step,
+    })
+}
+
+/// Whether a statement cannot run in a transaction.
+pub(super) fn is_concurrent(text: &str) -> bool {
+    tokens(text).iter().any(|token| token.is("concurrently"))
+}
+
+/// The same statement, which can.
+pub(super) fn without_concurrently(text: &str) -> String {
+    tokens(text).iter().filter(|token| !token.is("concurrently")).map(|token| token.text).collect()
+}
+
 /// The statements of a script, in order. Semicolons in quotes, comments and trigger bodies do not end one.
 pub(super) fn pieces(script: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
@@ -111,6 +142,16 @@ mod tests {
             ]
         );
         assert!(pieces[2].text.ends_with("select 1; end"));
+    }
+
+    #[test]
+    fn the_first_comments_say_which_step_a_script_is() {
+        assert_eq!(step("-- Notes.\n\ncreate table a (b text); -- online"), Step::Plain);
+        assert_eq!(step("-- Notes, which go online.\n-- online\n\ncreate table a (b text);"), Step::Online);
+        assert_eq!(step("-- finish\ndrop table a;\n-- online\ndrop table b"), Step::Finish);
+        assert!(is_concurrent("create index CONCURRENTLY a on b (c)"));
+        assert!(!is_concurrent("create index \"concurrently\" on b (c)"));
+        assert_eq!(without_concurrently("create index concurrently a"), "create index  a");
     }
 
     #[test]

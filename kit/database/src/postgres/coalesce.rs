@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use pando_resilience::Deadline;
+use pando_resilience::{Deadline, Tenant};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -60,6 +60,7 @@ struct State {
 }
 
 struct Waiting {
+    owner: Option<Tenant>,
     key: Key,
     deadline: Deadline,
     answer: oneshot::Sender<Found>,
@@ -80,13 +81,18 @@ impl Coalescer {
         Self { shared, gates: RwLock::default(), keys_max: options.coalesce_keys_max.max(1), batches_max }
     }
 
-    /// The row with this key.
-    pub(crate) async fn read(&self, statement: &Arc<Statement>, key: &Value, deadline: Deadline) -> Found {
+    /// The row with this key; that of the owner, where the rows have owners.
+    pub(crate) async fn read(
+        &self,
+        statement: &Arc<Statement>,
+        (owner, key): (Option<&Tenant>, &Value),
+        deadline: Deadline,
+    ) -> Found {
         let key = Key::of(statement.name, key)?;
         let gate = self.gate(statement, &key);
-        match gate.enter(key, deadline) {
+        match gate.enter((owner, key), deadline) {
             Ok((key, pass)) => {
-                let found = gate.fetch(vec![key.clone()], deadline).await;
+                let found = gate.fetch(owner, vec![key.clone()], deadline).await;
                 drop(pass);
                 found.map(|mut found| found.remove(&key))
             }
@@ -142,7 +148,7 @@ impl Gate {
     /// Goes at once, or waits for the answer; then also how many callers had gone at once before.
     fn enter(
         self: &Arc<Self>,
-        key: Key,
+        (owner, key): (Option<&Tenant>, Key),
         deadline: Deadline,
     ) -> Result<(Key, Pass), (oneshot::Receiver<Found>, u64)> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -154,7 +160,7 @@ impl Gate {
             return Ok((key, Pass { gate: Arc::clone(self), holder: Holder::Caller(number) }));
         }
         let (answer, receiver) = oneshot::channel();
-        state.waiting.push(Waiting { key, deadline, answer });
+        state.waiting.push(Waiting { owner: owner.cloned(), key, deadline, answer });
         Err((receiver, state.count))
     }
 
@@ -185,13 +191,22 @@ impl Gate {
         }
     }
 
-    /// The next batch; if no key waits, one batch less is under way.
+    /// The next batch, which is of one owner; if no key waits, one batch less is under way.
     fn next(&self) -> Option<Vec<Waiting>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = state.waiting.len().min(self.keys_max);
+        let owner = state.waiting.first().and_then(|waiting| waiting.owner.clone());
+        let mut room = self.keys_max;
+        let mut takes = |waiting: &mut Waiting| {
+            let taken = room > 0 && waiting.owner == owner;
+            room -= usize::from(taken);
+            taken
+        };
         // Those who gave up are passed over.
-        let batch: Vec<Waiting> =
-            state.waiting.drain(..count).filter(|waiting| !waiting.answer.is_closed()).collect();
+        let batch: Vec<Waiting> = state
+            .waiting
+            .extract_if(.., |waiting| takes(waiting))
+            .filter(|waiting| !waiting.answer.is_closed())
+            .collect();
         if batch.is_empty() && state.waiting.is_empty() {
             state.under_way -= 1;
             return None;
@@ -200,9 +215,16 @@ impl Gate {
     }
 
     /// The rows with these keys.
-    async fn fetch(&self, keys: Vec<Key>, deadline: Deadline) -> Result<HashMap<Key, Row>, DatabaseError> {
+    async fn fetch(
+        &self,
+        owner: Option<&Tenant>,
+        keys: Vec<Key>,
+        deadline: Deadline,
+    ) -> Result<HashMap<Key, Row>, DatabaseError> {
         let Some(first) = keys.first().cloned() else { return Ok(HashMap::new()) };
-        let rows = self.shared.rows(&self.statement, &[list(keys)], deadline).await?;
+        let mut values = vec![list(keys)];
+        values.extend(owner.map(Value::from));
+        let rows = self.shared.rows(&self.statement, &values, deadline).await?;
         rows.into_iter().map(|row| Ok((first.same_kind(&row)?, row))).collect()
     }
 
@@ -211,7 +233,8 @@ impl Gate {
         let Some(latest) = batch.iter().map(|waiting| waiting.deadline).max() else { return };
         // The same key twice is asked for once.
         let keys: HashSet<Key> = batch.iter().map(|waiting| waiting.key.clone()).collect();
-        let found = self.fetch(keys.into_iter().collect(), latest).await;
+        let owner = batch.first().and_then(|waiting| waiting.owner.clone());
+        let found = self.fetch(owner.as_ref(), keys.into_iter().collect(), latest).await;
         if let Err(DatabaseError::BadParameter { .. }) = found {
             // One key does not fit; the other keys must still be read.
             join_all(batch.into_iter().map(|waiting| self.serve_one(waiting))).await;
@@ -225,8 +248,8 @@ impl Gate {
         }
     }
 
-    async fn serve_one(&self, Waiting { key, deadline, answer }: Waiting) {
-        let found = self.fetch(vec![key.clone()], deadline).await;
+    async fn serve_one(&self, Waiting { owner, key, deadline, answer }: Waiting) {
+        let found = self.fetch(owner.as_ref(), vec![key.clone()], deadline).await;
         let _ = answer.send(found.map(|mut found| found.remove(&key)));
     }
 }

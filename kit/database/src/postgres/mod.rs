@@ -16,7 +16,7 @@ mod shared;
 use std::sync::Arc;
 
 use pando_clock::Clock;
-use pando_resilience::Deadline;
+use pando_resilience::{Deadline, Tenant};
 use pando_telemetry::Metrics;
 
 use crate::channel::Channel;
@@ -76,7 +76,7 @@ impl Postgres {
     pub(crate) async fn by_key(
         &self,
         statement: &Arc<Statement>,
-        key: &Value,
+        key: (Option<&Tenant>, &Value),
         deadline: Deadline,
     ) -> Result<Option<Row>, DatabaseError> {
         self.coalescer.read(statement, key, deadline).await
@@ -85,6 +85,11 @@ impl Postgres {
     pub(crate) async fn begin(&self, deadline: Deadline, manner: Manner) -> Result<Session, DatabaseError> {
         let session = Session::open(&self.pool, deadline).await?;
         Ok(if manner.unflushed { session.unflushed() } else { session })
+    }
+
+    /// Runs a statement that cannot be part of a transaction.
+    pub(crate) async fn run_outside(&self, text: &str, deadline: Deadline) -> Result<(), DatabaseError> {
+        Session::open(&self.pool, deadline).await?.run_outside(text).await
     }
 
     /// Behind a pooler nothing is heard: it would listen on a connection that others use next.

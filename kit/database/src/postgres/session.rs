@@ -250,6 +250,16 @@ impl Session {
         result
     }
 
+    /// Runs a statement that cannot be part of a transaction, such as one that builds an index concurrently.
+    pub(crate) async fn run_outside(mut self, text: &str) -> Result<(), DatabaseError> {
+        self.note.runs("migrate");
+        self.under_way = true;
+        let work = self.checkout()?.connection.batch("migrate", text);
+        let result = self.deadline.bound(work).await?;
+        self.under_way = false;
+        result
+    }
+
     /// Runs what is left to run, commits, and asks where the log stands now, all at once; the rows of the last
     /// statement, and the token. When that finds the connection broken before anything was sent, it is another's turn.
     pub(crate) async fn commit(mut self, steps: &[Step]) -> Result<(Vec<Row>, Token), DatabaseError> {

@@ -5,12 +5,15 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use pando_database::testing::{TestDatabase, each_test_database};
-use pando_database::{DatabaseError, KeyedQuery, Query, params};
+use pando_database::{DatabaseError, KeyedQuery, OwnedQuery, Query, params};
+use pando_resilience::Tenant;
 use uuid::Uuid;
 
 use crate::{call, create_notes, insert};
 
 const BY_ID: KeyedQuery = KeyedQuery::new("notes.by_id", "select id, number from notes where id = any($1)");
+const OF_OWNER: OwnedQuery =
+    OwnedQuery::new("owned.by_id", "select id, owner, number from owned where owner = $2 and id = any($1)");
 const BROKEN: KeyedQuery = KeyedQuery::new("notes.broken", "select id from no_such_notes where id = any($1)");
 
 async fn with_notes(test: &mut TestDatabase, body: impl AsyncFn(&pando_database::Database, &[Uuid])) {
@@ -167,6 +170,43 @@ async fn a_key_that_does_not_fit_fails_alone() {
             }
         };
         join_all((0..50).map(read)).await;
+    })
+    .await;
+}
+
+/// Owners who ask for the same keys at the same time get each their own rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_several_owners_never_mix() {
+    const CREATE: Query = Query::write(
+        "owned.create",
+        "create table owned (owner text not null, id uuid not null, number bigint not null, primary key (owner, id))",
+    );
+    const PUT: Query = Query::write("owned.put", "insert into owned (owner, id, number) values ($1, $2, $3)");
+    each_test_database(async |test: &mut TestDatabase| {
+        (test.options.reads.coalesce_keys_max, test.options.reads.coalesce_batches_max) = (7, 1);
+        let database = test.open().await;
+        let owners: Vec<Tenant> = ["", "acme", "zoo"].map(Tenant::stored).into();
+        let ids: Vec<Uuid> = (0..50).map(|_| test.clock.fresh_id()).collect();
+        let mut tx = database.transaction(&call()).await.unwrap();
+        tx.execute(&CREATE, []).await.unwrap();
+        for (number, id) in (0_i64..).zip(&ids) {
+            // The last owner has half of them.
+            for owner in owners.iter().take(if number % 2 == 0 { 3 } else { 2 }) {
+                tx.execute_later(&PUT, params![owner, *id, number]);
+            }
+        }
+        tx.commit().await.unwrap();
+        let call = call();
+        let read = async |at: usize| {
+            let (owner, number) = (&owners[at % 3], at / 3 % 50);
+            let found = database.read(&call).by_key_of(&OF_OWNER, owner, ids[number]).await.unwrap();
+            assert_eq!(found.is_some(), at % 3 < 2 || number % 2 == 0, "{owner:?} {number}");
+            if let Some(row) = found {
+                assert_eq!(row.get::<String>(1).unwrap(), owner.as_str());
+                assert_eq!(row.get::<i64>(2).unwrap(), i64::try_from(number).unwrap());
+            }
+        };
+        join_all((0..600).map(read)).await;
     })
     .await;
 }

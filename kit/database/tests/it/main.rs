@@ -9,6 +9,7 @@ mod exhaustion;
 mod files;
 mod metrics;
 mod migrations;
+mod online;
 mod outages;
 mod pooler;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pando_clock::Clock;
 use pando_database::Database;
+use pando_resilience::Tenant;
 use serde_json::{Value, json};
 
 use super::{House, PATIENCE, call, defaults, note, open};
@@ -110,7 +111,7 @@ async fn tenants_take_turns(database: Database) {
     let house = House::scripted(database, options).await;
     for (tenant, count) in [("loud", 200), ("quiet", 5), ("small", 5)] {
         for _ in 0..count {
-            house.add(Job { tenant: Some(tenant.into()), ..special(json!(tenant)) }).await;
+            house.add(Job { tenant: Tenant::stored(tenant), ..special(json!(tenant)) }).await;
         }
     }
     house.queue.run_until_idle(&house.kind("note", note)).await.unwrap();

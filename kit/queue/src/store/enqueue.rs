@@ -6,6 +6,7 @@ use pando_clock::Timestamp;
 use pando_database::{
     BulkInsert, ColumnType, DatabaseError, OnConflict, Query, Read, Row, Transaction, Value, params,
 };
+use pando_resilience::Tenant;
 use uuid::Uuid;
 
 use crate::admission::Amount;
@@ -145,7 +146,7 @@ pub(crate) async fn insert(
         until,
         job.lane.as_deref(),
         lane_number,
-        job.tenant.as_deref(),
+        owner(&job.tenant),
         job.rate_key.as_deref(),
         job.batch,
         settings(&job.settings),
@@ -179,7 +180,7 @@ pub(crate) async fn insert_many(
             i32::from(job.attempts_max),
             false,
             false,
-            job.tenant.as_deref(),
+            owner(&job.tenant),
             job.rate_key.as_deref(),
             job.batch,
             settings(&job.settings),
@@ -234,6 +235,11 @@ pub(crate) fn state(run_at: Timestamp, now: Timestamp) -> JobState {
 /// Keys of different kinds do not meet.
 fn stored_key(job: &Job, unique: &Unique) -> String {
     format!("{}:{}", job.kind, unique.key())
+}
+
+/// The default tenant is not written: a fair queue gives it no turns.
+fn owner(tenant: &Tenant) -> Option<&str> {
+    (!tenant.is_default()).then_some(tenant.as_str())
 }
 
 fn settings(settings: &Settings) -> Option<Value> {

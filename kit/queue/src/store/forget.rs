@@ -1,6 +1,7 @@
 //! The statements that find jobs that mention a person, and empty them.
 
 use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+use pando_resilience::Tenant;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ static PAGE: Query = Query::scan(
      length(cast(payload as text)) + coalesce(length(cast(progress as text)), 0) + \
      coalesce(length(cast(result as text)), 0) + coalesce(length(cast(cursor as text)), 0) + \
      coalesce(length(cast(sequel as text)), 0) + coalesce(length(error), 0) as size \
-     from queue_jobs where id > $1 and id <> $2 order by id limit $3) as sized) as page \
+     from queue_jobs where id > $1 and id <> $2 and coalesce(tenant, '') = $5 order by id limit $3) as sized) as page \
      where total - size < $4) order by id",
 );
 
@@ -27,20 +28,22 @@ static EMPTY: Query = Query::write(
 /// Callbacks in the order of their batches' ids. Each is as small as the jobs that a caller may store.
 static CALLBACKS: Query = Query::scan(
     "queue.callbacks",
-    "select id, callback from queue_batches where callback is not null and id > $1 order by id limit $2",
+    "select id, callback from queue_batches where callback is not null and id > $1 \
+     and coalesce(callback ->> 'tenant', '') = $3 order by id limit $2",
 );
 
 static DROP_CALLBACK: Query =
     Query::write("queue.drop_callback", "update queue_batches set callback = null where id = $1");
 
-/// The callbacks of the batches after one; none when there are no more.
+/// The callbacks of a tenant's batches after one; none when there are no more.
 pub(crate) async fn callbacks(
     read: &Read<'_>,
+    tenant: &Tenant,
     after: Uuid,
     count: usize,
 ) -> Result<Vec<(Uuid, Value)>, DatabaseError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let rows = read.rows(&CALLBACKS, params![after, count]).await?;
+    let rows = read.rows(&CALLBACKS, params![after, count, tenant]).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
@@ -65,16 +68,16 @@ impl Contents {
     }
 }
 
-/// The data of the jobs after a given one, except for `spared`: at most `count` jobs, and no more once they have `size_max`
+/// The data of a tenant's jobs after a given one, except for `spared`: at most `count` jobs, and no more once they have `size_max`
 /// characters together. Empty at the end.
 pub(crate) async fn contents(
     read: &Read<'_>,
+    tenant: &Tenant,
     (after, spared): (Uuid, Uuid),
-    count: usize,
-    size_max: i64,
+    (count, size_max): (usize, i64),
 ) -> Result<Vec<Contents>, DatabaseError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let rows = read.rows(&PAGE, params![after, spared, count, size_max]).await?;
+    let rows = read.rows(&PAGE, params![after, spared, count, size_max, tenant]).await?;
     rows.iter().map(contents_from).collect()
 }
 

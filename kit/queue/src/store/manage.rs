@@ -2,6 +2,7 @@
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Read, Row, Transaction, Value, params};
+use pando_resilience::Tenant;
 use uuid::Uuid;
 
 use super::settle::{Ended, ended_from};
@@ -24,6 +25,15 @@ macro_rules! record_columns {
 
 static FIND: Query = Query::point(
     "queue.find",
+    concat!(
+        "select ",
+        record_columns!("payload", "result"),
+        " from queue_jobs where id = $1 and coalesce(tenant, '') = $2"
+    ),
+);
+
+static FIND_OF_ANY: Query = Query::point(
+    "queue.find_of_any",
     concat!("select ", record_columns!("payload", "result"), " from queue_jobs where id = $1"),
 );
 
@@ -36,7 +46,7 @@ static LIST: Query = Query::scan(
          (cast($2 as text) is null or kind = $2) and (cast($3 as text) is null or \
          case when state = 'behind' or (state = 'scheduled' and run_at <= $9) then 'pending' \
          else state end = $3) and \
-         (cast($4 as text) is null or tenant = $4) and id < $5 and created_at >= $6 and created_at < $7 \
+         (cast($4 as text) is null or coalesce(tenant, '') = $4) and id < $5 and created_at >= $6 and created_at < $7 \
          order by id desc limit $8"
     ),
 );
@@ -48,10 +58,12 @@ static CANCEL: Query = Query::write(
      ended_at = case when state = 'running' then null else cast($2 as timestamptz) end, \
      unique_key = case when state <> 'running' and unique_scope in ('live', 'waiting') then null \
      else unique_key end \
-     where id = $1 and ended_at is null returning id, state, batch_id, null, null, queue, lane",
+     where id = $1 and ended_at is null and coalesce(tenant, '') = $3 \
+     returning id, state, batch_id, null, null, queue, lane",
 );
 
-static STATE: Query = Query::write("queue.state", "select state from queue_jobs where id = $1");
+static STATE: Query =
+    Query::write("queue.state", "select state from queue_jobs where id = $1 and coalesce(tenant, '') = $2");
 
 static SET_PAUSED: Query = Query::write(
     "queue.set_paused",
@@ -102,19 +114,30 @@ static REVIVE: Query = Query::write(
 /// A job, if there is one.
 pub(crate) async fn find(
     read: &Read<'_>,
+    tenant: &Tenant,
     id: Uuid,
     now: Timestamp,
 ) -> Result<Option<JobRecord>, DatabaseError> {
-    read.row(&FIND, params![id]).await?.map(|row| record_from(&row, now)).transpose()
+    read.row(&FIND, params![id, tenant]).await?.map(|row| record_from(&row, now)).transpose()
+}
+
+/// A job, whosever it is.
+pub(crate) async fn find_of_any(
+    read: &Read<'_>,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<Option<JobRecord>, DatabaseError> {
+    read.row(&FIND_OF_ANY, params![id]).await?.map(|row| record_from(&row, now)).transpose()
 }
 
 /// A job, as the transaction sees it.
 pub(crate) async fn find_in(
     tx: &mut Transaction,
+    tenant: &Tenant,
     id: Uuid,
     now: Timestamp,
 ) -> Result<Option<JobRecord>, DatabaseError> {
-    tx.row(&FIND, params![id]).await?.map(|row| record_from(&row, now)).transpose()
+    tx.row(&FIND, params![id, tenant]).await?.map(|row| record_from(&row, now)).transpose()
 }
 
 /// Jobs, newest first.
@@ -128,7 +151,7 @@ pub(crate) async fn list(
         filter.queue.as_deref(),
         filter.kind.as_deref(),
         filter.state.map(JobState::as_str),
-        filter.tenant.as_deref(),
+        filter.tenant.as_ref(),
         filter.after.unwrap_or(Uuid::max()),
         filter.since.unwrap_or(Timestamp::MIN),
         filter.before.unwrap_or(Timestamp::MAX),
@@ -141,15 +164,21 @@ pub(crate) async fn list(
 /// Cancels a job that has not ended.
 pub(crate) async fn cancel(
     tx: &mut Transaction,
+    tenant: &Tenant,
     id: Uuid,
     now: Timestamp,
 ) -> Result<Option<Ended>, DatabaseError> {
-    tx.row(&CANCEL, params![id, now]).await?.as_ref().map(ended_from).transpose()
+    tx.row(&CANCEL, params![id, now, tenant]).await?.as_ref().map(ended_from).transpose()
 }
 
 /// The state of a job.
-pub(crate) async fn state(tx: &mut Transaction, id: Uuid) -> Result<Option<JobState>, DatabaseError> {
-    let name: Option<String> = tx.row(&STATE, params![id]).await?.map(|row| row.get(0)).transpose()?;
+pub(crate) async fn state(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    id: Uuid,
+) -> Result<Option<JobState>, DatabaseError> {
+    let name: Option<String> =
+        tx.row(&STATE, params![id, tenant]).await?.map(|row| row.get(0)).transpose()?;
     Ok(name.as_deref().and_then(JobState::parse))
 }
 
@@ -249,8 +278,8 @@ fn record_from(row: &Row, now: Timestamp) -> Result<JobRecord, DatabaseError> {
         attempts: row.get(10)?,
         attempts_max: row.get(11)?,
         cancel_requested: row.get(12)?,
-        tenant: row.get(13)?,
-        lane: row.get(14)?,
+        tenant: Tenant::stored(&row.get::<Option<String>>(13)?.unwrap_or_default()),
+        lane: row.get::<Option<String>>(14)?.map(|lane| Tenant::unscoped(&lane).to_owned()),
         batch: row.get(15)?,
         progress: row.get(16)?,
         result: row.get(17)?,

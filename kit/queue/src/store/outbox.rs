@@ -2,6 +2,7 @@
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, params};
+use pando_resilience::Tenant;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use crate::Event;
 static INSERT: Query = Query::write(
     "outbox.publish",
     "insert into outbox_events (id, service, type, subject, version, data, trace, created_at, origin, \
-     event_count, followers) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+     event_count, followers, tenant) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
 );
 
 static LOCK_LOG: Query =
@@ -41,7 +42,7 @@ static PLACES: Query = Query::point(
 /// As many rows as it takes for so many events.
 static READ: Query = Query::scan(
     "outbox.read",
-    "select log_number, id, service, type, subject, version, data, trace, created_at, origin, followers \
+    "select log_number, id, service, type, subject, version, data, trace, created_at, origin, followers, tenant \
      from outbox_events where log_number > $1 and log_number is not null and log_number <= (select \
      max(log_number) from (select log_number, event_count, sum(event_count) over (order by log_number) as total \
      from outbox_events where log_number > $1 and log_number is not null order by log_number limit $2) as page \
@@ -118,7 +119,7 @@ static SWEEP_UNREAD: Query = Query::write(
 /// An event that shares the row of another: id, type, subject, version, data. The rest is as it stands there.
 type Follower = (Uuid, String, String, i64, Value);
 
-/// Adds a row of events: one, or some that have service, trace and origin in common. It is written with whatever the
+/// Adds a row of events: one, or some that have tenant, service, trace and origin in common. It is written with whatever the
 /// transaction does next.
 pub(crate) fn insert(tx: &mut Transaction, events: &[Event]) {
     let Some((event, followers)) = events.split_first() else { return };
@@ -138,6 +139,7 @@ pub(crate) fn insert(tx: &mut Transaction, events: &[Event]) {
         event.origin,
         i64::try_from(events.len()).unwrap_or(i64::MAX),
         packed,
+        &event.tenant,
     ];
     tx.execute_later(&INSERT, values);
 }
@@ -290,6 +292,7 @@ fn unpack(row: &Row, events: &mut Vec<(i64, Event)>) -> Result<(), DatabaseError
     let number: i64 = row.get(0)?;
     let first = Event {
         id: row.get(1)?,
+        tenant: Tenant::stored(&row.get::<String>(11)?),
         service: row.get(2)?,
         kind: row.get(3)?,
         subject: row.get(4)?,
@@ -301,12 +304,13 @@ fn unpack(row: &Row, events: &mut Vec<(i64, Event)>) -> Result<(), DatabaseError
     };
     let followers = row.get::<Option<Json<Vec<Follower>>>>(10)?.map(|it| it.0).unwrap_or_default();
     events.reserve(followers.len() + 1);
-    let (service, trace) = (first.service.clone(), first.trace.clone());
+    let (tenant, service, trace) = (first.tenant.clone(), first.service.clone(), first.trace.clone());
     let (timestamp, origin) = (first.timestamp, first.origin);
     events.push((number, first));
     for (id, kind, subject, version, data) in followers {
-        let (service, trace) = (service.clone(), trace.clone());
-        events.push((number, Event { id, service, kind, subject, version, data, trace, timestamp, origin }));
+        let (tenant, service, trace) = (tenant.clone(), service.clone(), trace.clone());
+        let event = Event { id, tenant, service, kind, subject, version, data, trace, timestamp, origin };
+        events.push((number, event));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod http;
 mod reads;
+mod tenants;
 mod writes;
 
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use std::time::Duration;
 use pando_cache::{CacheOptions, Caches, Loaded, RedisOptions};
 use pando_clock::Clock;
 use pando_database::testing::each_engine;
-use pando_database::{Database, Migration, MigrationSet, Query, Row, Transaction, params};
+use pando_database::{Database, Migration, MigrationSet, OwnedQuery, Query, Row, Transaction, params};
 use pando_idempotency::{Idempotency, IdempotencyOptions};
 use pando_queue::{Outbox, Queue, QueueOptions, QueueParts};
-use pando_resilience::{Call, Repeat};
+use pando_resilience::{Call, Repeat, Tenant};
 use pando_service::{
     CacheWrites, Change, Fault, Kept, Memory, MemoryPlan, UniqueKey, Writes, WritesParts, Written,
 };
@@ -28,21 +29,24 @@ const NOTES: MigrationSet = MigrationSet {
     migrations: &[Migration {
         version: 1,
         name: "notes",
-        sql: "create table notes (id uuid primary key, title text not null, version bigint not null); \
-              create unique index notes_title_key on notes (title);",
+        sql: "create table notes (tenant text not null, id uuid not null, title text not null, version bigint not null, \
+              primary key (tenant, id)); create unique index notes_tenant_title_key on notes (tenant, title);",
     }],
 };
 static INSERT: Query =
-    Query::write("notes.insert", "insert into notes (id, title, version) values ($1, $2, 1)");
+    Query::write("notes.insert", "insert into notes (tenant, id, title, version) values ($1, $2, $3, 1)");
 static UPDATE: Query =
-    Query::write("notes.update", "update notes set title = $2, version = $3 where id = $1");
-static LOCK: Query =
-    Query::write("notes.lock", "select id, title, version from notes where id = $1 for update");
-static FIND: Query = Query::point("notes.find", "select id, title, version from notes where id = $1");
+    Query::write("notes.update", "update notes set title = $3, version = $4 where tenant = $1 and id = $2");
+static LOCK: Query = Query::write(
+    "notes.lock",
+    "select id, title, version from notes where tenant = $1 and id = $2 for update",
+);
+static FIND: OwnedQuery =
+    OwnedQuery::new("notes.find", "select id, title, version from notes where tenant = $2 and id = any($1)");
 static COUNT: Query = Query::scan("notes.count", "select count(*) from notes");
 static EVENTS: Query = Query::scan("notes.events", "select count(*) from outbox_events");
 
-const UNIQUE_KEYS: &[UniqueKey] = &[("notes_title_key", title_taken)];
+const UNIQUE_KEYS: &[UniqueKey] = &[("notes_tenant_title_key", title_taken)];
 
 /// A note.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,10 +105,14 @@ impl House {
     }
 
     pub(crate) async fn create(&self, call: &Call, title: &str) -> Result<Written<Note>, Fault> {
-        let note = Note { id: self.clock.fresh_id(), title: title.to_owned(), version: 1 };
+        self.create_as(call, self.clock.fresh_id(), title).await
+    }
+
+    pub(crate) async fn create_as(&self, call: &Call, id: Uuid, title: &str) -> Result<Written<Note>, Fault> {
+        let note = Note { id, title: title.to_owned(), version: 1 };
         let write = self.writes.once(call, |turn| async move {
             let mut write = turn.begin().await?;
-            write.tx.execute(&INSERT, params![note.id, note.title.as_str()]).await?;
+            write.tx.execute(&INSERT, params![call.tenant(), note.id, note.title.as_str()]).await?;
             write.created(change("note_created", &note));
             write.remember_new(note.id, || kept(&note))?;
             write.about(note.id);
@@ -117,9 +125,10 @@ impl House {
         let write = self.writes.once(call, |turn| async move {
             let mut write = turn.begin().await?;
             let ticket = write.before_change(id);
-            let found = lock(&mut write.tx, id).await?.ok_or_else(|| Fault::not_found("note"))?;
+            let found =
+                lock(&mut write.tx, call.tenant(), id).await?.ok_or_else(|| Fault::not_found("note"))?;
             let note = Note { title: title.to_owned(), version: found.version + 1, ..found };
-            write.tx.execute(&UPDATE, params![id, title, note.version]).await?;
+            write.tx.execute(&UPDATE, params![call.tenant(), id, title, note.version]).await?;
             write.changed(change("note_renamed", &note));
             write.remember(ticket, id, || kept(&note))?;
             write.done(note)
@@ -130,7 +139,7 @@ impl House {
     pub(crate) async fn read(&self, call: &Call, id: Uuid) -> Result<Kept, Fault> {
         let database = self.database.clone();
         let load = move |call: Call| async move {
-            let row = database.read(&call).row(&FIND, params![id]).await?;
+            let row = database.read(&call).by_key_of(&FIND, call.tenant(), id).await?;
             row.as_ref().map(note_from).transpose()?.as_ref().map(kept).transpose()
         };
         self.memory.read(call, (id, ""), load).await?.ok_or_else(|| Fault::not_found("note"))
@@ -142,8 +151,8 @@ impl House {
     }
 }
 
-pub(crate) async fn lock(tx: &mut Transaction, id: Uuid) -> Result<Option<Note>, Fault> {
-    Ok(tx.row(&LOCK, params![id]).await?.as_ref().map(note_from).transpose()?)
+pub(crate) async fn lock(tx: &mut Transaction, tenant: &Tenant, id: Uuid) -> Result<Option<Note>, Fault> {
+    Ok(tx.row(&LOCK, params![tenant, id]).await?.as_ref().map(note_from).transpose()?)
 }
 
 fn note_from(row: &Row) -> Result<Note, pando_database::DatabaseError> {

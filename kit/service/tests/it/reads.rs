@@ -23,7 +23,7 @@ async fn a_new_thing_is_remembered_and_a_changed_one_is_read_again() {
         let read = house.read(&call(), note.id).await.unwrap();
         assert_eq!((read.source(), read.version()), (Source::Origin, 2));
         assert!(read.answer().ends_with(br#","source":"database"}"#));
-        assert!(house.memory.recall(&note.id.to_string(), None).is_some());
+        assert!(house.memory.recall(call().tenant(), &note.id.to_string(), None).is_some());
         let nobody = house.read(&call(), house.clock.fresh_id()).await.unwrap_err();
         assert_eq!(nobody.class(), Class::NotFound);
     })

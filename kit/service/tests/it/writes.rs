@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
 use pando_database::params;
+use pando_resilience::Tenant;
 use pando_service::{Class, Fault};
 
 use crate::{COUNT, EVENTS, House, INSERT, call, each_house, keyed};
@@ -81,7 +82,7 @@ async fn a_write_that_fails_leaves_neither_rows_nor_events() {
         let (call, id) = (call(), house.clock.fresh_id());
         let write = house.writes.once(&call, |turn| async move {
             let mut write = turn.begin().await?;
-            write.tx.execute(&INSERT, params![id, "oak"]).await?;
+            write.tx.execute(&INSERT, params!["", id, "oak"]).await?;
             Err::<pando_service::Done<()>, _>(Fault::conflict("no"))
         });
         assert_eq!(write.await.unwrap_err().class(), Class::Conflict);
@@ -99,7 +100,7 @@ async fn a_patient_write_is_tried_again_when_a_unique_key_was_taken_in_between()
         let write = house.writes.once_patiently(&call, |turn| async move {
             let title = attempts.fetch_add(1, Ordering::Relaxed).to_string();
             let mut write = turn.begin().await?;
-            write.tx.execute(&INSERT, params![tried.clock.fresh_id(), title.as_str()]).await?;
+            write.tx.execute(&INSERT, params!["", tried.clock.fresh_id(), title.as_str()]).await?;
             write.done(title)
         });
         assert_eq!(write.await.unwrap().value, "1");
@@ -114,7 +115,8 @@ async fn the_outcome_about_a_person_can_be_replaced() {
         let note = house.create(&keyed("r-1", "mine", 1), "oak").await.unwrap().value;
         let gone = pando_idempotency::Outcome::refusal(Fault::not_found("note").to_kept(None));
         let mut write = house.writes.begin(&call()).await.unwrap();
-        house.idempotency.replace(&mut write.tx, &note.id.to_string(), &gone).await.unwrap();
+        let (tenant, subject) = (Tenant::default(), note.id.to_string());
+        house.idempotency.replace(&mut write.tx, (&tenant, &subject), &gone).await.unwrap();
         write.end().await.unwrap();
         let again = house.create(&keyed("r-2", "mine", 1), "oak").await.unwrap_err();
         assert_eq!((again.class(), again.detail()), (Class::NotFound, "no such note"));

@@ -8,6 +8,7 @@ use pando_cache::Source;
 use pando_http::{
     Caller, IfNoneMatch, JsonAnswer, PageRequest, Problem, QueryString, encode_cursor, next_link,
 };
+use pando_resilience::Tenant;
 use pando_service::http::{
     KeyParameter, KeyRefused, WriteAnswer, WriteBody, WriteCall, WriteFields, cached, json, with_ignored,
     with_x_cache,
@@ -162,7 +163,7 @@ pub(super) async fn list(
         return Ok(json(array(&profiles.read_profiles(&call, &ids).await?)));
     }
     let count = query.one_of("count", &[("exact", true), ("estimated", false)]);
-    let filter = read_filter(query)?;
+    let filter = read_filter(call.tenant(), query)?;
     let page = profiles.read_page(&call, &filter).await?;
     let mut response = with_x_cache(json(page.json), &page.kept);
     if let Some(cursor) = &page.next {
@@ -194,7 +195,7 @@ fn array(profiles: &[Kept]) -> Bytes {
     array.into()
 }
 
-fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
+fn read_filter(tenant: &Tenant, mut query: QueryString) -> Result<ProfileFilter, Problem> {
     let orders = Order::ALL.map(|order| (order.name(), order));
     let order = query.one_of("sort", &orders).unwrap_or_default();
     let search = query.text("q").filter(|text| !text.is_empty());
@@ -207,7 +208,7 @@ fn read_filter(mut query: QueryString) -> Result<ProfileFilter, Problem> {
     let page = PageRequest::read(&mut query);
     query.finish()?;
     let after = page.position::<PageEnd>()?;
-    if after.as_ref().is_some_and(|end| end.place_in(&order.of_list()).is_none()) {
+    if after.as_ref().is_some_and(|end| end.place_in(tenant, &order.of_list()).is_none()) {
         return Err(Problem::malformed("the cursor belongs to a list of another order").with_field(
             "cursor",
             "value",

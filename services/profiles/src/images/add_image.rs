@@ -4,7 +4,7 @@ use bytes::Bytes;
 use pando_database::Transaction;
 use pando_images::{Encoded, Picture};
 use pando_queue::{Enqueued, Job};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_service::{Expected, Fault, Violations, Write, Written};
 use serde::{Deserialize, Serialize};
 
@@ -79,8 +79,10 @@ impl Images {
         let ticket = write.before_change(id.into());
         let stored = profiles.lock_living(write, id, expected).await?;
         let mut draft = stored.profile.draft();
-        if let Some(known) = store::find_by_blob(&mut write.tx, id, kept.name.as_str()).await? {
-            let files = store::files_of(&mut write.tx, id, known.number).await?;
+        if let Some(known) =
+            store::find_by_blob(&mut write.tx, write.call.tenant(), id, kept.name.as_str()).await?
+        {
+            let files = store::files_of(&mut write.tx, write.call.tenant(), id, known.number).await?;
             let image = self.image(known, &files).ok_or_else(no_image)?;
             if !draft.image_urls.contains(&image.url) {
                 self.check_room(&stored, 0)?;
@@ -93,7 +95,7 @@ impl Images {
         if !blobs::confirm(&mut write.tx, kept, now).await? {
             return Ok(None);
         }
-        let (last, count) = store::last_number(&mut write.tx, id).await?;
+        let (last, count) = store::last_number(&mut write.tx, write.call.tenant(), id).await?;
         self.check_room(&stored, count)?;
         let image = ImageRow {
             number: last + 1,
@@ -102,11 +104,11 @@ impl Images {
             ready: false,
             created_at: now,
         };
-        let actor = write.call().actor.clone();
-        store::insert(&mut write.tx, id, &image, &actor).await?;
+        let (tenant, actor) = (write.call.tenant(), write.call.actor());
+        store::insert(&mut write.tx, tenant, id, &image, actor).await?;
         let original = file(image.number, 0, encoded, kept);
-        store::insert_file(&mut write.tx, id, &original).await?;
-        self.enqueue_variants(&mut write.tx, id, image.number).await?;
+        store::insert_file(&mut write.tx, tenant, id, &original).await?;
+        self.enqueue_variants(&mut write.tx, tenant, id, image.number).await?;
         draft.image_urls.push(image.url.clone());
         let version = profiles.write_draft(write, &stored, draft, ticket).await?.version;
         let image = self.image(image, &[original]).ok_or_else(no_image)?;
@@ -131,6 +133,7 @@ impl Images {
     async fn enqueue_variants(
         &self,
         tx: &mut Transaction,
+        tenant: &Tenant,
         id: ProfileId,
         number: i64,
     ) -> Result<Enqueued, Fault> {
@@ -138,7 +141,7 @@ impl Images {
             settings: make_variants::settings(),
             ..Job::new(make_variants::KIND, make_variants::payload(id, number))
         };
-        Ok(self.0.queue.enqueue(tx, job).await?)
+        Ok(self.0.queue.enqueue(tx, job.of_tenant(tenant)).await?)
     }
 }
 

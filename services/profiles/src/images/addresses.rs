@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use pando_database::{DatabaseError, Query, Transaction, params};
 use pando_objects::ObjectName;
+use pando_resilience::Tenant;
 use uuid::Uuid;
 
 use super::ImagesOptions;
@@ -11,23 +12,24 @@ use crate::profile::{Profile, ProfileId};
 
 static IMAGES_OF: Query = Query::scan(
     "profiles.images_of_many",
-    "select profile_id, number, blob, url from profile_images where profile_id = any($1) \
+    "select profile_id, number, blob, url from profile_images where tenant = $2 and profile_id = any($1) \
      order by profile_id, number",
 );
 
 static NAMES_IN_USE: Query = Query::scan(
     "profiles.image_names_in_use",
-    "select distinct blob from profile_image_files where blob = any($1)",
+    "select distinct blob from profile_image_files where tenant = $2 and blob = any($1)",
 );
 
 static MOVE: Query = Query::write(
     "profiles.move_image",
-    "update profile_images set url = $3 where profile_id = $1 and number = $2",
+    "update profile_images set url = $3 where tenant = $4 and profile_id = $1 and number = $2",
 );
 
 /// The addresses of images of some profiles, according to the rows of images.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
+    tenant: Tenant,
     base: String,
     images: HashMap<ProfileId, Vec<Placed>>,
     /// Files of ours that addresses name, and that are there.
@@ -47,12 +49,13 @@ impl Addresses {
     /// Reads them.
     pub(crate) async fn of(
         tx: &mut Transaction,
+        tenant: &Tenant,
         options: &ImagesOptions,
         profiles: &[&Profile],
     ) -> Result<Self, DatabaseError> {
-        let mut addresses = Self { base: options.url(""), ..Self::default() };
+        let mut addresses = Self { tenant: tenant.clone(), base: options.url(""), ..Self::default() };
         let ids: Vec<Uuid> = profiles.iter().map(|profile| profile.id.into()).collect();
-        for row in tx.rows(&IMAGES_OF, params![ids]).await? {
+        for row in tx.rows(&IMAGES_OF, params![ids, tenant]).await? {
             let (id, number, blob): (Uuid, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let placed = Placed { number, url: options.url(&blob), written: row.get(3)? };
             addresses.images.entry(id.into()).or_default().push(placed);
@@ -60,7 +63,7 @@ impl Addresses {
         let urls = profiles.iter().flat_map(|profile| &profile.image_urls);
         let names: Vec<String> = urls.filter_map(|url| addresses.named(url)).collect();
         if !names.is_empty() {
-            let rows = tx.rows(&NAMES_IN_USE, params![names]).await?;
+            let rows = tx.rows(&NAMES_IN_USE, params![names, tenant]).await?;
             addresses.in_use = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
         }
         Ok(addresses)
@@ -92,7 +95,8 @@ impl Addresses {
     pub(crate) async fn write(&self, tx: &mut Transaction, id: ProfileId) -> Result<(), DatabaseError> {
         for image in self.images.get(&id).into_iter().flatten() {
             if image.written != image.url {
-                tx.execute(&MOVE, params![Uuid::from(id), image.number, image.url.as_str()]).await?;
+                let values = params![Uuid::from(id), image.number, image.url.as_str(), &self.tenant];
+                tx.execute(&MOVE, values).await?;
             }
         }
         Ok(())
@@ -100,6 +104,7 @@ impl Addresses {
 
     /// The file of ours that an address names.
     fn named(&self, url: &str) -> Option<String> {
-        Some(ObjectName::parse(url.strip_prefix(&self.base)?)?.to_string())
+        let name = ObjectName::parse(url.strip_prefix(&self.base)?)?;
+        name.is_of(&self.tenant).then(|| name.to_string())
     }
 }

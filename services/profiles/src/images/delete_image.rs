@@ -2,7 +2,7 @@
 
 use pando_database::{DatabaseError, Transaction};
 use pando_queue::{Job, Queue, QueueError};
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_service::{Expected, Fault, Written};
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +31,9 @@ impl Images {
             let mut write = turn.begin().await?;
             let ticket = write.before_change(id.into());
             let stored = profiles.lock_living(&mut write, id, expected).await?;
-            let image = store::find(&mut write.tx, id, number).await?.ok_or_else(no_image)?;
-            let blobs = store::delete(&mut write.tx, id, number).await?;
-            enqueue_removal(&mut write.tx, &self.0.queue, blobs).await?;
+            let image = store::find(&mut write.tx, call.tenant(), id, number).await?.ok_or_else(no_image)?;
+            let blobs = store::delete(&mut write.tx, call.tenant(), id, number).await?;
+            enqueue_removal(&mut write.tx, &self.0.queue, call.tenant(), blobs).await?;
             let mut draft = stored.profile.draft();
             draft.image_urls.retain(|url| *url != image.url);
             let version = profiles.write_draft(&mut write, &stored, draft, ticket).await?.version;
@@ -49,22 +49,28 @@ impl Images {
 pub(crate) async fn forget_images(
     tx: &mut Transaction,
     queue: &Queue,
+    tenant: &Tenant,
     id: ProfileId,
 ) -> Result<(u64, Vec<String>), QueueError> {
-    let (count, blobs) = store::delete_all(tx, id).await?;
-    enqueue_removal(tx, queue, blobs.clone()).await?;
+    let (count, blobs) = store::delete_all(tx, tenant, id).await?;
+    enqueue_removal(tx, queue, tenant, blobs.clone()).await?;
     Ok((count, blobs))
 }
 
 /// Whether a locked profile has images.
-pub(crate) async fn has_images(tx: &mut Transaction, id: ProfileId) -> Result<bool, DatabaseError> {
-    Ok(store::last_number(tx, id).await?.1 > 0)
+pub(crate) async fn has_images(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    id: ProfileId,
+) -> Result<bool, DatabaseError> {
+    Ok(store::last_number(tx, tenant, id).await?.1 > 0)
 }
 
 /// Enqueues a job that deletes these objects after the commit, once no upload can be about to refer to them.
 pub(crate) async fn enqueue_removal(
     tx: &mut Transaction,
     queue: &Queue,
+    tenant: &Tenant,
     blobs: Vec<String>,
 ) -> Result<(), QueueError> {
     for names in blobs.chunks(remove_blobs::NAMES_MAX) {
@@ -72,7 +78,7 @@ pub(crate) async fn enqueue_removal(
             settings: remove_blobs::settings(),
             ..Job::new(remove_blobs::KIND, remove_blobs::payload(names))
         };
-        queue.enqueue(tx, job).await?;
+        queue.enqueue(tx, job.of_tenant(tenant)).await?;
     }
     Ok(())
 }

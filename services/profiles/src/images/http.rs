@@ -155,9 +155,9 @@ async fn add_image(
     let content = async {
         // A repeat is answered as it was, though the profile be gone by now.
         if !keyed.has_key() {
-            crate::store::find(&profiles.0.database.read_primary(keyed.call()), id)
-                .await?
-                .ok_or_else(no_profile)?;
+            let call = keyed.call();
+            let read = profiles.0.database.read_primary(call);
+            crate::store::find(&read, call.tenant(), id).await?.ok_or_else(no_profile)?;
         }
         Ok(upload::read(&headers, body.kept_in_memory(), images.0.options.bytes_max).await?)
     }

@@ -6,7 +6,7 @@ use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Read};
 use pando_images::Format;
 use pando_objects::ObjectName;
-use pando_resilience::Call;
+use pando_resilience::{Call, Tenant};
 use pando_service::Fault;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -70,8 +70,12 @@ pub struct Variant {
 }
 
 /// Everything that the tables hold about the images of a person.
-pub(crate) async fn of_person(read: &Read<'_>, id: ProfileId) -> Result<Vec<Value>, DatabaseError> {
-    let rows = store::list(read, id).await?;
+pub(crate) async fn of_person(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    id: ProfileId,
+) -> Result<Vec<Value>, DatabaseError> {
+    let rows = store::list(read, tenant, id).await?;
     let told = |row: ImageRow| json!({"number": row.number, "url": row.url, "created_at": row.created_at});
     Ok(rows.into_iter().map(told).collect())
 }
@@ -85,10 +89,10 @@ impl Images {
         id: ProfileId,
     ) -> Result<Vec<Image>, Fault> {
         let read = profiles.0.database.read_primary(call);
-        crate::store::find(&read, id).await?.ok_or_else(no_profile)?;
-        let rows = store::list(&read, id).await?;
+        crate::store::find(&read, call.tenant(), id).await?.ok_or_else(no_profile)?;
+        let rows = store::list(&read, call.tenant(), id).await?;
         let mut files: HashMap<i64, Vec<FileRow>> = HashMap::new();
-        for file in store::list_files(&read, id).await? {
+        for file in store::list_files(&read, call.tenant(), id).await? {
             files.entry(file.number).or_default().push(file);
         }
         // One that was deleted between the two reads has no files.

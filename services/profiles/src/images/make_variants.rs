@@ -51,7 +51,8 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     let id = ProfileId::from(id.ok_or_else(|| JobError::give_up("profile_id is not an id"))?);
     let number = payload["number"].as_i64().unwrap_or(0);
     let began = Instant::now();
-    let rows = store::list(&context.database().read_primary(context.call()), id).await?;
+    let read = context.database().read_primary(context.call());
+    let rows = store::list(&read, context.tenant(), id).await?;
     let Some(image) = rows.into_iter().find(|row| row.number == number) else {
         return Ok(json!({"made": 0}));
     };
@@ -65,7 +66,7 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     }
     let mut tx = context.database().transaction(context.call()).await?;
     context.fence(&mut tx).await?;
-    if store::find(&mut tx, id, number).await?.is_none_or(|row| row.blob != image.blob) {
+    if store::find(&mut tx, context.tenant(), id, number).await?.is_none_or(|row| row.blob != image.blob) {
         tx.rollback().await?;
         // The image was deleted meanwhile. After an erasure, no file of the person may be served any more.
         for (_, object) in &kept {
@@ -80,9 +81,9 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
         if !blobs::confirm(&mut tx, object, context.clock().now()).await? {
             return Err(JobError::retry_after(Duration::from_millis(200), "a variant began to leave"));
         }
-        store::insert_file(&mut tx, id, file).await?;
+        store::insert_file(&mut tx, context.tenant(), id, file).await?;
     }
-    store::set_ready(&mut tx, id, number).await?;
+    store::set_ready(&mut tx, context.tenant(), id, number).await?;
     context.complete(&mut tx, json!({"made": kept.len()})).await?;
     tx.commit().await?;
     images.told_variants(began.elapsed());

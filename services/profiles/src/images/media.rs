@@ -34,7 +34,7 @@ impl Images {
         headers: &HeaderMap,
     ) -> Result<Response, Problem> {
         let missing = || Problem::not_found("image");
-        let name = ObjectName::parse(name).ok_or_else(missing)?;
+        let name = ObjectName::parse(name).filter(|name| name.is_of(call.tenant())).ok_or_else(missing)?;
         let format = Format::of_ending(name.ending()).ok_or_else(missing)?;
         let etag =
             HeaderValue::try_from(format!("\"{}\"", name.hash())).expect("a hash is letters and digits");

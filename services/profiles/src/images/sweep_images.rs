@@ -5,6 +5,7 @@ use futures_util::TryStreamExt as _;
 use pando_clock::Timestamp;
 use pando_objects::ObjectName;
 use pando_queue::{JobContext, JobKind, JobResult, JobState, Settings};
+use pando_resilience::Tenant;
 use pando_service::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -55,13 +56,13 @@ impl Images {
             if expired.is_empty() {
                 return Ok(forgotten);
             }
-            for id in expired {
+            for (tenant, id) in expired {
                 let mut tx = context.database().transaction(context.call()).await?;
                 context.fence(&mut tx).await?;
                 // Its writer may have gone on in the last moment.
-                let file = crate::store::files::lock(&mut tx, id).await?;
+                let file = crate::store::files::lock(&mut tx, &tenant, id).await?;
                 if file.is_some_and(|file| file.expires_at < now) {
-                    forget_file(&mut tx, context.queue(), id).await?;
+                    forget_file(&mut tx, context.queue(), &tenant, id).await?;
                     tx.commit().await?;
                     forgotten += 1;
                 }
@@ -74,16 +75,17 @@ impl Images {
         let (mut last, mut forgotten) = (Uuid::nil(), 0);
         loop {
             let read = context.database().read_primary(context.call());
-            let uploads = crate::store::files::uploads(&read, last).await?;
+            let uploads = crate::store::files::uploads_of_all(&read, last).await?;
             let Some(end) = uploads.last() else { return Ok(forgotten) };
             last = end.id;
             for upload in uploads {
-                let job = context.queue().find(context.call(), upload.id).await?;
+                let owner = context.call().of_tenant(upload.tenant.clone());
+                let job = context.queue().find(&owner, upload.id).await?;
                 let over = [JobState::Completed, JobState::Cancelled];
                 if job.is_none_or(|job| over.contains(&job.state)) {
                     let mut tx = context.database().transaction(context.call()).await?;
                     context.fence(&mut tx).await?;
-                    forget_file(&mut tx, context.queue(), upload.id).await?;
+                    forget_file(&mut tx, context.queue(), &upload.tenant, upload.id).await?;
                     tx.commit().await?;
                     forgotten += 1;
                 }
@@ -94,20 +96,20 @@ impl Images {
     /// Profiles that were deleted too long ago to be restored, with their parts, their history and their images.
     async fn purge_profiles(&self, context: &JobContext) -> Result<u64, Fault> {
         let before = self.too_old(context);
-        let (mut last, mut purged) = (ProfileId::from(Uuid::nil()), 0);
+        let (mut last, mut purged) = ((Tenant::default(), ProfileId::from(Uuid::nil())), 0);
         loop {
             let read = context.database().read_primary(context.call());
-            let gone = crate::store::erasure::deleted_before(&read, before, last).await?;
+            let gone = crate::store::erasure::deleted_before(&read, before, &last).await?;
             let Some(end) = gone.last() else { return Ok(purged) };
-            last = *end;
-            for id in gone {
+            last.clone_from(end);
+            for (tenant, id) in gone {
                 let mut tx = context.database().transaction(context.call()).await?;
                 context.fence(&mut tx).await?;
                 // It may have been restored in the last moment.
-                let stored = crate::store::lock(&mut tx, id).await?;
+                let stored = crate::store::lock(&mut tx, &tenant, id).await?;
                 if stored.is_some_and(|stored| stored.deleted_at.is_some_and(|at| at < before)) {
-                    forget_images(&mut tx, context.queue(), id).await?;
-                    crate::store::erasure::erase(&mut tx, id).await?;
+                    forget_images(&mut tx, context.queue(), &tenant, id).await?;
+                    crate::store::erasure::erase(&mut tx, &tenant, id).await?;
                     tx.commit().await?;
                     purged += 1;
                 }

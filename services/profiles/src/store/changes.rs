@@ -2,6 +2,7 @@
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, params};
+use pando_resilience::Tenant;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -12,15 +13,15 @@ use crate::store::StoredProfile;
 static INSERT: Query = Query::point(
     "profiles.insert_change",
     "insert into profile_changes (profile_id, version, operation, changed_at, changed_by, fields_before, \
-     fields_after, bytes) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+     fields_after, bytes, tenant) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 );
 
 /// Changes of a profile beyond the newest, which have `$2` bytes together, and one more.
 macro_rules! too_old {
     () => {
-        " where profile_id = $1 and bytes > 0 \
+        " where tenant = $3 and profile_id = $1 and bytes > 0 \
          and version <= (select max(version) from (select version, sum(bytes) over (order by version desc) - bytes \
-         as newer from profile_changes where profile_id = $1) as summed where newer >= cast($2 as bigint))"
+         as newer from profile_changes where tenant = $3 and profile_id = $1) as summed where newer >= cast($2 as bigint))"
     };
 }
 
@@ -49,13 +50,14 @@ static REDUCE: Query = Query::write(
 static PAGE: Query = Query::scan(
     "profiles.list_changes",
     "select version, operation, changed_at, changed_by, fields_before, fields_after from profile_changes \
-     where profile_id = $1 and version < $2 order by version desc limit $3",
+     where tenant = $4 and profile_id = $1 and version < $2 order by version desc limit $3",
 );
 
 /// Records a change from `before` to `after`. The first change of a profile also records its creation: until then the
 /// profile's own row tells it, and a creation costs one insert.
 pub(crate) fn record(
     tx: &mut Transaction,
+    tenant: &Tenant,
     before: &StoredProfile,
     after: &Profile,
     operation: Operation,
@@ -63,7 +65,7 @@ pub(crate) fn record(
     (fields_before, fields_after): (Map<String, Value>, Map<String, Value>),
 ) {
     if before.profile.version == 1 {
-        insert(tx, before.profile.id, creation(before));
+        insert(tx, tenant, before.profile.id, creation(before));
     }
     let change = Change {
         version: after.version,
@@ -73,7 +75,7 @@ pub(crate) fn record(
         before: fields_before,
         after: fields_after,
     };
-    insert(tx, after.id, change);
+    insert(tx, tenant, after.id, change);
 }
 
 /// How a profile that is still at its first version came to be.
@@ -89,14 +91,14 @@ pub(crate) fn creation(stored: &StoredProfile) -> Change {
 }
 
 /// Forgets the oldest changes of a locked profile, so that the others have so many bytes; the addresses in them stay.
-pub(crate) fn bound(tx: &mut Transaction, id: ProfileId, bytes_max: usize) {
+pub(crate) fn bound(tx: &mut Transaction, tenant: &Tenant, id: ProfileId, bytes_max: usize) {
     let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
     for query in [&FORGET, &REDUCE] {
-        tx.execute_later(query, params![Uuid::from(id), bytes_max]);
+        tx.execute_later(query, params![Uuid::from(id), bytes_max, tenant]);
     }
 }
 
-fn insert(tx: &mut Transaction, id: ProfileId, change: Change) {
+fn insert(tx: &mut Transaction, tenant: &Tenant, id: ProfileId, change: Change) {
     let bytes = size(&change.before) + size(&change.after);
     let values = params![
         Uuid::from(id),
@@ -106,7 +108,8 @@ fn insert(tx: &mut Transaction, id: ProfileId, change: Change) {
         change.changed_by,
         Value::Object(change.before),
         Value::Object(change.after),
-        i64::try_from(bytes).unwrap_or(i64::MAX)
+        i64::try_from(bytes).unwrap_or(i64::MAX),
+        tenant
     ];
     tx.execute_later(&INSERT, values);
 }
@@ -119,24 +122,26 @@ fn size(fields: &Map<String, Value>) -> usize {
 /// Changes older than a version, the latest first.
 pub(crate) async fn page(
     read: &Read<'_>,
+    tenant: &Tenant,
     id: ProfileId,
     before_version: i64,
     limit: usize,
 ) -> Result<Vec<Change>, DatabaseError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = read.rows(&PAGE, params![Uuid::from(id), before_version, limit]).await?;
+    let rows = read.rows(&PAGE, params![Uuid::from(id), before_version, limit, tenant]).await?;
     rows.iter().map(change_from).collect()
 }
 
 /// The same, as a transaction that holds the profile sees them.
 pub(crate) async fn page_in(
     tx: &mut Transaction,
+    tenant: &Tenant,
     id: ProfileId,
     before_version: i64,
     limit: usize,
 ) -> Result<Vec<Change>, DatabaseError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = tx.rows(&PAGE, params![Uuid::from(id), before_version, limit]).await?;
+    let rows = tx.rows(&PAGE, params![Uuid::from(id), before_version, limit, tenant]).await?;
     rows.iter().map(change_from).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The values that are derived from a profile and stored in its row.
 
 use pando_database::{DatabaseError, Query, Row, Transaction, params};
+use pando_resilience::Tenant;
 use uuid::Uuid;
 
 use super::{PROFILE_WIDTH, StoredProfile, profile_columns, stored_from};
@@ -18,7 +19,7 @@ static PAGE: Query = Query::scan(
     concat!(
         "select ",
         profile_columns!(),
-        ", created_by, deleted_at, email_key, search_text from profiles where id > $1 order by id limit $2"
+        ", created_by, deleted_at, email_key, search_text from profiles where tenant = $3 and id > $1 order by id limit $2"
     ),
 );
 
@@ -27,39 +28,47 @@ static LOCK: Query = Query::scan(
     concat!(
         "select ",
         profile_columns!(),
-        ", created_by, deleted_at, email_key, search_text from profiles where id = any($1) order by id for update"
+        ", created_by, deleted_at, email_key, search_text from profiles where tenant = $2 and id = any($1) order by id \
+         for update"
     ),
 );
 
 static REPAIR: Query = Query::write(
     "profiles.repair",
-    "update profiles set email_key = $2, search_text = $3, image_urls = $4 where id = $1",
+    "update profiles set email_key = $2, search_text = $3, image_urls = $4 where tenant = $5 and id = $1",
 );
 
-/// A stretch of all profiles in the order of their ids.
+/// A stretch of a tenant's profiles in the order of their ids.
 pub(crate) async fn page(
     tx: &mut Transaction,
+    tenant: &Tenant,
     after: Uuid,
     limit: i64,
 ) -> Result<Vec<Derived>, DatabaseError> {
-    tx.rows(&PAGE, params![after, limit]).await?.iter().map(derived_from).collect()
+    tx.rows(&PAGE, params![after, limit, tenant]).await?.iter().map(derived_from).collect()
 }
 
 /// These profiles, locked until the transaction ends.
-pub(crate) async fn lock(tx: &mut Transaction, ids: Vec<Uuid>) -> Result<Vec<Derived>, DatabaseError> {
-    tx.rows(&LOCK, params![ids]).await?.iter().map(derived_from).collect()
+pub(crate) async fn lock(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    ids: Vec<Uuid>,
+) -> Result<Vec<Derived>, DatabaseError> {
+    tx.rows(&LOCK, params![ids, tenant]).await?.iter().map(derived_from).collect()
 }
 
 /// Writes the derived values of a deleted profile, without a new version.
 pub(crate) async fn repair(
     tx: &mut Transaction,
+    tenant: &Tenant,
     profile: &crate::profile::Profile,
 ) -> Result<(), DatabaseError> {
     let values = params![
         Uuid::from(profile.id),
         profile.email.key(),
         profile.search_text(),
-        serde_json::Value::from(profile.image_urls.clone())
+        serde_json::Value::from(profile.image_urls.clone()),
+        tenant
     ];
     tx.execute(&REPAIR, values).await.map(drop)
 }

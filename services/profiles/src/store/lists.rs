@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use pando_database::{DatabaseError, Query, Read, Value, params};
+use pando_resilience::Tenant;
 use pando_service::{KeyKind, List, Place, SortKey};
 use uuid::Uuid;
 
@@ -52,12 +53,20 @@ static LIST: LazyLock<List> = LazyLock::new(|| {
 
 static BY_EMAIL: Query = Query::point(
     "profiles.list_by_email",
-    concat!("select ", profile_columns!(), " from profiles where email_key = $1 and deleted_at is null"),
+    concat!(
+        "select ",
+        profile_columns!(),
+        " from profiles where tenant = $2 and email_key = $1 and deleted_at is null"
+    ),
 );
 
 static BY_IDS: Query = Query::point(
     "profiles.list_by_ids",
-    concat!("select ", profile_columns!(), " from profiles where id = any($1) and deleted_at is null"),
+    concat!(
+        "select ",
+        profile_columns!(),
+        " from profiles where tenant = $2 and id = any($1) and deleted_at is null"
+    ),
 );
 
 static BY_ID_ORDER: Query = Query::scan(
@@ -65,11 +74,16 @@ static BY_ID_ORDER: Query = Query::scan(
     concat!(
         "select ",
         profile_columns!(),
-        " from profiles where id > $1 and deleted_at is null order by id limit $2"
+        " from profiles where tenant = $3 and id > $1 and deleted_at is null order by id limit $2"
     ),
 );
 
-static COUNT: Query = Query::scan("profiles.count", "select count(*) from profiles where deleted_at is null");
+static COUNT: Query =
+    Query::scan("profiles.count", "select count(*) from profiles where deleted_at is null and tenant = $1");
+
+/// The engine's statistics are about all tenants.
+static HAS_OTHERS: Query =
+    Query::point("profiles.has_others", "select exists (select 1 from profiles where tenant > $1)");
 
 impl Order {
     /// The name of this order in the `sort` parameter.
@@ -107,42 +121,60 @@ impl Order {
 
 /// One page of living profiles.
 pub(crate) async fn page(
-    read: &Read<'_>,
+    (read, tenant): (&Read<'_>, &Tenant),
     order: Order,
     after: Option<Place>,
     limit: usize,
 ) -> Result<Vec<Profile>, DatabaseError> {
-    LIST.rows(read, order.name(), after, limit).await?.iter().map(profile_from).collect()
+    LIST.rows((read, tenant), order.name(), after, limit).await?.iter().map(profile_from).collect()
 }
 
 /// The living profile that has this e-mail address, whatever its case.
-pub(crate) async fn with_email(read: &Read<'_>, email: &Email) -> Result<Option<Profile>, DatabaseError> {
-    read.row(&BY_EMAIL, params![email.key()]).await?.as_ref().map(profile_from).transpose()
+pub(crate) async fn with_email(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    email: &Email,
+) -> Result<Option<Profile>, DatabaseError> {
+    read.row(&BY_EMAIL, params![email.key(), tenant]).await?.as_ref().map(profile_from).transpose()
 }
 
 /// The living ones among these profiles, in no order.
-pub(crate) async fn with_ids(read: &Read<'_>, ids: &[ProfileId]) -> Result<Vec<Profile>, DatabaseError> {
+pub(crate) async fn with_ids(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    ids: &[ProfileId],
+) -> Result<Vec<Profile>, DatabaseError> {
     let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
-    read.rows(&BY_IDS, params![ids]).await?.iter().map(profile_from).collect()
+    read.rows(&BY_IDS, params![ids, tenant]).await?.iter().map(profile_from).collect()
 }
 
-/// A stretch of all living profiles in the order of their ids.
+/// A stretch of a tenant's living profiles in the order of their ids.
 pub(crate) async fn in_id_order(
     read: &Read<'_>,
+    tenant: &Tenant,
     after: Uuid,
     limit: usize,
 ) -> Result<Vec<Profile>, DatabaseError> {
-    read.rows(&BY_ID_ORDER, params![after, count_value(limit)]).await?.iter().map(profile_from).collect()
+    let values = params![after, count_value(limit), tenant];
+    read.rows(&BY_ID_ORDER, values).await?.iter().map(profile_from).collect()
 }
 
 /// How many living profiles there are.
-pub(crate) async fn count(read: &Read<'_>) -> Result<i64, DatabaseError> {
-    read.row(&COUNT, params![]).await?.map_or(Ok(0), |row| row.get(0))
+pub(crate) async fn count(read: &Read<'_>, tenant: &Tenant) -> Result<i64, DatabaseError> {
+    read.row(&COUNT, params![tenant]).await?.map_or(Ok(0), |row| row.get(0))
 }
 
-/// Roughly how many profiles there are, deleted ones included.
-pub(crate) async fn estimate(read: &Read<'_>) -> Result<i64, DatabaseError> {
-    read.estimated_rows("profiles", &COUNT).await
+/// Roughly how many profiles there are, deleted ones included; where there are several tenants, they are counted.
+pub(crate) async fn estimate(read: &Read<'_>, tenant: &Tenant) -> Result<i64, DatabaseError> {
+    let has_others = match tenant.is_default() {
+        true => read.row(&HAS_OTHERS, params![tenant]).await?.map_or(Ok(false), |row| row.get(0))?,
+        false => true,
+    };
+    let estimate = if has_others { None } else { read.estimated_rows("profiles").await? };
+    match estimate {
+        Some(estimate) => Ok(estimate),
+        None => count(read, tenant).await,
+    }
 }
 
 pub(super) fn count_value(count: usize) -> Value {

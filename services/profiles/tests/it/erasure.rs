@@ -109,7 +109,7 @@ async fn keep_answer(house: &House, key: &str, body: &Value) {
 static BROKEN_IMPORT: Query = Query::write(
     "test.import",
     "insert into profile_imports (token, state, records_done, created, updated, conflicts, invalid, problems, \
-     started_at, updated_at) values ($1, 'completed', 1, 0, 0, 0, 1, $2, $3, $3)",
+     started_at, updated_at, tenant) values ($1, 'completed', 1, 0, 0, 0, 1, $2, $3, $3, '')",
 );
 
 async fn broken_import(house: &House, token: &str, problems: &Value) {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use pando_profiles::Operation::{AddressPut, Created, Deleted, Restored, Updated};
 use pando_profiles::{Change, ProfilesOptions};
-use pando_resilience::Call;
 use pando_service::Expected;
 use serde_json::{Value, json};
 
@@ -20,7 +19,7 @@ async fn a_history_tells_who_changed_what_from_the_creation_on() {
         assert_eq!(only[0].after["name"], "Ada");
 
         house.clock.advance(Duration::from_secs(60));
-        let boss = Call { actor: "boss".into(), ..call() };
+        let boss = call().by("boss");
         let change = fields(json!({"bio": "counts", "name": "Ada L."}));
         house.profiles.update_profile(&boss, ada.id, &Expected::Any, &change).await.unwrap();
         let address = fields(json!({"city": "London"}));

@@ -17,6 +17,7 @@ mod list_profiles;
 mod parts;
 mod reindex;
 mod search;
+mod tenants;
 mod update_profile;
 mod write_batch;
 
@@ -104,7 +105,7 @@ pub(crate) fn is<T>(done: &Result<T, Fault>, class: Class) -> bool {
 
 /// A call with enough time for a busy machine.
 pub(crate) fn call() -> Call {
-    Call { actor: "tester".into(), ..Call::internal("test", Duration::from_secs(30)) }
+    Call::internal("test", Duration::from_secs(30)).by("tester")
 }
 
 /// The fields of a JSON object.

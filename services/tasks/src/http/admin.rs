@@ -95,7 +95,7 @@ pub(super) async fn show_job(
     Caller(call): Caller,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let job = tasks.0.queue.find(&call, id).await.map_err(of_task)?;
+    let job = tasks.0.queue.find_of_any(&call, id).await.map_err(of_task)?;
     Ok(JsonAnswer(job.ok_or_else(no_task)?).into_response())
 }
 

@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 pub(crate) struct House {
     pub(crate) database: Database,
     pub(crate) queue: Queue,
+    pub(crate) tasks: Tasks,
     pub(crate) registry: Registry,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -80,14 +81,14 @@ impl House {
         let parts = TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency };
         let tasks = Tasks::new(parts, options).unwrap();
         let app = App::new("Test", "1").service("tasks", routes(tasks.clone()), limits());
-        let app = app.service("queues", admin_routes(tasks), Vec::new());
+        let app = app.service("queues", admin_routes(tasks.clone()), Vec::new());
         let mut http = HttpOptions { drain_delay_ms: 0, ..HttpOptions::default() };
         http.listen.set_port(0);
         let server = Server::bind(&http, app, &metrics, &clock).unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel();
         pando_telemetry::spawn("test_server", server.run(async { drop(stopped.await) }));
-        Self { database, queue, registry, address, stop }
+        Self { database, queue, tasks, registry, address, stop }
     }
 
     /// The same queue, by another clock.

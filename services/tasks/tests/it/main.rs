@@ -7,3 +7,4 @@ mod harness;
 mod plain_callbacks;
 mod schedules;
 mod tasks;
+mod tenants;

@@ -1,0 +1,121 @@
+//! Who asks for a piece of work, and whose data it is about.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest name of a tenant.
+const NAME_MAX: usize = 40;
+
+/// Who asks, and for whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Whose data it is about: everything that is read and written belongs to this tenant.
+    pub tenant: Tenant,
+    /// The name of the caller, which histories record.
+    pub subject: Arc<str>,
+}
+
+/// An owner of data, who never sees anything of another. The default tenant has an empty name: where it is the only one,
+/// neither keys nor answers say anything about tenants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Tenant(Arc<str>);
+
+/// A text that cannot be the name of a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the name of a tenant has 1 to 40 of a-z, 0-9 and -, and begins with a letter")]
+pub struct BadTenant;
+
+impl Identity {
+    /// A caller of the default tenant.
+    pub fn of(subject: impl Into<Arc<str>>) -> Self {
+        Self { tenant: Tenant::default(), subject: subject.into() }
+    }
+}
+
+impl Tenant {
+    /// The tenant with this name.
+    pub fn named(name: &str) -> Result<Self, BadTenant> {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let starts_well = name.starts_with(|first: char| first.is_ascii_lowercase());
+        if starts_well && name.len() <= NAME_MAX && name.bytes().all(fits) {
+            Ok(Self(name.into()))
+        } else {
+            Err(BadTenant)
+        }
+    }
+
+    /// The tenant whose name was stored; an empty one is the default tenant.
+    pub fn stored(name: &str) -> Self {
+        if name.is_empty() { Self::default() } else { Self(name.into()) }
+    }
+
+    /// Its name; empty for the default tenant.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is the one that every installation has.
+    pub fn is_default(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A key among those of all tenants: `@acme/key`, and the key itself for the default tenant. A key that begins with `@` is
+    /// given the prefix `@/`, so that nobody can write the key of another.
+    pub fn scoped(&self, key: &str) -> String {
+        if !self.is_default() || key.starts_with('@') { format!("@{self}/{key}") } else { key.to_owned() }
+    }
+
+    /// The key that was [scoped](Self::scoped).
+    pub fn unscoped(scoped: &str) -> &str {
+        match scoped.strip_prefix('@') {
+            Some(rest) => rest.split_once('/').map_or(scoped, |(_, key)| key),
+            None => scoped,
+        }
+    }
+}
+
+impl From<String> for Tenant {
+    fn from(name: String) -> Self {
+        Self::stored(&name)
+    }
+}
+
+impl From<Tenant> for String {
+    fn from(tenant: Tenant) -> Self {
+        tenant.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_tenant_is_a_short_word() {
+        assert_eq!(Tenant::named("acme-2").unwrap().as_str(), "acme-2");
+        for bad in ["", "2acme", "-acme", "Acme", "ac me", "ac/me", "ac@me", "é", &"a".repeat(41)] {
+            assert_eq!(Tenant::named(bad), Err(BadTenant), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nobody_can_write_the_key_of_another_tenant() {
+        let (own, acme) = (Tenant::default(), Tenant::named("acme").unwrap());
+        for key in ["", "7", "a/b", "@acme/7", "@/7", "@", "é"] {
+            assert_eq!(Tenant::unscoped(&own.scoped(key)), key);
+            assert_eq!(Tenant::unscoped(&acme.scoped(key)), key);
+            assert_ne!(own.scoped(key), acme.scoped("7"));
+        }
+        assert_eq!(own.scoped("a/b"), "a/b");
+        assert_eq!(acme.scoped("7"), "@acme/7");
+    }
+}

@@ -1,0 +1,100 @@
+//! Two tenants with the same ids, titles and keys see nothing of each other.
+
+use pando_cache::Source;
+use pando_queue::Outbox;
+use pando_resilience::{Call, Tenant};
+use pando_service::Class;
+use serde_json::Value;
+
+use crate::{House, call, each_house, keyed};
+
+fn of(tenant: &str) -> Call {
+    call().of_tenant(Tenant::stored(tenant))
+}
+
+#[tokio::test]
+async fn the_same_id_and_title_are_two_things() {
+    each_house(async |house| {
+        let id = house.clock.fresh_id();
+        for tenant in ["", "acme", "zoo"] {
+            house.create_as(&of(tenant), id, "oak").await.unwrap();
+        }
+        let taken = house.create(&of("acme"), "oak").await.unwrap_err();
+        assert_eq!(taken.name(), "title_taken");
+        house.rename(&of("acme"), id, "elm").await.unwrap();
+        for (tenant, title, source) in
+            [("acme", "elm", Source::Origin), ("", "oak", Source::L1), ("zoo", "oak", Source::L1)]
+        {
+            let read = house.read(&of(tenant), id).await.unwrap();
+            let answer: Value = serde_json::from_slice(read.value_named("note")).unwrap();
+            assert_eq!((answer["title"].as_str(), read.source()), (Some(title), source), "{tenant:?}");
+            let held = house.memory.recall(of(tenant).tenant(), &id.to_string(), None).unwrap();
+            assert_eq!(held.bytes(), read.bytes(), "{tenant:?}");
+        }
+        assert_eq!(house.read(&of("nobody"), id).await.unwrap_err().class(), Class::NotFound);
+        let foreign = format!("@acme/{id}");
+        assert!(house.memory.recall(&Tenant::default(), &foreign, None).is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_key_is_two_requests() {
+    each_house(async |house| {
+        let key = |tenant: &str| keyed("r", "k", 1).of_tenant(Tenant::stored(tenant));
+        let mut ids = Vec::new();
+        for tenant in ["", "acme"] {
+            let first = house.create(&key(tenant), "oak").await.unwrap();
+            let again = house.create(&key(tenant), "oak").await.unwrap();
+            assert_eq!((first.replayed, again.replayed), (false, true));
+            assert_eq!(first.value, again.value);
+            ids.push(first.value.id);
+        }
+        assert_ne!(ids[0], ids[1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_write_outdates_the_lists_of_its_tenant_alone() {
+    each_house(async |house| {
+        let list = async |tenant: &str, text: &'static str| {
+            let load = move |_| std::future::ready(Ok(text.as_bytes().to_vec()));
+            house.memory.read_list(&of(tenant), "all", load).await.unwrap().bytes().clone()
+        };
+        for tenant in ["", "acme"] {
+            assert_eq!(list(tenant, "old").await, "old");
+        }
+        house.create(&of("acme"), "oak").await.unwrap();
+        assert_eq!(list("acme", "new").await, "new");
+        assert_eq!(list("", "new").await, "old");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_says_whose_it_is_where_there_are_tenants() {
+    each_house(async |house: House| {
+        for tenant in ["", "acme"] {
+            house.create(&of(tenant), "oak").await.unwrap();
+        }
+        let outbox = Outbox::new(&house.queue, "notes");
+        let relay = pando_queue::Relay::start(&outbox, vec![house.memory.subscriber("notes.cache")]);
+        let relay = relay.await.unwrap();
+        let seen = async {
+            loop {
+                let events = outbox.read_after(&call(), 0, 10).await.unwrap();
+                if events.len() == 2 {
+                    return events;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let events = tokio::time::timeout(std::time::Duration::from_secs(30), seen).await.unwrap();
+        relay.stop().await;
+        let written: Vec<Value> =
+            events.iter().map(|(_, event)| serde_json::to_value(event).unwrap()["tenant"].take()).collect();
+        assert_eq!(written, [Value::Null, Value::from("acme")]);
+    })
+    .await;
+}
