@@ -4,27 +4,19 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use pando_cache::{Cache, CacheReport, Caches, L2Health};
-use pando_http::{App, Caller, JsonAnswer, Problem, QueryString};
-use pando_profiles::Profiles;
-use pando_tasks::Tasks;
+use pando_http::{App, JsonAnswer, Problem, ServiceRoutes};
 use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::VERSION;
 
-/// Most profiles that one command reads into the cache.
-const WARM_PROFILES_MAX: usize = 100_000;
-const WARM_PROFILES_DEFAULT: usize = 1_000;
-
 /// The parts of the platform that the pages show.
 #[derive(Clone)]
 pub(crate) struct Insides {
     pub(crate) caches: Caches,
-    /// None where this process does not play the role.
-    pub(crate) profiles: Option<Profiles>,
-    /// None where this process has to do with no jobs.
-    pub(crate) tasks: Option<Tasks>,
+    /// The routes that services have for operators.
+    pub(crate) services: Vec<ServiceRoutes>,
 }
 
 /// Every cache, and the Redis they share.
@@ -36,20 +28,16 @@ struct Overview {
 
 /// The routes of operators.
 pub(crate) fn app(insides: Insides) -> App {
-    let tasks = insides.tasks.clone();
+    let services = insides.services.clone();
     let routes = OpenApiRouter::new()
         .routes(routes!(caches))
         .routes(routes!(cache))
         .routes(routes!(key))
         .routes(routes!(clear))
         .routes(routes!(expire))
-        .routes(routes!(warm))
         .with_state(insides);
     let app = App::new("Pando, for operators", VERSION).service("admin", routes, Vec::new());
-    match tasks {
-        Some(tasks) => app.service("queues", pando_tasks::admin_routes(tasks), Vec::new()),
-        None => app,
-    }
+    services.into_iter().fold(app, App::serve)
 }
 
 impl Insides {
@@ -119,29 +107,4 @@ async fn expire(State(insides): State<Insides>, Path(name): Path<String>) -> Res
     insides.cache(&name)?.expire_all().await;
     tracing::info!(cache.name = name, "an operator expired the cache");
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Fill the cache of profiles
-#[utoipa::path(post, path = "/admin/warm/profiles", tag = "cache",
-    params(("count" = Option<usize>, Query, minimum = 1, maximum = 100_000,
-        description = "How many of the newest profiles; 1000 by default")),
-    responses(
-        (status = 200, description = "How many profiles were loaded into the cache", body = Object),
-        (status = 404, description = "This process does not serve profiles"),
-    ))]
-async fn warm(
-    State(insides): State<Insides>,
-    Caller(call): Caller,
-    mut query: QueryString,
-) -> Result<Response, Problem> {
-    let count = query.text("count").map(|text| text.parse::<usize>());
-    let count = count.unwrap_or(Ok(WARM_PROFILES_DEFAULT)).ok();
-    let count = count.filter(|count| (1..=WARM_PROFILES_MAX).contains(count));
-    if count.is_none() {
-        query.error("count", "value", format!("must be a whole number from 1 to {WARM_PROFILES_MAX}"));
-    }
-    query.finish()?;
-    let profiles = insides.profiles.ok_or_else(|| Problem::not_found("profiles"))?;
-    let filled = profiles.warm_cache(&call, count.unwrap_or(WARM_PROFILES_DEFAULT)).await?;
-    Ok(JsonAnswer(serde_json::json!({ "filled": filled })).into_response())
 }

@@ -5,20 +5,17 @@ use std::time::Duration;
 use anyhow::Result;
 use pando_clock::Clock;
 use pando_database::Database;
-use pando_idempotency::Idempotency;
-use pando_profiles::{Images, Profiles};
 use pando_queue::{Queue, QueueOptions, QueueParts, Registry, Schedule, Scheduler, Stopped, Worker};
-use pando_tasks::{Tasks, TasksParts};
 use pando_telemetry::Metrics;
 
 use crate::config::Config;
+use crate::wiring;
 
-/// The queue, and who is around it.
+/// What this process can run, and what it enqueues by itself.
 pub(crate) struct Jobs {
     queue: Queue,
     registry: Registry,
     schedules: Vec<Schedule>,
-    tasks: Tasks,
 }
 
 /// This process at work: it runs jobs, and enqueues those whose time has come.
@@ -29,26 +26,8 @@ pub(crate) struct Working {
 
 impl Jobs {
     /// On a queue whose schema is up to date. Nothing is run yet.
-    pub(crate) fn open(
-        config: &Config,
-        queue: &Queue,
-        idempotency: Idempotency,
-        profiles: &Profiles,
-        images: &Images,
-    ) -> Result<Self> {
-        let mut registry = Registry::default();
-        pando_tasks::add_kinds(&mut registry, &config.tasks_options())?;
-        profiles.add_kinds(&mut registry)?;
-        images.add_kinds(&mut registry)?;
-        let schedules = images.schedules(&registry)?;
-        let parts = TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency };
-        let tasks = Tasks::new(parts, config.tasks_options())?;
-        Ok(Self { queue: queue.clone(), registry, schedules, tasks })
-    }
-
-    /// The service.
-    pub(crate) fn tasks(&self) -> &Tasks {
-        &self.tasks
+    pub(crate) fn new(queue: &Queue, registry: Registry, schedules: Vec<Schedule>) -> Self {
+        Self { queue: queue.clone(), registry, schedules }
     }
 
     /// Starts to run jobs.
@@ -66,29 +45,13 @@ impl Working {
     }
 }
 
-/// Where answers to repeated requests are kept.
-pub(crate) fn idempotency(config: &Config, queue: &Queue, metrics: &Metrics) -> Result<Idempotency> {
-    Ok(Idempotency::new(queue.database(), queue.clock(), metrics, config.idempotency.clone())?)
-}
-
-/// Kinds of jobs that are slow, may hang, or must not wait for those: their queues, and how many of each a process runs
-/// at once.
-const APART: &[(&str, usize, &[&str])] = &[
-    ("erasure", 2, &["erase", "image_blobs_remove"]),
-    ("exports", 2, &["export"]),
-    ("imports", 2, &["import", "profile_reindex"]),
-    ("images", 4, &["image_variants", "image_sweep"]),
-    ("callbacks", 64, &["http_callback"]),
-    ("sleep", 64, &["sleep"]),
-];
-
-/// Keeps those kinds apart, where the settings do not say otherwise.
+/// Keeps kinds of jobs in the queues that their services have for them, where the settings do not say otherwise.
 fn apart(mut options: QueueOptions) -> QueueOptions {
-    for (queue, concurrency, kinds) in APART {
-        let single = options.queues.entry((*queue).to_owned()).or_default();
-        single.concurrency = single.concurrency.or(Some(*concurrency));
-        for kind in *kinds {
-            options.kinds.entry((*kind).to_owned()).or_insert_with(|| (*queue).to_owned());
+    for queue in wiring::own_queues() {
+        let single = options.queues.entry(queue.name.to_owned()).or_default();
+        single.concurrency = single.concurrency.or(Some(queue.concurrency));
+        for kind in queue.kinds {
+            options.kinds.entry((*kind).to_owned()).or_insert_with(|| queue.name.to_owned());
         }
     }
     options

@@ -8,7 +8,7 @@ use pando_database::Database;
 use pando_telemetry::Metrics;
 
 use crate::config::Config;
-use crate::wiring::MIGRATIONS;
+use crate::wiring::migrations;
 
 /// Applies what is missing, or only says what that is.
 pub(crate) async fn run(
@@ -19,7 +19,7 @@ pub(crate) async fn run(
 ) -> Result<()> {
     if dry_run && config.database_file().is_some_and(|file| !file.exists()) {
         // Opening it would make it, and a dry run changes nothing.
-        for set in MIGRATIONS {
+        for set in migrations() {
             for migration in set.migrations {
                 writeln!(out, "would apply {} {} {}", set.service, migration.version, migration.name)?;
             }
@@ -40,7 +40,7 @@ async fn bring_up_to_date(
     out: &mut dyn Write,
 ) -> Result<()> {
     let count = if dry_run {
-        let pending = database.pending_migrations(MIGRATIONS).await?;
+        let pending = database.pending_migrations(&migrations()).await?;
         let applied = pending.iter().filter(|migration| finish || !migration.waits);
         for migration in applied.clone() {
             writeln!(out, "would apply {} {} {}", migration.service, migration.version, migration.name)?;
@@ -48,8 +48,8 @@ async fn bring_up_to_date(
         applied.count()
     } else {
         let applied = match finish {
-            true => database.finish_migrations(MIGRATIONS).await?,
-            false => database.migrate(MIGRATIONS).await?,
+            true => database.finish_migrations(&migrations()).await?,
+            false => database.migrate(&migrations()).await?,
         };
         for migration in &applied {
             writeln!(out, "applied {} {} {}", migration.service, migration.version, migration.name)?;
@@ -60,7 +60,8 @@ async fn bring_up_to_date(
         writeln!(out, "the schema is up to date")?;
     }
     if !finish {
-        for left in database.pending_migrations(MIGRATIONS).await?.iter().filter(|migration| migration.waits)
+        for left in
+            database.pending_migrations(&migrations()).await?.iter().filter(|migration| migration.waits)
         {
             writeln!(
                 out,

@@ -11,14 +11,13 @@ use pando_database::Database;
 use pando_http::{Drained, HttpError, Server, Stop};
 use pando_queue::Relay;
 use pando_resilience::Deadline;
-use pando_tasks::Tasks;
 use pando_telemetry::Metrics;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::config::{Config, Role};
-use crate::jobs::{Jobs, Working};
-use crate::wiring::Wired;
+use crate::jobs::Working;
+use crate::wiring::{OnDrain, Wired};
 use crate::{VERSION, admin, wiring};
 
 /// How long closing the database may take. Writes that are not stored by then were never acknowledged.
@@ -34,8 +33,8 @@ pub struct Platform {
     /// None when it is off, or its port was taken.
     admin: Option<Server>,
     caches: Caches,
-    /// `None` if this process does not serve the API of tasks.
-    tasks: Option<Tasks>,
+    /// Lets go of requests that only wait.
+    on_drain: Vec<OnDrain>,
     /// None where this process does not run jobs.
     worker: Option<Working>,
     /// `None` if this process runs no relay of events.
@@ -48,7 +47,7 @@ pub struct Platform {
 struct Bound {
     server: Server,
     admin: Option<Server>,
-    tasks: Option<Tasks>,
+    on_drain: Vec<OnDrain>,
     worker: Option<Working>,
     relay: Option<Relay>,
 }
@@ -68,7 +67,7 @@ impl Platform {
                 return Err(error.into());
             }
         };
-        let Bound { server, admin, tasks, worker, relay } =
+        let Bound { server, admin, worker, relay, on_drain } =
             match Self::bind(config, &database, &caches, &metrics, clock).await {
                 Ok(bound) => bound,
                 Err(error) => {
@@ -95,7 +94,7 @@ impl Platform {
             info!(admin = %admin.local_addr(), "the pages for operators are at http://{}/docs", admin.local_addr());
         }
         let worker_grace = Duration::from_millis(config.worker.stop_ms);
-        Ok(Self { server, database, admin, caches, tasks, worker, relay, worker_grace, address })
+        Ok(Self { server, database, admin, caches, on_drain, worker, relay, worker_grace, address })
     }
 
     async fn bind(
@@ -106,7 +105,7 @@ impl Platform {
         clock: &Clock,
     ) -> Result<Bound> {
         prepare_schema(config, database).await?;
-        let Wired { app, insides, jobs, relay } =
+        let Wired { app, insides, jobs, relay, on_drain } =
             wiring::wire(config, database, caches, metrics, clock).await?;
         let server = Server::bind(&config.http_options(), app, metrics, clock)?;
         let admin = match config.admin.enabled {
@@ -122,10 +121,9 @@ impl Platform {
             }
             Err(error) => return Err(error.into()),
         };
-        let tasks = jobs.as_ref().map(|jobs| jobs.tasks().clone());
         // Last: nothing is begun by a start that fails.
-        let worker = jobs.filter(|_| config.plays(Role::Worker)).map(Jobs::work).transpose()?;
-        Ok(Bound { server, admin, tasks, worker, relay })
+        let worker = config.plays(Role::Worker).then(|| jobs.work()).transpose()?;
+        Ok(Bound { server, admin, worker, relay, on_drain })
     }
 
     /// Where it listens.
@@ -135,12 +133,12 @@ impl Platform {
 
     /// Answers until `stop` is ready, then finishes what was begun and closes everything.
     pub async fn run<S: Into<Stop>>(self, stop: impl Future<Output = S>) -> Drained {
-        let Self { server, database, admin, caches, tasks, worker, relay, worker_grace, .. } = self;
+        let Self { server, database, admin, caches, on_drain, worker, relay, worker_grace, .. } = self;
         let began = Instant::now();
         // Operators can look until the last request is answered.
         let (ended, end) = oneshot::channel::<()>();
         let watched = async {
-            let drained = server.run(told(stop, tasks)).await;
+            let drained = server.run(told(stop, on_drain)).await;
             drop(ended);
             drained
         };
@@ -163,12 +161,10 @@ impl Platform {
     }
 }
 
-/// The moment to drain. Requests that wait for a task are answered then, because they would delay the end for no use.
-async fn told<S: Into<Stop>>(stop: impl Future<Output = S>, tasks: Option<Tasks>) -> Stop {
+/// The moment to drain. Services let go of requests that only wait, because they would delay the end for no use.
+async fn told<S: Into<Stop>>(stop: impl Future<Output = S>, on_drain: Vec<OnDrain>) -> Stop {
     let how = stop.await.into();
-    if let Some(tasks) = tasks {
-        tasks.end_waits();
-    }
+    on_drain.into_iter().for_each(|let_go| let_go());
     how
 }
 
@@ -176,10 +172,11 @@ async fn told<S: Into<Stop>>(stop: impl Future<Output = S>, tasks: Option<Tasks>
 pub(crate) async fn prepare_schema(config: &Config, database: &Database) -> Result<()> {
     if config.migrate_on_start {
         // Each one that is applied is a line of the log already.
-        database.migrate(wiring::MIGRATIONS).await.context("cannot bring the schema up to date")?;
+        database.migrate(&wiring::migrations()).await.context("cannot bring the schema up to date")?;
         return Ok(());
     }
-    let pending = database.pending_migrations(wiring::MIGRATIONS).await.context("cannot read the schema")?;
+    let pending =
+        database.pending_migrations(&wiring::migrations()).await.context("cannot read the schema")?;
     let missing = pending.iter().filter(|migration| !migration.waits).count();
     if missing > 0 {
         bail!("the schema is {missing} migrations behind and migrate_on_start is off: run `pando migrate`");

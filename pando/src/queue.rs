@@ -98,7 +98,7 @@ pub(crate) async fn run(
         .await
         .with_context(|| format!("cannot open the database {place}"))?;
     let done = async {
-        let pending = database.pending_migrations(wiring::MIGRATIONS).await?;
+        let pending = database.pending_migrations(&wiring::migrations()).await?;
         if pending.iter().any(|migration| !migration.waits) {
             bail!("the schema is outdated: run `pando migrate`");
         }

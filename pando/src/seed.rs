@@ -10,14 +10,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
-use pando_objects::Objects;
 use pando_profiles::{BATCH_ITEMS_MAX, ItemStatus, Profiles};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
 use serde_json::{Map, Value};
 
 use crate::config::Config;
-use crate::{jobs, platform, wiring};
+use crate::{platform, wiring};
 
 use people::{Person, person};
 
@@ -51,10 +50,8 @@ pub(crate) async fn run(
         platform::prepare_schema(config, &database).await?;
         // Pages in the caches of other processes are outdated afterwards.
         let caches = Caches::open(&config.redis, &Metrics::new(), clock).await?;
-        let queue = jobs::queue(config, &database, &Metrics::new(), clock)?;
-        let idempotency = jobs::idempotency(config, &queue, &Metrics::new())?;
-        let objects = Objects::open(&config.objects_options(), &Metrics::new(), clock)?;
-        let profiles = wiring::profiles(config, &queue, &idempotency, &caches, &objects)?;
+        let parts = wiring::parts(config, (&database, &caches), &Metrics::new(), clock)?;
+        let profiles = Profiles::new(&parts, config.profiles_options())?;
         let seeded = seed_profiles(&profiles, count, seed, |done| bar.inc(done)).await;
         caches.close().await;
         seeded

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
+use futures_util::future::join_all;
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
-use pando_http::{App, Dependency, ServiceRoutes};
+use pando_http::{App, Dependency};
 use pando_idempotency::Idempotency;
 use pando_objects::Objects;
-use pando_profiles::{Images, ImagesParts, Profiles, ProfilesParts};
-use pando_queue::{EventExchange, Outbox, Queue, Relay, Subscriber};
+use pando_queue::{EventExchange, Outbox, Queue, Registry, Relay, Subscriber};
 use pando_resilience::Call;
+use pando_service::{Blueprint, OwnQueue, Parts, Service};
 use pando_telemetry::Metrics;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::admin::Insides;
 use crate::config::{Config, Role};
@@ -24,18 +24,43 @@ use crate::{VERSION, files, front_door};
 /// How long `/health` waits for the database.
 const PING_BUDGET: Duration = Duration::from_secs(1);
 
-/// How long filling the cache may hold up the start.
-const WARM_BUDGET: Duration = Duration::from_secs(30);
-
 /// The introduction to the API.
 const INTRODUCTION: &str = "Bodies are JSON. Every error has the same form: a `code` from a closed list, and all bad fields at once. \
 A change may name the version that it changes (`If-Match`, with the `ETag` of a read), so that no update is lost. If a write with an \
 `Idempotency-Key` is repeated, it happens only once. The answer to a write has a `Pando-Consistency` token; a read that sends it \
 back sees at least that write, from any server.";
 
+/// A service, and how this program opens it.
+struct Wire {
+    /// The role of processes that serve it.
+    role: Role,
+    blueprint: Blueprint,
+    open: fn(&Config, &Parts, &mut Registry) -> Result<Service, OpenError>,
+}
+
+type OpenError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Lets go of requests that only wait.
+pub(crate) type OnDrain = Box<dyn FnOnce() + Send + Sync>;
+
+/// Every service, a line each. Tasks are opened last, because they offer the jobs of all the others.
+#[rustfmt::skip]
+const SERVICES: &[Wire] = &[
+    Wire { role: Role::Profiles, blueprint: pando_profiles::BLUEPRINT, open: |config, parts, registry| pando_profiles::open(parts, config.profiles_options(), registry) },
+    Wire { role: Role::Tasks, blueprint: pando_tasks::BLUEPRINT, open: |config, parts, registry| Ok(pando_tasks::open(parts, config.tasks_options(), registry)?) },
+];
+
 /// The schema of every role: all processes on one database agree on it, whatever each of them does.
-pub(crate) const MIGRATIONS: &[MigrationSet] =
-    &[files::MIGRATIONS, pando_profiles::MIGRATIONS, pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS];
+pub(crate) fn migrations() -> Vec<MigrationSet> {
+    let of_services = SERVICES.iter().filter_map(|wire| wire.blueprint.migrations);
+    let of_the_house = [pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS];
+    [files::MIGRATIONS].into_iter().chain(of_services).chain(of_the_house).collect()
+}
+
+/// The queues that services have for their own jobs.
+pub(crate) fn own_queues() -> impl Iterator<Item = &'static OwnQueue> {
+    SERVICES.iter().flat_map(|wire| wire.blueprint.queues)
+}
 
 /// The parts of the roles of this process.
 pub(crate) struct Wired {
@@ -43,10 +68,12 @@ pub(crate) struct Wired {
     pub(crate) app: App,
     /// The parts that operators see.
     pub(crate) insides: Insides,
-    /// None where this process has to do with no jobs.
-    pub(crate) jobs: Option<Jobs>,
+    /// The jobs that this process can run.
+    pub(crate) jobs: Jobs,
     /// `None` if this process runs no relay of events.
     pub(crate) relay: Option<Relay>,
+    /// Called when the process begins to end.
+    pub(crate) on_drain: Vec<OnDrain>,
 }
 
 /// Puts the roles of this process together.
@@ -57,48 +84,54 @@ pub(crate) async fn wire(
     metrics: &Metrics,
     clock: &Clock,
 ) -> Result<Wired> {
-    let mut app = empty_house().dependency(database_dependency(database));
-    if caches.health().is_some() {
-        app = app.dependency(redis_dependency(caches));
+    let parts = parts(config, (database, caches), metrics, clock)?;
+    if SERVICES.iter().any(|wire| config.plays(wire.role)) {
+        parts.idempotency.keep_swept();
     }
-    let queue = jobs::queue(config, database, metrics, clock)?;
-    if let Some(exchange) = EventExchange::new(&config.queue.broker) {
-        app = app.dependency(rabbitmq_dependency(exchange));
-    }
-    let idempotency = jobs::idempotency(config, &queue, metrics)?;
-    if config.plays(Role::Profiles) || config.plays(Role::Tasks) {
-        idempotency.keep_swept();
-    }
-    let objects = Objects::open(&config.objects_options(), metrics, clock)?;
-    files::check(database, &objects, clock, &config.files_place()).await?;
-    app = app.dependency(objects_dependency(&objects));
-    let images = images(config, objects.clone(), &queue, metrics)?;
+    files::check(database, &parts.objects, clock, &config.files_place()).await?;
+    let mut app = with_dependencies(config, empty_house(), &parts);
     let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
-    let mut insides = Insides { caches: caches.clone(), profiles: None, tasks: None };
-    // A process that only runs jobs also runs the jobs of profiles.
-    let profiles = profiles(config, &queue, &idempotency, caches, &objects)?;
-    if config.plays(Role::Profiles) {
-        subscribers.push(profiles.memory().subscriber("profiles.cache"));
+    let mut insides = Insides { caches: caches.clone(), services: Vec::new() };
+    let (mut registry, mut schedules) = (Registry::default(), Vec::new());
+    let (mut warm_ups, mut on_drain) = (Vec::new(), Vec::new());
+    // Every process can run every job, and takes the place of any other; it answers for its roles only.
+    for wire in SERVICES {
+        let service = (wire.open)(config, &parts, &mut registry).map_err(|error| anyhow!(error))?;
+        schedules.extend(service.schedules);
+        if config.plays(wire.role) || config.plays(Role::Worker) {
+            insides.services.extend(service.operator_routes);
+        }
+        if config.plays(wire.role) {
+            subscribers.extend(service.subscribers);
+            warm_ups.extend(service.warm_up);
+            on_drain.extend(service.on_drain);
+            app = service.routes.into_iter().fold(app, App::serve);
+        }
     }
     // Before anything is cached, so that every later write arrives as an event.
-    let relay = relay(config, &queue, subscribers).await?;
-    if config.plays(Role::Profiles) {
-        warm(&profiles, config.profiles.cache_warm_profiles).await;
-        let hot = pando_profiles::hot_read(&profiles);
-        insides.profiles = Some(profiles.clone());
-        app = with_images(app, pando_profiles::image_routes(profiles.clone(), images.clone()));
-        app = app.serve(profile_routes(pando_profiles::routes(profiles.clone())).hot_read(hot));
-    }
-    let mut jobs = None;
-    if config.plays(Role::Tasks) || config.plays(Role::Worker) {
-        let opened = Jobs::open(config, &queue, idempotency, &profiles, &images)?;
-        insides.tasks = Some(opened.tasks().clone());
-        if config.plays(Role::Tasks) {
-            app = with_tasks(app, pando_tasks::routes(opened.tasks().clone()));
-        }
-        jobs = Some(opened);
-    }
-    Ok(Wired { app, insides, jobs, relay })
+    let relay = relay(config, &parts.queue, subscribers).await?;
+    join_all(warm_ups).await;
+    let jobs = Jobs::new(&parts.queue, registry, schedules);
+    Ok(Wired { app, insides, jobs, relay, on_drain })
+}
+
+/// The parts of this process on which its services are built.
+pub(crate) fn parts(
+    config: &Config,
+    (database, caches): (&Database, &Caches),
+    metrics: &Metrics,
+    clock: &Clock,
+) -> Result<Parts> {
+    let queue = jobs::queue(config, database, metrics, clock)?;
+    Ok(Parts {
+        database: database.clone(),
+        caches: caches.clone(),
+        idempotency: Idempotency::new(database, clock, metrics, config.idempotency.clone())?,
+        objects: Objects::open(&config.objects_options(), metrics, clock)?,
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        queue,
+    })
 }
 
 /// Delivers what is published from now on, and sweeps what is old.
@@ -113,10 +146,7 @@ async fn relay(config: &Config, queue: &Queue, subscribers: Vec<Subscriber>) -> 
 
 /// Every role as it describes itself, with nothing behind it: to be read, not served.
 pub(crate) fn described() -> App {
-    let profiles = profile_routes(OpenApiRouter::with_openapi(pando_profiles::description()));
-    let app = empty_house().serve(profiles);
-    let app = with_images(app, OpenApiRouter::with_openapi(pando_profiles::image_description()));
-    with_tasks(app, OpenApiRouter::with_openapi(pando_tasks::description()))
+    SERVICES.iter().flat_map(|wire| (wire.blueprint.described)()).fold(empty_house(), App::serve)
 }
 
 /// The routes of every process, whatever its roles.
@@ -126,57 +156,20 @@ fn empty_house() -> App {
 
 /// The names of the roles this process plays.
 pub(crate) fn roles(config: &Config) -> Vec<&'static str> {
-    [(Role::Profiles, "profiles"), (Role::Tasks, "tasks"), (Role::Worker, "worker")]
-        .into_iter()
-        .filter(|(role, _)| config.plays(*role))
-        .map(|(_, name)| name)
-        .collect()
+    let of_services = SERVICES.iter().map(|wire| (wire.role, wire.blueprint.name));
+    let all = of_services.chain([(Role::Worker, "worker")]);
+    all.filter(|(role, _)| config.plays(*role)).map(|(_, name)| name).collect()
 }
 
-/// The profiles service.
-pub(crate) fn profiles(
-    config: &Config,
-    queue: &Queue,
-    idempotency: &Idempotency,
-    caches: &Caches,
-    objects: &Objects,
-) -> Result<Profiles> {
-    let parts = ProfilesParts {
-        database: queue.database().clone(),
-        caches: caches.clone(),
-        queue: queue.clone(),
-        idempotency: idempotency.clone(),
-        objects: objects.clone(),
-        clock: queue.clock().clone(),
-    };
-    Ok(Profiles::new(parts, config.profiles_options())?)
-}
-
-/// Images of profiles, and their jobs.
-fn images(config: &Config, objects: Objects, queue: &Queue, metrics: &Metrics) -> Result<Images> {
-    let parts = ImagesParts { objects, queue: queue.clone(), metrics: metrics.clone() };
-    Ok(Images::new(parts, &config.profiles_options())?)
-}
-
-/// A cold cache is no reason not to start.
-async fn warm(profiles: &Profiles, profiles_max: usize) {
-    if profiles_max > 0
-        && let Err(error) = profiles.warm_cache(&Call::internal("warm-up", WARM_BUDGET), profiles_max).await
-    {
-        tracing::warn!(%error, "the cache was not warmed");
+fn with_dependencies(config: &Config, app: App, parts: &Parts) -> App {
+    let mut app = app.dependency(database_dependency(&parts.database));
+    if parts.caches.health().is_some() {
+        app = app.dependency(redis_dependency(&parts.caches));
     }
-}
-
-fn profile_routes(routes: OpenApiRouter) -> ServiceRoutes {
-    ServiceRoutes::new("profiles", routes, pando_profiles::limits())
-}
-
-fn with_images(app: App, routes: OpenApiRouter) -> App {
-    app.service("images", routes, pando_profiles::image_limits())
-}
-
-fn with_tasks(app: App, routes: OpenApiRouter) -> App {
-    app.service("tasks", routes, pando_tasks::limits())
+    if let Some(exchange) = EventExchange::new(&config.queue.broker) {
+        app = app.dependency(rabbitmq_dependency(exchange));
+    }
+    app.dependency(objects_dependency(&parts.objects))
 }
 
 /// Without Redis each process keeps what it needs for itself: slower, and as right.

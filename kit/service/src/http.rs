@@ -1,9 +1,11 @@
 //! HTTP: faults as problems, requests with a key, and the answers to reads and writes.
 
 mod answers;
+mod id;
 mod keyed;
 mod problems;
 
 pub use answers::{WriteAnswer, cached, hot_read, ignored_fields, json, with_ignored, with_x_cache};
+pub use id::Id;
 pub use keyed::{KeyParameter, KeyRefused, Keyed, WriteBody, WriteCall, WriteDocument, WriteFields};
 pub use problems::expected;

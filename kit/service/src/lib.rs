@@ -7,6 +7,7 @@ pub mod http;
 mod kept;
 mod lists;
 mod memory;
+mod service;
 mod write;
 mod writes;
 
@@ -14,7 +15,8 @@ pub use expected::Expected;
 pub use fault::{Class, Fault, FieldError};
 pub use fields::{BadText, FieldReader, Violations};
 pub use kept::Kept;
-pub use lists::{KeyKind, List, Order, PageEnd, Place, SortKey};
+pub use lists::{KeyKind, List, Order, Page, PageEnd, Place, SortKey};
 pub use memory::{CacheWrites, Memory, MemoryPlan};
+pub use service::{Base, BasePlan, Blueprint, OwnQueue, Parts, Service};
 pub use write::{Change, Done, Write};
 pub use writes::{Turn, UniqueKey, Writes, WritesParts, Written, patiently};

@@ -95,6 +95,25 @@ impl List {
         Self(pages.collect())
     }
 
+    /// A page of a tenant's list in this order, after the end of the page before. An end of another order or tenant counts for
+    /// nothing.
+    pub async fn page<T>(
+        &self,
+        (read, tenant): (&Read<'_>, &Tenant),
+        order: &Order,
+        (after, limit): (Option<&PageEnd>, usize),
+        item: impl Fn(&Row) -> Result<T, DatabaseError>,
+        place: impl Fn(&T) -> Place,
+    ) -> Result<Page<T>, DatabaseError> {
+        let after = after.and_then(|end| end.place_in(tenant, order));
+        // One more than asked for tells whether there is another page.
+        let rows = self.rows((read, tenant), order.name, after, limit + 1).await?;
+        let items: Vec<T> = rows.iter().take(limit).map(item).collect::<Result<_, _>>()?;
+        let last = items.last().filter(|_| rows.len() > limit);
+        let next = last.map(|last| PageEnd::at(tenant, place(last), order));
+        Ok(Page { items, next })
+    }
+
     /// At most `limit` rows of a tenant in the order of this name, from the start or after a place.
     pub async fn rows(
         &self,
@@ -110,6 +129,15 @@ impl List {
         values.extend(after.into_iter().flat_map(Place::values));
         read.rows(query, values).await
     }
+}
+
+/// Some items of a list, in order.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the page ended, if there is more.
+    pub next: Option<PageEnd>,
 }
 
 impl Place {

@@ -9,7 +9,7 @@ use pando_telemetry::Metrics;
 
 use super::Finding;
 use crate::config::Config;
-use crate::wiring::MIGRATIONS;
+use crate::wiring::migrations;
 
 /// How long the database may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -133,7 +133,7 @@ fn skew(theirs: Timestamp, ours: Timestamp) -> Finding {
 }
 
 async fn schema(database: &Database) -> Finding {
-    match database.pending_migrations(MIGRATIONS).await {
+    match database.pending_migrations(&migrations()).await {
         Ok(pending) if pending.is_empty() => Finding::ok("schema", "up to date"),
         Ok(pending) if pending.iter().all(|migration| migration.waits) => {
             let detail = format!("up to date; migrations to finish: {}", pending.len());

@@ -4,16 +4,12 @@
 
 use std::time::{Duration, Instant};
 
-use pando_cache::{Caches, RedisOptions};
 use pando_clock::Clock;
 use pando_database::testing::each_engine;
 use pando_database::{Database, Query, params};
-use pando_idempotency::{Idempotency, IdempotencyOptions};
-use pando_objects::{Objects, ObjectsOptions};
-use pando_profiles::{MIGRATIONS, ProfileFilter, Profiles, ProfilesOptions, ProfilesParts};
-use pando_queue::{Queue, QueueOptions, QueueParts};
+use pando_profiles::{MIGRATIONS, ProfileFilter, Profiles, ProfilesOptions};
 use pando_resilience::Call;
-use pando_telemetry::Metrics;
+use pando_service::Parts;
 
 const AT_ONCE: usize = 16;
 const SEARCHES: usize = 200;
@@ -111,15 +107,8 @@ async fn measure(profiles: &Profiles, text: &str) {
 }
 
 async fn profiles(database: &Database) -> Profiles {
-    let (clock, metrics) = (Clock::system(), Metrics::new());
+    let (clock, folder) = (Clock::system(), std::env::temp_dir().join("search_cost"));
     database.migrate(&[MIGRATIONS, pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS]).await.unwrap();
-    let caches = Caches::open(&RedisOptions::default(), &metrics, &clock).await.unwrap();
-    let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: Metrics::new() };
-    let queue = Queue::new(parts, QueueOptions::default()).unwrap();
-    let idempotency = Idempotency::new(database, &clock, &metrics, IdempotencyOptions::default()).unwrap();
-    let place =
-        ObjectsOptions { path: std::env::temp_dir().join("search_cost"), ..ObjectsOptions::default() };
-    let objects = Objects::open(&place, &metrics, &clock).unwrap();
-    let parts = ProfilesParts { database: database.clone(), caches, queue, idempotency, objects, clock };
-    Profiles::new(parts, ProfilesOptions::default()).unwrap()
+    let parts = Parts::with_defaults(database, &folder, &clock).await.unwrap();
+    Profiles::new(&parts, ProfilesOptions::default()).unwrap()
 }

@@ -1,6 +1,7 @@
 //! The routes: each parses its input, calls one operation, and answers.
 
 mod bulk;
+mod operators;
 mod parts;
 mod person;
 mod profiles;
@@ -32,12 +33,12 @@ const IMPORT_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 const IMPORT_IDLE_MS_MAX: u64 = 30_000;
 
 /// Every route of the service, with its description.
-pub fn routes(profiles: Profiles) -> OpenApiRouter {
+pub(crate) fn routes(profiles: Profiles) -> OpenApiRouter {
     described_routes().with_state(profiles)
 }
 
 /// The description alone, for those who only want to read it: no service and no database is behind it.
-pub fn description() -> OpenApi {
+pub(crate) fn description() -> OpenApi {
     described_routes().into_openapi()
 }
 
@@ -87,8 +88,13 @@ fn described_routes() -> OpenApiRouter<Profiles> {
     router
 }
 
+/// The routes for operators.
+pub(crate) fn operator_routes(profiles: Profiles) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(operators::warm)).with_state(profiles)
+}
+
 /// Reads of one profile, answered before the router when this process holds it.
-pub fn hot_read(profiles: &Profiles) -> HotRead {
+pub(crate) fn hot_read(profiles: &Profiles) -> HotRead {
     // Nobody can say on this way yet who calls.
     let (profiles, tenant) = (profiles.clone(), Tenant::default());
     pando_service::http::hot_read("/api/v1/profiles/{id}", move |id, token| {
@@ -97,7 +103,7 @@ pub fn hot_read(profiles: &Profiles) -> HotRead {
 }
 
 /// The routes whose bodies may be larger, or take longer, than others.
-pub fn limits() -> Vec<RouteLimits> {
+pub(crate) fn limits() -> Vec<RouteLimits> {
     let batch = RouteLimits {
         path: "/api/v1/profiles:batch",
         body_bytes_max: Some(BATCH_BYTES_MAX),

@@ -17,48 +17,41 @@ mod workshop;
 
 use std::sync::Arc;
 
+use pando_database::Database;
 use pando_images::{Format, Refusal};
 use pando_objects::Objects;
 use pando_queue::{JobKind, Queue, QueueError, Registry, Schedule};
-use pando_service::{Class, Fault, Violations};
+use pando_service::{Class, Fault, Parts, Violations, Writes};
 use pando_telemetry::Metrics;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::BadOption;
 use crate::blobs::Blobs;
+use crate::{BadOption, Profiles};
 use workshop::Workshop;
 
 pub use add_image::Added;
 pub use delete_image::ImageDeleted;
-pub use http::{image_description, image_limits, image_routes};
 pub use list_images::{Image, Variant};
 pub use options::ImagesOptions;
 
 pub(crate) use addresses::Addresses;
 pub(crate) use delete_image::{enqueue_removal, forget_images, has_images};
+pub(crate) use http::{image_description, image_limits, image_routes};
 pub(crate) use list_images::of_person;
 
 /// The longest sides of variants.
 pub(crate) const EDGES: [u32; 3] = [64, 256, 1024];
 
-/// The parts of the image service.
-#[derive(Clone, Debug)]
-pub struct ImagesParts {
-    /// Where their files are.
-    pub objects: Objects,
-    /// Where their jobs wait; its database is that of the profiles.
-    pub queue: Queue,
-    /// Where they are counted.
-    pub metrics: Metrics,
-}
-
 /// Images of profiles. Cloning shares them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Images(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
+    /// Whose images they are: a change of images is a change of a profile.
+    profiles: Profiles,
+    database: Database,
+    writes: Writes,
     objects: Objects,
     blobs: Blobs,
     queue: Queue,
@@ -72,12 +65,19 @@ struct Inner {
 
 impl Images {
     /// Puts them together.
-    pub fn new(parts: ImagesParts, options: &crate::ProfilesOptions) -> Result<Self, BadOption> {
-        let ImagesParts { objects, queue, metrics } = parts;
+    pub fn new(
+        profiles: &Profiles,
+        parts: &Parts,
+        options: &crate::ProfilesOptions,
+    ) -> Result<Self, BadOption> {
+        let Parts { database, objects, queue, metrics, .. } = parts.clone();
         let images = options.images.clone();
         images.check().map_err(|(option, reason)| BadOption { option, reason })?;
         let blobs = Blobs::new(objects.clone(), queue.clone(), images.grace_seconds);
         let inner = Inner {
+            profiles: profiles.clone(),
+            database,
+            writes: profiles.writes().clone(),
             objects,
             blobs,
             queue,

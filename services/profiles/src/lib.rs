@@ -38,6 +38,7 @@ mod reindex_profiles;
 mod restore_profile;
 mod search_sample;
 mod search_text;
+mod service;
 mod store;
 mod update_profile;
 mod warm_cache;
@@ -45,24 +46,18 @@ mod write_batch;
 
 use std::sync::Arc;
 
-use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, Migration, MigrationSet};
 use pando_idempotency::Idempotency;
-use pando_objects::Objects;
-use pando_queue::{Outbox, Queue};
-use pando_service::{Memory, MemoryPlan, Writes, WritesParts};
+use pando_queue::Queue;
+use pando_service::{Base, BasePlan, Memory, MemoryPlan, Parts, Writes};
 use tokio::sync::Semaphore;
 
 pub use accepted::Accepted;
 pub use fetch_export::Export;
 pub use get_full_profile::FetchMode;
 pub use history::{Change, Operation};
-pub use http::{description, hot_read, limits, routes};
-pub use images::{
-    Added, Image, ImageDeleted, Images, ImagesOptions, ImagesParts, Variant, image_description, image_limits,
-    image_routes,
-};
+pub use images::{Added, Image, ImageDeleted, Images, ImagesOptions, Variant};
 pub use import_profiles::{Import, ImportRequest, ImportState};
 pub use list_profiles::{ProfileFilter, ProfilePage};
 pub use options::ProfilesOptions;
@@ -71,6 +66,7 @@ pub use profile::{AttributeRules, Email, Name, Profile, ProfileDraft, ProfileId}
 pub use put_part::PartWritten;
 pub use read_page::CachedPage;
 pub use records::RecordFormat;
+pub use service::{BLUEPRINT, open};
 pub use store::lists::Order;
 pub use write_batch::{BATCH_ITEMS_MAX, Item, ItemOutcome, ItemStatus};
 
@@ -106,23 +102,6 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
     ],
 };
 
-/// The parts that the service needs.
-#[derive(Clone)]
-pub struct ProfilesParts {
-    /// Where profiles are kept.
-    pub database: Database,
-    /// Where they are remembered.
-    pub caches: Caches,
-    /// Where their events are published: a queue on the same database.
-    pub queue: Queue,
-    /// Where answers to repeated requests are kept, on the same database.
-    pub idempotency: Idempotency,
-    /// Where exports and waiting uploads are kept.
-    pub objects: Objects,
-    /// Where times and ids come from.
-    pub clock: Clock,
-}
-
 /// The profiles service: each operation is a method, and a file of that name. Cloning shares it.
 #[derive(Clone)]
 pub struct Profiles(Arc<Inner>);
@@ -152,26 +131,20 @@ pub struct BadOption {
 
 impl Profiles {
     /// Builds the service; reads and compiles the schema of attributes when one is configured.
-    pub fn new(parts: ProfilesParts, options: ProfilesOptions) -> Result<Self, BadOption> {
-        let ProfilesParts { database, caches, queue, idempotency, objects, clock } = parts;
+    pub fn new(parts: &Parts, options: ProfilesOptions) -> Result<Self, BadOption> {
         let rules = options.check()?;
-        let outbox = options.events.then(|| Outbox::new(&queue, events::SERVICE));
-        let plan = MemoryPlan {
+        let memory = MemoryPlan {
             things: ("profiles", options.cache.clone()),
             forms: &["", read_profile::FULL],
             lists: ("profile_pages", options.pages.clone()),
             writes: options.cache_writes,
             created: events::CREATED,
         };
-        let memory = Memory::new(&caches, events::SERVICE, plan, (&database, outbox.clone(), &clock));
-        let memory = memory.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
-        let writes = Writes::new(WritesParts {
-            database: database.clone(),
-            idempotency: idempotency.clone(),
-            outbox,
-            memory: Some(memory.clone()),
-            unique_keys: faults::UNIQUE_KEYS,
-        });
+        let (service, events, unique_keys) = (events::SERVICE, options.events, faults::UNIQUE_KEYS);
+        let base = parts.base(BasePlan { service, events, memory, unique_keys });
+        let Base { writes, memory } =
+            base.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
+        let Parts { database, queue, idempotency, objects, clock, .. } = parts.clone();
         let blobs = Blobs::new(objects, queue.clone(), options.images.grace_seconds);
         let searches = Semaphore::new(options.searches_max);
         let inner = Inner {
@@ -188,6 +161,11 @@ impl Profiles {
             options,
         };
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// How this service writes.
+    pub(crate) fn writes(&self) -> &Writes {
+        &self.0.writes
     }
 
     /// The caches of this service.

@@ -21,12 +21,12 @@ use crate::Tasks;
 const WAIT_DEADLINE_MS: u64 = 65_000;
 
 /// Every route of the service, with its description.
-pub fn routes(tasks: Tasks) -> OpenApiRouter {
+pub(crate) fn routes(tasks: Tasks) -> OpenApiRouter {
     described_routes().with_state(tasks)
 }
 
 /// The routes of operators: for a port, or a role, that not everybody has.
-pub fn admin_routes(tasks: Tasks) -> OpenApiRouter {
+pub(crate) fn admin_routes(tasks: Tasks) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(admin::list_queues))
         .routes(routes!(admin::pause))
@@ -40,7 +40,7 @@ pub fn admin_routes(tasks: Tasks) -> OpenApiRouter {
 }
 
 /// The description alone, for those who only want to read it: no service and no database is behind it.
-pub fn description() -> OpenApi {
+pub(crate) fn description() -> OpenApi {
     described_routes().into_openapi()
 }
 
@@ -62,7 +62,7 @@ fn described_routes() -> OpenApiRouter<Tasks> {
 }
 
 /// The routes that take longer than others.
-pub fn limits() -> Vec<RouteLimits> {
+pub(crate) fn limits() -> Vec<RouteLimits> {
     let path = "/api/v1/tasks/{id}";
     vec![RouteLimits { path, deadline_ms: Some(WAIT_DEADLINE_MS), ..RouteLimits::default() }]
 }

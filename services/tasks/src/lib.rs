@@ -14,6 +14,7 @@ mod options;
 mod pace;
 mod put_schedule;
 mod schedule;
+mod service;
 mod task;
 mod task_request;
 mod trust;
@@ -21,32 +22,20 @@ mod watch_task;
 
 use std::sync::Arc;
 
-use pando_idempotency::Idempotency;
 use pando_queue::{Queue, QueueError, Registry};
-use pando_service::{Writes, WritesParts};
+use pando_service::{Parts, Writes, WritesParts};
 use tokio::sync::watch;
 
 pub use create_task::Created;
 pub use guard::is_public;
-pub use http::{admin_routes, description, limits, routes};
 pub use kinds::add_kinds;
 pub use list_tasks::{TaskFilter, TaskPage};
 pub use options::TasksOptions;
 pub use put_schedule::Expected;
 pub use schedule::Schedule;
+pub use service::{BLUEPRINT, open};
 pub use task::{Task, TaskStatus, TaskSummary};
 pub use task_request::TaskRequest;
-
-/// The parts that the service needs.
-#[derive(Clone, Debug)]
-pub struct TasksParts {
-    /// Where tasks are kept and run.
-    pub queue: Queue,
-    /// Every kind of task there is; workers run the same ones.
-    pub registry: Registry,
-    /// Where answers to repeated requests are kept.
-    pub idempotency: Idempotency,
-}
 
 /// The tasks service: each operation is a method, and a file of that name. Cloning shares it.
 #[derive(Clone)]
@@ -62,11 +51,10 @@ struct Inner {
 }
 
 impl Tasks {
-    /// Builds the service.
-    pub fn new(parts: TasksParts, options: TasksOptions) -> Result<Self, QueueError> {
+    /// Builds the service. `registry` has every kind of task there is; workers run the same ones.
+    pub fn new(parts: &Parts, registry: Registry, options: TasksOptions) -> Result<Self, QueueError> {
         options.check()?;
-        let TasksParts { queue, registry, idempotency } = parts;
-        let database = queue.database().clone();
+        let Parts { database, queue, idempotency, .. } = parts.clone();
         let writes =
             Writes::new(WritesParts { database, idempotency, outbox: None, memory: None, unique_keys: &[] });
         let closing = watch::Sender::new(false);

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{self, FileRow, ImageRow};
 use super::{Image, Images, described, make_variants, no_image};
-use crate::Profiles;
 use crate::blobs::{self, KeptObject};
 use crate::profile::{IMAGE_URLS_BYTES_MAX, IMAGE_URLS_MAX, ProfileId};
 use crate::store::StoredProfile;
@@ -36,13 +35,12 @@ impl Images {
     /// `image_urls` where it was taken out.
     pub async fn add_image(
         &self,
-        profiles: &Profiles,
         call: &Call,
         id: ProfileId,
         expected: &Expected,
         content: Bytes,
     ) -> Result<Written<Added>, Fault> {
-        let write = profiles.0.writes.once(call, |turn| async move {
+        let write = self.0.writes.once(call, |turn| async move {
             let limits = self.0.options.limits();
             let develop = move || {
                 let (format, picture) = Picture::read(&content, limits)?;
@@ -55,9 +53,7 @@ impl Images {
                 let kept =
                     self.0.blobs.keep(call, encoded.content.clone(), described(encoded.format)).await?;
                 let mut write = turn.begin().await?;
-                if let Some(added) =
-                    self.add_kept(profiles, &mut write, (id, expected), &encoded, &kept).await?
-                {
+                if let Some(added) = self.add_kept(&mut write, (id, expected), &encoded, &kept).await? {
                     write.about(id);
                     return write.done(added);
                 }
@@ -70,14 +66,13 @@ impl Images {
     /// Refers to an object that is there; nothing when it began to leave.
     async fn add_kept(
         &self,
-        profiles: &Profiles,
         write: &mut Write,
         (id, expected): (ProfileId, &Expected),
         encoded: &Encoded,
         kept: &KeptObject,
     ) -> Result<Option<Added>, Fault> {
         let ticket = write.before_change(id.into());
-        let stored = profiles.lock_living(write, id, expected).await?;
+        let stored = self.0.profiles.lock_living(write, id, expected).await?;
         let mut draft = stored.profile.draft();
         if let Some(known) =
             store::find_by_blob(&mut write.tx, write.call.tenant(), id, kept.name.as_str()).await?
@@ -88,10 +83,10 @@ impl Images {
                 self.check_room(&stored, 0)?;
                 draft.image_urls.push(image.url.clone());
             }
-            let version = profiles.write_draft(write, &stored, draft, ticket).await?.version;
+            let version = self.0.profiles.write_draft(write, &stored, draft, ticket).await?.version;
             return Ok(Some(Added { image, created: false, version }));
         }
-        let now = profiles.0.clock.now();
+        let now = self.0.queue.clock().now();
         if !blobs::confirm(&mut write.tx, kept, now).await? {
             return Ok(None);
         }
@@ -110,7 +105,7 @@ impl Images {
         store::insert_file(&mut write.tx, tenant, id, &original).await?;
         self.enqueue_variants(&mut write.tx, tenant, id, image.number).await?;
         draft.image_urls.push(image.url.clone());
-        let version = profiles.write_draft(write, &stored, draft, ticket).await?.version;
+        let version = self.0.profiles.write_draft(write, &stored, draft, ticket).await?.version;
         let image = self.image(image, &[original]).ok_or_else(no_image)?;
         Ok(Some(Added { image, created: true, version }))
     }

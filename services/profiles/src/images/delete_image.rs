@@ -7,7 +7,6 @@ use pando_service::{Expected, Fault, Written};
 use serde::{Deserialize, Serialize};
 
 use super::{Images, no_image, remove_blobs, store};
-use crate::Profiles;
 use crate::profile::ProfileId;
 
 /// The result of a deletion.
@@ -21,22 +20,21 @@ impl Images {
     /// Deletes an image, and its address from `image_urls` where it stands there.
     pub async fn delete_image(
         &self,
-        profiles: &Profiles,
         call: &Call,
         id: ProfileId,
         expected: &Expected,
         number: i64,
     ) -> Result<Written<ImageDeleted>, Fault> {
-        let write = profiles.0.writes.once(call, |turn| async move {
+        let write = self.0.writes.once(call, |turn| async move {
             let mut write = turn.begin().await?;
             let ticket = write.before_change(id.into());
-            let stored = profiles.lock_living(&mut write, id, expected).await?;
+            let stored = self.0.profiles.lock_living(&mut write, id, expected).await?;
             let image = store::find(&mut write.tx, call.tenant(), id, number).await?.ok_or_else(no_image)?;
             let blobs = store::delete(&mut write.tx, call.tenant(), id, number).await?;
             enqueue_removal(&mut write.tx, &self.0.queue, call.tenant(), blobs).await?;
             let mut draft = stored.profile.draft();
             draft.image_urls.retain(|url| *url != image.url);
-            let version = profiles.write_draft(&mut write, &stored, draft, ticket).await?.version;
+            let version = self.0.profiles.write_draft(&mut write, &stored, draft, ticket).await?.version;
             write.about(id);
             write.done(ImageDeleted { version })
         });

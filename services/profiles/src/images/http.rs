@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use super::options::BODY_BYTES_MAX;
 use super::{Added, Image, Images, upload};
-use crate::Profiles;
 use crate::faults::no_profile;
 use crate::http::{Id, IfMatchParameter, expected};
 use crate::profile::ProfileId;
@@ -25,24 +24,17 @@ const UPLOAD_IDLE_MS_MAX: u64 = 10_000;
 /// How long an upload may take, decoding included.
 const UPLOAD_MS_MAX: u64 = 120_000;
 
-/// The parts that the routes need.
-#[derive(Clone)]
-struct Gallery {
-    profiles: Profiles,
-    images: Images,
-}
-
 /// Every route of images, with its description.
-pub fn image_routes(profiles: Profiles, images: Images) -> OpenApiRouter {
-    described_routes().with_state(Gallery { profiles, images })
+pub(crate) fn image_routes(images: Images) -> OpenApiRouter {
+    described_routes().with_state(images)
 }
 
 /// Only the description of the routes, for the OpenAPI document.
-pub fn image_description() -> OpenApi {
+pub(crate) fn image_description() -> OpenApi {
     described_routes().into_openapi()
 }
 
-fn described_routes() -> OpenApiRouter<Gallery> {
+fn described_routes() -> OpenApiRouter<Images> {
     let mut router = OpenApiRouter::new()
         .routes(routes!(list_images, add_image))
         .routes(routes!(read_image, delete_image))
@@ -53,7 +45,7 @@ fn described_routes() -> OpenApiRouter<Gallery> {
 }
 
 /// Uploads are larger than other bodies, and take longer. The exact bound is an option.
-pub fn image_limits() -> Vec<RouteLimits> {
+pub(crate) fn image_limits() -> Vec<RouteLimits> {
     vec![RouteLimits {
         path: "/api/v1/profiles/{id}/images",
         body_bytes_max: Some(BODY_BYTES_MAX),
@@ -109,11 +101,11 @@ struct ImageBytes(Vec<u8>);
     )
 )]
 async fn list_images(
-    State(gallery): State<Gallery>,
+    State(images): State<Images>,
     Caller(call): Caller,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let images = gallery.images.list_images(&gallery.profiles, &call, id).await?;
+    let images = images.list_images(&call, id).await?;
     Ok(JsonAnswer(&images).into_response())
 }
 
@@ -144,19 +136,18 @@ async fn list_images(
     )
 )]
 async fn add_image(
-    State(gallery): State<Gallery>,
+    State(images): State<Images>,
     Id(id): Id,
     keyed: Keyed,
     headers: HeaderMap,
     body: StreamedBody,
 ) -> Result<WriteAnswer, Problem> {
-    let Gallery { profiles, images } = gallery;
-    let expected = expected(&profiles, &headers)?;
+    let expected = expected(&images.0.profiles, &headers)?;
     let content = async {
         // A repeat is answered as it was, though the profile be gone by now.
         if !keyed.has_key() {
             let call = keyed.call();
-            let read = profiles.0.database.read_primary(call);
+            let read = images.0.database.read_primary(call);
             crate::store::find(&read, call.tenant(), id).await?.ok_or_else(no_profile)?;
         }
         Ok(upload::read(&headers, body.kept_in_memory(), images.0.options.bytes_max).await?)
@@ -170,7 +161,7 @@ async fn add_image(
         return Err(Fault::busy(detail).into());
     };
     let call = keyed.with_content(&content);
-    let added = images.add_image(&profiles, &call, id, &expected, content).await;
+    let added = images.add_image(&call, id, &expected, content).await;
     let done = added.inspect_err(|fault| images.told_upload(word(fault)))?;
     let Added { image, created, version } = &done.value;
     if !done.replayed {
@@ -220,11 +211,11 @@ impl Images {
     )
 )]
 async fn read_image(
-    State(gallery): State<Gallery>,
+    State(images): State<Images>,
     Caller(call): Caller,
     Numbered(id, number): Numbered,
 ) -> Result<Response, Problem> {
-    let image = gallery.images.get_image(&gallery.profiles, &call, id, number).await?;
+    let image = images.get_image(&call, id, number).await?;
     Ok(JsonAnswer(&image).into_response())
 }
 
@@ -242,14 +233,13 @@ async fn read_image(
     )
 )]
 async fn delete_image(
-    State(gallery): State<Gallery>,
+    State(images): State<Images>,
     Numbered(id, number): Numbered,
     headers: HeaderMap,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
-    let Gallery { profiles, images } = gallery;
-    let expected = expected(&profiles, &headers)?;
-    let done = images.delete_image(&profiles, &call, id, &expected, number).await?;
+    let expected = expected(&images.0.profiles, &headers)?;
+    let done = images.delete_image(&call, id, &expected, number).await?;
     Ok(WriteAnswer::empty(StatusCode::NO_CONTENT, &done).version(done.value.version))
 }
 
@@ -275,13 +265,13 @@ async fn delete_image(
     )
 )]
 async fn read_media(
-    State(gallery): State<Gallery>,
+    State(images): State<Images>,
     Caller(call): Caller,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Path(name) = path.map_err(|_| Problem::not_found("image"))?;
-    gallery.images.media(&call, &name, &headers).await
+    images.media(&call, &name, &headers).await
 }
 
 /// The `{id}` and `{n}` of a path. If they are not an id and a number, there is no such image: 404.

@@ -14,7 +14,6 @@ use utoipa::ToSchema;
 
 use super::store::{self, FileRow, ImageRow};
 use super::{Images, no_image};
-use crate::Profiles;
 use crate::faults::no_profile;
 use crate::profile::ProfileId;
 
@@ -82,13 +81,8 @@ pub(crate) async fn of_person(
 
 impl Images {
     /// The images of a profile, in the order they came.
-    pub async fn list_images(
-        &self,
-        profiles: &Profiles,
-        call: &Call,
-        id: ProfileId,
-    ) -> Result<Vec<Image>, Fault> {
-        let read = profiles.0.database.read_primary(call);
+    pub async fn list_images(&self, call: &Call, id: ProfileId) -> Result<Vec<Image>, Fault> {
+        let read = self.0.database.read_primary(call);
         crate::store::find(&read, call.tenant(), id).await?.ok_or_else(no_profile)?;
         let rows = store::list(&read, call.tenant(), id).await?;
         let mut files: HashMap<i64, Vec<FileRow>> = HashMap::new();
@@ -104,14 +98,8 @@ impl Images {
     }
 
     /// One of them.
-    pub async fn get_image(
-        &self,
-        profiles: &Profiles,
-        call: &Call,
-        id: ProfileId,
-        number: i64,
-    ) -> Result<Image, Fault> {
-        let images = self.list_images(profiles, call, id).await?;
+    pub async fn get_image(&self, call: &Call, id: ProfileId, number: i64) -> Result<Image, Fault> {
+        let images = self.list_images(call, id).await?;
         images.into_iter().find(|image| image.number == number).ok_or_else(no_image)
     }
 

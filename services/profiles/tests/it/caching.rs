@@ -1,16 +1,16 @@
 //! Where a read comes from, after every kind of write and with every policy.
 
-use pando_cache::{CacheOptions, Caches, Policy, RedisOptions, Source};
+use pando_cache::{CacheOptions, Policy, Source};
 use pando_clock::Clock;
 use pando_database::testing::each_engine;
 use pando_database::{Database, Engine};
-use pando_profiles::{MIGRATIONS, ProfileFilter, ProfileId, Profiles, ProfilesOptions, ProfilesParts};
+use pando_profiles::{MIGRATIONS, ProfileFilter, ProfileId, Profiles, ProfilesOptions};
 use pando_resilience::Call;
+use pando_service::Parts;
 use pando_service::{CacheWrites, Class, Expected};
-use pando_telemetry::Metrics;
 use serde_json::{Value, json};
 
-use crate::{House, call, each_house, each_house_with, fields, idempotency, is, objects, queue};
+use crate::{House, call, each_house, each_house_with, fields, is};
 
 impl House {
     async fn source(&self, id: ProfileId) -> Source {
@@ -178,14 +178,11 @@ async fn what_was_read_while_a_commit_was_under_way_is_no_answer_to_its_token() 
     each_engine(async |database: Database| {
         database.migrate(&[MIGRATIONS, pando_queue::MIGRATIONS]).await.unwrap();
         let clock = Clock::system();
-        let (objects, _folder) = objects(&clock);
+        let folder = tempfile::tempdir().unwrap();
         let process = async || {
-            let caches = Caches::open(&RedisOptions::default(), &Metrics::new(), &clock).await.unwrap();
-            let queue = queue(&database, &clock);
-            let (database, clock, idempotency) = (database.clone(), clock.clone(), idempotency(&queue));
             let parts =
-                ProfilesParts { database, caches, queue, idempotency, objects: objects.clone(), clock };
-            Profiles::new(parts, ProfilesOptions::default()).unwrap()
+                Parts::with_defaults(&database, &folder.path().join("objects"), &clock).await.unwrap();
+            Profiles::new(&parts, ProfilesOptions::default()).unwrap()
         };
         let (one, two) = (process().await, process().await);
         let ada = fields(json!({"name": "Ada", "email": "ada@example.org"}));

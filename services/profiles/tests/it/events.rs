@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use pando_cache::{Caches, RedisOptions, Source};
 use pando_database::{Query, Read};
-use pando_profiles::{ProfileFilter, Profiles, ProfilesOptions, ProfilesParts};
+use pando_profiles::{ProfileFilter, Profiles, ProfilesOptions};
 use pando_queue::{Event, Outbox, Relay, Subscriber};
 use pando_resilience::Call;
 use pando_service::Expected;
+use pando_service::Parts;
 use pando_telemetry::Metrics;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -179,13 +180,10 @@ async fn however_many_write_at_once_each_profiles_versions_come_without_a_gap() 
 async fn a_process_that_hears_nothing_else_is_brought_up_to_date_by_events() {
     each_house(async |house| {
         let mut follower = Follower::of(&house).await;
-        let database = house.queue.database().clone();
         let caches = Caches::open(&RedisOptions::default(), &Metrics::new(), &house.clock).await.unwrap();
-        let clock = house.clock.clone();
-        let queue = queue(&database, &clock);
-        let (objects, idempotency) = (house.objects.clone(), idempotency(&queue));
-        let parts = ProfilesParts { idempotency, queue, database, caches, objects, clock };
-        let other = Profiles::new(parts, ProfilesOptions::default()).unwrap();
+        let queue = queue(house.queue.database(), &house.clock);
+        let parts = Parts { caches, idempotency: idempotency(&queue), queue, ..house.parts.clone() };
+        let other = Profiles::new(&parts, ProfilesOptions::default()).unwrap();
         let read = async |profiles: &Profiles, id| {
             let known = profiles.read_profile(&call(), id).await.unwrap();
             (known.source(), known.version())

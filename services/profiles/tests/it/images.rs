@@ -7,10 +7,9 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use pando_images::{Format, ImageLimits, Picture};
 use pando_objects::Objects;
-use pando_profiles::{Added, Image, Images, ImagesOptions, ImagesParts, Profile, ProfilesOptions};
+use pando_profiles::{Added, Image, Images, ImagesOptions, Profile, ProfilesOptions};
 use pando_queue::Registry;
 use pando_service::{Class, Fault};
-use pando_telemetry::Metrics;
 use serde_json::json;
 
 use crate::{House, call, each_house_with, is};
@@ -38,9 +37,7 @@ pub(crate) async fn each_gallery_with<F: AsyncFn(Gallery)>(images: ImagesOptions
 pub(crate) async fn each_gallery_of<F: AsyncFn(Gallery)>(options: ProfilesOptions, test: F) {
     each_house_with(options.clone(), async |house| {
         let objects = house.objects.clone();
-        let parts =
-            ImagesParts { objects: objects.clone(), queue: house.queue.clone(), metrics: Metrics::new() };
-        let images = Images::new(parts, &options).unwrap();
+        let images = Images::new(&house.profiles, &house.parts, &options).unwrap();
         let mut registry = Registry::default();
         images.add_kinds(&mut registry).unwrap();
         house.profiles.add_kinds(&mut registry).unwrap();
@@ -52,22 +49,16 @@ pub(crate) async fn each_gallery_of<F: AsyncFn(Gallery)>(options: ProfilesOption
 impl Gallery {
     pub(crate) async fn add(&self, profile: &Profile, content: &[u8]) -> Result<Added, Fault> {
         let content = Bytes::copy_from_slice(content);
-        let added = self
-            .images
-            .add_image(&self.house.profiles, &call(), profile.id, &Default::default(), content)
-            .await?;
+        let added = self.images.add_image(&call(), profile.id, &Default::default(), content).await?;
         Ok(added.value)
     }
 
     async fn delete(&self, profile: &Profile, number: i64) -> Result<(), Fault> {
-        self.images
-            .delete_image(&self.house.profiles, &call(), profile.id, &Default::default(), number)
-            .await
-            .map(drop)
+        self.images.delete_image(&call(), profile.id, &Default::default(), number).await.map(drop)
     }
 
     async fn list(&self, profile: &Profile) -> Vec<Image> {
-        self.images.list_images(&self.house.profiles, &call(), profile.id).await.unwrap()
+        self.images.list_images(&call(), profile.id).await.unwrap()
     }
 
     pub(crate) async fn urls(&self, profile: &Profile) -> Vec<String> {
@@ -305,12 +296,12 @@ async fn a_change_of_images_and_a_restoration_are_fenced_by_the_version() {
         let at = |version| pando_service::Expected::OneOf(vec![version]);
         let add = async |version| {
             let content = Bytes::from(png(20, 10, 1));
-            images.add_image(profiles, &call(), zoe.id, &at(version), content).await
+            images.add_image(&call(), zoe.id, &at(version), content).await
         };
         assert!(add(7).await.is_err());
         assert_eq!(add(1).await.unwrap().value.version, 2);
-        assert!(images.delete_image(profiles, &call(), zoe.id, &at(1), 1).await.is_err());
-        assert_eq!(images.delete_image(profiles, &call(), zoe.id, &at(2), 1).await.unwrap().value.version, 3);
+        assert!(images.delete_image(&call(), zoe.id, &at(1), 1).await.is_err());
+        assert_eq!(images.delete_image(&call(), zoe.id, &at(2), 1).await.unwrap().value.version, 3);
         profiles.delete_profile(&call(), zoe.id, &at(3)).await.unwrap();
         assert!(profiles.restore_profile(&call(), zoe.id, &at(3)).await.is_err());
         assert_eq!(profiles.restore_profile(&call(), zoe.id, &at(4)).await.unwrap().value.version, 5);

@@ -28,11 +28,11 @@ use pando_clock::{Clock, Timestamp};
 use pando_database::Database;
 use pando_database::testing::each_engine;
 use pando_idempotency::{Idempotency, IdempotencyOptions};
-use pando_objects::{Objects, ObjectsOptions};
-use pando_profiles::{MIGRATIONS, Profile, Profiles, ProfilesOptions, ProfilesParts};
+use pando_objects::Objects;
+use pando_profiles::{MIGRATIONS, Profile, Profiles, ProfilesOptions};
 use pando_queue::{Queue, QueueOptions, QueueParts};
 use pando_resilience::Call;
-use pando_service::{Class, Fault};
+use pando_service::{Class, Fault, Parts};
 use pando_telemetry::Metrics;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -40,10 +40,10 @@ use tempfile::TempDir;
 /// The service on one engine, its clock scripted.
 pub(crate) struct House {
     pub(crate) profiles: Profiles,
+    pub(crate) parts: Parts,
     pub(crate) clock: Clock,
     pub(crate) queue: Queue,
     pub(crate) objects: Objects,
-    metrics: Metrics,
     _folder: TempDir,
 }
 
@@ -60,21 +60,11 @@ pub(crate) async fn each_house_with<F: AsyncFn(House)>(options: ProfilesOptions,
             .await
             .unwrap();
         let clock = Clock::scripted("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
-        let metrics = Metrics::new();
-        let caches = Caches::open(&RedisOptions::default(), &metrics, &clock).await.unwrap();
-        let queue = queue(&database, &clock);
-        let idempotency = idempotency(&queue);
-        let (objects, folder) = objects(&clock);
-        let parts = ProfilesParts {
-            database,
-            caches,
-            queue: queue.clone(),
-            idempotency,
-            objects: objects.clone(),
-            clock: clock.clone(),
-        };
-        let profiles = Profiles::new(parts, options.clone()).unwrap();
-        test(House { profiles, clock, queue, objects, metrics, _folder: folder }).await;
+        let folder = tempfile::tempdir().unwrap();
+        let parts = Parts::with_defaults(&database, &folder.path().join("objects"), &clock).await.unwrap();
+        let profiles = Profiles::new(&parts, options.clone()).unwrap();
+        let (queue, objects) = (parts.queue.clone(), parts.objects.clone());
+        test(House { profiles, parts, clock, queue, objects, _folder: folder }).await;
     })
     .await;
 }
@@ -89,13 +79,6 @@ pub(crate) fn queue(database: &Database, clock: &Clock) -> Queue {
 pub(crate) fn idempotency(queue: &Queue) -> Idempotency {
     let (database, clock) = (queue.database(), queue.clock());
     Idempotency::new(database, clock, &Metrics::new(), IdempotencyOptions::default()).unwrap()
-}
-
-/// Objects in a folder that goes with the test.
-pub(crate) fn objects(clock: &Clock) -> (Objects, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let place = ObjectsOptions { path: folder.path().join("objects"), ..ObjectsOptions::default() };
-    (Objects::open(&place, &Metrics::new(), clock).unwrap(), folder)
 }
 
 /// Whether an operation was refused with a fault of this class.
@@ -123,20 +106,13 @@ impl House {
     /// The service as another process with other options has it.
     pub(crate) async fn again(&self, options: &ProfilesOptions) -> Profiles {
         let caches = Caches::open(&RedisOptions::default(), &Metrics::new(), &self.clock).await.unwrap();
-        let parts = ProfilesParts {
-            database: self.queue.database().clone(),
-            caches,
-            queue: self.queue.clone(),
-            idempotency: idempotency(&self.queue),
-            objects: self.objects.clone(),
-            clock: self.clock.clone(),
-        };
-        Profiles::new(parts, options.clone()).unwrap()
+        let parts = Parts { caches, ..self.parts.clone() };
+        Profiles::new(&parts, options.clone()).unwrap()
     }
 
     /// What the metrics say of one series.
     pub(crate) fn gauge(&self, series: &str) -> i64 {
-        let text = self.metrics.render();
+        let text = self.parts.metrics.render();
         let line = text.lines().find_map(|line| line.strip_prefix(series));
         line.unwrap_or_else(|| panic!("{series} is not in {text}")).trim().parse().unwrap()
     }

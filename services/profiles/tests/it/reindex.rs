@@ -1,9 +1,8 @@
 //! The walk that puts right what is derived from profiles.
 
 use pando_database::{Query, Value as Parameter, params};
-use pando_profiles::{Images, ImagesOptions, ImagesParts, Profiles, ProfilesOptions};
+use pando_profiles::{Images, ImagesOptions, Profiles, ProfilesOptions};
 use pando_queue::{JobState, Registry};
-use pando_telemetry::Metrics;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -100,14 +99,14 @@ async fn addresses_of_images_follow_the_base_and_lead_somewhere() {
         assert_eq!(counts(&gallery.job(id).await.result.unwrap()), [1, 1, 0]);
         let there = kept.replace("/media", "https://cdn.example.org/i");
         assert_eq!(gallery.urls(&ada).await, ["https://e.org/a.png", &there, "/media/mine"]);
-        let listed = gallery.images.list_images(profiles, &call(), ada.id).await.unwrap();
+        let listed = gallery.images.list_images(&call(), ada.id).await.unwrap();
         let listed: Vec<&str> = listed.iter().map(|image| image.url.as_str()).collect();
         assert_eq!(listed, [&there, &taken_out.replace("/media", "https://cdn.example.org/i")]);
         let id = gallery.enqueue("profile_reindex", json!({})).await;
         gallery.house.queue.run_until_idle(&moved).await.unwrap();
         assert_eq!(counts(&gallery.job(id).await.result.unwrap()), [1, 0, 0]);
         // Deleting takes the address away wherever it moved.
-        gallery.images.delete_image(profiles, &call(), ada.id, &Default::default(), 1).await.unwrap();
+        gallery.images.delete_image(&call(), ada.id, &Default::default(), 1).await.unwrap();
         assert_eq!(gallery.urls(&ada).await, ["https://e.org/a.png", "/media/mine"]);
     })
     .await;
@@ -151,12 +150,7 @@ impl Gallery {
         let mut registry = Registry::default();
         let profiles: Profiles = house.again(options).await;
         profiles.add_kinds(&mut registry).unwrap();
-        let parts = ImagesParts {
-            objects: house.objects.clone(),
-            queue: house.queue.clone(),
-            metrics: Metrics::new(),
-        };
-        Images::new(parts, options).unwrap().add_kinds(&mut registry).unwrap();
+        Images::new(&profiles, &house.parts, options).unwrap().add_kinds(&mut registry).unwrap();
         registry
     }
 }

@@ -59,7 +59,7 @@ async fn live(gallery: &Gallery, tenant: &str) -> Value {
     profiles.restore_profile(&call, id(2), &any).await.unwrap();
     profiles.delete_profile(&call, id(3), &any).await.unwrap();
     let picture = Bytes::from(png(300, 200, 1));
-    gallery.images.add_image(profiles, &call, id(1), &any, picture).await.unwrap();
+    gallery.images.add_image(&call, id(1), &any, picture).await.unwrap();
     let request =
         |token: &str| ImportRequest { token: token.to_owned(), format: RecordFormat::Ndjson, dry_run: false };
     let file = |name: &str| {
@@ -82,7 +82,7 @@ async fn live(gallery: &Gallery, tenant: &str) -> Value {
         "written": written.value,
         "full": serde_json::from_slice::<Value>(profiles.read_full_profile(&call, id(1)).await.unwrap().bytes()).unwrap(),
         "changes": profiles.list_changes(&call, id(1), None, 100).await.unwrap(),
-        "images": gallery.images.list_images(profiles, &call, id(1)).await.unwrap(),
+        "images": gallery.images.list_images(&call, id(1)).await.unwrap(),
         "imports": imports,
         "exported": String::from_utf8(exported.concat()).unwrap(),
         "all": String::from_utf8(all.concat()).unwrap().lines().count(),

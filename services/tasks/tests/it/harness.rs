@@ -12,9 +12,9 @@ use pando_clock::Clock;
 use pando_database::Database;
 use pando_database::testing::each_engine;
 use pando_http::{App, HttpOptions, Server};
-use pando_idempotency::{Idempotency, IdempotencyOptions};
 use pando_queue::{Queue, QueueOptions, QueueParts, Registry, Worker};
-use pando_tasks::{Tasks, TasksOptions, TasksParts, add_kinds, admin_routes, limits, routes};
+use pando_service::Parts;
+use pando_tasks::{Tasks, TasksOptions, open};
 use pando_telemetry::Metrics;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -72,16 +72,14 @@ impl House {
     async fn start(database: Database, options: TasksOptions) -> Self {
         database.migrate(&[pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS]).await.unwrap();
         let (clock, metrics) = (Clock::system(), Metrics::new());
-        let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: metrics.clone() };
-        let queue = Queue::new(parts, QueueOptions::default()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let parts = Parts::with_defaults(&database, folder.path(), &clock).await.unwrap();
         let mut registry = Registry::default();
-        add_kinds(&mut registry, &options).unwrap();
-        let idempotency =
-            Idempotency::new(&database, &clock, &metrics, IdempotencyOptions::default()).unwrap();
-        let parts = TasksParts { queue: queue.clone(), registry: registry.clone(), idempotency };
-        let tasks = Tasks::new(parts, options).unwrap();
-        let app = App::new("Test", "1").service("tasks", routes(tasks.clone()), limits());
-        let app = app.service("queues", admin_routes(tasks.clone()), Vec::new());
+        let service = open(&parts, options.clone(), &mut registry).unwrap();
+        let tasks = Tasks::new(&parts, registry.clone(), options).unwrap();
+        let queue = parts.queue;
+        let routes = service.routes.into_iter().chain(service.operator_routes);
+        let app = routes.fold(App::new("Test", "1"), App::serve);
         let mut http = HttpOptions { drain_delay_ms: 0, ..HttpOptions::default() };
         http.listen.set_port(0);
         let server = Server::bind(&http, app, &metrics, &clock).unwrap();
