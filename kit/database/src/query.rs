@@ -68,13 +68,13 @@ pub struct KeyedQuery {
     pub(crate) sql: &'static str,
 }
 
-/// Like a [`KeyedQuery`], of rows that belong to tenants: `select key, … from … where tenant = $2 and key = any($1)`. It cannot
-/// be run without saying whose row is meant.
+/// Like a [`KeyedQuery`], of rows that belong to tenants: `select key, … from … where key = any($1) and tenant = $2`. It cannot be
+/// run without saying whose row is meant.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnedQuery(pub(crate) KeyedQuery);
 
 impl OwnedQuery {
-    /// `sql` reads `tenant = $2` and `= any($1)`, and has the key, exactly as it is compared, as its first column.
+    /// `sql` reads `= any($1)` and `tenant = $2`, and has the key, exactly as it is compared, as its first column.
     pub const fn new(name: &'static str, sql: &'static str) -> Self {
         Self(KeyedQuery::new(name, sql))
     }

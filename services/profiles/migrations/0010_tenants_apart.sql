@@ -16,9 +16,9 @@ alter table profile_image_files drop constraint if exists profile_image_files_pr
 -- An index that became a key has the name of the key: then this was done before.
 -- only: postgres
 do $$ begin
-    if to_regclass('profiles_tenant_id_key') is not null then
+    if to_regclass('profiles_id_tenant_key') is not null then
         alter table profiles drop constraint profiles_pkey,
-            add constraint profiles_pkey primary key using index profiles_tenant_id_key;
+            add constraint profiles_pkey primary key using index profiles_id_tenant_key;
     end if;
 end $$;
 -- only: postgres

@@ -4,7 +4,7 @@ use pando_service::{Class, Fault, UniqueKey};
 
 /// The unique keys that a client can violate.
 pub(crate) const UNIQUE_KEYS: &[UniqueKey] = &[
-    ("profiles_tenant_email_key_key", email_taken),
+    ("profiles_email_key_tenant_key", email_taken),
     // Until the migrations are finished.
     ("profiles_email_key_key", email_taken),
 ];

@@ -39,13 +39,10 @@ pub(crate) struct StoredProfile {
     pub(crate) deleted_at: Option<Timestamp>,
 }
 
+/// A deleted profile is passed over here and not in the statement: see the migration `tenants`.
 static FIND: OwnedQuery = OwnedQuery::new(
     "profiles.find",
-    concat!(
-        "select ",
-        profile_columns!(),
-        " from profiles where tenant = $2 and id = any($1) and deleted_at is null"
-    ),
+    concat!("select ", profile_columns!(), ", deleted_at from profiles where id = any($1) and tenant = $2"),
 );
 
 static FIND_STORED: Query = Query::point(
@@ -53,7 +50,7 @@ static FIND_STORED: Query = Query::point(
     concat!(
         "select ",
         profile_columns!(),
-        ", created_by, deleted_at from profiles where tenant = $2 and id = $1"
+        ", created_by, deleted_at from profiles where id = $1 and tenant = $2"
     ),
 );
 
@@ -62,7 +59,7 @@ static LOCK: Query = Query::point(
     concat!(
         "select ",
         profile_columns!(),
-        ", created_by, deleted_at from profiles where tenant = $2 and id = $1 for update"
+        ", created_by, deleted_at from profiles where id = $1 and tenant = $2 for update"
     ),
 );
 
@@ -71,13 +68,14 @@ static LOCK_MANY: Query = Query::scan(
     concat!(
         "select ",
         profile_columns!(),
-        ", created_by, deleted_at from profiles where tenant = $2 and id = any($1) order by id for update"
+        ", created_by, deleted_at from profiles where id = any($1) and tenant = $2 order by id for update"
     ),
 );
 
+/// `tenant || ''`: see the migration `tenants`.
 static EMAILS_IN_USE: Query = Query::scan(
     "profiles.emails_in_use",
-    "select email_key from profiles where tenant = $2 and email_key = any($1) and deleted_at is null",
+    "select email_key from profiles where email_key = any($1) and tenant || '' = $2 and deleted_at is null",
 );
 
 static INSERT: Query = Query::point(
@@ -90,12 +88,12 @@ static INSERT: Query = Query::point(
 static UPDATE: Query = Query::point(
     "profiles.update",
     "update profiles set name = $2, email = $3, email_key = $4, bio = $5, image_urls = $6, attributes = $7, \
-     search_text = $8, version = $9, updated_at = $10 where tenant = $11 and id = $1",
+     search_text = $8, version = $9, updated_at = $10 where id = $1 and tenant = $11",
 );
 
 static MARK: Query = Query::point(
     "profiles.mark",
-    "update profiles set version = $2, updated_at = $3, deleted_at = $4 where tenant = $5 and id = $1",
+    "update profiles set version = $2, updated_at = $3, deleted_at = $4 where id = $1 and tenant = $5",
 );
 
 /// Many new profiles at once; those whose id or e-mail is taken are left out.
@@ -128,7 +126,7 @@ pub(crate) async fn find(
     tenant: &Tenant,
     id: ProfileId,
 ) -> Result<Option<Profile>, DatabaseError> {
-    read.by_key_of(&FIND, tenant, Uuid::from(id)).await?.as_ref().map(profile_from).transpose()
+    living(read.by_key_of(&FIND, tenant, Uuid::from(id)).await?.as_ref())
 }
 
 /// A living profile, where reading it needs no waiting.
@@ -139,7 +137,7 @@ pub(crate) fn find_at_once(
     deadline: Deadline,
 ) -> Option<Result<Option<Profile>, DatabaseError>> {
     let found = database.by_key_at_once(&FIND, (tenant, Uuid::from(id)), deadline)?;
-    Some(found.and_then(|row| row.as_ref().map(profile_from).transpose()))
+    Some(found.and_then(|row| living(row.as_ref())))
 }
 
 /// A profile, deleted or not.
@@ -232,6 +230,14 @@ pub(crate) fn profile_from(row: &Row) -> Result<Profile, DatabaseError> {
         created_at: row.get(7)?,
         updated_at: row.get(8)?,
     })
+}
+
+/// A profile with when it was deleted behind it, if it was not.
+pub(crate) fn living(row: Option<&Row>) -> Result<Option<Profile>, DatabaseError> {
+    match row {
+        Some(row) if row.get::<Option<Timestamp>>(PROFILE_WIDTH)?.is_none() => profile_from(row).map(Some),
+        _ => Ok(None),
+    }
 }
 
 fn stored_from(row: &Row) -> Result<StoredProfile, DatabaseError> {

@@ -30,7 +30,7 @@ pub(crate) const MIGRATIONS: MigrationSet = MigrationSet {
         name: "entries",
         sql: r#"create table entries (
                     tenant text collate "C" not null, id uuid not null, guest text not null, words text not null,
-                    version bigint not null, signed_at timestamptz not null, primary key (tenant, id));
+                    version bigint not null, signed_at timestamptz not null, primary key (id, tenant));
                 create index entries_newest on entries (tenant, signed_at, id);"#,
     }],
 };
@@ -41,15 +41,15 @@ static INSERT: Query = Query::write(
 );
 static UPDATE: Query = Query::write(
     "entries.update",
-    "update entries set words = $3, version = $4 where tenant = $1 and id = $2",
+    "update entries set words = $3, version = $4 where id = $2 and tenant = $1",
 );
 static LOCK: Query = Query::write(
     "entries.lock",
-    "select id, guest, words, version, signed_at from entries where tenant = $1 and id = $2 for update",
+    "select id, guest, words, version, signed_at from entries where id = $2 and tenant = $1 for update",
 );
 static FIND: OwnedQuery = OwnedQuery::new(
     "entries.find",
-    "select id, guest, words, version, signed_at from entries where tenant = $2 and id = any($1)",
+    "select id, guest, words, version, signed_at from entries where id = any($1) and tenant = $2",
 );
 static NEWEST: Order =
     Order { name: "-signed_at", column: "signed_at", kind: KeyKind::Time, descending: true };

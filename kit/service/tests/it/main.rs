@@ -31,23 +31,23 @@ const NOTES: MigrationSet = MigrationSet {
         version: 1,
         name: "notes",
         sql: "create table notes (tenant text not null, id uuid not null, title text not null, version bigint not null, \
-              primary key (tenant, id)); create unique index notes_tenant_title_key on notes (tenant, title);",
+              primary key (id, tenant)); create unique index notes_title_tenant_key on notes (title, tenant);",
     }],
 };
 static INSERT: Query =
     Query::write("notes.insert", "insert into notes (tenant, id, title, version) values ($1, $2, $3, 1)");
 static UPDATE: Query =
-    Query::write("notes.update", "update notes set title = $3, version = $4 where tenant = $1 and id = $2");
+    Query::write("notes.update", "update notes set title = $3, version = $4 where id = $2 and tenant = $1");
 static LOCK: Query = Query::write(
     "notes.lock",
-    "select id, title, version from notes where tenant = $1 and id = $2 for update",
+    "select id, title, version from notes where id = $2 and tenant = $1 for update",
 );
 static FIND: OwnedQuery =
-    OwnedQuery::new("notes.find", "select id, title, version from notes where tenant = $2 and id = any($1)");
+    OwnedQuery::new("notes.find", "select id, title, version from notes where id = any($1) and tenant = $2");
 static COUNT: Query = Query::scan("notes.count", "select count(*) from notes");
 static EVENTS: Query = Query::scan("notes.events", "select count(*) from outbox_events");
 
-const UNIQUE_KEYS: &[UniqueKey] = &[("notes_tenant_title_key", title_taken)];
+const UNIQUE_KEYS: &[UniqueKey] = &[("notes_title_tenant_key", title_taken)];
 
 /// A note.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ static IMAGES_OF: Query = Query::scan(
 
 static NAMES_IN_USE: Query = Query::scan(
     "profiles.image_names_in_use",
-    "select distinct blob from profile_image_files where tenant = $2 and blob = any($1)",
+    "select distinct blob from profile_image_files where blob = any($1)",
 );
 
 static MOVE: Query = Query::write(
@@ -63,7 +63,7 @@ impl Addresses {
         let urls = profiles.iter().flat_map(|profile| &profile.image_urls);
         let names: Vec<String> = urls.filter_map(|url| addresses.named(url)).collect();
         if !names.is_empty() {
-            let rows = tx.rows(&NAMES_IN_USE, params![names, tenant]).await?;
+            let rows = tx.rows(&NAMES_IN_USE, params![names]).await?;
             addresses.in_use = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
         }
         Ok(addresses)

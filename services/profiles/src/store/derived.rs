@@ -19,7 +19,7 @@ static PAGE: Query = Query::scan(
     concat!(
         "select ",
         profile_columns!(),
-        ", created_by, deleted_at, email_key, search_text from profiles where tenant = $3 and id > $1 order by id limit $2"
+        ", created_by, deleted_at, email_key, search_text from profiles where id > $1 and tenant = $3 order by id limit $2"
     ),
 );
 
@@ -28,14 +28,14 @@ static LOCK: Query = Query::scan(
     concat!(
         "select ",
         profile_columns!(),
-        ", created_by, deleted_at, email_key, search_text from profiles where tenant = $2 and id = any($1) order by id \
+        ", created_by, deleted_at, email_key, search_text from profiles where id = any($1) and tenant = $2 order by id \
          for update"
     ),
 );
 
 static REPAIR: Query = Query::write(
     "profiles.repair",
-    "update profiles set email_key = $2, search_text = $3, image_urls = $4 where tenant = $5 and id = $1",
+    "update profiles set email_key = $2, search_text = $3, image_urls = $4 where id = $1 and tenant = $5",
 );
 
 /// A stretch of a tenant's profiles in the order of their ids.

@@ -19,7 +19,7 @@ static CHANGES: Query = Query::write(
     "profiles.erase_changes",
     "delete from profile_changes where tenant = $2 and profile_id = $1",
 );
-static PROFILE: Query = Query::write("profiles.erase", "delete from profiles where tenant = $2 and id = $1");
+static PROFILE: Query = Query::write("profiles.erase", "delete from profiles where id = $1 and tenant = $2");
 
 static DELETED_BEFORE: Query = Query::scan(
     "profiles.deleted_before",
@@ -28,7 +28,7 @@ static DELETED_BEFORE: Query = Query::scan(
 
 static EMAILS_OF_OTHERS: Query = Query::scan(
     "profiles.emails_of_others",
-    "select email_key from profiles where tenant = $3 and email_key = any($1) and id <> $2",
+    "select email_key from profiles where email_key = any($1) and tenant = $3 and id <> $2",
 );
 
 /// How many rows were removed.

@@ -7,7 +7,7 @@ use pando_resilience::Tenant;
 use pando_service::{KeyKind, List, Place, SortKey};
 use uuid::Uuid;
 
-use super::{profile_columns, profile_from};
+use super::{living, profile_columns, profile_from};
 use crate::profile::{Email, Profile, ProfileId};
 
 /// The orders a list can have. Each is served by an index, so that a page costs the same at any depth.
@@ -56,17 +56,13 @@ static BY_EMAIL: Query = Query::point(
     concat!(
         "select ",
         profile_columns!(),
-        " from profiles where tenant = $2 and email_key = $1 and deleted_at is null"
+        " from profiles where email_key = $1 and tenant || '' = $2 and deleted_at is null"
     ),
 );
 
 static BY_IDS: Query = Query::point(
     "profiles.list_by_ids",
-    concat!(
-        "select ",
-        profile_columns!(),
-        " from profiles where tenant = $2 and id = any($1) and deleted_at is null"
-    ),
+    concat!("select ", profile_columns!(), ", deleted_at from profiles where id = any($1) and tenant = $2"),
 );
 
 static BY_ID_ORDER: Query = Query::scan(
@@ -74,7 +70,7 @@ static BY_ID_ORDER: Query = Query::scan(
     concat!(
         "select ",
         profile_columns!(),
-        " from profiles where tenant = $3 and id > $1 and deleted_at is null order by id limit $2"
+        " from profiles where id > $1 and tenant = $3 and deleted_at is null order by id limit $2"
     ),
 );
 
@@ -145,7 +141,8 @@ pub(crate) async fn with_ids(
     ids: &[ProfileId],
 ) -> Result<Vec<Profile>, DatabaseError> {
     let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
-    read.rows(&BY_IDS, params![ids, tenant]).await?.iter().map(profile_from).collect()
+    let rows = read.rows(&BY_IDS, params![ids, tenant]).await?;
+    rows.iter().filter_map(|row| living(Some(row)).transpose()).collect()
 }
 
 /// A stretch of a tenant's living profiles in the order of their ids.

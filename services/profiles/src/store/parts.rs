@@ -4,7 +4,7 @@ use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
 use pando_resilience::Tenant;
 use uuid::Uuid;
 
-use super::{PROFILE_WIDTH, profile_columns, profile_from};
+use super::{PROFILE_WIDTH, living, profile_columns};
 use crate::history::Operation;
 use crate::parts::{Address, FullProfile, Preferences, Theme};
 use crate::profile::{Profile, ProfileId};
@@ -14,11 +14,11 @@ static FIND_FULL: Query = Query::point(
     concat!(
         "select ",
         profile_columns!(),
-        ", a.profile_id, a.street, a.city, a.region, a.postal_code, a.country, \
+        ", deleted_at, a.profile_id, a.street, a.city, a.region, a.postal_code, a.country, \
          f.profile_id, f.language, f.time_zone, f.theme, f.newsletter from profiles \
          left join profile_addresses a on a.tenant = profiles.tenant and a.profile_id = id \
          left join profile_preferences f on f.tenant = profiles.tenant and f.profile_id = id \
-         where profiles.tenant = $2 and id = $1 and deleted_at is null"
+         where id = $1 and profiles.tenant = $2"
     ),
 );
 
@@ -57,11 +57,10 @@ pub(crate) async fn find_full(
     id: ProfileId,
 ) -> Result<Option<FullProfile>, DatabaseError> {
     let Some(row) = read.row(&FIND_FULL, params![Uuid::from(id), tenant]).await? else { return Ok(None) };
-    Ok(Some(FullProfile {
-        profile: profile_from(&row)?,
-        address: address_from(&row, PROFILE_WIDTH)?,
-        preferences: preferences_from(&row, PROFILE_WIDTH + ADDRESS_WIDTH)?,
-    }))
+    let Some(profile) = living(Some(&row))? else { return Ok(None) };
+    let address = address_from(&row, PROFILE_WIDTH + 1)?;
+    let preferences = preferences_from(&row, PROFILE_WIDTH + 1 + ADDRESS_WIDTH)?;
+    Ok(Some(FullProfile { profile, address, preferences }))
 }
 
 /// The address alone.

@@ -15,6 +15,7 @@ mod import_and_export;
 mod import_tasks;
 mod list_profiles;
 mod parts;
+mod plans;
 mod reindex;
 mod search;
 mod tenants;
