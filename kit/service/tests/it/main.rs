@@ -66,6 +66,8 @@ pub(crate) struct House {
     pub(crate) writes: Writes,
     pub(crate) idempotency: Idempotency,
     pub(crate) queue: Queue,
+    /// Whoever drops them lets go of Redis.
+    _caches: Caches,
 }
 
 /// Runs a test in a fresh house on every engine.
@@ -80,10 +82,15 @@ pub(crate) async fn each_house(test: impl AsyncFn(House)) {
 impl House {
     /// The service as one process has it.
     pub(crate) async fn open(database: &Database, writes: CacheWrites) -> Self {
+        Self::open_with(database, writes, &RedisOptions::default()).await
+    }
+
+    /// The same, beside a Redis.
+    pub(crate) async fn open_with(database: &Database, writes: CacheWrites, redis: &RedisOptions) -> Self {
         let (clock, metrics) = (Clock::system(), Metrics::new());
         let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: Metrics::new() };
         let queue = Queue::new(parts, QueueOptions::default()).unwrap();
-        let caches = Caches::open(&RedisOptions::default(), &metrics, &clock).await.unwrap();
+        let caches = Caches::open(redis, &metrics, &clock).await.unwrap();
         let options = IdempotencyOptions::default();
         let idempotency = Idempotency::new(database, &clock, &metrics, options).unwrap();
         let outbox = Some(Outbox::new(&queue, "notes"));
@@ -102,7 +109,7 @@ impl House {
             memory: Some(memory.clone()),
             unique_keys: UNIQUE_KEYS,
         });
-        Self { database: database.clone(), clock, memory, writes, idempotency, queue }
+        Self { database: database.clone(), clock, memory, writes, idempotency, queue, _caches: caches }
     }
 
     pub(crate) async fn create(&self, call: &Call, title: &str) -> Result<Written<Note>, Fault> {

@@ -1,9 +1,10 @@
 //! Two tenants with the same ids, titles and keys see nothing of each other.
 
-use pando_cache::Source;
+use pando_cache::{RedisOptions, Secret, Source};
 use pando_queue::Outbox;
 use pando_resilience::{Call, Tenant};
-use pando_service::Class;
+use pando_servers::Redis;
+use pando_service::{CacheWrites, Class};
 use serde_json::Value;
 
 use crate::{House, call, each_house, keyed};
@@ -95,6 +96,48 @@ async fn an_event_says_whose_it_is_where_there_are_tenants() {
         let written: Vec<Value> =
             events.iter().map(|(_, event)| serde_json::to_value(event).unwrap()["tenant"].take()).collect();
         assert_eq!(written, [Value::Null, Value::from("acme")]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_key_in_redis_says_whose_it_is() {
+    each_house(async |house| {
+        let redis = Redis::start(&[]);
+        let options = RedisOptions {
+            url: Some(Secret::new(redis.url())),
+            soft_timeout_ms: 5_000,
+            hard_timeout_ms: 10_000,
+            ..RedisOptions::default()
+        };
+        let house = House::open_with(&house.database, CacheWrites::Through, &options).await;
+        let keys = || -> Vec<String> {
+            let answer = redis.ask("KEYS *").unwrap_or_default();
+            let is_kept = |line: &&str| line.contains("note") && !line.ends_with("{:}");
+            // Those that end so say how a whole cache stands.
+            answer.lines().filter(is_kept).map(str::to_owned).collect()
+        };
+        let mut round = 0;
+        let filled = async {
+            // Nothing is kept there before the process is connected, and filling goes on behind its caller: at last a thing, a
+            // list and the tag of lists for each tenant.
+            while keys().len() < 6 {
+                round += 1;
+                for tenant in ["acme", "zoo"] {
+                    let id = house.clock.fresh_id();
+                    house.create_as(&of(tenant), id, &format!("oak {round}")).await.unwrap();
+                    house.rename(&of(tenant), id, &format!("elm {round}")).await.unwrap();
+                    house.read(&of(tenant), id).await.unwrap();
+                    let load = |_| std::future::ready(Ok(b"all".to_vec()));
+                    house.memory.read_list(&of(tenant), "all", load).await.unwrap();
+                }
+            }
+        };
+        let filled = tokio::time::timeout(std::time::Duration::from_secs(30), filled).await;
+        assert!(filled.is_ok(), "Redis has {:?}", redis.ask("KEYS *"));
+        let of_nobody: Vec<String> =
+            keys().into_iter().filter(|key| !key.contains("@acme/") && !key.contains("@zoo/")).collect();
+        assert!(of_nobody.is_empty(), "{of_nobody:?}");
     })
     .await;
 }
