@@ -29,7 +29,18 @@ const KIT_ARROWS: [(&str, &[&str]); 13] = [
     ("http", &["resilience", "telemetry", "clock", "servers"]),
     (
         "service",
-        &["cache", "clock", "database", "http", "idempotency", "objects", "queue", "resilience", "telemetry"],
+        &[
+            "cache",
+            "clock",
+            "database",
+            "http",
+            "idempotency",
+            "objects",
+            "queue",
+            "resilience",
+            "servers",
+            "telemetry",
+        ],
     ),
 ];
 
