@@ -11,7 +11,7 @@ use pando_telemetry::Metrics;
 use crate::config::Config;
 use crate::wiring;
 
-/// What this process can run, and what it enqueues by itself.
+/// The jobs that this process can run, and those that it enqueues by itself.
 pub(crate) struct Jobs {
     queue: Queue,
     registry: Registry,

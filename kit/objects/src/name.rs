@@ -51,7 +51,7 @@ impl ObjectName {
         &self.0[..HASH_LENGTH]
     }
 
-    /// Whose object it is.
+    /// Whether the object belongs to this tenant.
     pub fn is_of(&self, tenant: &Tenant) -> bool {
         let owner = self.0[HASH_LENGTH + 1..].split_once('.').map_or("", |(owner, _)| owner);
         owner == tenant.as_str()

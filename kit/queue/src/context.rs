@@ -62,7 +62,7 @@ impl JobContext {
         self.0.claimed.run_at
     }
 
-    /// Whose it is.
+    /// The tenant that owns the job.
     pub fn tenant(&self) -> &Tenant {
         self.0.call.tenant()
     }

@@ -48,7 +48,7 @@ pub struct Job {
     /// Jobs of one lane run one after the other, in the order in which they were committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<String>,
-    /// Whose job it is: its keys, its lane and its rate are the tenant's own, and in a fair queue tenants take turns.
+    /// The tenant that owns the job. Its keys, its lane and its rate are the tenant's own, and in a fair queue tenants take turns.
     #[serde(default, skip_serializing_if = "Tenant::is_default")]
     pub tenant: Tenant,
     /// The key under which the queue's rate limit counts the job.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pando_clock::Timestamp;
-use pando_database::Transaction;
 use pando_resilience::{Call, Tenant};
 use serde::Serialize;
 use uuid::Uuid;
@@ -100,16 +99,6 @@ impl Queue {
     pub async fn find_of_any(&self, call: &Call, id: Uuid) -> Result<Option<JobRecord>, QueueError> {
         let read = self.database().read_primary(call);
         Ok(store::find_of_any(&read, id, self.clock().now()).await?)
-    }
-
-    /// A tenant's job with this id, as the transaction sees it.
-    pub async fn find_in(
-        &self,
-        tx: &mut Transaction,
-        tenant: &Tenant,
-        id: Uuid,
-    ) -> Result<Option<JobRecord>, QueueError> {
-        Ok(store::find_in(tx, tenant, id, self.clock().now()).await?)
     }
 
     /// Jobs, newest first.

@@ -28,7 +28,7 @@ pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(60);
 pub struct Event {
     /// Its own id: the same however often it is delivered.
     pub id: Uuid,
-    /// Whose data it is about.
+    /// The tenant whose data the event is about.
     #[serde(skip_serializing_if = "Tenant::is_default")]
     pub tenant: Tenant,
     /// Which service says so.

@@ -38,7 +38,7 @@ pub struct JobRecord {
     pub attempts_max: i64,
     /// Somebody wants it cancelled.
     pub cancel_requested: bool,
-    /// Whose it is.
+    /// The tenant that owns it.
     #[serde(skip_serializing_if = "Tenant::is_default")]
     pub tenant: Tenant,
     /// Its lane.

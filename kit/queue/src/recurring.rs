@@ -20,7 +20,7 @@ const PAGE: usize = 200;
 /// A job that is enqueued again and again, as it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recurring {
-    /// Whose it is.
+    /// The tenant that owns it.
     pub tenant: Tenant,
     /// The name of the recurring job.
     pub name: String,

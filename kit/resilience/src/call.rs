@@ -12,7 +12,7 @@ pub struct Call {
     pub deadline: Deadline,
     /// Names the work in every log line it causes.
     pub request_id: Arc<str>,
-    /// Who asks, and whose data it is about.
+    /// The caller, and the tenant whose data the work is about.
     pub identity: Identity,
     /// The consistency token that came with the request: reads must see at least this write.
     pub consistency: Option<Arc<str>>,
@@ -44,7 +44,7 @@ impl Call {
         }
     }
 
-    /// Whose data it is about.
+    /// The tenant whose data the work is about.
     pub fn tenant(&self) -> &Tenant {
         &self.identity.tenant
     }

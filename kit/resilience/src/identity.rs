@@ -1,4 +1,4 @@
-//! Who asks for a piece of work, and whose data it is about.
+//! The caller of a piece of work, and the tenant whose data it is about.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 /// The longest name of a tenant.
 const NAME_MAX: usize = 40;
 
-/// Who asks, and for whom.
+/// A caller, and the tenant in whose name the call is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// Whose data it is about: everything that is read and written belongs to this tenant.
+    /// The owner of everything that the call reads and writes.
     pub tenant: Tenant,
     /// The name of the caller, which histories record.
     pub subject: Arc<str>,

@@ -24,7 +24,7 @@ pub struct Order {
     pub descending: bool,
 }
 
-/// What a list can be ordered by.
+/// The types of sort keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// A time.
@@ -42,7 +42,7 @@ pub struct Place {
     pub id: Uuid,
 }
 
-/// What a row is sorted by.
+/// The sort key of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SortKey {
     /// A time.
@@ -54,7 +54,7 @@ pub enum SortKey {
 /// Where a page ended, as a cursor says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageEnd {
-    /// Whose list it was; a cursor of another tenant is refused.
+    /// The tenant of the list; a cursor of another tenant is refused.
     #[serde(default, skip_serializing_if = "Tenant::is_default")]
     tenant: Tenant,
     /// The order the page had; a cursor of another order is refused.

@@ -32,7 +32,7 @@ pub enum CacheWrites {
     Refresh,
 }
 
-/// What a service caches.
+/// The caches that a service wants.
 #[derive(Clone, Debug)]
 pub struct MemoryPlan {
     /// The cache of single things.
@@ -41,7 +41,7 @@ pub struct MemoryPlan {
     pub forms: &'static [&'static str],
     /// The cache of lists.
     pub lists: (&'static str, CacheOptions),
-    /// What writes do with it.
+    /// The effect of writes on the cache of things.
     pub writes: CacheWrites,
     /// The type of the event of a new thing, which a cache can only know as missing.
     pub created: &'static str,
@@ -64,7 +64,7 @@ struct Inner {
     unsettled_at: AtomicI64,
 }
 
-/// What the caches have to learn of one transaction.
+/// The changes of one transaction that concern the caches.
 #[derive(Default)]
 pub(crate) struct News {
     /// Each thing that somebody may have read before, with its new version.

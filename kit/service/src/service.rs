@@ -44,13 +44,13 @@ pub struct Base {
     pub memory: Memory,
 }
 
-/// What [`Parts::base`] has to know of a service.
+/// The description of a service from which [`Parts::base`] makes its writes and caches.
 pub struct BasePlan {
     /// Its name, which its events carry.
     pub service: &'static str,
     /// Whether its changes are published.
     pub events: bool,
-    /// What it caches.
+    /// Its caches.
     pub memory: MemoryPlan,
     /// The unique keys of its tables that a caller can violate.
     pub unique_keys: &'static [UniqueKey],

@@ -1,4 +1,4 @@
--- Whose data each row is. Where there is one tenant, its name is empty.
+-- Each row names its tenant. The only tenant of an installation has an empty name.
 --
 -- PostgreSQL keeps what processes of the version before need: the keys without the tenant. The next migration takes those away.
 -- online

@@ -48,7 +48,7 @@ pub(crate) const EDGES: [u32; 3] = [64, 256, 1024];
 pub struct Images(Arc<Inner>);
 
 struct Inner {
-    /// Whose images they are: a change of images is a change of a profile.
+    /// The owners of the images: a change of images is a change of a profile.
     profiles: Profiles,
     database: Database,
     writes: Writes,

@@ -11,7 +11,7 @@ pub(super) struct Piece<'a> {
     pub(super) only: Option<Engine>,
 }
 
-/// What kind of step a migration is.
+/// The kinds of migrations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// One transaction.
@@ -22,7 +22,7 @@ pub(super) enum Step {
     Finish,
 }
 
-/// What the comments say with which a script begins.
+/// The kind that a script names in its first comments.
 pub(super) fn step(script: &str) -> Step {
     let comments = script.lines().map(str::trim).take_while(|line| line.is_empty() || line.starts_with("--"));
     comments.map(|line| line.trim_start_matches('-').trim()).fold(Step::Plain, |step, text| match text {

@@ -130,16 +130,6 @@ pub(crate) async fn find_of_any(
     read.row(&FIND_OF_ANY, params![id]).await?.map(|row| record_from(&row, now)).transpose()
 }
 
-/// A job, as the transaction sees it.
-pub(crate) async fn find_in(
-    tx: &mut Transaction,
-    tenant: &Tenant,
-    id: Uuid,
-    now: Timestamp,
-) -> Result<Option<JobRecord>, DatabaseError> {
-    tx.row(&FIND, params![id, tenant]).await?.map(|row| record_from(&row, now)).transpose()
-}
-
 /// Jobs, newest first.
 pub(crate) async fn list(
     read: &Read<'_>,

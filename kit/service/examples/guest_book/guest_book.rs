@@ -61,7 +61,7 @@ static LIST: LazyLock<List> = LazyLock::new(|| {
     )
 });
 
-/// What a guest wrote.
+/// An entry of a guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Entry {
     id: Uuid,

@@ -122,7 +122,7 @@ async fn it_does_what_the_guide_says() {
     .await;
 }
 
-/// What the guide quotes stands in the program, which is compiled and tested.
+/// Every quote of the guide stands in the program, which is compiled and tested.
 #[test]
 fn the_guide_quotes_the_program() {
     let (guide, program) = (

@@ -66,7 +66,7 @@ pub(crate) struct House {
     pub(crate) writes: Writes,
     pub(crate) idempotency: Idempotency,
     pub(crate) queue: Queue,
-    /// Whoever drops them lets go of Redis.
+    /// Dropping the caches ends the connection to Redis.
     _caches: Caches,
 }
 
