@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut again = database.transaction(&call).await?;
     match again.execute(&PLANT, params![clock.fresh_id(), &name, clock.now()]).await {
-        Err(DatabaseError::UniqueViolation { constraint }) => {
+        Err(DatabaseError::UniqueViolation { constraint, .. }) => {
             println!("a second one is refused: {constraint}")
         }
         other => println!("unexpected: {other:?}"),

@@ -15,18 +15,22 @@ pub struct BulkInsert {
     pub columns: &'static [(&'static str, ColumnType)],
     /// How existing rows are treated.
     pub on_conflict: OnConflict,
-    /// The column, a uuid, whose values name the rows that were inserted.
+    /// The column, a uuid, whose values name the rows that were inserted or changed.
     pub key: &'static str,
 }
 
 /// How existing rows are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnConflict {
-    /// Nothing is inserted, and the error names the constraint.
+    /// Nothing is inserted, and the error names the constraint and the row.
     Fail,
     /// It is left out. The text is what stands between `on conflict` and `do nothing`, as in
     /// `(email_key) where deleted_at is null`.
     Skip(&'static str),
+    /// It is changed. The text is what follows `on conflict`, as in
+    /// `(email_key) do update set name = excluded.name where users.version < excluded.version`. Two rows of one insert must not have
+    /// the same key.
+    Change(&'static str),
 }
 
 /// The type of a column as the table declares it.
@@ -55,6 +59,24 @@ pub enum ColumnType {
     Json,
 }
 
+impl ColumnType {
+    /// Its name in a statement.
+    pub(crate) fn type_name(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Smallint => "smallint",
+            Self::Integer => "integer",
+            Self::Bigint => "bigint",
+            Self::Double => "double precision",
+            Self::Text => "text",
+            Self::Bytes => "bytea",
+            Self::Uuid => "uuid",
+            Self::Timestamp => "timestamptz",
+            Self::Json => "jsonb",
+        }
+    }
+}
+
 impl BulkInsert {
     pub(crate) fn column_list(&self) -> String {
         let quoted: Vec<String> = self.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
@@ -64,17 +86,22 @@ impl BulkInsert {
     /// The statement that inserts one row and returns its key, if it was inserted.
     pub(crate) fn one_row(&self) -> String {
         let places: Vec<String> = (1..=self.columns.len()).map(|number| format!("${number}")).collect();
-        let conflict = match self.on_conflict {
-            OnConflict::Fail => String::new(),
-            OnConflict::Skip(target) => format!("on conflict {target} do nothing "),
-        };
         format!(
-            "insert into \"{}\" ({}) values ({}) {conflict}returning \"{}\"",
+            "insert into \"{}\" ({}) values ({}) {} returning \"{}\"",
             self.table,
             self.column_list(),
             places.join(", "),
+            self.on_conflict_text(),
             self.key,
         )
+    }
+
+    pub(crate) fn on_conflict_text(&self) -> String {
+        match self.on_conflict {
+            OnConflict::Fail => String::new(),
+            OnConflict::Skip(target) => format!("on conflict {target} do nothing"),
+            OnConflict::Change(change) => format!("on conflict {change}"),
+        }
     }
 
     /// The keys of rows that were all inserted.

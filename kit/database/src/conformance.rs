@@ -1,6 +1,7 @@
 //! The promises of every engine as one test suite. An engine is finished when it passes.
 
 mod bulk;
+mod composed;
 mod limits;
 mod together;
 mod transactions;
@@ -66,7 +67,8 @@ pub async fn exercise(database: &Database) -> Result<(), DatabaseError> {
     transactions::exercise(database).await?;
     together::exercise(database).await?;
     limits::exercise(database).await?;
-    bulk::exercise(database).await
+    bulk::exercise(database).await?;
+    composed::exercise(database).await
 }
 
 pub(crate) fn call() -> Call {

@@ -21,7 +21,8 @@ use crate::query::{Cost, KeyedQuery, OwnedQuery};
 use crate::sqlite::Sqlite;
 use crate::statement::{Statement, StatementBook};
 use crate::statistics::{Statistics, publish};
-use crate::{DatabaseError, Query, Row, Token, Transaction, Value};
+use crate::stream::RowStream;
+use crate::{ComposedQuery, DatabaseError, Query, Row, Token, Transaction, Value};
 
 /// How long closing waits for what runs.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
@@ -97,10 +98,9 @@ impl Database {
             Engine::Sqlite => Backend::Sqlite(Sqlite::open(options, metrics).await?),
             Engine::Postgres => Backend::Postgres(Postgres::open(options, metrics, clock).await?),
         };
-        let slow = Duration::from_millis(options.statements.slow_ms);
         let inner = Arc::new(Inner {
             backend,
-            book: StatementBook::new(engine, slow, metrics.clone()),
+            book: StatementBook::new(engine, &options.statements, metrics.clone()),
             commit_seconds: metrics.histogram(
                 "db_commit_duration_seconds",
                 "How long commits took",
@@ -269,16 +269,7 @@ impl Read<'_> {
     /// All rows of the result.
     pub async fn rows(&self, query: &Query, values: impl AsRef<[Value]>) -> Result<Vec<Row>, DatabaseError> {
         let statement = self.database.book.query(query);
-        let (values, deadline) = (values.as_ref(), self.deadline);
-        let started = Instant::now();
-        let result = match &self.database.backend {
-            Backend::Sqlite(sqlite) if query.cost == Cost::Point => {
-                sqlite.point_in_turn(&statement, values, deadline, started).await
-            }
-            backend => rows_of(backend, &statement, query.cost, values, deadline).await,
-        };
-        statement.record(started, result.as_ref().err());
-        result
+        self.run(&statement, query.cost, values.as_ref()).await
     }
 
     /// The first row of the result.
@@ -288,6 +279,48 @@ impl Read<'_> {
         values: impl AsRef<[Value]>,
     ) -> Result<Option<Row>, DatabaseError> {
         self.rows(query, values).await.map(|rows| rows.into_iter().next())
+    }
+
+    /// All rows of a statement that was put together at run time.
+    pub async fn composed(&self, query: &ComposedQuery) -> Result<Vec<Row>, DatabaseError> {
+        let statement = self.database.book.composed(query)?;
+        self.run(&statement, query.cost, query.values()).await
+    }
+
+    async fn run(
+        &self,
+        statement: &Arc<Statement>,
+        cost: Cost,
+        values: &[Value],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let (deadline, started) = (self.deadline, Instant::now());
+        let result = match &self.database.backend {
+            Backend::Sqlite(sqlite) if cost == Cost::Point => {
+                sqlite.point_in_turn(statement, values, deadline, started).await
+            }
+            backend => rows_of(backend, statement, cost, values, deadline).await,
+        };
+        statement.record(started, result.as_ref().err());
+        result
+    }
+
+    /// The rows of a statement one after the other, for a result that need not fit into memory. It holds a connection until it is
+    /// dropped or at its end, at the latest until the deadline. A result of more than `limit` rows ends with an error.
+    pub fn stream<'a>(
+        &'a self,
+        query: &'a ComposedQuery,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<RowStream, DatabaseError>> {
+        Box::pin(async move {
+            let statement = self.database.book.composed(query)?;
+            let rows = match &self.database.backend {
+                Backend::Sqlite(sqlite) => sqlite.stream(&statement, query.values(), self.deadline).await?,
+                Backend::Postgres(postgres) => {
+                    postgres.stream(&statement, query.values(), self.deadline).await?
+                }
+            };
+            Ok(RowStream::new(rows, statement, limit))
+        })
     }
 
     /// Roughly how many rows a table has, from the engine's statistics, where it has any.

@@ -33,6 +33,24 @@ pub enum DatabaseError {
     UniqueViolation {
         /// The constraint, named `<table>_<columns>_key` on both engines.
         constraint: String,
+        /// In a bulk insert the row that would, counted from 0.
+        row: Option<usize>,
+    },
+    /// A statement that must change a certain number of rows changed another number; the transaction is rolled back.
+    #[error("{name} did not change exactly {expected} rows")]
+    WrongCount {
+        /// The statement.
+        name: &'static str,
+        /// How many rows it had to change.
+        expected: u32,
+    },
+    /// A read has more rows than it may have.
+    #[error("{name} has more than {limit} rows")]
+    TooManyRows {
+        /// The statement.
+        name: &'static str,
+        /// How many rows it may have.
+        limit: usize,
     },
     /// The row refers to one that does not exist, or is still referred to.
     #[error("the row would break a reference ({constraint})")]
@@ -84,10 +102,10 @@ pub enum DatabaseError {
         reason: String,
     },
     /// A column does not hold what the program reads it as.
-    #[error("column {index} holds {found}, not {expected}")]
+    #[error("column {column} holds {found}, not {expected}")]
     BadColumn {
-        /// Counted from 0.
-        index: usize,
+        /// Its name, or its number counted from 0.
+        column: String,
         /// The requested type.
         expected: &'static str,
         /// The actual type.
@@ -192,9 +210,10 @@ impl DatabaseError {
             Self::Unavailable { .. } => "unavailable",
             Self::PoolTimeout { .. } => "pool_timeout",
             Self::DeadlineExceeded => "deadline",
-            Self::UniqueViolation { .. } | Self::ForeignKeyViolation { .. } | Self::CheckViolation { .. } => {
-                "constraint"
-            }
+            Self::UniqueViolation { .. }
+            | Self::ForeignKeyViolation { .. }
+            | Self::CheckViolation { .. }
+            | Self::WrongCount { .. } => "constraint",
             Self::Contention { .. } => "contention",
             _ => "error",
         }
@@ -225,6 +244,6 @@ mod tests {
         assert!(DatabaseError::Contention { name: "x" }.is_transient());
         assert!(!DatabaseError::DeadlineExceeded.is_transient());
         assert!(!DatabaseError::CommitUnknown { reason: "x".into() }.is_transient());
-        assert!(!DatabaseError::UniqueViolation { constraint: "x".into() }.is_transient());
+        assert!(!DatabaseError::UniqueViolation { constraint: "x".into(), row: None }.is_transient());
     }
 }

@@ -120,6 +120,8 @@ pub struct StatementOptions {
     pub together: bool,
     /// A statement that takes longer is named in the log.
     pub slow_ms: u64,
+    /// How many rows a read may collect in memory; one that has more fails.
+    pub rows_max: usize,
     /// How long one migration may take, waiting for other processes included.
     pub migration_seconds: u64,
 }
@@ -151,6 +153,7 @@ impl DatabaseOptions {
             ("reads.coalesce_batches_max", count(reads.coalesce_batches_max), 1, 65_536),
             ("reads.statement_timeout_ms", reads.statement_timeout_ms, 1, DAY_MS),
             ("reads.in_flight_max", count(reads.in_flight_max), 1, 1_000_000),
+            ("statements.rows_max", count(statements.rows_max), 1, 100_000_000),
             ("statements.migration_seconds", statements.migration_seconds, 1, DAY_MS / 1_000),
         ] {
             if !(least..=most).contains(&value) {
@@ -207,7 +210,7 @@ impl Default for ReadOptions {
 
 impl Default for StatementOptions {
     fn default() -> Self {
-        Self { prepare: true, together: true, slow_ms: 500, migration_seconds: 600 }
+        Self { prepare: true, together: true, slow_ms: 500, rows_max: 100_000, migration_seconds: 600 }
     }
 }
 

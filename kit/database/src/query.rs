@@ -10,6 +10,8 @@ pub struct Query {
     /// The text for SQLite, where that is another.
     sqlite: Option<&'static str>,
     pub(crate) cost: Cost,
+    /// How many rows it must change, where that is certain.
+    pub(crate) must_change: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,17 +24,25 @@ impl Query {
     /// An indexed read of a few rows: cheap enough for a shared pipelined connection (PostgreSQL) or for the
     /// calling thread (SQLite). Whatever is slower makes its neighbours wait: use [`Query::scan`].
     pub const fn point(name: &'static str, sql: &'static str) -> Self {
-        Self { name, sql, sqlite: None, cost: Cost::Point }
+        Self { name, sql, sqlite: None, cost: Cost::Point, must_change: None }
     }
 
     /// A read that may take its time: a list, a search, a report. It gets a connection of its own.
     pub const fn scan(name: &'static str, sql: &'static str) -> Self {
-        Self { name, sql, sqlite: None, cost: Cost::Scan }
+        Self { cost: Cost::Scan, ..Self::point(name, sql) }
     }
 
     /// A statement that changes something. It runs inside of a transaction only.
     pub const fn write(name: &'static str, sql: &'static str) -> Self {
-        Self { name, sql, sqlite: None, cost: Cost::Scan }
+        Self { cost: Cost::Scan, ..Self::point(name, sql) }
+    }
+
+    /// The statement must change exactly so many rows, or its transaction fails with
+    /// [`WrongCount`](crate::DatabaseError::WrongCount). So it can travel with the commit although the commit depends on it: a purchase
+    /// that takes the last piece needs no answer before it is committed. The text begins with `insert`, `update` or `delete` and has no
+    /// `returning`.
+    pub const fn must_change(self, rows: u32) -> Self {
+        Self { must_change: Some(rows), ..self }
     }
 
     /// The same statement with another text on SQLite: for the few things that only one engine has, such as a kind of

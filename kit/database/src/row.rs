@@ -1,5 +1,6 @@
 //! Rows, and reading their columns.
 
+use std::fmt;
 use std::ops::Range;
 use std::str::Utf8Error;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ enum Source {
 /// A row of SQLite, copied out of the engine: three allocations, however many columns it has.
 #[derive(Debug)]
 pub(crate) struct SqliteRow {
+    names: ColumnNames,
     cells: Vec<Cell>,
     texts: String,
     bytes: Vec<u8>,
@@ -39,9 +41,10 @@ enum Cell {
 }
 
 impl SqliteRow {
-    pub(crate) fn with_columns(columns: usize) -> Self {
+    pub(crate) fn of(names: &ColumnNames) -> Self {
+        let cells = Vec::with_capacity(names.len());
         // Most rows fit: a growing string would be copied again and again.
-        Self { cells: Vec::with_capacity(columns), texts: String::with_capacity(256), bytes: Vec::new() }
+        Self { names: Arc::clone(names), cells, texts: String::with_capacity(256), bytes: Vec::new() }
     }
 
     /// Adds the next column.
@@ -84,10 +87,12 @@ impl Row {
         Self(Arc::new(Source::Postgres(row)))
     }
 
-    /// The column at `index`, counted from 0.
-    pub fn get<T: FromColumn>(&self, index: usize) -> Result<T, DatabaseError> {
-        let column = self.column(index).map_err(|found| bad_column::<T>(index, found))?;
-        T::from_column(column).ok_or_else(|| bad_column::<T>(index, column.kind().to_owned()))
+    /// A column, by its name or by its place, counted from 0: `row.get("email")`, `row.get(0)`.
+    pub fn get<T: FromColumn>(&self, column: impl ColumnPlace) -> Result<T, DatabaseError> {
+        let bad =
+            |found| DatabaseError::BadColumn { column: column.to_string(), expected: T::EXPECTED, found };
+        let value = column.index_in(self).and_then(|index| self.column(index)).map_err(bad)?;
+        T::from_column(value).ok_or_else(|| bad(value.kind().to_owned()))
     }
 
     /// How many columns there are.
@@ -117,8 +122,29 @@ impl Row {
     }
 }
 
-fn bad_column<T: FromColumn>(index: usize, found: String) -> DatabaseError {
-    DatabaseError::BadColumn { index, expected: T::EXPECTED, found }
+/// The names of the columns of a result.
+pub(crate) type ColumnNames = Arc<[Box<str>]>;
+
+/// A name or a number that says which column is meant.
+pub trait ColumnPlace: fmt::Display {
+    /// The number of the column, or what the row has instead.
+    fn index_in(&self, row: &Row) -> Result<usize, String>;
+}
+
+impl ColumnPlace for usize {
+    fn index_in(&self, _: &Row) -> Result<usize, String> {
+        Ok(*self)
+    }
+}
+
+impl ColumnPlace for &str {
+    fn index_in(&self, row: &Row) -> Result<usize, String> {
+        let index = match &*row.0 {
+            Source::Sqlite(row) => row.names.iter().position(|name| **name == **self),
+            Source::Postgres(row) => row.columns().iter().position(|column| column.name() == *self),
+        };
+        index.ok_or_else(|| "nothing: the row has no column of this name".to_owned())
+    }
 }
 
 /// A column as an engine holds it. SQLite has only the first five kinds, and keeps the others in them.
@@ -239,7 +265,8 @@ mod tests {
 
     #[test]
     fn a_column_is_never_bent_into_another_type() {
-        let mut copied = SqliteRow::with_columns(4);
+        let names: ColumnNames = ["a", "b", "c", "d"].map(Box::from).into();
+        let mut copied = SqliteRow::of(&names);
         for value in [ValueRef::Integer(1), ValueRef::Text(b"1"), ValueRef::Null, ValueRef::Blob(&[1; 15])] {
             copied.push(value).unwrap();
         }
@@ -249,6 +276,13 @@ mod tests {
         assert!(row.get::<f64>(0).is_err());
         assert!(row.get::<i64>(1).is_err());
         assert_eq!(row.get::<Option<i64>>(2).unwrap(), None);
+        assert_eq!(row.get::<i64>("a").unwrap(), 1);
+        assert_eq!(row.get::<i64>("b").unwrap_err().to_string(), "column b holds text, not an integer");
+        let error = row.get::<i64>("e").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "column e holds nothing: the row has no column of this name, not an integer"
+        );
         let error = row.get::<i64>(2).unwrap_err();
         assert_eq!(error.to_string(), "column 2 holds null, not an integer");
         assert!(row.get::<Uuid>(3).is_err());

@@ -114,6 +114,19 @@ pub(crate) fn parameter_count(sql: &str) -> usize {
     tokens(sql).iter().filter_map(number).max().unwrap_or(0)
 }
 
+/// Adds a text whose `$1` becomes the parameter behind the first `before`.
+pub(crate) fn push_numbered_from(out: &mut String, sql: &str, before: usize) {
+    for token in tokens(sql) {
+        match token.kind {
+            Kind::Parameter => {
+                let number: usize = token.text[1..].parse().unwrap_or(usize::MAX);
+                out.push_str(&format!("${}", number.saturating_add(before)));
+            }
+            _ => out.push_str(token.text),
+        }
+    }
+}
+
 /// Whether a text has one of the words that change something, or lock it.
 pub(crate) fn has_writing_word(sql: &str) -> bool {
     let words = ["insert", "update", "delete", "merge", "truncate", "create", "alter", "drop", "set"];
@@ -165,6 +178,10 @@ impl Writer<'_> {
                 self.skip(2);
             }
             Kind::Word if token.is("as") && self.foreign_cast() => {}
+            Kind::Word if token.is("strpos") && self.peek_is(1, "(") => {
+                self.out.push_str("instr");
+                self.at += 1;
+            }
             Kind::Word if self.defines && (token.is("jsonb") || token.is("json")) => {
                 self.out.push_str("text");
                 self.at += 1;
@@ -301,6 +318,7 @@ mod tests {
             ("select cast(coalesce($1, a) as jsonb) as b", "select (coalesce(?1, a) ) as b"),
             ("select 1 from t limit 1 for update skip locked", "select 1 from t limit 1 "),
             ("select 1 from t for no key update of t nowait", "select 1 from t "),
+            ("select strpos from t where strpos (a, $1) > 0", "select strpos from t where instr (a, ?1) > 0"),
         ] {
             assert_eq!(for_sqlite(given, false), written);
         }

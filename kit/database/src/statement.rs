@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use pando_telemetry::{Counter, Histogram, LATENCY_BUCKETS, Metrics};
 
+use crate::composed::PiecesKey;
 use crate::query::{KeyedQuery, Query};
-use crate::{DatabaseError, Engine, Value, sql};
+use crate::row::ColumnNames;
+use crate::{BatchQuery, BulkInsert, ComposedQuery, DatabaseError, Engine, StatementOptions, Value, sql};
 
 /// A statement of the program, ready for its engine.
 pub(crate) struct Statement {
@@ -21,11 +23,27 @@ pub(crate) struct Statement {
     /// Whether it looks as if it changed something.
     pub(crate) seems_to_write: bool,
     /// Its place in the caches of prepared statements; none for a statement that is run once.
-    pub(crate) place: Option<usize>,
+    pub(crate) place: Option<Place>,
+    /// How many rows it must change, where that is certain.
+    pub(crate) must_change: Option<u32>,
+    /// It inserts one of many rows, so its error says which.
+    pub(crate) is_bulk: bool,
+    /// As many rows are collected at most.
+    pub(crate) rows_max: usize,
+    /// The names of its columns, on SQLite.
+    pub(crate) columns: OnceLock<ColumnNames>,
     ok: Counter,
     seconds: Histogram,
     slow: Duration,
     metrics: Metrics,
+}
+
+/// A place in the caches of prepared statements. When a statement is dropped, another one gets its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    pub(crate) index: usize,
+    /// Which of the statements that had this place it is.
+    pub(crate) tenancy: usize,
 }
 
 /// A statement and its parameters, on their way.
@@ -66,18 +84,41 @@ fn operations(metrics: &Metrics, name: &str, status: &str) -> Counter {
     metrics.counter("db_operations", "Statements run, by name and outcome", &labels)
 }
 
-/// Every statement the program has run so far.
+/// As many composed statements are kept.
+const COMPOSED_MAX: usize = 256;
+
+/// Every statement the program has run so far, and the composed ones that it ran last.
 pub(crate) struct StatementBook {
     engine: Engine,
     slow: Duration,
+    rows_max: usize,
     metrics: Metrics,
     places: AtomicUsize,
     known: RwLock<HashMap<Key, Arc<Statement>, BuildHasherDefault<AddressHasher>>>,
+    composed: RwLock<HashMap<PiecesKey, Composed, BuildHasherDefault<AddressHasher>>>,
+    /// Goes up with each look at a composed statement.
+    now: AtomicUsize,
 }
 
-/// Texts of the program live as long as it does, so where one lies says which one it is.
-/// And whether it is read by one key, which is another text on SQLite.
-type Key = (usize, usize, usize, bool);
+/// Texts of the program live as long as it does, so where one lies says which one it is. The last part says which text is made of it.
+type Key = (usize, usize, usize, Form);
+
+/// What is made of a text of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Form {
+    Plain,
+    /// Read by one key, which is another text on SQLite.
+    OneKey,
+    /// Over the rows of a batch.
+    Batch,
+    /// It must change so many rows.
+    MustChange(u32),
+}
+
+struct Composed {
+    statement: Arc<Statement>,
+    used: AtomicUsize,
+}
 
 /// Mixes addresses, which no outsider chooses: the guarded hash of the standard library costs more than the look-up.
 #[derive(Default)]
@@ -103,21 +144,69 @@ impl Hasher for AddressHasher {
 }
 
 impl StatementBook {
-    pub(crate) fn new(engine: Engine, slow: Duration, metrics: Metrics) -> Self {
-        Self { engine, slow, metrics, places: AtomicUsize::new(0), known: RwLock::default() }
+    pub(crate) fn new(engine: Engine, options: &StatementOptions, metrics: Metrics) -> Self {
+        Self {
+            engine,
+            slow: Duration::from_millis(options.slow_ms),
+            rows_max: options.rows_max,
+            metrics,
+            places: AtomicUsize::new(0),
+            known: RwLock::default(),
+            composed: RwLock::default(),
+            now: AtomicUsize::new(0),
+        }
     }
 
     pub(crate) fn query(&self, query: &Query) -> Arc<Statement> {
-        self.find(query.name, query.text_for(self.engine), false)
+        let (text, engine) = (query.text_for(self.engine), self.engine);
+        match query.must_change {
+            None => self.find((query.name, text, Form::Plain), || self.translate(text, false)),
+            Some(rows) => self.find((query.name, text, Form::MustChange(rows)), || match engine {
+                Engine::Sqlite => self.translate(text, false),
+                Engine::Postgres => counted(text, rows),
+            }),
+        }
     }
 
     pub(crate) fn keyed(&self, query: &KeyedQuery) -> Arc<Statement> {
-        self.find(query.name, query.sql, true)
+        self.find((query.name, query.sql, Form::OneKey), || self.translate(query.sql, true))
     }
 
-    /// A statement that is run once.
-    pub(crate) fn once(&self, name: &'static str, sql: &str) -> Arc<Statement> {
-        self.once_as_is(name, &self.translate(sql, false))
+    pub(crate) fn batch(&self, batch: &BatchQuery) -> Arc<Statement> {
+        let text = || self.translate(&batch.text_for(self.engine), false);
+        self.find((batch.name, batch.sql, Form::Batch), text)
+    }
+
+    /// A composed statement. If it is new, and there are many, the one whose last use is longest ago makes room.
+    pub(crate) fn composed(&self, query: &ComposedQuery) -> Result<Arc<Statement>, DatabaseError> {
+        let (key, now) = (query.key(self.engine), self.now.fetch_add(1, Ordering::Relaxed));
+        if let Some(known) = self.composed.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            known.used.store(now, Ordering::Relaxed);
+            return Ok(Arc::clone(&known.statement));
+        }
+        query.check(self.engine)?;
+        let text = self.translate(&query.text_for(self.engine), false);
+        let mut composed = self.composed.write().unwrap_or_else(PoisonError::into_inner);
+        let mut place = None;
+        if composed.len() >= COMPOSED_MAX && !composed.contains_key(&key) {
+            let oldest = composed.iter().min_by_key(|(_, known)| known.used.load(Ordering::Relaxed));
+            let oldest = oldest.map(|(key, _)| key.clone());
+            place = oldest.and_then(|key| composed.remove(&key)).and_then(|known| known.statement.place);
+        }
+        let known = composed.entry(key).or_insert_with(|| {
+            let place = match place {
+                Some(Place { index, tenancy }) => Place { index, tenancy: tenancy + 1 },
+                None => self.fresh_place(),
+            };
+            let statement = Arc::new(self.make(query.name, text, Some(place)));
+            Composed { statement, used: AtomicUsize::new(now) }
+        });
+        Ok(Arc::clone(&known.statement))
+    }
+
+    pub(crate) fn bulk(&self, bulk: &BulkInsert) -> Arc<Statement> {
+        let text = self.translate(&bulk.one_row(), false);
+        Arc::new(Statement { is_bulk: true, ..self.make(bulk.name, text, None) })
     }
 
     /// A statement that is run once, in the engine's own words already.
@@ -125,17 +214,28 @@ impl StatementBook {
         Arc::new(self.make(name, text.to_owned(), None))
     }
 
-    fn find(&self, name: &'static str, sql: &'static str, one_key: bool) -> Arc<Statement> {
-        let key = (sql.as_ptr() as usize, sql.len(), name.as_ptr() as usize, one_key);
+    fn find(
+        &self,
+        (name, sql, form): (&'static str, &'static str, Form),
+        text: impl FnOnce() -> String,
+    ) -> Arc<Statement> {
+        let key = (sql.as_ptr() as usize, sql.len(), name.as_ptr() as usize, form);
         if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Arc::clone(known);
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let statement = known.entry(key).or_insert_with(|| {
-            let place = Some(self.places.fetch_add(1, Ordering::Relaxed));
-            Arc::new(self.make(name, self.translate(sql, one_key), place))
+            let mut statement = self.make(name, text(), Some(self.fresh_place()));
+            if let Form::MustChange(rows) = form {
+                statement.must_change = Some(rows);
+            }
+            Arc::new(statement)
         });
         Arc::clone(statement)
+    }
+
+    fn fresh_place(&self) -> Place {
+        Place { index: self.places.fetch_add(1, Ordering::Relaxed), tenancy: 0 }
     }
 
     fn translate(&self, sql: &str, one_key: bool) -> String {
@@ -145,13 +245,17 @@ impl StatementBook {
         }
     }
 
-    fn make(&self, name: &'static str, text: String, place: Option<usize>) -> Statement {
+    fn make(&self, name: &'static str, text: String, place: Option<Place>) -> Statement {
         Statement {
             name,
             parameters: sql::parameter_count(&text),
             seems_to_write: sql::has_writing_word(&text),
             text: text.into_boxed_str(),
             place,
+            must_change: None,
+            is_bulk: false,
+            rows_max: self.rows_max,
+            columns: OnceLock::new(),
             ok: operations(&self.metrics, name, "ok"),
             seconds: self.metrics.histogram(
                 "db_operation_duration_seconds",
@@ -163,4 +267,13 @@ impl StatementBook {
             metrics: self.metrics.clone(),
         }
     }
+}
+
+/// The statement fails, and its transaction with it, unless it changes exactly so many rows: what divides by zero then is not
+/// divided before all rows are counted.
+fn counted(text: &str, rows: u32) -> String {
+    format!(
+        "with pando_changed as ({text} returning 1) select 1 from pando_changed \
+         having 1 / (case when count(*) = {rows} then 1 else 0 end) = 0"
+    )
 }

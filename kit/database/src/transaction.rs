@@ -14,7 +14,7 @@ use crate::later::Later;
 use crate::postgres::Session;
 use crate::sqlite::{Turn, WriterTransaction};
 use crate::statement::{Statement, Step};
-use crate::{DatabaseError, Query, Row, Token, Value};
+use crate::{BatchQuery, ComposedQuery, DatabaseError, Query, Row, Token, Value};
 
 /// A transaction. Dropped without a commit, or past its call's deadline, it is rolled back.
 ///
@@ -144,10 +144,18 @@ impl Transaction {
             return Ok(Vec::new());
         }
         let statement = self.database.book.query(query);
+        self.run_for_each(&statement, sets).await
+    }
+
+    async fn run_for_each(
+        &mut self,
+        statement: &Arc<Statement>,
+        sets: Vec<Vec<Value>>,
+    ) -> Result<Vec<Row>, DatabaseError> {
         if !self.database.together {
             let mut rows = Vec::new();
             for values in &sets {
-                rows.extend(self.run(&statement, values, true).await?.0);
+                rows.extend(self.run(statement, values, true).await?.0);
             }
             return Ok(rows);
         }
@@ -156,12 +164,12 @@ impl Transaction {
         let result = match &mut self.engine {
             Engine::Sqlite(writer) => {
                 let run =
-                    async { writer.run(steps, &statement, sets, true).await.map(|outcome| outcome.rows) };
+                    async { writer.run(steps, statement, sets, true).await.map(|outcome| outcome.rows) };
                 statement.measure(run).await
             }
             Engine::Postgres(session) => {
                 let before = steps.len();
-                let step = |values| Step { statement: Arc::clone(&statement), values };
+                let step = |values| Step { statement: Arc::clone(statement), values };
                 steps.extend(sets.into_iter().map(step));
                 session.run_all(&steps).await.map(|rows| rows.into_iter().skip(before).flatten().collect())
             }
@@ -201,7 +209,7 @@ impl Transaction {
         bulk: &BulkInsert,
         rows: Vec<Vec<Value>>,
     ) -> Result<Vec<Uuid>, DatabaseError> {
-        let statement = self.database.book.once(bulk.name, &bulk.one_row());
+        let statement = self.database.book.bulk(bulk);
         if let Some(step) = self.later.pop() {
             self.run_step(step).await?;
         }
@@ -219,6 +227,37 @@ impl Transaction {
         };
         self.failed = result.is_err();
         result
+    }
+
+    /// Runs a statement over many rows of parameters; its rows (`returning …` included).
+    pub fn batch<'a>(
+        &'a mut self,
+        batch: &'a BatchQuery,
+        rows: Vec<Vec<Value>>,
+    ) -> BoxFuture<'a, Result<Vec<Row>, DatabaseError>> {
+        Box::pin(self.run_batch(batch, rows))
+    }
+
+    async fn run_batch(
+        &mut self,
+        batch: &BatchQuery,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        batch.check(&rows)?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = self.database.book.batch(batch);
+        if let Engine::Postgres(_) = self.engine {
+            return self.run(&statement, &batch.columns_of(rows), true).await.map(|(rows, _)| rows);
+        }
+        self.run_for_each(&statement, rows).await
+    }
+
+    /// Runs a statement that was put together at run time; its rows (`returning …` included).
+    pub async fn composed(&mut self, query: &ComposedQuery) -> Result<Vec<Row>, DatabaseError> {
+        let statement = self.database.book.composed(query)?;
+        self.run(&statement, query.values(), true).await.map(|(rows, _)| rows)
     }
 
     /// Runs `then` once this transaction is committed, for example to notify other parts of this process. It must not wait. It

@@ -1,5 +1,6 @@
 //! The values that can be parameters of statements.
 
+use crate::ColumnType;
 use pando_clock::Timestamp;
 use pando_resilience::Tenant;
 use uuid::Uuid;
@@ -32,6 +33,8 @@ pub enum Value {
     TextArray(Vec<String>),
     /// For `= any($1)`.
     IntArray(Vec<i64>),
+    /// A list of any type, for PostgreSQL.
+    List(ColumnType, Vec<Value>),
 }
 
 impl Value {
@@ -44,6 +47,7 @@ impl Value {
             Self::UuidArray(ids) => size_of::<Uuid>() * ids.len(),
             Self::TextArray(texts) => texts.iter().map(|text| size_of::<String>() + text.len()).sum(),
             Self::IntArray(numbers) => size_of::<i64>() * numbers.len(),
+            Self::List(_, values) => values.iter().map(Self::size).sum(),
             _ => size_of::<Self>(),
         }
     }
@@ -63,6 +67,7 @@ impl Value {
             Self::UuidArray(_) => "a list of uuids",
             Self::TextArray(_) => "a list of texts",
             Self::IntArray(_) => "a list of integers",
+            Self::List(..) => "a list",
         }
     }
 
@@ -77,6 +82,7 @@ impl Value {
             }
             Self::Json(json) if json_has_nul(json) => Some("json with a NUL character cannot be stored"),
             Self::Real(number) if number.is_nan() => Some("not a number cannot be stored"),
+            Self::List(_, values) => values.iter().find_map(Self::fault),
             _ => None,
         }
     }

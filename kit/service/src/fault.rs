@@ -259,7 +259,7 @@ impl Fault {
     /// The unique key that was violated.
     pub(crate) fn unique_key(&self) -> Option<&str> {
         match self.database_error() {
-            Some(DatabaseError::UniqueViolation { constraint }) => Some(constraint),
+            Some(DatabaseError::UniqueViolation { constraint, .. }) => Some(constraint),
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ pub use expected::Expected;
 pub use fault::{Class, Fault, FieldError};
 pub use fields::{BadText, FieldReader, Violations};
 pub use kept::Kept;
-pub use lists::{KeyKind, List, Order, Page, PageEnd, Place, SortKey};
+pub use lists::{KeyKind, List, Listed, Order, Page, PageEnd, Place, SortKey};
 pub use memory::{CacheWrites, Memory, MemoryPlan};
 pub use service::{Base, BasePlan, Blueprint, OwnQueue, Parts, Service};
 pub use write::{Change, Done, Write};

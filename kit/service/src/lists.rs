@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use pando_clock::Timestamp;
-use pando_database::{DatabaseError, Query, Read, Row, Value};
+use pando_database::{ComposedQuery, DatabaseError, Read, Row, Value, params};
 use pando_resilience::Tenant;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -63,71 +63,103 @@ pub struct PageEnd {
     id: Uuid,
 }
 
-/// The statements of a list, in each of its orders.
-#[derive(Debug)]
-pub struct List(Vec<Pages>);
+/// A list of rows that belong to tenants.
+#[derive(Clone, Copy, Debug)]
+pub struct List {
+    /// The name of its statements in metrics and logs.
+    pub name: &'static str,
+    /// The statement up to a condition: `select … from notes where deleted_at is null`.
+    pub select: &'static str,
+}
 
-#[derive(Debug)]
-struct Pages {
-    order: Order,
-    first: Query,
-    after: Query,
+/// The rows of a list that one tenant has, and that pass some filters.
+#[derive(Clone, Debug)]
+pub struct Listed<'a> {
+    tenant: &'a Tenant,
+    query: ComposedQuery,
 }
 
 impl List {
-    /// The statements of a list of rows that belong to tenants. `select` ends with a condition: `select … from notes where
-    /// deleted_at is null`. Keep a list in a
-    /// `LazyLock`: its statements are made once, and stay.
-    pub fn new(name: &str, select: &str, orders: &[Order]) -> Self {
-        let stay = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
-        let pages = orders.iter().map(|order| {
-            let Order { column, descending, .. } = *order;
-            let (compare, direction) = if descending { ("<", "desc") } else { (">", "asc") };
-            let name = stay(format!("{name}_by_{column}{}", if descending { "_descending" } else { "" }));
-            let in_order = format!("order by {column} {direction}, id {direction} limit $1");
-            let later = format!("and ({column}, id) {compare} ($3, $4)");
-            Pages {
-                order: *order,
-                first: Query::scan(name, stay(format!("{select} and tenant = $2 {in_order}"))),
-                after: Query::scan(name, stay(format!("{select} and tenant = $2 {later} {in_order}"))),
-            }
-        });
-        Self(pages.collect())
+    /// The rows of this tenant.
+    pub fn of<'a>(&self, tenant: &'a Tenant) -> Listed<'a> {
+        let mut query = ComposedQuery::scan(self.name);
+        query.push(self.select, []).push(" and tenant = $1", params![tenant]);
+        Listed { tenant, query }
+    }
+}
+
+impl Listed<'_> {
+    /// Only those that fulfil a condition: `" and status = $1"`, whose `$1` is the first of these values.
+    pub fn filter(mut self, condition: &'static str, values: impl Into<Vec<Value>>) -> Self {
+        self.query.push(condition, values);
+        self
     }
 
-    /// A page of a tenant's list in this order, after the end of the page before. An end of another order or tenant counts for
-    /// nothing.
+    /// Only those up to this place in an order, which is among them.
+    pub fn up_to(mut self, order: &Order, place: Place) -> Self {
+        order.push_up_to(&mut self.query, place);
+        self
+    }
+
+    /// A page in this order, after the end of the page before. An end of another order or tenant counts for nothing.
     pub async fn page<T>(
-        &self,
-        (read, tenant): (&Read<'_>, &Tenant),
+        self,
+        read: &Read<'_>,
         order: &Order,
         (after, limit): (Option<&PageEnd>, usize),
         item: impl Fn(&Row) -> Result<T, DatabaseError>,
         place: impl Fn(&T) -> Place,
     ) -> Result<Page<T>, DatabaseError> {
-        let after = after.and_then(|end| end.place_in(tenant, order));
+        let (tenant, after) = (self.tenant, after.and_then(|end| end.place_in(self.tenant, order)));
         // One more than asked for tells whether there is another page.
-        let rows = self.rows((read, tenant), order.name, after, limit + 1).await?;
+        let rows = self.rows(read, order, after, limit + 1).await?;
         let items: Vec<T> = rows.iter().take(limit).map(item).collect::<Result<_, _>>()?;
         let last = items.last().filter(|_| rows.len() > limit);
         let next = last.map(|last| PageEnd::at(tenant, place(last), order));
         Ok(Page { items, next })
     }
 
-    /// At most `limit` rows of a tenant in the order of this name, from the start or after a place.
+    /// At most `limit` rows in this order, from the start or after a place.
     pub async fn rows(
-        &self,
-        (read, tenant): (&Read<'_>, &Tenant),
-        order: &str,
+        mut self,
+        read: &Read<'_>,
+        order: &Order,
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<Row>, DatabaseError> {
-        let known = self.0.iter().find(|pages| pages.order.name == order);
-        let pages = known.or(self.0.first()).expect("a list has an order");
-        let mut values = vec![Value::from(i64::try_from(limit).unwrap_or(i64::MAX)), tenant.into()];
-        let query = if after.is_none() { &pages.first } else { &pages.after };
-        values.extend(after.into_iter().flat_map(Place::values));
-        read.rows(query, values).await
+        if let Some(place) = after {
+            order.push_after(&mut self.query, place);
+        }
+        order.push_sort(&mut self.query);
+        self.query.push(" limit $1", params![i64::try_from(limit).unwrap_or(i64::MAX)]);
+        read.composed(&self.query).await
+    }
+}
+
+/// The parts of a statement that an order makes, for statements that no [`List`] makes.
+impl Order {
+    /// Adds ` and (column, id) > (…)`: rows after a place.
+    pub fn push_after(&self, query: &mut ComposedQuery, place: Place) {
+        self.push_place(query, place, if self.descending { ", id) < ($1, $2)" } else { ", id) > ($1, $2)" });
+    }
+
+    /// Adds the opposite: rows up to a place, and the row at it.
+    pub fn push_up_to(&self, query: &mut ComposedQuery, place: Place) {
+        self.push_place(
+            query,
+            place,
+            if self.descending { ", id) >= ($1, $2)" } else { ", id) <= ($1, $2)" },
+        );
+    }
+
+    fn push_place(&self, query: &mut ComposedQuery, place: Place, comparison: &'static str) {
+        query.push(" and (", []).push(self.column, []).push(comparison, place.values());
+    }
+
+    /// Adds ` order by column, id`.
+    pub fn push_sort(&self, query: &mut ComposedQuery) {
+        query.push(" order by ", []).push(self.column, []);
+        query.push(if self.descending { " desc, id desc" } else { ", id" }, []);
     }
 }
 

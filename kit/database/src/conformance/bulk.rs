@@ -15,6 +15,17 @@ const SKIP: BulkInsert = BulkInsert {
     key: "id",
 };
 const FAIL: BulkInsert = BulkInsert { on_conflict: OnConflict::Fail, ..SKIP };
+const CHANGE: BulkInsert = BulkInsert {
+    on_conflict: OnConflict::Change(
+        "(email_key) where deleted_at is null do update set balance = excluded.balance \
+         where accounts.balance < excluded.balance",
+    ),
+    ..SKIP
+};
+const BALANCES: Query = Query::scan(
+    "accounts.balances",
+    "select balance from accounts where email_key = any($1) and deleted_at is null order by email_key",
+);
 const COUNT: Query = Query::scan("accounts.count", "select count(*) from accounts where id = any($1)");
 
 pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {
@@ -38,16 +49,22 @@ pub(super) async fn exercise(database: &Database) -> Result<(), DatabaseError> {
     let row = database.read(&call()).row(&COUNT, params![inserted]).await?.expect("a count");
     assert_eq!(row.get::<i64>(0)?, 50);
 
-    let failed = insert(database, &FAIL, rows(149..250)).await;
+    let mut one_is_there = rows(150..250);
+    one_is_there.insert(3, rows(149..150).remove(0));
+    let failed = insert(database, &FAIL, one_is_there).await;
     assert!(
-        matches!(&failed, Err(DatabaseError::UniqueViolation { constraint }) if constraint == "accounts_email_key_key"),
+        matches!(
+            &failed,
+            Err(DatabaseError::UniqueViolation { constraint, row: Some(3) }) if constraint == "accounts_email_key_key"
+        ),
         "{failed:?}"
     );
     let fresh = rows(150..250);
     let ids: Vec<Uuid> = fresh.iter().map(|row| id_of(row)).collect();
     assert_eq!(insert(database, &FAIL, fresh).await?, ids);
 
-    twice_in_one_transaction(database, rows(250..260), rows(255..265)).await?;
+    existing_ones_are_changed(database, rows(240..252)).await?;
+    twice_in_one_transaction(database, rows(260..270), rows(265..275)).await?;
     let mut wrong = rows(300..301);
     wrong[0][1] = Value::from("a\0");
     let refused = insert(database, &SKIP, wrong).await;
@@ -64,6 +81,24 @@ async fn insert(
     let inserted = transaction.bulk_insert(bulk, rows).await?;
     transaction.commit().await?;
     Ok(inserted)
+}
+
+/// The rows from 240 on are there up to 249; of those that are, only the ones that become larger change.
+async fn existing_ones_are_changed(
+    database: &Database,
+    mut rows: Vec<Vec<Value>>,
+) -> Result<(), DatabaseError> {
+    for (index, row) in rows.iter_mut().enumerate() {
+        row[2] = Value::from(if index < 4 { 0 } else { 1_000 });
+    }
+    let mut written = insert(database, &CHANGE, rows.clone()).await?;
+    written.sort();
+    assert_eq!(written.len(), 8, "six changed, two inserted");
+    let emails: Vec<String> = (240..252).map(|number| format!("bulk-{number}")).collect();
+    let found = database.read(&call()).rows(&BALANCES, params![emails]).await?;
+    let balances: Vec<i64> = found.iter().map(|row| row.get("balance")).collect::<Result<_, _>>()?;
+    assert_eq!(balances, [vec![240, 241, 242, 243], vec![1_000; 8]].concat());
+    Ok(())
 }
 
 async fn twice_in_one_transaction(

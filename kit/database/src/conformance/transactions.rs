@@ -80,7 +80,7 @@ async fn broken_constraints_have_names(database: &Database) -> Result<(), Databa
         let mut transaction = database.transaction(&call()).await?;
         let error = transaction.execute(query, values).await.expect_err(expected);
         let found = match error {
-            DatabaseError::UniqueViolation { constraint } => format!("unique {constraint}"),
+            DatabaseError::UniqueViolation { constraint, .. } => format!("unique {constraint}"),
             DatabaseError::ForeignKeyViolation { .. } => "reference".to_owned(),
             DatabaseError::CheckViolation { constraint } => format!("check {constraint}"),
             other => other.to_string(),

@@ -54,8 +54,11 @@ impl TryFrom<&Row> for Applied {
 
     fn try_from(row: &Row) -> Result<Self, DatabaseError> {
         let version = row.get::<i64>(1)?;
-        let bad =
-            |_| DatabaseError::BadColumn { index: 1, expected: "a version", found: version.to_string() };
+        let bad = |_| DatabaseError::BadColumn {
+            column: "1".into(),
+            expected: "a version",
+            found: version.to_string(),
+        };
         let version = u32::try_from(version).map_err(bad)?;
         Ok(Self { service: row.get(0)?, version, checksum: row.get(2)? })
     }

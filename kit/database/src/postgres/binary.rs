@@ -7,7 +7,7 @@ use pando_clock::Timestamp;
 use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
 use crate::row::Column;
-use crate::{DatabaseError, Value};
+use crate::{ColumnType, DatabaseError, Value};
 
 /// PostgreSQL counts its microseconds from 2000-01-01.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
@@ -52,6 +52,10 @@ fn fits(value: &Value, expected: &Type) -> bool {
             Type::INT4_ARRAY => numbers.iter().all(|number| i32::try_from(*number).is_ok()),
             _ => is(&[Type::INT8_ARRAY]),
         },
+        Value::List(_, values) => match expected.kind() {
+            Kind::Array(member) => values.iter().all(|value| fits(value, member)),
+            _ => false,
+        },
     }
 }
 
@@ -70,6 +74,23 @@ pub(crate) fn natural_type(value: &Value) -> Type {
         Value::UuidArray(_) => Type::UUID_ARRAY,
         Value::TextArray(_) => Type::TEXT_ARRAY,
         Value::IntArray(_) => Type::INT8_ARRAY,
+        Value::List(kind, _) => list_type(*kind),
+    }
+}
+
+/// The type of a list of this type.
+fn list_type(kind: ColumnType) -> Type {
+    match kind {
+        ColumnType::Boolean => Type::BOOL_ARRAY,
+        ColumnType::Smallint => Type::INT2_ARRAY,
+        ColumnType::Integer => Type::INT4_ARRAY,
+        ColumnType::Bigint => Type::INT8_ARRAY,
+        ColumnType::Double => Type::FLOAT8_ARRAY,
+        ColumnType::Text => Type::TEXT_ARRAY,
+        ColumnType::Bytes => Type::BYTEA_ARRAY,
+        ColumnType::Uuid => Type::UUID_ARRAY,
+        ColumnType::Timestamp => Type::TIMESTAMPTZ_ARRAY,
+        ColumnType::Json => Type::JSONB_ARRAY,
     }
 }
 
@@ -99,6 +120,7 @@ impl ToSql for Bound<'_> {
                 }
                 _ => numbers.to_sql(ty, out),
             },
+            Value::List(_, values) => values.iter().map(Bound).collect::<Vec<_>>().to_sql(ty, out),
         }
     }
 

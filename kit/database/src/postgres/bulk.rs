@@ -13,7 +13,7 @@ use super::pool::Checkout;
 use crate::bulk::{BulkInsert, ColumnType, OnConflict};
 use crate::{DatabaseError, Row, Value};
 
-/// Copies the rows in, past those that are there already if that is wanted; the keys of those that went in.
+/// Copies the rows in, past or over those that are there already if that is wanted; the keys of those that went in.
 pub(crate) async fn insert(
     checkout: &Checkout,
     bulk: &BulkInsert,
@@ -27,7 +27,7 @@ pub(crate) async fn insert(
             bulk.keys_of(rows)
         }
         // Rows that are all new, as most are, go straight in. One that is there already takes the long way for all.
-        OnConflict::Skip(target) => {
+        OnConflict::Skip(_) | OnConflict::Change(_) => {
             let connection = &checkout.connection;
             connection.batch(bulk.name, "savepoint pando_bulk").await?;
             match copy(
@@ -45,7 +45,7 @@ pub(crate) async fn insert(
                 Err(DatabaseError::UniqueViolation { .. }) => {
                     let back = "rollback to savepoint pando_bulk; release savepoint pando_bulk";
                     connection.batch(bulk.name, back).await?;
-                    past_conflicts(checkout, bulk, target, rows).await
+                    past_conflicts(checkout, bulk, rows).await
                 }
                 Err(error) => Err(error),
             }
@@ -57,7 +57,6 @@ pub(crate) async fn insert(
 async fn past_conflicts(
     checkout: &Checkout,
     bulk: &BulkInsert,
-    target: &str,
     rows: &[Vec<Value>],
 ) -> Result<Vec<Uuid>, DatabaseError> {
     let (name, table, key, columns) = (bulk.name, bulk.table, bulk.key, bulk.column_list());
@@ -68,7 +67,8 @@ async fn past_conflicts(
     copy(checkout, bulk, &format!("copy pando_bulk ({columns}) from stdin binary"), rows).await?;
     let insert = format!(
         "insert into \"{table}\" ({columns}) select {columns} from pando_bulk \
-         on conflict {target} do nothing returning \"{key}\""
+         {} returning \"{key}\"",
+        bulk.on_conflict_text()
     );
     let inserted = keys(checkout, name, &insert).await?;
     checkout.connection.batch(name, "drop table pando_bulk").await?;

@@ -22,20 +22,20 @@ use uuid::Uuid;
 use super::shared::Shared;
 use crate::options::ReadOptions;
 use crate::parameters::{check_key, no_key};
-use crate::statement::Statement;
+use crate::statement::{Place, Statement};
 use crate::{DatabaseError, Row, Value};
 
 /// How long a read waits for those that went before it in their callers' tasks.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A statement and a kind of key: a key of a wrong kind must not fail its neighbours.
-type Place = (Option<usize>, Discriminant<Key>);
+type Kind = (Option<Place>, Discriminant<Key>);
 type Found = Result<Option<Row>, DatabaseError>;
 
 /// The gates of all statements that are read by key.
 pub(crate) struct Coalescer {
     shared: Arc<Shared>,
-    gates: RwLock<HashMap<Place, Arc<Gate>>>,
+    gates: RwLock<HashMap<Kind, Arc<Gate>>>,
     keys_max: usize,
     batches_max: usize,
 }
@@ -308,7 +308,7 @@ impl Key {
     }
 }
 
-/// The keys of a batch as one parameter; they are of one kind, see `Place`.
+/// The keys of a batch as one parameter; they are of one kind, see `Kind`.
 fn list(keys: Vec<Key>) -> Value {
     let (mut ids, mut texts, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
     for key in keys {

@@ -1,21 +1,24 @@
 //! A connection and the statements prepared on it.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio_postgres::{Client, Config, Statement as Prepared};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, RowStream, Statement as Prepared};
 
 use super::binary::{Bound, check, natural_type};
 use super::cancel::cancel;
 use super::connect::Target;
 use super::fault::fault;
-use crate::statement::Statement;
+use crate::statement::{Place, Statement};
 use crate::{DatabaseError, Row, Value};
 
-type Cell = Arc<OnceCell<Prepared>>;
+/// A prepared statement, and which of those that had its place it is.
+type Cell = (usize, Arc<OnceCell<Prepared>>);
 
 /// A connection that can run statements and nothing else: it cannot begin a transaction or change a setting,
 /// so many callers may use it at once.
@@ -83,23 +86,29 @@ impl Connection {
         Ok(Some(prepared.clone()))
     }
 
-    fn cell(&self, place: usize) -> Cell {
-        if let Some(cell) = self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(place) {
-            return Arc::clone(cell);
+    fn cell(&self, place: Place) -> Arc<OnceCell<Prepared>> {
+        match self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(place.index) {
+            Some((tenancy, cell)) if *tenancy == place.tenancy => return Arc::clone(cell),
+            _ => {}
         }
         let mut cells = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
-        while cells.len() <= place {
-            cells.push(Cell::default());
+        if cells.len() <= place.index {
+            cells.resize_with(place.index + 1, Cell::default);
         }
-        Arc::clone(&cells[place])
+        if cells[place.index].0 != place.tenancy {
+            // The server forgets the statement that had this place before, once nobody runs it.
+            cells[place.index] = (place.tenancy, Arc::default());
+        }
+        Arc::clone(&cells[place.index].1)
     }
 
     /// The table changed under the prepared statement: the next run prepares it afresh.
     fn forget(&self, statement: &Statement) {
-        if let Some(place) = statement.place
-            && let Some(cell) = self.prepared.write().unwrap_or_else(PoisonError::into_inner).get_mut(place)
-        {
-            *cell = Cell::default();
+        if let Some(place) = statement.place {
+            let mut cells = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(cell) = cells.get_mut(place.index).filter(|cell| cell.0 == place.tenancy) {
+                cell.1 = Arc::default();
+            }
         }
     }
 
@@ -125,6 +134,24 @@ impl Connection {
         prepared: Option<&Prepared>,
         values: &[Value],
     ) -> Result<Vec<Row>, DatabaseError> {
+        let mut stream = pin!(self.stream_of(statement, prepared, values).await?);
+        let mut rows = Vec::new();
+        while let Some(row) = stream.try_next().await.map_err(|error| self.failed(statement, &error))? {
+            if rows.len() == statement.rows_max {
+                return Err(DatabaseError::TooManyRows { name: statement.name, limit: statement.rows_max });
+            }
+            rows.push(Row::from_postgres(row));
+        }
+        Ok(rows)
+    }
+
+    /// The rows of a statement that was prepared before, as they come.
+    pub(crate) async fn stream_of(
+        &self,
+        statement: &Statement,
+        prepared: Option<&Prepared>,
+        values: &[Value],
+    ) -> Result<RowStream, DatabaseError> {
         let stream = match prepared {
             Some(prepared) => {
                 check(statement.name, prepared.params(), values)?;
@@ -132,14 +159,15 @@ impl Connection {
             }
             None => self.client.query_typed_raw(&statement.text, typed(statement, values)?).await,
         };
-        let rows = match stream {
-            Ok(stream) => stream.map_ok(Row::from_postgres).try_collect().await,
-            Err(error) => Err(error),
-        };
-        rows.map_err(|error| self.failed(statement, &error))
+        stream.map_err(|error| self.failed(statement, &error))
     }
 
-    fn failed(&self, statement: &Statement, error: &tokio_postgres::Error) -> DatabaseError {
+    pub(crate) fn failed(&self, statement: &Statement, error: &tokio_postgres::Error) -> DatabaseError {
+        if let Some(expected) = statement.must_change
+            && error.code() == Some(&SqlState::DIVISION_BY_ZERO)
+        {
+            return DatabaseError::WrongCount { name: statement.name, expected };
+        }
         let fault = self.note(fault(statement.name, error));
         if matches!(fault, DatabaseError::Contention { .. }) {
             self.forget(statement);
@@ -206,7 +234,9 @@ impl Exclusive {
                 self.client().execute_typed(&statement.text, &values).await
             }
         };
-        changed.map_err(|error| self.0.failed(statement, &error))
+        let changed = changed.map_err(|error| self.0.failed(statement, &error))?;
+        // Such a statement reads what it changed, so the server counts what it read.
+        Ok(statement.must_change.map_or(changed, u64::from))
     }
 
     /// Runs a text without parameters.

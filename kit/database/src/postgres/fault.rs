@@ -25,7 +25,7 @@ fn refusal(name: &'static str, error: &DbError) -> DatabaseError {
     let constraint = || error.constraint().unwrap_or("unnamed").to_owned();
     match code {
         "57014" => DatabaseError::DeadlineExceeded,
-        "23505" => DatabaseError::UniqueViolation { constraint: constraint() },
+        "23505" => DatabaseError::UniqueViolation { constraint: constraint(), row: copied_row(error) },
         "23503" => DatabaseError::ForeignKeyViolation { constraint: constraint() },
         "23514" => DatabaseError::CheckViolation { constraint: constraint() },
         "23502" => DatabaseError::CheckViolation {
@@ -48,6 +48,13 @@ fn refusal(name: &'static str, error: &DbError) -> DatabaseError {
         _ if code == "3D000" => unavailable(error),
         _ => query(name, error),
     }
+}
+
+/// The row of a COPY: its context is `COPY accounts, line 3`.
+fn copied_row(error: &DbError) -> Option<usize> {
+    let (_, line) = error.where_()?.strip_prefix("COPY ")?.split_once(", line ")?;
+    let digits = line.find(|c: char| !c.is_ascii_digit()).unwrap_or(line.len());
+    line[..digits].parse::<usize>().ok()?.checked_sub(1)
 }
 
 fn query(name: &'static str, error: &DbError) -> DatabaseError {

@@ -25,6 +25,7 @@ use crate::options::DatabaseOptions;
 use crate::query::Cost;
 use crate::statement::Statement;
 use crate::statistics::{Statistics, Waits};
+use crate::stream::EngineRows;
 use crate::{DatabaseError, Row, Value};
 use coalesce::Coalescer;
 pub(crate) use connect::Target;
@@ -71,6 +72,15 @@ impl Postgres {
             Cost::Point => self.shared.rows(statement, values, deadline).await,
             Cost::Scan => Session::open(&self.pool, deadline).await?.scan(statement, values).await,
         }
+    }
+
+    pub(crate) async fn stream(
+        &self,
+        statement: &Arc<Statement>,
+        values: &[Value],
+        deadline: Deadline,
+    ) -> Result<EngineRows, DatabaseError> {
+        Session::open(&self.pool, deadline).await?.stream(Arc::clone(statement), values).await
     }
 
     pub(crate) async fn by_key(

@@ -1,10 +1,13 @@
 //! One use of a pooled connection: a transaction or a scan. Before the connection is given to another caller, it is
 //! either clean again or closed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::Object;
+use futures_util::TryStreamExt;
 use futures_util::future::{join, join3};
+use futures_util::stream::try_unfold;
 use pando_resilience::Deadline;
 use uuid::Uuid;
 
@@ -13,6 +16,7 @@ use super::commit::{Progress, Undone, finish, prepare_all, send_all};
 use super::pool::{Checkout, Pool, SessionNote};
 use crate::bulk::BulkInsert;
 use crate::statement::{Statement, Step};
+use crate::stream::EngineRows;
 use crate::{DatabaseError, Row, Token, Value};
 
 /// How long a clean-up step may take before the connection is given up.
@@ -99,6 +103,44 @@ impl Session {
         // All answers are in, and `commit` ends a failed transaction too.
         (self.begun, self.under_way) = (false, false);
         result
+    }
+
+    /// Runs a read whose rows are taken one after the other, in a transaction that ends with them.
+    pub(crate) async fn stream(
+        mut self,
+        statement: Arc<Statement>,
+        values: &[Value],
+    ) -> Result<EngineRows, DatabaseError> {
+        self.note.runs(statement.name);
+        let begin = self.begin_text("begin read only");
+        (self.begun, self.under_way) = (true, true);
+        let (checkout, deadline) = (self.checkout()?, self.deadline);
+        let work = async {
+            let connection = &checkout.connection;
+            let prepared = connection.statements().prepare(&statement).await?;
+            let (begun, rows) = join(
+                connection.batch(statement.name, &begin),
+                connection.statements().stream_of(&statement, prepared.as_ref(), values),
+            )
+            .await;
+            begun.and(rows)
+        };
+        let rows = Box::pin(deadline.bound(work).await??);
+        Ok(Box::pin(try_unfold((self, rows, statement), async |(mut session, mut rows, statement)| {
+            let failed = |session: &Self, error| match session.checkout() {
+                Ok(checkout) => checkout.connection.statements().failed(&statement, &error),
+                Err(closed) => closed,
+            };
+            match session.deadline.bound(rows.try_next()).await? {
+                Ok(Some(row)) => Ok(Some((Row::from_postgres(row), (session, rows, statement)))),
+                Ok(None) => {
+                    // What was read is whole; the transaction ends when the session is dropped.
+                    session.under_way = false;
+                    Ok(None)
+                }
+                Err(error) => Err(failed(&session, error)),
+            }
+        })))
     }
 
     /// Runs a statement of the transaction after the deferred ones; the first one is sent with `begin`. If that finds the

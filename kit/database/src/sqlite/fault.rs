@@ -37,9 +37,11 @@ fn constraint(name: &'static str, code: i32, message: String) -> DatabaseError {
     match code {
         ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
             let table = subject.split_once('.').map_or(subject.as_str(), |(table, _)| table);
-            DatabaseError::UniqueViolation { constraint: format!("{table}_pkey") }
+            DatabaseError::UniqueViolation { constraint: format!("{table}_pkey"), row: None }
         }
-        ffi::SQLITE_CONSTRAINT_UNIQUE => DatabaseError::UniqueViolation { constraint: unique_name(&subject) },
+        ffi::SQLITE_CONSTRAINT_UNIQUE => {
+            DatabaseError::UniqueViolation { constraint: unique_name(&subject), row: None }
+        }
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => {
             DatabaseError::ForeignKeyViolation { constraint: "foreign key".into() }
         }

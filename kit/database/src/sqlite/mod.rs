@@ -18,6 +18,7 @@ use crate::database::Manner;
 use crate::options::{DatabaseOptions, SqliteOptions};
 use crate::statement::Statement;
 use crate::statistics::{Statistics, Waits};
+use crate::stream::EngineRows;
 use crate::{DatabaseError, Row, Value};
 use open::{Purpose, connect, make_file};
 use readers::{Readers, Scanners};
@@ -61,6 +62,16 @@ impl Sqlite {
         deadline: Deadline,
     ) -> Result<Vec<Row>, DatabaseError> {
         self.scanners.run(statement, values, deadline).await
+    }
+
+    /// A scan whose rows are taken one after the other.
+    pub(crate) async fn stream(
+        &self,
+        statement: &Arc<Statement>,
+        values: &[Value],
+        deadline: Deadline,
+    ) -> Result<EngineRows, DatabaseError> {
+        self.scanners.stream(statement, values, deadline).await
     }
 
     /// A point read on the calling thread. It never waits, so a task that only reads would never let another run: this

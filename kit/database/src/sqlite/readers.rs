@@ -5,13 +5,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use futures_util::stream::unfold;
 use pando_resilience::Deadline;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::session::{Outcome, Session};
 use crate::statement::Statement;
 use crate::statistics::Waits;
+use crate::stream::EngineRows;
 use crate::{DatabaseError, Row, Value};
+
+/// A thread that reads rows for somebody is so many rows ahead at most.
+const ROWS_AHEAD: usize = 64;
 
 thread_local! {
     // Threads start their search for a free connection at different places.
@@ -99,21 +105,63 @@ impl Scanners {
         let leaving = Leaving::default();
         let gone = Arc::clone(&leaving.0);
         let work = tokio::task::spawn_blocking(move || {
-            let taken = pool.sessions.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let session = taken.ok_or_else(DatabaseError::closed)?;
-            session.watch(Some(gone));
-            let result = session
-                .limit(deadline, Instant::now(), pool.busy)
-                .and_then(|()| session.run(&statement, &values, true))
-                .map(|Outcome { rows, .. }| rows);
-            session.unlimited();
-            if !pool.permits.is_closed() {
-                pool.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
-            }
-            drop(permit);
-            result
+            let run = |session: &Session| session.run(&statement, &values, true);
+            pool.use_session(permit, gone, deadline, run).map(|Outcome { rows, .. }| rows)
         });
         work.await.map_err(|_| DatabaseError::unavailable("the scanning thread ended"))?
+    }
+
+    /// Runs a scan on such a thread, which waits while its rows are not taken.
+    pub(crate) async fn stream(
+        self: &Arc<Self>,
+        statement: &Arc<Statement>,
+        values: &[Value],
+        deadline: Deadline,
+    ) -> Result<EngineRows, DatabaseError> {
+        let permit = self.permit(deadline).await?;
+        let (pool, statement, values) = (Arc::clone(self), Arc::clone(statement), values.to_vec());
+        let leaving = Leaving::default();
+        let gone = Arc::clone(&leaving.0);
+        let (sender, rows) = mpsc::channel(ROWS_AHEAD);
+        let runtime = Handle::current();
+        tokio::task::spawn_blocking(move || {
+            let send = |row| {
+                let sent = runtime.block_on(deadline.bound(sender.send(row)))?;
+                sent.map_err(|_| DatabaseError::closed())
+            };
+            let run = |session: &Session| session.run_for_each(&statement, &values, |row| send(Ok(row)));
+            if let Err(error) = pool.use_session(permit, gone, deadline, run) {
+                // Somebody who does not take his rows before the deadline is past does not hear of it either.
+                let _ = sender.try_send(Err(error));
+            }
+        });
+        Ok(Box::pin(unfold((rows, leaving, deadline), async |(mut rows, leaving, deadline)| {
+            let row = match deadline.bound(rows.recv()).await {
+                Ok(row) => row?,
+                Err(late) => Err(late.into()),
+            };
+            Some((row, (rows, leaving, deadline)))
+        })))
+    }
+
+    /// Does something with a free connection, which the permit stands for. It stops at the deadline, or when its caller is gone.
+    fn use_session<T>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        gone: Arc<AtomicBool>,
+        deadline: Deadline,
+        work: impl FnOnce(&Session) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let taken = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let session = taken.ok_or_else(DatabaseError::closed)?;
+        session.watch(Some(gone));
+        let result = session.limit(deadline, Instant::now(), self.busy).and_then(|()| work(&session));
+        session.unlimited();
+        if !self.permits.is_closed() {
+            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        }
+        drop(permit);
+        result
     }
 
     async fn permit(&self, deadline: Deadline) -> Result<OwnedSemaphorePermit, DatabaseError> {

@@ -122,38 +122,77 @@ impl Session {
             if index > 0 && self.brake.is_pulled() {
                 return Err(DatabaseError::DeadlineExceeded);
             }
-            self.run_prepared(statement.name, prepared, values, want_rows, &mut outcome)?;
+            let Outcome { rows, changed } = &mut outcome;
+            let ran = self.run_prepared(statement, prepared, values, |row| {
+                if rows.len() == statement.rows_max {
+                    return Err(DatabaseError::TooManyRows {
+                        name: statement.name,
+                        limit: statement.rows_max,
+                    });
+                }
+                if want_rows {
+                    rows.push(row()?);
+                }
+                Ok(())
+            });
+            *changed += ran.map_err(|error| if statement.is_bulk { in_row(error, index) } else { error })?;
         }
         Ok(outcome)
     }
 
+    /// Runs a read and gives each row to `take`, which may wait.
+    pub(crate) fn run_for_each(
+        &self,
+        statement: &Statement,
+        values: &[Value],
+        mut take: impl FnMut(Row) -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        let failed = |error: rusqlite::Error| fault(statement.name, &error);
+        let mut prepared = self.connection.prepare_cached(&statement.text).map_err(failed)?;
+        self.run_prepared(statement, &mut prepared, values, |row| take(row()?)).map(drop)
+    }
+
+    /// Runs a statement to its end; how many rows it changed.
     fn run_prepared(
         &self,
-        name: &'static str,
+        statement: &Statement,
         prepared: &mut Prepared<'_>,
         values: &[Value],
-        want_rows: bool,
-        outcome: &mut Outcome,
-    ) -> Result<(), DatabaseError> {
-        let failed = |error: rusqlite::Error| fault(name, &error);
-        bind(name, prepared, values)?;
-        let (columns, reads) = (prepared.column_count(), prepared.readonly());
+        mut each: impl FnMut(&dyn Fn() -> Result<Row, DatabaseError>) -> Result<(), DatabaseError>,
+    ) -> Result<u64, DatabaseError> {
+        let failed = |error: rusqlite::Error| fault(statement.name, &error);
+        bind(statement.name, prepared, values)?;
+        let names = statement.columns.get_or_init(|| prepared.column_names().map(Box::from).collect());
+        let reads = prepared.readonly();
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(failed)? {
-            if want_rows {
-                let mut copied = SqliteRow::with_columns(columns);
-                for index in 0..columns {
+            each(&|| {
+                let mut copied = SqliteRow::of(names);
+                for index in 0..names.len() {
                     let not_utf8 = |error| failed(rusqlite::Error::Utf8Error(index, error));
                     copied.push(row.get_ref(index).map_err(failed)?).map_err(not_utf8)?;
                 }
-                outcome.rows.push(Row::from_sqlite(copied));
-            }
+                Ok(Row::from_sqlite(copied))
+            })?;
         }
         drop(rows);
-        if !reads {
-            outcome.changed += self.connection.changes();
+        let changed = if reads { 0 } else { self.connection.changes() };
+        match statement.must_change {
+            Some(expected) if changed != u64::from(expected) => {
+                Err(DatabaseError::WrongCount { name: statement.name, expected })
+            }
+            _ => Ok(changed),
         }
-        Ok(())
+    }
+}
+
+/// Says which of several rows met one that exists.
+fn in_row(error: DatabaseError, index: usize) -> DatabaseError {
+    match error {
+        DatabaseError::UniqueViolation { constraint, .. } => {
+            DatabaseError::UniqueViolation { constraint, row: Some(index) }
+        }
+        error => error,
     }
 }
 
@@ -190,6 +229,7 @@ fn bind_one(prepared: &mut Prepared<'_>, at: usize, value: &Value) -> rusqlite::
         Value::IntArray(numbers) => {
             bind_list(prepared, at, numbers.iter().map(|number| SqliteValue::Integer(*number)))
         }
+        Value::List(_, values) => bind_list(prepared, at, values.iter().map(list_item)),
     }
 }
 
@@ -199,4 +239,21 @@ fn bind_list(
     items: impl Iterator<Item = SqliteValue>,
 ) -> rusqlite::Result<()> {
     prepared.raw_bind_parameter(at, Rc::new(items.collect::<Vec<_>>()))
+}
+
+fn list_item(value: &Value) -> SqliteValue {
+    match value {
+        Value::Bool(value) => SqliteValue::Integer(i64::from(*value)),
+        Value::Int(number) => SqliteValue::Integer(*number),
+        Value::Real(number) => SqliteValue::Real(*number),
+        Value::Text(text) => SqliteValue::Text(text.clone()),
+        Value::Bytes(bytes) => SqliteValue::Blob(bytes.clone()),
+        Value::Uuid(id) => SqliteValue::Blob(id.as_bytes().to_vec()),
+        Value::Timestamp(moment) => SqliteValue::Integer(moment.as_micros()),
+        Value::Json(json) => SqliteValue::Text(json.to_string()),
+        // A list has no lists in it.
+        Value::Null | Value::UuidArray(_) | Value::TextArray(_) | Value::IntArray(_) | Value::List(..) => {
+            SqliteValue::Null
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 mod channels;
 mod coalescing;
+mod composed;
 mod conformance;
 mod exhaustion;
 mod files;

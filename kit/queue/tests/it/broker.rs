@@ -163,12 +163,16 @@ async fn read_until(server: &RabbitMq, inbox: &str, until: i64) -> Vec<i64> {
         channel.basic_consume(inbox.into(), "".into(), options, FieldTable::default()).await.unwrap();
     let mut versions = Vec::new();
     while versions.last() != Some(&until) {
-        let next = tokio::time::timeout(Duration::from_secs(20), consumer.next()).await;
-        let delivery = next.expect("an event comes").unwrap().unwrap();
+        let Ok(next) = tokio::time::timeout(Duration::from_secs(60), consumer.next()).await else {
+            panic!("no event comes after {versions:?}");
+        };
+        let delivery = next.unwrap().unwrap();
         let event: Value = serde_json::from_slice(&delivery.data).unwrap();
         assert_eq!(delivery.routing_key.as_str(), "trees.grown");
         versions.push(event["version"].as_i64().unwrap());
         delivery.ack(BasicAckOptions::default()).await.unwrap();
     }
+    // A consumer that is still there would be given what the next one waits for.
+    connection.close(200, "done".into()).await.unwrap();
     versions
 }

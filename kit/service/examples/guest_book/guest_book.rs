@@ -1,7 +1,5 @@
 //! A guest book: guests sign it, correct their words, and read what others wrote. `docs/guides/service.md` goes through it.
 
-use std::sync::LazyLock;
-
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -53,13 +51,10 @@ static FIND: OwnedQuery = OwnedQuery::new(
 );
 static NEWEST: Order =
     Order { name: "-signed_at", column: "signed_at", kind: KeyKind::Time, descending: true };
-static LIST: LazyLock<List> = LazyLock::new(|| {
-    List::new(
-        "entries.list",
-        "select id, guest, words, version, signed_at from entries where true",
-        &[NEWEST],
-    )
-});
+static LIST: List = List {
+    name: "entries.list",
+    select: "select id, guest, words, version, signed_at from entries where true",
+};
 
 /// An entry of a guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -145,7 +140,7 @@ impl GuestBook {
         let load = move |call: Call| async move {
             let (read, asked) = (database.read(&call), (after.as_ref(), limit));
             let place = |last: &Entry| Place { key: SortKey::Time(last.signed_at), id: last.id };
-            let page = LIST.page((&read, call.tenant()), &NEWEST, asked, entry_from, place).await?;
+            let page = LIST.of(call.tenant()).page(&read, &NEWEST, asked, entry_from, place).await?;
             let next = page.next.as_ref().map(encode_cursor).transpose()?;
             Ok(serde_json::to_vec(&json!({"entries": page.items, "next": next}))?)
         };

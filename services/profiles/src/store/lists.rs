@@ -1,7 +1,5 @@
 //! Reading many profiles: pages in a stable order, some by id, all of them for an export.
 
-use std::sync::LazyLock;
-
 use pando_database::{DatabaseError, Query, Read, Value, params};
 use pando_resilience::Tenant;
 use pando_service::{KeyKind, List, Place, SortKey};
@@ -24,32 +22,10 @@ pub enum Order {
     NameDescending,
 }
 
-/// The order of a list: profiles with the same key are ordered by id.
-macro_rules! in_order {
-    ($column:literal, $direction:literal) => {
-        concat!(" order by ", $column, " ", $direction, ", id ", $direction)
-    };
-}
-
-/// A page of living profiles that fulfil a condition.
-macro_rules! page_where {
-    ($column:literal, $direction:literal, $condition:expr) => {
-        concat!(
-            "select ",
-            profile_columns!(),
-            " from profiles where deleted_at is null",
-            $condition,
-            in_order!($column, $direction),
-            " limit $1"
-        )
-    };
-}
-pub(super) use {in_order, page_where};
-
-static LIST: LazyLock<List> = LazyLock::new(|| {
-    let select = concat!("select ", profile_columns!(), " from profiles where deleted_at is null");
-    List::new("profiles.list", select, &Order::ALL.map(Order::of_list))
-});
+pub(super) static LIST: List = List {
+    name: "profiles.list",
+    select: concat!("select ", profile_columns!(), " from profiles where deleted_at is null"),
+};
 
 static BY_EMAIL: Query = Query::point(
     "profiles.list_by_email",
@@ -122,7 +98,7 @@ pub(crate) async fn page(
     after: Option<Place>,
     limit: usize,
 ) -> Result<Vec<Profile>, DatabaseError> {
-    LIST.rows((read, tenant), order.name(), after, limit).await?.iter().map(profile_from).collect()
+    LIST.of(tenant).rows(read, &order.of_list(), after, limit).await?.iter().map(profile_from).collect()
 }
 
 /// The living profile that has this e-mail address, whatever its case.

@@ -1,10 +1,10 @@
 //! Finding profiles by a text. There are two ways: a look through a stretch of the list, and the index of trigrams.
 
-use pando_database::{DatabaseError, Query, Read, Row, Value, params};
+use pando_database::{ComposedQuery, DatabaseError, Query, Read, Row, params};
 use pando_resilience::Tenant;
 use pando_service::{Place, SortKey};
 
-use super::lists::{Order, count_value, in_order, page_where};
+use super::lists::{LIST, Order, count_value};
 use super::{profile_columns, profile_from};
 use crate::profile::Profile;
 
@@ -12,181 +12,6 @@ use crate::profile::Profile;
 pub(crate) const STRETCH: usize = 5_000;
 /// How many trigrams the index is asked for.
 pub(crate) const TRIGRAMS: usize = 4;
-
-/// One order. In the list `$1` is the limit and `$2` the text; by the index `$1` is the text, `$2` to `$5` are the trigrams and
-/// `$6` is the limit. Then comes the tenant, and last the places in the list.
-struct Searches {
-    /// Where a stretch ends that begins at the start of the list. `$1` is the number of profiles before its last, `$2` the tenant.
-    end: Query,
-    /// The same for one that begins after a cursor.
-    end_after: Query,
-    /// From the start of the list to its end.
-    all: Query,
-    /// From the start of the list to the end of the stretch.
-    until: Query,
-    /// From the cursor to the end of the list.
-    after: Query,
-    /// From the cursor to the end of the stretch.
-    between: Query,
-    /// By the index.
-    by_index: Query,
-    /// By the index, after the cursor.
-    by_index_after: Query,
-}
-
-macro_rules! end {
-    ($column:literal, $direction:literal, $after:expr) => {
-        concat!(
-            "select ",
-            $column,
-            ", id from profiles where deleted_at is null and tenant = $2",
-            $after,
-            in_order!($column, $direction),
-            " limit 1 offset $1"
-        )
-    };
-}
-
-/// The function that finds one text in another has a different name on each engine.
-macro_rules! through_the_list {
-    ($name:expr, $column:literal, $direction:literal, $within:expr) => {
-        Query::scan(
-            $name,
-            page_where!(
-                $column,
-                $direction,
-                concat!(" and tenant = $3 and strpos(search_text, $2) > 0", $within)
-            ),
-        )
-        .on_sqlite(page_where!(
-            $column,
-            $direction,
-            concat!(" and tenant = $3 and instr(search_text, $2) > 0", $within)
-        ))
-    };
-}
-
-/// The living profiles of a tenant on PostgreSQL that have the text `$1` and the trigrams `$2` to `$5`.
-macro_rules! in_postgres_index {
-    ($tenant:literal) => {
-        concat!(
-            " from profiles where deleted_at is null and tenant = ",
-            $tenant,
-            " and search_text like '%' || $2 || '%' and search_text like '%' || $3 || '%' \
-             and search_text like '%' || $4 || '%' and search_text like '%' || $5 || '%' \
-             and strpos(search_text, $1) > 0"
-        )
-    };
-}
-
-/// The rows of the same on SQLite, whose index has no deleted profiles, and those whose texts wait to be in it.
-macro_rules! in_sqlite_index {
-    () => {
-        "(select rowid as row from profile_search where profile_search match \
-         '\"' || $2 || '\" AND \"' || $3 || '\" AND \"' || $4 || '\" AND \"' || $5 || '\"' \
-         and instr(search_text, $1) > 0 \
-         union all select row from profile_search_waiting where instr(search_text, $1) > 0)"
-    };
-}
-
-/// All profiles with the trigrams are found first, so that PostgreSQL does not walk through the list instead.
-/// SQLite keeps the time of a profile beside the number of its text.
-macro_rules! by_index {
-    ($name:expr, $column:literal, $direction:literal, $after:expr, $source:literal, $join:literal) => {
-        Query::scan(
-            $name,
-            concat!(
-                "with found as materialized (select id, ",
-                $column,
-                in_postgres_index!("$7"),
-                ") ",
-                page_of_found!($column, $direction, $after)
-            ),
-        )
-        .on_sqlite(concat!(
-            "with found as (select profile_id as id, ",
-            $source,
-            ".",
-            $column,
-            " from ",
-            in_sqlite_index!(),
-            " cross join profile_search_keys as keys using (row)",
-            $join,
-            " where keys.tenant = $7) ",
-            page_of_found!($column, $direction, $after)
-        ))
-    };
-}
-
-macro_rules! page_of_found {
-    ($column:literal, $direction:literal, $after:expr) => {
-        concat!(
-            "select ",
-            profile_columns!(),
-            " from profiles where tenant = $7 and id in (select id from found",
-            $after,
-            in_order!($column, $direction),
-            " limit $6)",
-            in_order!($column, $direction)
-        )
-    };
-}
-
-macro_rules! searches {
-    ($name:literal, $column:literal, $direction:literal, $later:literal, $not_later:literal, $source:literal, $join:literal) => {{
-        macro_rules! place {
-            ($word:literal, $compare:literal, $key:literal, $id:literal) => {
-                concat!(" ", $word, " (", $column, ", id) ", $compare, " (", $key, ", ", $id, ")")
-            };
-        }
-        const END: &str = concat!("profiles.search_end_by_", $name);
-        const LIST: &str = concat!("profiles.search_list_by_", $name);
-        const INDEX: &str = concat!("profiles.search_index_by_", $name);
-        Searches {
-            end: Query::scan(END, end!($column, $direction, "")),
-            end_after: Query::scan(END, end!($column, $direction, place!("and", $later, "$3", "$4"))),
-            all: through_the_list!(LIST, $column, $direction, ""),
-            until: through_the_list!(LIST, $column, $direction, place!("and", $not_later, "$4", "$5")),
-            after: through_the_list!(LIST, $column, $direction, place!("and", $later, "$4", "$5")),
-            between: through_the_list!(
-                LIST,
-                $column,
-                $direction,
-                concat!(place!("and", $later, "$4", "$5"), place!("and", $not_later, "$6", "$7"))
-            ),
-            by_index: by_index!(INDEX, $column, $direction, "", $source, $join),
-            by_index_after: by_index!(
-                INDEX,
-                $column,
-                $direction,
-                place!("where", $later, "$8", "$9"),
-                $source,
-                $join
-            ),
-        }
-    }};
-}
-
-static NEWEST: Searches = searches!("newest", "created_at", "desc", "<", ">=", "keys", "");
-static OLDEST: Searches = searches!("oldest", "created_at", "asc", ">", "<=", "keys", "");
-static NAME: Searches = searches!(
-    "name",
-    "name",
-    "asc",
-    ">",
-    "<=",
-    "own",
-    " join profiles as own on own.tenant = keys.tenant and own.id = profile_id"
-);
-static NAME_DESCENDING: Searches = searches!(
-    "name_descending",
-    "name",
-    "desc",
-    "<",
-    ">=",
-    "own",
-    " join profiles as own on own.tenant = keys.tenant and own.id = profile_id"
-);
 
 /// PostgreSQL reads whole pages, whose rows often are alike: so it reads eight times as many, and takes some of each. On
 /// SQLite each row is some steps behind the one before, by chance.
@@ -206,6 +31,16 @@ static SAMPLE: Query = Query::scan(
      where keys.tenant = $2",
 );
 
+impl Order {
+    fn place(self, row: &Row) -> Result<Place, DatabaseError> {
+        let key = match self {
+            Self::Newest | Self::Oldest => SortKey::Time(row.get(0)?),
+            Self::Name | Self::NameDescending => SortKey::Text(row.get(0)?),
+        };
+        Ok(Place { key, id: row.get(1)? })
+    }
+}
+
 static COUNT_THROUGH_LIST: Query = Query::scan(
     "profiles.search_count_list",
     "select count(*) from profiles where deleted_at is null and tenant = $2 and strpos(search_text, $1) > 0",
@@ -217,33 +52,6 @@ static COUNT_THROUGH_LIST: Query = Query::scan(
      where instr(search_text, $1) > 0 and keys.tenant = $2)",
 );
 
-static COUNT_BY_INDEX: Query =
-    Query::scan("profiles.search_count_index", concat!("select count(*)", in_postgres_index!("$6")))
-        .on_sqlite(concat!(
-            "select count(*) from ",
-            in_sqlite_index!(),
-            " cross join profile_search_keys as keys using (row) where keys.tenant = $6"
-        ));
-
-impl Order {
-    fn searches(self) -> &'static Searches {
-        match self {
-            Self::Newest => &NEWEST,
-            Self::Oldest => &OLDEST,
-            Self::Name => &NAME,
-            Self::NameDescending => &NAME_DESCENDING,
-        }
-    }
-
-    fn place(self, row: &Row) -> Result<Place, DatabaseError> {
-        let key = match self {
-            Self::Newest | Self::Oldest => SortKey::Time(row.get(0)?),
-            Self::Name | Self::NameDescending => SortKey::Text(row.get(0)?),
-        };
-        Ok(Place { key, id: row.get(1)? })
-    }
-}
-
 /// At most `limit` profiles with this text out of the next stretch of the list, and the end of the stretch if the list goes
 /// on behind it.
 pub(crate) async fn through_the_list(
@@ -253,27 +61,28 @@ pub(crate) async fn through_the_list(
     after: Option<Place>,
     limit: usize,
 ) -> Result<(Vec<Profile>, Option<Place>), DatabaseError> {
-    let searches = order.searches();
-    let begins: Vec<Value> = after.into_iter().flat_map(Place::values).collect();
-    let is_first = begins.is_empty();
-    let mut values = vec![count_value(STRETCH - 1), tenant.into()];
-    values.extend(begins.iter().cloned());
-    let end = read.row(if is_first { &searches.end } else { &searches.end_after }, values).await?;
-    let end = end.map(|row| order.place(&row)).transpose()?;
-    let query = match (is_first, &end) {
-        (true, None) => &searches.all,
-        (true, Some(_)) => &searches.until,
-        (false, None) => &searches.after,
-        (false, Some(_)) => &searches.between,
+    let sort = order.of_list();
+    let mut query = ComposedQuery::scan("profiles.search_end");
+    query.push("select ", []).push(sort.column, []);
+    query.push(", id from profiles where deleted_at is null and tenant = $1", params![tenant]);
+    if let Some(after) = &after {
+        sort.push_after(&mut query, after.clone());
+    }
+    sort.push_sort(&mut query);
+    query.push(" limit 1 offset $1", params![count_value(STRETCH - 1)]);
+    let end = read.composed(&query).await?.first().map(|row| order.place(row)).transpose()?;
+
+    let found = LIST.of(tenant).filter(" and strpos(search_text, $1) > 0", params![text]);
+    let found = match end.clone() {
+        Some(end) => found.up_to(&sort, end),
+        None => found,
     };
-    let mut values = vec![count_value(limit), text.into(), tenant.into()];
-    values.extend(begins);
-    values.extend(end.clone().into_iter().flat_map(Place::values));
-    let found = read.rows(query, values).await?.iter().map(profile_from).collect::<Result<_, _>>()?;
-    Ok((found, end))
+    let found = found.rows(read, &sort, after, limit).await?;
+    Ok((found.iter().map(profile_from).collect::<Result<_, _>>()?, end))
 }
 
-/// A page of the profiles that have this text, among all that have these trigrams.
+/// A page of the profiles that have this text, among all that have these trigrams. All of those are found first, so that
+/// PostgreSQL does not walk through the list instead. SQLite keeps the time of a profile beside the number of its text.
 pub(crate) async fn by_index(
     (read, tenant): (&Read<'_>, &Tenant),
     order: Order,
@@ -281,13 +90,53 @@ pub(crate) async fn by_index(
     after: Option<Place>,
     limit: usize,
 ) -> Result<Vec<Profile>, DatabaseError> {
-    let searches = order.searches();
-    let query = if after.is_none() { &searches.by_index } else { &searches.by_index_after };
-    let mut values = vec![text.into()];
-    values.extend(trigrams.map(Value::from));
-    values.extend([count_value(limit), tenant.into()]);
-    values.extend(after.into_iter().flat_map(Place::values));
-    read.rows(query, values).await?.iter().map(profile_from).collect()
+    let sort = order.of_list();
+    let (key, join) = match order {
+        Order::Newest | Order::Oldest => ("keys.created_at", ""),
+        Order::Name | Order::NameDescending => {
+            ("own.name", " join profiles as own on own.tenant = keys.tenant and own.id = profile_id")
+        }
+    };
+    let mut query = ComposedQuery::scan("profiles.search_index");
+    query.push_per_engine(
+        "with found as materialized (select id, ",
+        "with found as (select profile_id as id, ",
+        [],
+    );
+    query.push_per_engine(sort.column, key, []);
+    push_from_index(&mut query, (text, trigrams), (tenant, join));
+    query.push(concat!(") select ", profile_columns!(), " from profiles where tenant = $1"), params![tenant]);
+    query.push(" and id in (select id from found where true", []);
+    if let Some(after) = after {
+        sort.push_after(&mut query, after);
+    }
+    sort.push_sort(&mut query);
+    query.push(" limit $1)", params![count_value(limit)]);
+    sort.push_sort(&mut query);
+    read.composed(&query).await?.iter().map(profile_from).collect()
+}
+
+/// The living profiles of a tenant that have this text and these trigrams. SQLite's index has no deleted profiles; some texts may
+/// still wait to be in it.
+fn push_from_index(
+    query: &mut ComposedQuery,
+    (text, [first, second, third, fourth]): (&str, [String; TRIGRAMS]),
+    (tenant, join): (&Tenant, &'static str),
+) {
+    query.push_per_engine(
+        " from profiles where deleted_at is null \
+         and search_text like '%' || $2 || '%' and search_text like '%' || $3 || '%' \
+         and search_text like '%' || $4 || '%' and search_text like '%' || $5 || '%' \
+         and strpos(search_text, $1) > 0",
+        " from (select rowid as row from profile_search where profile_search match \
+         '\"' || $2 || '\" AND \"' || $3 || '\" AND \"' || $4 || '\" AND \"' || $5 || '\"' \
+         and instr(search_text, $1) > 0 \
+         union all select row from profile_search_waiting where instr(search_text, $1) > 0) \
+         cross join profile_search_keys as keys using (row)",
+        params![text, first, second, third, fourth],
+    );
+    query.push_per_engine("", join, []);
+    query.push_per_engine(" and tenant = $1", " where keys.tenant = $1", params![tenant]);
 }
 
 /// How many living profiles have this text; looked for by the index where trigrams are given.
@@ -296,11 +145,16 @@ pub(crate) async fn count(
     text: &str,
     trigrams: Option<[String; TRIGRAMS]>,
 ) -> Result<i64, DatabaseError> {
-    let query = if trigrams.is_none() { &COUNT_THROUGH_LIST } else { &COUNT_BY_INDEX };
-    let mut values = vec![text.into()];
-    values.extend(trigrams.into_iter().flatten().map(Value::from));
-    values.push(tenant.into());
-    read.row(query, values).await?.map_or(Ok(0), |row| row.get(0))
+    let row = match trigrams {
+        None => read.row(&COUNT_THROUGH_LIST, params![text, tenant]).await?,
+        Some(trigrams) => {
+            let mut query = ComposedQuery::scan("profiles.search_count_index");
+            query.push("select count(*)", []);
+            push_from_index(&mut query, (text, trigrams), (tenant, ""));
+            read.composed(&query).await?.into_iter().next()
+        }
+    };
+    row.map_or(Ok(0), |row| row.get(0))
 }
 
 /// Some of the texts that searches look through, about `size`, or all where there are not more.
