@@ -14,7 +14,7 @@ use pando_objects::{Objects, ObjectsOptions};
 use pando_queue::{Outbox, Queue, QueueOptions, QueueParts, Schedule, Subscriber};
 use pando_telemetry::Metrics;
 
-use crate::{Memory, MemoryPlan, UniqueKey, Writes, WritesParts};
+use crate::{Memory, MemoryPlan, Rule, Writes, WritesParts};
 
 /// The parts of a process on which services are built. Cloning shares them.
 #[derive(Clone)]
@@ -52,8 +52,8 @@ pub struct BasePlan {
     pub events: bool,
     /// Its caches.
     pub memory: MemoryPlan,
-    /// The unique keys of its tables that a caller can violate.
-    pub unique_keys: &'static [UniqueKey],
+    /// The rules of its tables that a caller can break.
+    pub rules: &'static [Rule],
 }
 
 /// A service before it is opened: what all processes of a database agree on, whatever each of them does.
@@ -100,7 +100,7 @@ pub struct Service {
 impl Parts {
     /// The writes and the caches of a service.
     pub fn base(&self, plan: BasePlan) -> Result<Base, CacheError> {
-        let BasePlan { service, events, memory, unique_keys } = plan;
+        let BasePlan { service, events, memory, rules } = plan;
         let outbox = events.then(|| Outbox::new(&self.queue, service));
         let beside = (&self.database, outbox.clone(), &self.clock);
         let memory = Memory::new(&self.caches, service, memory, beside)?;
@@ -109,7 +109,7 @@ impl Parts {
             idempotency: self.idempotency.clone(),
             outbox,
             memory: Some(memory.clone()),
-            unique_keys,
+            rules,
         });
         Ok(Base { writes, memory })
     }

@@ -35,8 +35,9 @@ impl<T> Written<T> {
     }
 }
 
-/// The name of a unique key, and the fault that its second holder gets.
-pub type UniqueKey = (&'static str, fn() -> Fault);
+/// A rule that the database holds, and the fault that whoever breaks it gets: the name of a unique key, or of a statement with
+/// `must_change`.
+pub type Rule = (&'static str, fn() -> Fault);
 
 /// The parts that writes need.
 pub struct WritesParts {
@@ -48,8 +49,8 @@ pub struct WritesParts {
     pub outbox: Option<Outbox>,
     /// The caches that have to learn of writes.
     pub memory: Option<Memory>,
-    /// The unique keys of the service's tables.
-    pub unique_keys: &'static [UniqueKey],
+    /// The rules of the service's tables that a caller can break.
+    pub rules: &'static [Rule],
 }
 
 /// How a service writes. Cloning shares it.
@@ -182,10 +183,10 @@ impl Writes {
         })
     }
 
-    /// The fault of the service, where a unique key of it was violated.
+    /// The fault of the service, where a rule of its tables was broken.
     fn known(&self, fault: Fault) -> Fault {
-        let Some(violated) = fault.unique_key() else { return fault };
-        let known = self.0.unique_keys.iter().find(|(name, _)| *name == violated);
+        let Some(violated) = fault.broken_rule() else { return fault };
+        let known = self.0.rules.iter().find(|(name, _)| *name == violated);
         known.map_or_else(|| fault.clone(), |(_, make)| make().because_of(&fault))
     }
 }

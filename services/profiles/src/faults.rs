@@ -1,9 +1,9 @@
 //! The faults that are this service's own.
 
-use pando_service::{Class, Fault, UniqueKey};
+use pando_service::{Class, Fault, Rule};
 
 /// The unique keys that a client can violate.
-pub(crate) const UNIQUE_KEYS: &[UniqueKey] = &[
+pub(crate) const UNIQUE_KEYS: &[Rule] = &[
     ("profiles_email_key_tenant_key", email_taken),
     // Until the migrations are finished.
     ("profiles_email_key_key", email_taken),

@@ -140,8 +140,8 @@ impl Profiles {
             writes: options.cache_writes,
             created: events::CREATED,
         };
-        let (service, events, unique_keys) = (events::SERVICE, options.events, faults::UNIQUE_KEYS);
-        let base = parts.base(BasePlan { service, events, memory, unique_keys });
+        let (service, events, rules) = (events::SERVICE, options.events, faults::UNIQUE_KEYS);
+        let base = parts.base(BasePlan { service, events, memory, rules });
         let Base { writes, memory } =
             base.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
         let Parts { database, queue, idempotency, objects, clock, .. } = parts.clone();

@@ -243,7 +243,7 @@ pub(crate) fn open(parts: &Parts, _: &mut Registry) -> Result<Service, CacheErro
         writes: CacheWrites::Around,
         created: "entry_signed",
     };
-    let base = parts.base(BasePlan { service: "guest_book", events: true, memory, unique_keys: &[] })?;
+    let base = parts.base(BasePlan { service: "guest_book", events: true, memory, rules: &[] })?;
     let subscribers = vec![base.memory.subscriber("guest_book.cache")];
     let routes = routes().with_state(GuestBook(parts.clone(), base));
     Ok(Service {

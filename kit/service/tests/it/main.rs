@@ -18,7 +18,7 @@ use pando_idempotency::{Idempotency, IdempotencyOptions};
 use pando_queue::{Outbox, Queue, QueueOptions, QueueParts};
 use pando_resilience::{Call, Repeat, Tenant};
 use pando_service::{
-    CacheWrites, Change, Fault, Kept, Memory, MemoryPlan, UniqueKey, Writes, WritesParts, Written,
+    CacheWrites, Change, Fault, Kept, Memory, MemoryPlan, Rule, Writes, WritesParts, Written,
 };
 use pando_telemetry::Metrics;
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ static FIND: OwnedQuery =
 static COUNT: Query = Query::scan("notes.count", "select count(*) from notes");
 static EVENTS: Query = Query::scan("notes.events", "select count(*) from outbox_events");
 
-const UNIQUE_KEYS: &[UniqueKey] = &[("notes_title_tenant_key", title_taken)];
+const UNIQUE_KEYS: &[Rule] = &[("notes_title_tenant_key", title_taken)];
 
 /// A note.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +107,7 @@ impl House {
             idempotency: idempotency.clone(),
             outbox,
             memory: Some(memory.clone()),
-            unique_keys: UNIQUE_KEYS,
+            rules: UNIQUE_KEYS,
         });
         Self { database: database.clone(), clock, memory, writes, idempotency, queue, _caches: caches }
     }
