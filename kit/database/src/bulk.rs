@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{DatabaseError, Value};
+use crate::{ColumnType, DatabaseError, Value};
 
 /// An insert of many rows: COPY on PostgreSQL, one prepared statement in a loop on SQLite.
 #[derive(Clone, Copy, Debug)]
@@ -31,50 +31,6 @@ pub enum OnConflict {
     /// `(email_key) do update set name = excluded.name where users.version < excluded.version`. Two rows of one insert must not have
     /// the same key.
     Change(&'static str),
-}
-
-/// The type of a column as the table declares it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ColumnType {
-    /// `boolean`
-    Boolean,
-    /// `smallint`
-    Smallint,
-    /// `integer`
-    Integer,
-    /// `bigint`
-    Bigint,
-    /// `double precision`
-    Double,
-    /// `text`
-    Text,
-    /// `bytea`
-    Bytes,
-    /// `uuid`
-    Uuid,
-    /// `timestamptz`
-    Timestamp,
-    /// `jsonb`
-    Json,
-}
-
-impl ColumnType {
-    /// Its name in a statement.
-    pub(crate) fn type_name(self) -> &'static str {
-        match self {
-            Self::Boolean => "boolean",
-            Self::Smallint => "smallint",
-            Self::Integer => "integer",
-            Self::Bigint => "bigint",
-            Self::Double => "double precision",
-            Self::Text => "text",
-            Self::Bytes => "bytea",
-            Self::Uuid => "uuid",
-            Self::Timestamp => "timestamptz",
-            Self::Json => "jsonb",
-        }
-    }
 }
 
 impl BulkInsert {

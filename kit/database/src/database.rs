@@ -11,18 +11,20 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use pando_clock::Clock;
 use pando_resilience::{Call, Deadline, Tenant};
-use pando_telemetry::{Histogram, LATENCY_BUCKETS, Metrics};
+use pando_telemetry::{LATENCY_BUCKETS, Metrics};
 
 use crate::channel::Channel;
+use crate::engine::{Engine, Manner};
+use crate::inner::{Backend, Inner};
 use crate::options::DatabaseOptions;
 use crate::parameters::check_key;
-use crate::postgres::{Postgres, Session};
-use crate::query::{Cost, KeyedQuery, OwnedQuery};
+use crate::postgres::{Postgres, Session, Target};
+use crate::query::OwnedQuery;
+use crate::read::Read;
 use crate::sqlite::Sqlite;
-use crate::statement::{Statement, StatementBook};
+use crate::statement::StatementBook;
 use crate::statistics::{Statistics, publish};
-use crate::stream::RowStream;
-use crate::{ComposedQuery, DatabaseError, Query, Row, Token, Transaction, Value};
+use crate::{DatabaseError, Query, Row, Token, Transaction, Value};
 
 /// How long closing waits for what runs.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
@@ -33,57 +35,9 @@ const COMMITS: Query = Query::point("position", "select count from pando_commits
 
 const LOG_POSITION: Query = Query::point("position", "select cast(pg_current_wal_insert_lsn() as text)");
 
-/// PostgreSQL's own estimate, which autovacuum keeps fresh; -1 until it first looked.
-const ESTIMATE: Query = Query::point(
-    "estimated_rows",
-    "select cast(reltuples as bigint) from pg_class where cast(relname as text) = $1 and pg_table_is_visible(oid)",
-);
-
-/// The kind of a transaction.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Manner {
-    /// A migration, which waits for other processes until its deadline.
-    pub(crate) patient: bool,
-    /// The commit does not wait for the disk.
-    pub(crate) unflushed: bool,
-}
-
-/// The two engines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// A file of this process.
-    Sqlite,
-    /// A server.
-    Postgres,
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sqlite => "SQLite",
-            Self::Postgres => "PostgreSQL",
-        })
-    }
-}
-
 /// A database. Clones share it; when the last one is dropped its connections close.
 #[derive(Clone)]
 pub struct Database(Arc<Inner>);
-
-pub(crate) struct Inner {
-    backend: Backend,
-    pub(crate) book: StatementBook,
-    pub(crate) commit_seconds: Histogram,
-    pub(crate) clock: Clock,
-    pub(crate) migration_budget: Duration,
-    /// Whether statements that wait for others travel with them.
-    pub(crate) together: bool,
-}
-
-enum Backend {
-    Sqlite(Sqlite),
-    Postgres(Postgres),
-}
 
 impl Database {
     /// Opens the file, or connects to the server.
@@ -243,133 +197,20 @@ impl Database {
     }
 }
 
-impl fmt::Debug for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("engine", &self.engine()).finish_non_exhaustive()
-    }
-}
-
-impl Inner {
-    fn statistics(&self) -> Statistics {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.statistics(),
-            Backend::Postgres(postgres) => postgres.statistics(),
+impl DatabaseOptions {
+    /// Refuses settings that cannot work. Nothing is opened or connected.
+    pub fn check(&self) -> Result<(), DatabaseError> {
+        self.check_numbers()?;
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => Target::new(self).map(drop),
         }
     }
 }
 
-/// Reads outside of any transaction.
-#[derive(Clone, Copy)]
-pub struct Read<'a> {
-    database: &'a Inner,
-    deadline: Deadline,
-}
-
-impl Read<'_> {
-    /// All rows of the result.
-    pub async fn rows(&self, query: &Query, values: impl AsRef<[Value]>) -> Result<Vec<Row>, DatabaseError> {
-        let statement = self.database.book.query(query);
-        self.run(&statement, query.cost, values.as_ref()).await
-    }
-
-    /// The first row of the result.
-    pub async fn row(
-        &self,
-        query: &Query,
-        values: impl AsRef<[Value]>,
-    ) -> Result<Option<Row>, DatabaseError> {
-        self.rows(query, values).await.map(|rows| rows.into_iter().next())
-    }
-
-    /// All rows of a statement that was put together at run time.
-    pub async fn composed(&self, query: &ComposedQuery) -> Result<Vec<Row>, DatabaseError> {
-        let statement = self.database.book.composed(query)?;
-        self.run(&statement, query.cost, query.values()).await
-    }
-
-    async fn run(
-        &self,
-        statement: &Arc<Statement>,
-        cost: Cost,
-        values: &[Value],
-    ) -> Result<Vec<Row>, DatabaseError> {
-        let (deadline, started) = (self.deadline, Instant::now());
-        let result = match &self.database.backend {
-            Backend::Sqlite(sqlite) if cost == Cost::Point => {
-                sqlite.point_in_turn(statement, values, deadline, started).await
-            }
-            backend => rows_of(backend, statement, cost, values, deadline).await,
-        };
-        statement.record(started, result.as_ref().err());
-        result
-    }
-
-    /// The rows of a statement one after the other, for a result that need not fit into memory. It holds a connection until it is
-    /// dropped or at its end, at the latest until the deadline. A result of more than `limit` rows ends with an error.
-    pub fn stream<'a>(
-        &'a self,
-        query: &'a ComposedQuery,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<RowStream, DatabaseError>> {
-        Box::pin(async move {
-            let statement = self.database.book.composed(query)?;
-            let rows = match &self.database.backend {
-                Backend::Sqlite(sqlite) => sqlite.stream(&statement, query.values(), self.deadline).await?,
-                Backend::Postgres(postgres) => {
-                    postgres.stream(&statement, query.values(), self.deadline).await?
-                }
-            };
-            Ok(RowStream::new(rows, statement, limit))
-        })
-    }
-
-    /// Roughly how many rows a table has, from the engine's statistics, where it has any.
-    pub fn estimated_rows<'a>(&'a self, table: &'a str) -> BoxFuture<'a, Result<Option<i64>, DatabaseError>> {
-        Box::pin(async move {
-            let Backend::Postgres(_) = self.database.backend else { return Ok(None) };
-            let estimate = self.row(&ESTIMATE, [table.into()]).await?.map(|row| row.get(0)).transpose()?;
-            Ok(estimate.filter(|estimate| *estimate >= 0))
-        })
-    }
-
-    /// The row with this key; reads that happen at the same time travel together.
-    pub async fn by_key(
-        &self,
-        query: &KeyedQuery,
-        key: impl Into<Value>,
-    ) -> Result<Option<Row>, DatabaseError> {
-        self.keyed(query, None, key.into()).await
-    }
-
-    /// The row of a tenant with this key; reads of one tenant that happen at the same time travel together.
-    pub async fn by_key_of(
-        &self,
-        query: &OwnedQuery,
-        tenant: &Tenant,
-        key: impl Into<Value>,
-    ) -> Result<Option<Row>, DatabaseError> {
-        self.keyed(&query.0, Some(tenant), key.into()).await
-    }
-
-    async fn keyed(
-        &self,
-        query: &KeyedQuery,
-        owner: Option<&Tenant>,
-        key: Value,
-    ) -> Result<Option<Row>, DatabaseError> {
-        let statement = self.database.book.keyed(query);
-        let started = Instant::now();
-        let result = match &self.database.backend {
-            Backend::Sqlite(sqlite) => match check_key(query.name, &key) {
-                Ok(()) => row_here(sqlite, &statement, (owner, key), (self.deadline, started)).await,
-                Err(error) => Err(error),
-            },
-            Backend::Postgres(postgres) => {
-                row_there(postgres, &statement, (owner, &key), self.deadline).await
-            }
-        };
-        statement.record(started, result.as_ref().err());
-        result
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("engine", &self.engine()).finish_non_exhaustive()
     }
 }
 
@@ -379,39 +220,4 @@ fn begin_there(
     manner: Manner,
 ) -> BoxFuture<'_, Result<Session, DatabaseError>> {
     Box::pin(postgres.begin(deadline, manner))
-}
-
-fn rows_of<'a>(
-    backend: &'a Backend,
-    statement: &'a Arc<Statement>,
-    cost: Cost,
-    values: &'a [Value],
-    deadline: Deadline,
-) -> BoxFuture<'a, Result<Vec<Row>, DatabaseError>> {
-    match backend {
-        Backend::Sqlite(sqlite) => Box::pin(sqlite.scan(statement, values, deadline)),
-        Backend::Postgres(postgres) => Box::pin(postgres.rows(statement, cost, values, deadline)),
-    }
-}
-
-async fn row_here(
-    sqlite: &Sqlite,
-    statement: &Arc<Statement>,
-    (owner, key): (Option<&Tenant>, Value),
-    (deadline, started): (Deadline, Instant),
-) -> Result<Option<Row>, DatabaseError> {
-    let found = match owner {
-        None => sqlite.point_in_turn(statement, &[key], deadline, started).await,
-        Some(owner) => sqlite.point_in_turn(statement, &[key, owner.into()], deadline, started).await,
-    };
-    found.map(|rows| rows.into_iter().next())
-}
-
-fn row_there<'a>(
-    postgres: &'a Postgres,
-    statement: &'a Arc<Statement>,
-    key: (Option<&'a Tenant>, &'a Value),
-    deadline: Deadline,
-) -> BoxFuture<'a, Result<Option<Row>, DatabaseError>> {
-    Box::pin(postgres.by_key(statement, key, deadline))
 }

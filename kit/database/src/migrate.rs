@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use pando_resilience::{Call, Deadline};
 
-use crate::database::Manner;
+use crate::engine::Manner;
 use crate::{Database, DatabaseError, Engine, Query, Transaction};
 use record::{Applied, read_applied, record};
 use script::{Step, is_concurrent, pieces, step, without_concurrently};

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::bulk::BulkInsert;
-use crate::database::Inner;
+use crate::inner::Inner;
 use crate::later::Later;
 use crate::postgres::Session;
 use crate::sqlite::{Turn, WriterTransaction};

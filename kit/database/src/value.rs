@@ -1,6 +1,5 @@
 //! The values that can be parameters of statements.
 
-use crate::ColumnType;
 use pando_clock::Timestamp;
 use pando_resilience::Tenant;
 use uuid::Uuid;
@@ -35,6 +34,50 @@ pub enum Value {
     IntArray(Vec<i64>),
     /// A list of any type, for PostgreSQL.
     List(ColumnType, Vec<Value>),
+}
+
+/// The type of a column as the table declares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ColumnType {
+    /// `boolean`
+    Boolean,
+    /// `smallint`
+    Smallint,
+    /// `integer`
+    Integer,
+    /// `bigint`
+    Bigint,
+    /// `double precision`
+    Double,
+    /// `text`
+    Text,
+    /// `bytea`
+    Bytes,
+    /// `uuid`
+    Uuid,
+    /// `timestamptz`
+    Timestamp,
+    /// `jsonb`
+    Json,
+}
+
+impl ColumnType {
+    /// Its name in a statement.
+    pub(crate) fn type_name(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Smallint => "smallint",
+            Self::Integer => "integer",
+            Self::Bigint => "bigint",
+            Self::Double => "double precision",
+            Self::Text => "text",
+            Self::Bytes => "bytea",
+            Self::Uuid => "uuid",
+            Self::Timestamp => "timestamptz",
+            Self::Json => "jsonb",
+        }
+    }
 }
 
 impl Value {

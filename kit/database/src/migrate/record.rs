@@ -6,7 +6,7 @@ use pando_clock::Timestamp;
 use pando_resilience::{Call, Deadline};
 
 use super::{Migration, MigrationSet};
-use crate::database::Manner;
+use crate::engine::Manner;
 use crate::{Database, DatabaseError, Engine, Query, Row, Transaction, params};
 
 const CREATE: Query = Query::write(

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::binary::{Bound, check};
 use super::fault::fault;
 use super::pool::Checkout;
-use crate::bulk::{BulkInsert, ColumnType, OnConflict};
-use crate::{DatabaseError, Row, Value};
+use crate::bulk::{BulkInsert, OnConflict};
+use crate::{ColumnType, DatabaseError, Row, Value};
 
 /// Copies the rows in, past or over those that are there already if that is wanted; the keys of those that went in.
 pub(crate) async fn insert(

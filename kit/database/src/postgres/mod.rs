@@ -20,7 +20,7 @@ use pando_resilience::{Deadline, Tenant};
 use pando_telemetry::Metrics;
 
 use crate::channel::Channel;
-use crate::database::Manner;
+use crate::engine::Manner;
 use crate::options::DatabaseOptions;
 use crate::query::Cost;
 use crate::statement::Statement;

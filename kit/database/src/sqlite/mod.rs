@@ -6,6 +6,7 @@ mod open;
 mod readers;
 mod session;
 mod transaction;
+mod turn;
 mod writer;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use pando_resilience::Deadline;
 use pando_telemetry::Metrics;
 
-use crate::database::Manner;
+use crate::engine::Manner;
 use crate::options::{DatabaseOptions, SqliteOptions};
 use crate::statement::Statement;
 use crate::statistics::{Statistics, Waits};
@@ -22,7 +23,8 @@ use crate::stream::EngineRows;
 use crate::{DatabaseError, Row, Value};
 use open::{Purpose, connect, make_file};
 use readers::{Readers, Scanners};
-pub(crate) use transaction::{Turn, WriterTransaction};
+pub(crate) use transaction::WriterTransaction;
+pub(crate) use turn::Turn;
 use writer::Writer;
 
 /// The file, open.
@@ -108,7 +110,7 @@ impl Sqlite {
         deadline: Deadline,
         manner: Manner,
     ) -> Result<WriterTransaction, DatabaseError> {
-        self.writer.begin(deadline, manner)
+        Ok(WriterTransaction::new(self.writer.line(deadline)?, deadline, manner))
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

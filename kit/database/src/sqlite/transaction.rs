@@ -2,7 +2,6 @@
 //! thread, which runs that statement as soon as the transaction has its turn.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use pando_resilience::Deadline;
@@ -11,40 +10,12 @@ use tokio::sync::oneshot;
 use super::flusher::Committed;
 use super::readers::Leaving;
 use super::session::Outcome;
+use super::turn::Turn;
 use super::writer::{Answer, Command, Line, Ticket};
-use crate::database::Manner;
+use crate::engine::Manner;
 use crate::statement::{Statement, Step};
 use crate::statistics::Wait;
 use crate::{DatabaseError, Value};
-
-/// Whether the transaction has its turn at the writer: from then on it waits for other processes, not for this one.
-/// A transaction that is given up before that has no effect.
-#[derive(Default)]
-pub(crate) struct Turn(AtomicU8);
-
-const WAITING: u8 = 0;
-const COME: u8 = 1;
-const GIVEN_UP: u8 = 2;
-
-impl Turn {
-    /// It comes, unless it was given up.
-    pub(super) fn come(&self) -> bool {
-        self.leave_the_line(COME)
-    }
-
-    /// Gives it up, unless it has come.
-    pub(crate) fn give_up(&self) -> bool {
-        self.leave_the_line(GIVEN_UP)
-    }
-
-    fn leave_the_line(&self, how: u8) -> bool {
-        self.0.compare_exchange(WAITING, how, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-
-    fn has_come(&self) -> bool {
-        self.0.load(Ordering::Acquire) == COME
-    }
-}
 
 /// A transaction of the writer's. Dropped: rolled back.
 pub(crate) struct WriterTransaction {

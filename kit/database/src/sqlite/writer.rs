@@ -19,8 +19,7 @@ use tokio::sync::oneshot;
 use super::fault::fault;
 use super::flusher::{Commit, Committed, Flusher};
 use super::session::{Outcome, Session};
-use super::transaction::{Turn, WriterTransaction};
-use crate::database::Manner;
+use super::turn::Turn;
 use crate::options::SqliteOptions;
 use crate::statement::{Statement, Step};
 use crate::statistics::Waits;
@@ -111,19 +110,15 @@ impl Writer {
         Ok(Self { line, thread: Mutex::new(Some(thread)), failed })
     }
 
-    /// A transaction, which waits for the writer when it has something to do.
-    pub(crate) fn begin(
-        &self,
-        deadline: Deadline,
-        manner: Manner,
-    ) -> Result<WriterTransaction, DatabaseError> {
+    /// The line of the transactions that wait for this writer.
+    pub(super) fn line(&self, deadline: Deadline) -> Result<Arc<Line>, DatabaseError> {
         if deadline.is_past() {
             return Err(DatabaseError::DeadlineExceeded);
         }
         if self.line.queue.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
             return Err(DatabaseError::closed());
         }
-        Ok(WriterTransaction::new(Arc::clone(&self.line), deadline, manner))
+        Ok(Arc::clone(&self.line))
     }
 
     /// Whether transactions can still be served.

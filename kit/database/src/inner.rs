@@ -1,0 +1,37 @@
+//! The inside of a database.
+
+use std::time::Duration;
+
+use pando_clock::Clock;
+use pando_telemetry::Histogram;
+
+use crate::postgres::Postgres;
+use crate::sqlite::Sqlite;
+use crate::statement::StatementBook;
+use crate::statistics::Statistics;
+
+/// What all clones of a database, its reads and its transactions share.
+pub(crate) struct Inner {
+    pub(crate) backend: Backend,
+    pub(crate) book: StatementBook,
+    pub(crate) commit_seconds: Histogram,
+    pub(crate) clock: Clock,
+    pub(crate) migration_budget: Duration,
+    /// Whether statements that wait for others travel with them.
+    pub(crate) together: bool,
+}
+
+/// The engine at work.
+pub(crate) enum Backend {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Inner {
+    pub(crate) fn statistics(&self) -> Statistics {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.statistics(),
+            Backend::Postgres(postgres) => postgres.statistics(),
+        }
+    }
+}
