@@ -12,10 +12,10 @@ use hyper::body::Incoming;
 
 use crate::asked::Asked;
 use crate::connection::{Busy, Connection};
-use crate::edge::{CLOSE, Edge, show};
+use crate::edge_state::{CLOSE, Edge};
 use crate::proxies::is_local_host;
 use crate::routes::{MethodIndex, RouteEntry};
-use crate::{Code, GateRequest, HotAnswer, Problem};
+use crate::{Code, GateRequest, Problem};
 
 /// The head of a request, as far as the guards look at it.
 pub(crate) struct Head<'r> {
@@ -84,15 +84,6 @@ pub(crate) fn identify(
     // Any value is accepted here; the service that uses the token refuses a token that no write returned.
     let consistency = asked.consistency.map(|value| String::from_utf8_lossy(value).into());
     Admitted { request_id, client, began, budget, consistency, compress: asked.accepts_compression }
-}
-
-/// The decisions of the wire about a request that hyper continues, so that neither is made a second time.
-#[derive(Debug)]
-pub(crate) struct Carried {
-    /// The decision of the gate; `None` if it was not asked.
-    pub(crate) gate: Option<Result<(), Problem>>,
-    /// The answer from memory.
-    pub(crate) answer: Option<HotAnswer>,
 }
 
 /// The one step that uses something up: asked once for each request, whichever way it is answered.
@@ -171,6 +162,11 @@ pub(crate) fn admit(
         }
     }
     Ok(())
+}
+
+/// The text of a header; empty when it is not visible ASCII.
+pub(crate) fn show(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or_default()
 }
 
 /// A request id of the caller's: 1 to 128 visible ASCII characters.

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
@@ -10,8 +9,8 @@ use bytes::Bytes;
 use http::Version;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::connection::Busy;
-use crate::edge::Edge;
+use crate::connection::{Busy, Progress};
+use crate::edge_state::Edge;
 use crate::routes::{MethodIndex, RouteIndex};
 
 /// How much an HTTP/2 stream gets at once. A stream keeps its bytes until the client allows it to send, and pieces of the size
@@ -54,34 +53,6 @@ impl Origin {
         method: MethodIndex,
     ) -> Self {
         Self { edge: edge.clone(), request_id: request_id.into(), route, method }
-    }
-}
-
-/// How far an answer is, as the sweeper sees it: changes with every piece, and is odd while the application has none.
-#[derive(Debug, Default)]
-pub(crate) struct Progress(AtomicU32);
-
-impl Progress {
-    pub(crate) fn moves(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Whether it is the client who has to take what is there.
-    pub(crate) fn waits_for_client(moves: u32) -> bool {
-        moves.is_multiple_of(2)
-    }
-
-    fn taken(&self) {
-        let moves = self.moves();
-        self.0
-            .store(moves.wrapping_add(if Self::waits_for_client(moves) { 2 } else { 1 }), Ordering::Relaxed);
-    }
-
-    fn nothing_there(&self) {
-        let moves = self.moves();
-        if Self::waits_for_client(moves) {
-            self.0.store(moves.wrapping_add(1), Ordering::Relaxed);
-        }
     }
 }
 

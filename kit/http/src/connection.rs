@@ -10,9 +10,8 @@ use futures_util::task::AtomicWaker;
 use pando_telemetry::Gauge;
 use uuid::Uuid;
 
-use crate::admission::Carried;
-use crate::answer::Progress;
 use crate::proxies::{is_host, is_local_host};
+use crate::{HotAnswer, Problem};
 
 /// The longest host, port included.
 const HOST_BYTES_MAX: usize = 255;
@@ -94,6 +93,45 @@ pub(crate) struct Host {
     pub(crate) readable: bool,
     /// This machine as it names itself.
     pub(crate) local: bool,
+}
+
+/// The decisions of the wire about a request that hyper continues, so that neither is made a second time.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    /// The decision of the gate; `None` if it was not asked.
+    pub(crate) gate: Option<Result<(), Problem>>,
+    /// The answer from memory.
+    pub(crate) answer: Option<HotAnswer>,
+}
+
+/// How far an answer is, as the sweeper sees it: changes with every piece, and is odd while the application has none.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(AtomicU32);
+
+impl Progress {
+    pub(crate) fn moves(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is the client who has to take what is there.
+    pub(crate) fn waits_for_client(moves: u32) -> bool {
+        moves.is_multiple_of(2)
+    }
+
+    /// A piece is handed out.
+    pub(crate) fn taken(&self) {
+        let moves = self.moves();
+        self.0
+            .store(moves.wrapping_add(if Self::waits_for_client(moves) { 2 } else { 1 }), Ordering::Relaxed);
+    }
+
+    /// The application has no piece yet.
+    pub(crate) fn nothing_there(&self) {
+        let moves = self.moves();
+        if Self::waits_for_client(moves) {
+            self.0.store(moves.wrapping_add(1), Ordering::Relaxed);
+        }
+    }
 }
 
 /// The answer of one HTTP/2 stream, with what the sweeper saw of it last.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -15,89 +15,26 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::{CatchUnwind, Either};
 use http::response::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version, header};
+use http::{HeaderMap, Request, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
-use pando_clock::Clock;
-use pando_resilience::{Call, Deadline, Identity};
-use pando_telemetry::Gauge;
+use pando_resilience::{Call, Deadline};
 use tower::Service as _;
 
-use crate::access_log::{AccessLog, Line};
-use crate::admission::{Admitted, Carried, Head, admit, identify, pass};
+use crate::access_log::Line;
+use crate::admission::{Admitted, Head, admit, identify, pass};
 use crate::answer::{EdgeBody, Origin};
 use crate::body::{BoundedBody, body_too_slow};
-use crate::body_budget::{BodyBudget, BodyShare};
+use crate::body_budget::BodyShare;
 use crate::caller::{REQUEST_ID, RequestContext};
-use crate::compression::{Compressed, compressed, varies};
-use crate::connection::{Busy, Connection};
+use crate::compression::{compressed, varies};
+use crate::connection::{Busy, Carried, Connection};
+use crate::edge_state::Edge;
 use crate::error_shape::ErrorAnswer;
-use crate::hot::{X_CACHE, hot_answer, hot_template, replace};
-use crate::proxies::TrustedProxies;
-use crate::routes::{MethodIndex, RouteEntry, RouteIndex, RouteTable};
-use crate::wire::lasting_head;
-use crate::{Code, Gate, HttpOptions, Problem};
-
-const POD_NAME: HeaderName = HeaderName::from_static("x-pod-name");
-const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
-pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
-
-/// The data that every request needs; one per server.
-pub(crate) struct Edge {
-    pub(crate) routes: RouteTable,
-    pub(crate) router: axum::Router,
-    pub(crate) compressed: Option<Compressed>,
-    pub(crate) proxies: TrustedProxies,
-    pub(crate) access_log: AccessLog,
-    pub(crate) clock: Clock,
-    pub(crate) draining: Arc<AtomicBool>,
-    pub(crate) active: Gauge,
-    pub(crate) anonymous: Identity,
-    pub(crate) pod_name: Option<HeaderValue>,
-    pub(crate) uri_bytes_max: usize,
-    pub(crate) local_hosts_only: bool,
-    pub(crate) headers_max: usize,
-    pub(crate) compress_bytes_min: u64,
-    pub(crate) hot_headers: HeaderMap,
-    /// The same, as they are written.
-    pub(crate) hot_head: Vec<u8>,
-    pub(crate) hot_wire: bool,
-    pub(crate) bodies: Arc<BodyBudget>,
-    pub(crate) gate: Option<Gate>,
-}
-
-impl Edge {
-    pub(crate) fn pod_name(options: &HttpOptions) -> Option<HeaderValue> {
-        options.pod_name.as_deref().filter(|name| !name.is_empty()).and_then(|name| name.parse().ok())
-    }
-
-    /// A whole HTTP/1.1 answer to a request that never became one; the connection closes after it.
-    pub(crate) fn protocol_answer(&self, status: StatusCode) -> Vec<u8> {
-        let detail = match status {
-            StatusCode::TOO_MANY_REQUESTS => "this address has too many connections at once",
-            StatusCode::REQUEST_TIMEOUT => "the head of the request did not arrive in time",
-            StatusCode::URI_TOO_LONG => "the path and query are too long",
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the headers are too many or too large",
-            _ => "the request is not valid HTTP",
-        };
-        let request_id = self.clock.fresh_id().to_string();
-        let problem = Problem::from_status(status, detail);
-        let body = problem.body(Some(&request_id), None);
-        let route = self.routes.unknown();
-        route.record(MethodIndex::OTHER, status, Duration::ZERO);
-        route.record_error(MethodIndex::OTHER, problem.code());
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
-             cache-control: no-store\r\nx-content-type-options: nosniff\r\nx-request-id: {request_id}\r\n\
-             connection: close\r\n\r\n",
-            body.len()
-        );
-        [head.as_bytes(), &body].concat()
-    }
-}
+use crate::hot::{X_CACHE, replace};
+use crate::look_up::hot_answer;
+use crate::routes::{MethodIndex, RouteEntry, RouteIndex};
+use crate::{Code, Problem};
 
 /// The data about a request that is needed when its answer ends.
 struct Seen<'a> {
@@ -351,11 +288,6 @@ async fn rejection_text(status: StatusCode, body: Body) -> String {
 }
 
 impl Edge {
-    /// From which size this caller gets compressed answers.
-    pub(crate) fn packed_from(&self, accepts_compression: bool) -> Option<u64> {
-        (accepts_compression && self.compressed.is_some()).then_some(self.compress_bytes_min)
-    }
-
     /// Metrics and the access log.
     fn record(&self, parts: &Parts, seen: &Seen<'_>, admitted: &Admitted, bytes: Option<u64>) {
         let now = Instant::now();
@@ -374,55 +306,12 @@ impl Edge {
         };
         self.access_log.write(&line, || parts.headers.get(X_CACHE)?.to_str().ok());
     }
-
-    /// The headers every answer has.
-    fn finish_headers(&self, headers: &mut HeaderMap, request_id: HeaderValue, varies: bool) {
-        // No reserve: they fit where the first one was put, and growing costs more than all of them.
-        headers.insert(REQUEST_ID, request_id);
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-        // Only a page has links to follow.
-        if headers.get(header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"text/html")) {
-            headers.insert(header::REFERRER_POLICY, NO_REFERRER);
-        }
-        if !headers.contains_key(header::CACHE_CONTROL) {
-            // Clients may cache an answer with an ETag and must revalidate it each time; they must not cache other answers.
-            let policy = if headers.contains_key(header::ETAG) { REVALIDATE } else { NO_STORE };
-            headers.insert(header::CACHE_CONTROL, policy);
-        }
-        if let Some(pod) = &self.pod_name {
-            headers.insert(POD_NAME, pod.clone());
-        }
-        if varies {
-            // Beside what its handler says it depends on.
-            headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
-        }
-    }
-
-    /// The headers of every hot answer.
-    pub(crate) fn hot_headers(&mut self) {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ETAG, HeaderValue::from_static(""));
-        self.finish_headers(&mut headers, HeaderValue::from_static(""), self.compressed.is_some());
-        self.hot_headers = hot_template(headers);
-        self.hot_head = lasting_head(&self.hot_headers);
-    }
-
-    /// While draining, a connection ends with its answer. HTTP/2 says it with GOAWAY.
-    fn close_if_draining(&self, headers: &mut HeaderMap, version: Version) {
-        if version < Version::HTTP_2 && self.draining.load(Ordering::Relaxed) {
-            headers.insert(header::CONNECTION, CLOSE);
-        }
-    }
 }
 
 fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("the handler panicked: {}", text.unwrap_or("no message"))
-}
-
-pub(crate) fn show(value: &HeaderValue) -> &str {
-    value.to_str().unwrap_or_default()
 }
 
 #[cfg(test)]

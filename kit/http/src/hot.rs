@@ -2,18 +2,12 @@
 //! edge.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::response::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::asked::Asked;
-use crate::edge::Edge;
-use crate::routes::Found;
-use crate::{Encoding, Precondition, REQUEST_ID};
+use crate::{Encoding, REQUEST_ID};
 
 pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const KEPT_PLACES: [HeaderName; 3] = [header::ETAG, X_CACHE, REQUEST_ID];
@@ -73,68 +67,7 @@ impl fmt::Debug for HotRead {
     }
 }
 
-/// Looks into memory. A panic in the look-up must not end the connection: the handler answers instead.
-pub(crate) fn look_up(
-    find: &HotFind,
-    name: &str,
-    asked: &Asked<'_>,
-    packed_bytes_min: Option<u64>,
-) -> Option<HotAnswer> {
-    let consistency = match asked.consistency {
-        Some(token) => Some(std::str::from_utf8(token).ok()?),
-        None => None,
-    };
-    let encoding = if packed_bytes_min.is_some() { asked.encoding } else { Encoding::Identity };
-    let packed_bytes_min = packed_bytes_min.unwrap_or(u64::MAX);
-    let request = HotRequest { name, consistency, encoding, packed_bytes_min };
-    let answer = std::panic::catch_unwind(AssertUnwindSafe(|| find(&request))).unwrap_or_else(|_| {
-        tracing::error!("the look-up of a hot read panicked: the handler answers");
-        None
-    })?;
-    // One that is large, and wanted packed, and is not: compression is behind the router.
-    let unpacked = answer.encoding == Encoding::Identity && answer.body.len() as u64 >= packed_bytes_min;
-    (!unpacked).then_some(answer)
-}
-
-/// An answer from memory, where there is one and the request asks for nothing that only its handler can do.
-/// `carried` is what the wire has found, if it has looked.
-pub(crate) fn hot_answer(
-    edge: &Edge,
-    find: &HotFind,
-    found: Option<Found<'_>>,
-    asked: &Asked<'_>,
-    request: &Request<Incoming>,
-    carried: Option<Option<HotAnswer>>,
-) -> Option<(Parts, Bytes)> {
-    let plain = *request.method() == Method::GET && request.uri().query().is_none();
-    if !plain || !request.body().is_end_stream() {
-        return None;
-    }
-    // The handler refuses an unreadable header.
-    let known = match asked.conditional {
-        true => Precondition::if_none_match(request.headers()).ok()?,
-        false => Precondition::None,
-    };
-    let answer = match carried {
-        Some(carried) => carried?,
-        None => look_up(find, found?.name, asked, edge.packed_from(asked.accepts_compression))?,
-    };
-    let (mut parts, ()) = Response::new(()).into_parts();
-    parts.headers = edge.hot_headers.clone();
-    replace(&mut parts.headers, &header::ETAG, answer.tag);
-    replace(&mut parts.headers, &X_CACHE, answer.cache);
-    if known.is_fresh(answer.version) {
-        parts.status = StatusCode::NOT_MODIFIED;
-        parts.headers.remove(header::CONTENT_TYPE);
-        return Some((parts, Bytes::new()));
-    }
-    if let Some(encoding) = answer.encoding.header() {
-        parts.headers.insert(header::CONTENT_ENCODING, encoding);
-    }
-    Some((parts, answer.body))
-}
-
-/// The headers of every such answer, some to be replaced: to copy them costs less than to put each one in its place.
+/// The headers of every answer from memory, some to be replaced: to copy them costs less than to put each one in its place.
 pub(crate) fn hot_template(lasting: HeaderMap) -> HeaderMap {
     let mut template = lasting;
     template.insert(header::CONTENT_TYPE, JSON);
@@ -144,8 +77,19 @@ pub(crate) fn hot_template(lasting: HeaderMap) -> HeaderMap {
     template
 }
 
+/// The start of every such answer as the wire writes it: status and the headers that are always the same.
+pub(crate) fn lasting_head(template: &HeaderMap) -> Vec<u8> {
+    let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();
+    for (name, value) in template.iter().filter(|(name, _)| !is_kept_place(name)) {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            head.extend_from_slice(part);
+        }
+    }
+    head
+}
+
 /// Whether the template keeps a place for this header.
-pub(crate) fn is_kept_place(name: &HeaderName) -> bool {
+fn is_kept_place(name: &HeaderName) -> bool {
     KEPT_PLACES.contains(name)
 }
 

@@ -14,14 +14,10 @@ use serde_json::{Map, Number, Value};
 
 use crate::body::read_body;
 use crate::caller::RequestContext;
-use crate::{Code, Problem};
+use crate::{Code, JSON_NODES_MAX, Problem};
 
 /// How deep arrays and objects may nest.
 pub const JSON_DEPTH_MAX: usize = 64;
-
-/// How many values one JSON text may hold unless an option says otherwise: objects, members and items. A value takes up
-/// to six hundred bytes in memory and as few as two in the text.
-pub const JSON_NODES_MAX: usize = 100_000;
 
 /// A text up to this size is parsed where it was read; a longer one would keep its thread from other requests.
 const PARSED_HERE_MAX: usize = 64 * 1024;

@@ -145,6 +145,17 @@ pub struct FieldError {
     pub message: Cow<'static, str>,
 }
 
+impl FieldError {
+    /// A value, the code of the rule that it breaks, and the rule.
+    pub fn new(
+        field: impl Into<Cow<'static, str>>,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { field: field.into(), code: code.into(), message: message.into() }
+    }
+}
+
 /// An error answer as a value: made by handlers, rendered once by the edge.
 #[derive(Clone)]
 pub struct Problem(Box<Inner>);
@@ -216,7 +227,7 @@ impl Problem {
         code: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        self.0.errors.push(FieldError { field: field.into(), code: code.into(), message: message.into() });
+        self.0.errors.push(FieldError::new(field, code, message));
         self
     }
 

@@ -105,11 +105,7 @@ impl QueryString {
 
     /// Records that a parameter breaks a rule of the caller's.
     pub fn error(&mut self, name: &'static str, code: &'static str, message: impl Into<String>) {
-        self.errors.push(FieldError {
-            field: name.into(),
-            code: code.into(),
-            message: message.into().into(),
-        });
+        self.errors.push(FieldError::new(name, code, message.into()));
     }
 
     /// Every bad parameter as one 400, or nothing.

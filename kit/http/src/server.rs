@@ -23,12 +23,13 @@ use crate::access_log::AccessLog;
 use crate::body_budget::BodyBudget;
 use crate::compression::compress;
 use crate::connection::{Connection, Order, until_ordered};
-use crate::edge::{Edge, handle};
+use crate::edge::handle;
+use crate::edge_state::Edge;
 use crate::openapi::{Assembled, assemble};
 use crate::proxies::TrustedProxies;
 use crate::socket::Socket;
 use crate::sweeper::{Mood, Sweeper};
-use crate::{App, HttpOptions};
+use crate::{App, HttpError, HttpOptions};
 
 /// How many connections the kernel holds for us before we accept them.
 const BACKLOG: u32 = 4096;
@@ -38,33 +39,6 @@ const PROBES: u32 = 4;
 
 /// How much of its answer one HTTP/2 stream holds while the socket is busy.
 const H2_SEND_BYTES: usize = 64 * 1024;
-
-/// Why a server cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// The address is taken, or not ours.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address that was asked for.
-        address: SocketAddr,
-        /// The error of the system.
-        source: io::Error,
-    },
-    /// Two routes contradict each other, or limits name a route that is not there.
-    #[error("route {path}: {reason}")]
-    Route {
-        /// The path of the route.
-        path: String,
-        /// The reason.
-        reason: String,
-    },
-    /// An entry of `trusted_proxies` is no address and no CIDR block.
-    #[error("trusted proxy {0:?} is neither an address nor a CIDR block")]
-    Proxy(String),
-    /// An option has a value the server cannot work with.
-    #[error("{0}")]
-    Option(&'static str),
-}
 
 /// The ways to stop a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

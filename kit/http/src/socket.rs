@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::connection::Connection;
-use crate::edge::Edge;
+use crate::edge_state::Edge;
 use crate::wire::{Front, Wire};
 
 /// How HTTP/2 with prior knowledge begins; no method of HTTP/1.1 does.

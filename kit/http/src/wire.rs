@@ -4,16 +4,17 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use httparse::Status;
 
 use crate::Encoding;
 use crate::access_log::Line;
-use crate::admission::{Carried, Head, admit, is_request_id, pass};
+use crate::admission::{Head, admit, is_request_id, pass, show};
 use crate::asked::{Asked, LONGEST_NAME};
-use crate::connection::Connection;
-use crate::edge::{Edge, show};
-use crate::hot::{HotAnswer, is_kept_place, look_up};
+use crate::connection::{Carried, Connection};
+use crate::edge_state::Edge;
+use crate::hot::HotAnswer;
+use crate::look_up::look_up;
 use crate::routes::MethodIndex;
 
 /// A head with more headers is not for us: browsers send about fifteen.
@@ -44,17 +45,6 @@ pub(crate) enum Front {
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
     date: Option<(Instant, String)>,
-}
-
-/// The start of every answer: status and the headers that are always the same.
-pub(crate) fn lasting_head(template: &HeaderMap) -> Vec<u8> {
-    let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();
-    for (name, value) in template.iter().filter(|(name, _)| !is_kept_place(name)) {
-        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            head.extend_from_slice(part);
-        }
-    }
-    head
 }
 
 impl Wire {

@@ -1,0 +1,125 @@
+//! The state of the edge: the data that every request needs, one per server. What follows from this data alone is here
+//! as well: the headers of every answer, and the answers to what never became a request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use pando_clock::Clock;
+use pando_resilience::Identity;
+use pando_telemetry::Gauge;
+
+use crate::access_log::AccessLog;
+use crate::body_budget::BodyBudget;
+use crate::caller::REQUEST_ID;
+use crate::compression::Compressed;
+use crate::hot::{hot_template, lasting_head};
+use crate::proxies::TrustedProxies;
+use crate::routes::{MethodIndex, RouteTable};
+use crate::{Gate, HttpOptions, Problem};
+
+const POD_NAME: HeaderName = HeaderName::from_static("x-pod-name");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+/// The data that every request needs; one per server.
+pub(crate) struct Edge {
+    pub(crate) routes: RouteTable,
+    pub(crate) router: axum::Router,
+    pub(crate) compressed: Option<Compressed>,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) access_log: AccessLog,
+    pub(crate) clock: Clock,
+    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) active: Gauge,
+    pub(crate) anonymous: Identity,
+    pub(crate) pod_name: Option<HeaderValue>,
+    pub(crate) uri_bytes_max: usize,
+    pub(crate) local_hosts_only: bool,
+    pub(crate) headers_max: usize,
+    pub(crate) compress_bytes_min: u64,
+    pub(crate) hot_headers: HeaderMap,
+    /// The same, as they are written.
+    pub(crate) hot_head: Vec<u8>,
+    pub(crate) hot_wire: bool,
+    pub(crate) bodies: Arc<BodyBudget>,
+    pub(crate) gate: Option<Gate>,
+}
+
+impl Edge {
+    pub(crate) fn pod_name(options: &HttpOptions) -> Option<HeaderValue> {
+        options.pod_name.as_deref().filter(|name| !name.is_empty()).and_then(|name| name.parse().ok())
+    }
+
+    /// A whole HTTP/1.1 answer to a request that never became one; the connection closes after it.
+    pub(crate) fn protocol_answer(&self, status: StatusCode) -> Vec<u8> {
+        let detail = match status {
+            StatusCode::TOO_MANY_REQUESTS => "this address has too many connections at once",
+            StatusCode::REQUEST_TIMEOUT => "the head of the request did not arrive in time",
+            StatusCode::URI_TOO_LONG => "the path and query are too long",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the headers are too many or too large",
+            _ => "the request is not valid HTTP",
+        };
+        let request_id = self.clock.fresh_id().to_string();
+        let problem = Problem::from_status(status, detail);
+        let body = problem.body(Some(&request_id), None);
+        let route = self.routes.unknown();
+        route.record(MethodIndex::OTHER, status, Duration::ZERO);
+        route.record_error(MethodIndex::OTHER, problem.code());
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+             cache-control: no-store\r\nx-content-type-options: nosniff\r\nx-request-id: {request_id}\r\n\
+             connection: close\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), &body].concat()
+    }
+
+    /// From which size this caller gets compressed answers.
+    pub(crate) fn packed_from(&self, accepts_compression: bool) -> Option<u64> {
+        (accepts_compression && self.compressed.is_some()).then_some(self.compress_bytes_min)
+    }
+
+    /// The headers every answer has.
+    pub(crate) fn finish_headers(&self, headers: &mut HeaderMap, request_id: HeaderValue, varies: bool) {
+        // No reserve: they fit where the first one was put, and growing costs more than all of them.
+        headers.insert(REQUEST_ID, request_id);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        // Only a page has links to follow.
+        if headers.get(header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"text/html")) {
+            headers.insert(header::REFERRER_POLICY, NO_REFERRER);
+        }
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            // Clients may cache an answer with an ETag and must revalidate it each time; they must not cache other answers.
+            let policy = if headers.contains_key(header::ETAG) { REVALIDATE } else { NO_STORE };
+            headers.insert(header::CACHE_CONTROL, policy);
+        }
+        if let Some(pod) = &self.pod_name {
+            headers.insert(POD_NAME, pod.clone());
+        }
+        if varies {
+            // Beside what its handler says it depends on.
+            headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        }
+    }
+
+    /// The headers of every hot answer.
+    pub(crate) fn hot_headers(&mut self) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ETAG, HeaderValue::from_static(""));
+        self.finish_headers(&mut headers, HeaderValue::from_static(""), self.compressed.is_some());
+        self.hot_headers = hot_template(headers);
+        self.hot_head = lasting_head(&self.hot_headers);
+    }
+
+    /// While draining, a connection ends with its answer. HTTP/2 says it with GOAWAY.
+    pub(crate) fn close_if_draining(&self, headers: &mut HeaderMap, version: Version) {
+        if version < Version::HTTP_2 && self.draining.load(Ordering::Relaxed) {
+            headers.insert(header::CONNECTION, CLOSE);
+        }
+    }
+}
