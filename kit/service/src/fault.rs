@@ -178,7 +178,7 @@ impl Fault {
         code: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        self.0.errors.push(FieldError { field: field.into(), code: code.into(), message: message.into() });
+        self.0.errors.push(FieldError::new(field, code, message));
         self
     }
 
@@ -368,11 +368,9 @@ impl From<QueueError> for Fault {
     fn from(error: QueueError) -> Self {
         match error {
             QueueError::Database(error) => error.into(),
-            QueueError::BadJob { field, reason } => Self::invalid(vec![FieldError {
-                field: field.into(),
-                code: "value".into(),
-                message: reason.into(),
-            }]),
+            QueueError::BadJob { field, reason } => {
+                Self::invalid(vec![FieldError::new(field, "value", reason)])
+            }
             error @ QueueError::Full { .. } => Self::new(Class::Unavailable, "too many tasks wait already")
                 .with_retry_after(5)
                 .with_source(error),

@@ -50,7 +50,7 @@ impl From<Violations> for Fault {
 }
 
 fn field_error(field: &str, code: &'static str, message: impl Into<String>) -> FieldError {
-    FieldError { field: field.to_owned().into(), code: code.into(), message: message.into().into() }
+    FieldError::new(field.to_owned(), code, message.into())
 }
 
 /// Reads typed fields and gathers what is wrong with them.

@@ -19,4 +19,4 @@ pub use lists::{KeyKind, List, Listed, Order, Page, PageEnd, Place, SortKey};
 pub use memory::{CacheWrites, Memory, MemoryPlan};
 pub use service::{Base, BasePlan, Blueprint, OwnQueue, Parts, Service};
 pub use write::{Change, Done, Write};
-pub use writes::{Turn, Rule, Writes, WritesParts, Written, patiently};
+pub use writes::{Rule, Turn, Writes, WritesParts, Written, patiently};

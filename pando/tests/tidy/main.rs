@@ -1,6 +1,8 @@
 //! The invariants of the house, as tests: each finding names its file and line.
 #![expect(clippy::unwrap_used, reason = "in a test, an unexpected error is a failure")]
 
+mod layers;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

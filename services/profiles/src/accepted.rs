@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::faults::no_profile;
-use crate::profile::ProfileId;
+use crate::domain::faults::no_profile;
+use crate::domain::profile::ProfileId;
 use crate::{Profiles, store};
 
 /// A stored job, in the form of a task.

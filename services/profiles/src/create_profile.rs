@@ -5,9 +5,10 @@ use pando_resilience::Call;
 use pando_service::{Fault, Written};
 use serde_json::{Map, Value};
 
-use crate::profile::{Profile, ProfileDraft, ProfileId};
+use crate::domain::events;
+use crate::domain::profile::{Profile, ProfileDraft, ProfileId};
 use crate::read_profile::kept;
-use crate::{Profiles, events, store};
+use crate::{Profiles, store};
 
 impl Profiles {
     /// Makes a profile of the caller's fields.

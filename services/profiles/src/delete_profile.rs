@@ -4,8 +4,8 @@ use pando_resilience::Call;
 use pando_service::{Expected, Fault, Written};
 use serde_json::Map;
 
-use crate::history::Operation;
-use crate::profile::ProfileId;
+use crate::domain::history::Operation;
+use crate::domain::profile::ProfileId;
 use crate::{Profiles, store};
 
 impl Profiles {

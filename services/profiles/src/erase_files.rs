@@ -12,10 +12,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::blobs::Removing;
-use crate::erase_profile::Sought;
+use crate::domain::profile::ProfileId;
 use crate::files::forget_file;
 use crate::images::forget_images;
-use crate::profile::ProfileId;
+use crate::sought::Sought;
 use crate::store::files::FileRow;
 use crate::{Profiles, store};
 

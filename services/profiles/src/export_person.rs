@@ -1,15 +1,16 @@
 //! Writes everything that is known of one person as one JSON document.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use pando_resilience::{Call, Deadline};
 use pando_service::Fault;
 use serde_json::{Value, json};
 
+use crate::domain::faults::no_profile;
+use crate::domain::profile::ProfileId;
 use crate::export_profiles::Piece;
-use crate::faults::no_profile;
-use crate::jobs::READ_BUDGET;
-use crate::profile::ProfileId;
 use crate::{Profiles, images, store};
 
 /// How many changes are read at once, which limits the memory of an export.
@@ -22,6 +23,9 @@ enum Position {
     End,
     Done,
 }
+
+/// For how long a request to look at one person may hold a worker up before it is tried again.
+const READ_BUDGET: Duration = Duration::from_secs(10);
 
 impl Profiles {
     /// Everything that the tables hold about a person, deleted or not: the profile, its parts, and every change of them.

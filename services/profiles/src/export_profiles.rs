@@ -8,8 +8,8 @@ use pando_resilience::{Call, Deadline};
 use pando_service::Fault;
 use uuid::Uuid;
 
-use crate::profile::ProfileId;
-use crate::records::RecordFormat;
+use crate::domain::profile::ProfileId;
+use crate::domain::records::RecordFormat;
 use crate::{Profiles, store};
 
 /// How many profiles are read at once: the most an export holds in memory.

@@ -12,13 +12,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::accepted::Accepted;
+use crate::domain::faults::file_removed;
+use crate::domain::profile::ProfileId;
+use crate::domain::records::{FileKind, RecordFormat};
 use crate::export_profiles::Piece;
-use crate::faults::file_removed;
 use crate::fetch_export::place_of_export;
-use crate::files::{FileKind, FileWriter, Step, forget_file};
-use crate::jobs::file_settings;
-use crate::profile::ProfileId;
-use crate::records::RecordFormat;
+use crate::files::{FileWriter, Step, file_settings, forget_file};
 use crate::store::files::{FileRow, Purpose};
 use crate::{Profiles, store};
 

@@ -12,14 +12,15 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use pando_clock::Timestamp;
 use pando_database::Transaction;
 use pando_objects::{Object, ObjectName};
-use pando_queue::{JobContext, Queue};
+use pando_queue::{JobContext, Queue, Settings};
 use pando_resilience::{Call, Deadline, Tenant};
 use pando_service::Fault;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::blobs::{self, KeptObject};
-use crate::faults::{file_removed, object_missing};
+use crate::domain::faults::{file_removed, object_missing};
+use crate::domain::records::FileKind;
 use crate::store::files::Purpose;
 use crate::{Profiles, images, store};
 
@@ -27,19 +28,14 @@ use crate::{Profiles, images, store};
 pub(crate) const PIECE_BYTES: usize = 4 * 1024 * 1024;
 /// How long writing one piece, or beginning to read it, may take.
 const PIECE_BUDGET: Duration = Duration::from_secs(60);
+/// How long one attempt of a job may take that goes through a file or a table of any size.
+const FILE_MS: u64 = 6 * 3_600_000;
 /// An export of which no piece was written for so long will not become whole: its job is tried again for hours.
 const UNFINISHED_EXPORT_MICROS: i64 = 6 * 3_600 * 1_000_000;
 /// An upload of which no piece came for so long was given up by its client.
 const UNFINISHED_UPLOAD_MICROS: i64 = 10 * 60 * 1_000_000;
 /// How often a piece is put again because the same content began to leave in between.
 const ATTEMPTS_MAX: usize = 3;
-
-/// The ending and the media type of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FileKind {
-    pub(crate) ending: &'static str,
-    pub(crate) media_type: &'static str,
-}
 
 /// Writes a file; bytes that are not written yet are in memory.
 pub(crate) struct FileWriter {
@@ -187,4 +183,9 @@ impl FileWriter {
         tx.commit().await?;
         Ok(true)
     }
+}
+
+/// How jobs are tried that go through a file, or a table, of any size.
+pub(crate) fn file_settings() -> Settings {
+    Settings { timeout_ms: Some(FILE_MS), pauses_ms: None }
 }

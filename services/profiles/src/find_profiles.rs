@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use pando_resilience::Call;
 use pando_service::Fault;
 
-use crate::profile::{Profile, ProfileId};
+use crate::domain::profile::{Profile, ProfileId};
 use crate::{Profiles, store};
 
 impl Profiles {

@@ -4,9 +4,9 @@ use futures_util::future::try_join3;
 use pando_resilience::Call;
 use pando_service::Fault;
 
-use crate::faults::no_profile;
-use crate::parts::FullProfile;
-use crate::profile::ProfileId;
+use crate::domain::faults::no_profile;
+use crate::domain::parts::FullProfile;
+use crate::domain::profile::ProfileId;
 use crate::{Profiles, store};
 
 /// How the profile and its parts are fetched.

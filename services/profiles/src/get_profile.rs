@@ -3,8 +3,8 @@
 use pando_resilience::Call;
 use pando_service::Fault;
 
-use crate::faults::no_profile;
-use crate::profile::{Profile, ProfileId};
+use crate::domain::faults::no_profile;
+use crate::domain::profile::{Profile, ProfileId};
 use crate::{Profiles, store};
 
 impl Profiles {

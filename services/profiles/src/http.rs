@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::profile::unknown_fields;
+use crate::domain::profile::unknown_fields;
 use crate::{ProfileId, Profiles};
 
 /// Largest batch, in bytes: a thousand profiles with long biographies.

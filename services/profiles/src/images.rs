@@ -7,12 +7,10 @@ mod delete_image;
 mod http;
 mod list_images;
 mod make_variants;
-mod media;
-mod options;
+pub(crate) mod options;
 mod remove_blobs;
 mod store;
 mod sweep_images;
-mod upload;
 mod workshop;
 
 use std::sync::Arc;

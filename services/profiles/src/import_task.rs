@@ -12,11 +12,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::accepted::Accepted;
-use crate::faults::{file_removed, uploads_full};
-use crate::files::forget_file;
-use crate::import_profiles::{Import, ImportRequest, ImportState};
-use crate::jobs::file_settings;
-use crate::records::RecordFormat;
+use crate::domain::faults::{file_removed, uploads_full};
+use crate::domain::import::{Import, ImportRequest, ImportState};
+use crate::domain::records::RecordFormat;
+use crate::files::{file_settings, forget_file};
 use crate::store::files::{FileRow, Purpose};
 use crate::{Profiles, store};
 

@@ -1,22 +1,18 @@
 //! The jobs of this service.
 
-use std::time::Duration;
-
 use pando_queue::{JobContext, JobError, JobKind, JobResult, QueueError, Registry, Settings};
 use serde_json::{Value, json};
 
 use crate::Profiles;
+use crate::domain::profile::ProfileId;
 use crate::erase_profile::KIND as ERASE;
 use crate::export_task::{KIND as EXPORT, Wanted};
+use crate::files::file_settings;
 use crate::import_task::{KIND as IMPORT, WaitingImport};
-use crate::profile::ProfileId;
 use crate::reindex_profiles::KIND as REINDEX;
 
 /// How long one attempt to erase somebody may take: it looks at every job there is.
 const ERASE_MS: u64 = 600_000;
-
-/// How long one attempt of a job may take that goes through a file or a table of any size.
-const FILE_MS: u64 = 6 * 3_600_000;
 
 /// The pattern of a profile's id.
 const UUID_PATTERN: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
@@ -134,11 +130,3 @@ impl Profiles {
         Ok(Value::Null)
     }
 }
-
-/// How jobs are tried that go through a file, or a table, of any size.
-pub(crate) fn file_settings() -> Settings {
-    Settings { timeout_ms: Some(FILE_MS), pauses_ms: None }
-}
-
-/// For how long a request to look at one person may hold a worker up before it is tried again.
-pub(crate) const READ_BUDGET: Duration = Duration::from_secs(10);

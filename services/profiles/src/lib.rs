@@ -3,21 +3,18 @@
 mod accepted;
 mod blobs;
 mod create_profile;
-mod csv;
 mod delete_profile;
+mod domain;
 mod erase_files;
 mod erase_profile;
-mod events;
 mod export_person;
 mod export_profiles;
 mod export_task;
-mod faults;
 mod fetch_export;
 mod files;
 mod find_profiles;
 mod get_full_profile;
 mod get_profile;
-mod history;
 mod http;
 mod images;
 mod import_profiles;
@@ -26,19 +23,15 @@ mod jobs;
 mod list_changes;
 mod list_profiles;
 mod options;
-mod parts;
 mod patch_profile;
-mod profile;
 mod put_part;
 mod random_profile;
 mod read_page;
 mod read_profile;
-mod records;
 mod reindex_profiles;
 mod restore_profile;
-mod search_sample;
-mod search_text;
 mod service;
+mod sought;
 mod store;
 mod update_profile;
 mod warm_cache;
@@ -54,24 +47,26 @@ use pando_service::{Base, BasePlan, Memory, MemoryPlan, Parts, Writes};
 use tokio::sync::Semaphore;
 
 pub use accepted::Accepted;
+pub use domain::history::{Change, Operation};
+pub use domain::import::{Import, ImportRequest, ImportState};
+pub use domain::item::{Item, ItemOutcome, ItemStatus};
+pub use domain::parts::{Address, FullProfile, Preferences, Theme};
+pub use domain::profile::{AttributeRules, Email, Name, Profile, ProfileDraft, ProfileId};
+pub use domain::records::RecordFormat;
 pub use fetch_export::Export;
 pub use get_full_profile::FetchMode;
-pub use history::{Change, Operation};
 pub use images::{Added, Image, ImageDeleted, Images, ImagesOptions, Variant};
-pub use import_profiles::{Import, ImportRequest, ImportState};
 pub use list_profiles::{ProfileFilter, ProfilePage};
-pub use options::ProfilesOptions;
-pub use parts::{Address, FullProfile, Preferences, Theme};
-pub use profile::{AttributeRules, Email, Name, Profile, ProfileDraft, ProfileId};
+pub use options::{BadOption, ProfilesOptions};
 pub use put_part::PartWritten;
 pub use read_page::CachedPage;
-pub use records::RecordFormat;
 pub use service::{BLUEPRINT, open};
 pub use store::lists::Order;
-pub use write_batch::{BATCH_ITEMS_MAX, Item, ItemOutcome, ItemStatus};
+pub use write_batch::BATCH_ITEMS_MAX;
 
 use blobs::Blobs;
-use search_sample::SearchSample;
+use domain::{events, faults};
+use store::search_sample::SearchSample;
 
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
@@ -121,14 +116,6 @@ struct Inner {
     options: ProfilesOptions,
 }
 
-/// The service cannot start with these options.
-#[derive(Debug, thiserror::Error)]
-#[error("profiles.{option}: {reason}")]
-pub struct BadOption {
-    option: &'static str,
-    reason: String,
-}
-
 impl Profiles {
     /// Builds the service; reads and compiles the schema of attributes when one is configured.
     pub fn new(parts: &Parts, options: ProfilesOptions) -> Result<Self, BadOption> {
@@ -140,8 +127,12 @@ impl Profiles {
             writes: options.cache_writes,
             created: events::CREATED,
         };
-        let (service, events, rules) = (events::SERVICE, options.events, faults::UNIQUE_KEYS);
-        let base = parts.base(BasePlan { service, events, memory, rules });
+        let base = parts.base(BasePlan {
+            service: events::SERVICE,
+            events: options.events,
+            memory,
+            rules: faults::RULES,
+        });
         let Base { writes, memory } =
             base.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
         let Parts { database, queue, idempotency, objects, clock, .. } = parts.clone();

@@ -3,9 +3,9 @@
 use pando_resilience::Call;
 use pando_service::Fault;
 
-use crate::faults::no_profile;
-use crate::history::Change;
-use crate::profile::ProfileId;
+use crate::domain::faults::no_profile;
+use crate::domain::history::Change;
+use crate::domain::profile::ProfileId;
 use crate::{Profiles, store};
 
 impl Profiles {

@@ -5,10 +5,10 @@ use pando_resilience::{Call, Tenant};
 use pando_service::{Fault, PageEnd, Place};
 use tokio::sync::SemaphorePermit;
 
-use crate::profile::{Email, Profile};
-use crate::search_sample::Way;
-use crate::search_text::sought;
+use crate::domain::profile::{Email, Profile};
+use crate::domain::search_text::sought;
 use crate::store::lists::Order;
+use crate::store::search_sample::Way;
 use crate::{Profiles, store};
 
 /// How many stretches of the list a search looks through at most.

@@ -4,7 +4,8 @@ use pando_cache::CacheOptions;
 use pando_service::CacheWrites;
 use serde::{Deserialize, Serialize};
 
-use crate::{AttributeRules, BadOption, ImagesOptions};
+use crate::AttributeRules;
+use crate::images::options::ImagesOptions;
 
 /// Settings of the profiles service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +82,14 @@ impl ProfilesOptions {
         let schema: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         AttributeRules::new(self.attributes_bytes_max, Some(&schema))
     }
+}
+
+/// The service cannot start with these options.
+#[derive(Debug, thiserror::Error)]
+#[error("profiles.{option}: {reason}")]
+pub struct BadOption {
+    pub(crate) option: &'static str,
+    pub(crate) reason: String,
 }
 
 impl Default for ProfilesOptions {

@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::history::difference;
-use crate::parts::{Address, Preferences};
-use crate::profile::ProfileId;
+use crate::domain::history::difference;
+use crate::domain::parts::{Address, Preferences};
+use crate::domain::profile::ProfileId;
 use crate::store::parts::{Part, locked};
 use crate::{Profiles, store};
 

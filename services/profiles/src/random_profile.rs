@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::Profiles;
-use crate::profile::{Profile, ProfileDraft};
+use crate::domain::profile::{Profile, ProfileDraft};
 
 /// Names of several scripts, so that whoever tries things out meets them early.
 const GIVEN: [&str; 16] = [

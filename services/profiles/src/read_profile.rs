@@ -7,9 +7,9 @@ use pando_resilience::{Call, Deadline, Tenant};
 use pando_service::{Fault, Kept};
 use uuid::Uuid;
 
-use crate::faults::no_profile;
-use crate::parts::FullProfile;
-use crate::profile::{Profile, ProfileId};
+use crate::domain::faults::no_profile;
+use crate::domain::parts::FullProfile;
+use crate::domain::profile::{Profile, ProfileId};
 use crate::{Profiles, store};
 
 /// The form of a profile with its parts: what stands behind its id in the key of the cache.

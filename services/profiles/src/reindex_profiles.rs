@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::history::{Operation, difference};
+use crate::domain::history::{Operation, difference};
+use crate::domain::profile::{IMAGE_URLS_BYTES_MAX, Profile, ProfileId};
 use crate::images::Addresses;
-use crate::profile::{IMAGE_URLS_BYTES_MAX, Profile, ProfileId};
 use crate::store::StoredProfile;
 use crate::store::derived::Derived;
 use crate::{Profiles, store};

@@ -4,9 +4,9 @@ use pando_resilience::Call;
 use pando_service::{Expected, Fault, Written};
 use serde_json::Map;
 
-use crate::faults::no_profile;
-use crate::history::Operation;
-use crate::profile::{Profile, ProfileId};
+use crate::domain::faults::no_profile;
+use crate::domain::history::Operation;
+use crate::domain::profile::{Profile, ProfileId};
 use crate::{Profiles, store};
 
 const DAY_MICROS: i64 = 86_400 * 1_000_000;

@@ -9,6 +9,7 @@ pub(crate) mod imports;
 pub(crate) mod lists;
 pub(crate) mod parts;
 pub(crate) mod search;
+pub(crate) mod search_sample;
 
 use pando_clock::Timestamp;
 use pando_database::{
@@ -18,7 +19,7 @@ use pando_database::{
 use pando_resilience::{Deadline, Tenant};
 use uuid::Uuid;
 
-use crate::profile::{Email, Name, Profile, ProfileId};
+use crate::domain::profile::{Email, Name, Profile, ProfileId};
 
 /// The columns of a profile, in the order [`profile_from`] reads them.
 macro_rules! profile_columns {

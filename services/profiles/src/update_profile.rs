@@ -5,12 +5,13 @@ use pando_resilience::Call;
 use pando_service::{Expected, Fault, Write, Written};
 use serde_json::{Map, Value};
 
-use crate::faults::no_profile;
-use crate::history::{Operation, difference};
-use crate::profile::{Profile, ProfileDraft, ProfileId};
+use crate::domain::events;
+use crate::domain::faults::no_profile;
+use crate::domain::history::{Operation, difference};
+use crate::domain::profile::{Profile, ProfileDraft, ProfileId};
 use crate::read_profile::kept;
 use crate::store::StoredProfile;
-use crate::{Profiles, events, store};
+use crate::{Profiles, store};
 
 /// A history is checked for its length each time the version is a multiple of this.
 const HISTORY_EVERY: i64 = 16;

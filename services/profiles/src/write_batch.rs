@@ -3,57 +3,24 @@
 use std::collections::{HashMap, HashSet};
 
 use pando_resilience::Call;
-use pando_service::{Fault, FieldError, Violations, Write, Written, patiently};
+use pando_service::{Fault, Violations, Write, Written, patiently};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::import_profiles::{Batch as ImportBatch, Import};
+use crate::domain::events;
+use crate::domain::import::{Batch as ImportBatch, Import};
+use crate::domain::item::{Item, ItemOutcome, ItemStatus};
+use crate::domain::profile::{Profile, ProfileDraft, ProfileId};
 use crate::import_task::ImportJob;
-use crate::profile::{Profile, ProfileDraft, ProfileId};
 use crate::store::StoredProfile;
-use crate::{Profiles, events, store};
+use crate::{Profiles, store};
 
 /// How many items one batch may have.
 pub const BATCH_ITEMS_MAX: usize = 1000;
 
 /// The message about an e-mail address or an id that another profile has.
 const TAKEN: &str = "is taken by another profile";
-
-/// The fields of one item, or why they could not be read.
-pub type Item = Result<Map<String, Value>, Violations>;
-
-/// The result of one item.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ItemOutcome {
-    /// What was done with the item.
-    pub status: ItemStatus,
-    /// The id of the written profile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Uuid>)]
-    pub id: Option<ProfileId>,
-    /// The new version of the profile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<i64>,
-    /// Why the item was not written.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldError>,
-}
-
-/// What was done with one item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ItemStatus {
-    /// A profile was created: the item had no id, or an unused one.
-    Created,
-    /// The profile with the item's id was changed, or had the values already.
-    Updated,
-    /// The e-mail address or the id is taken; nothing was written.
-    Conflict,
-    /// The item is not valid; nothing was written.
-    Invalid,
-}
 
 /// The outcome of a batch, as it is kept for repeats.
 #[derive(Serialize, Deserialize)]

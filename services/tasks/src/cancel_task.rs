@@ -4,7 +4,7 @@ use pando_resilience::Call;
 use pando_service::Fault;
 use uuid::Uuid;
 
-use crate::faults::of_task;
+use crate::domain::faults::of_task;
 use crate::{Task, Tasks};
 
 impl Tasks {

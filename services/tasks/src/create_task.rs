@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::faults::of_task;
-use crate::task::TaskStatus;
+use crate::domain::faults::of_task;
+use crate::domain::task::TaskStatus;
 use crate::{TaskRequest, Tasks};
 
 /// The stored task.

@@ -4,7 +4,7 @@ use pando_database::Token;
 use pando_resilience::Call;
 use pando_service::Fault;
 
-use crate::faults::no_schedule;
+use crate::domain::faults::no_schedule;
 use crate::{Schedule, Tasks};
 
 impl Tasks {

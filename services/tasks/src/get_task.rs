@@ -9,8 +9,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::faults::no_task;
-use crate::pace::Pace;
+use crate::domain::faults::no_task;
+use crate::domain::pace::Pace;
 use crate::{Task, Tasks};
 
 /// The part of a deadline that is reserved for the answer itself.

@@ -2,22 +2,15 @@
 
 mod cancel_task;
 mod create_task;
-mod delay;
-mod faults;
+mod domain;
 mod get_schedule;
 mod get_task;
-mod guard;
 mod http;
 mod kinds;
 mod list_tasks;
 mod options;
-mod pace;
 mod put_schedule;
-mod schedule;
 mod service;
-mod task;
-mod task_request;
-mod trust;
 mod watch_task;
 
 use std::sync::Arc;
@@ -27,15 +20,15 @@ use pando_service::{Parts, Writes, WritesParts};
 use tokio::sync::watch;
 
 pub use create_task::Created;
-pub use guard::is_public;
+pub use domain::guard::is_public;
+pub use domain::schedule::Schedule;
+pub use domain::task::{Task, TaskStatus, TaskSummary};
+pub use domain::task_request::TaskRequest;
 pub use kinds::add_kinds;
 pub use list_tasks::{TaskFilter, TaskPage};
 pub use options::TasksOptions;
 pub use put_schedule::Expected;
-pub use schedule::Schedule;
 pub use service::{BLUEPRINT, open};
-pub use task::{Task, TaskStatus, TaskSummary};
-pub use task_request::TaskRequest;
 
 /// The tasks service: each operation is a method, and a file of that name. Cloning shares it.
 #[derive(Clone)]

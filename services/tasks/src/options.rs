@@ -3,8 +3,8 @@
 use pando_queue::QueueError;
 use serde::{Deserialize, Serialize};
 
-use crate::guard::Reachable;
-use crate::trust::Trust;
+use crate::domain::guard::Reachable;
+use crate::domain::trust::Trust;
 
 /// Settings of the tasks service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,8 +6,10 @@ use pando_resilience::Call;
 use pando_service::{Class, Fault};
 use serde_json::{Map, Value};
 
-use crate::faults::{fault, no_schedule};
-use crate::{Schedule, Tasks, schedule};
+use crate::domain::faults::no_schedule;
+use crate::domain::schedule;
+use crate::{Schedule, Tasks};
+use pando_service::FieldError;
 
 impl Tasks {
     /// Stores or changes a schedule. `expected` fences it: `If-Match` for a change, `If-None-Match: *` for a new one.
@@ -20,7 +22,7 @@ impl Tasks {
     ) -> Result<(Schedule, Token), Fault> {
         if !schedule::is_name(name) {
             let message = "must be 1 to 100 letters, digits, `_`, `-` or `.`";
-            return Err(Fault::invalid(vec![fault("name", "value", message)]));
+            return Err(Fault::invalid(vec![FieldError::new("name", "value", message)]));
         }
         let now = self.0.queue.clock().now();
         let draft = schedule::parse(fields, &self.0.registry, &self.0.options, now)?;

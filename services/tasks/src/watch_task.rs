@@ -10,8 +10,8 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use crate::domain::pace::Pace;
 use crate::get_task::changed;
-use crate::pace::Pace;
 use crate::{Task, Tasks};
 
 /// How long one look may take.

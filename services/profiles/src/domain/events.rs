@@ -6,8 +6,8 @@
 use pando_service::Change;
 use serde_json::{Map, Value, json};
 
-use crate::history::Operation;
-use crate::profile::{Profile, ProfileId};
+use crate::domain::history::Operation;
+use crate::domain::profile::{Profile, ProfileId};
 
 /// The name of the service in events.
 pub(crate) const SERVICE: &str = "profiles";

@@ -3,7 +3,7 @@
 use pando_service::{Class, Fault, Rule};
 
 /// The unique keys that a client can violate.
-pub(crate) const UNIQUE_KEYS: &[Rule] = &[
+pub(crate) const RULES: &[Rule] = &[
     ("profiles_email_key_tenant_key", email_taken),
     // Until the migrations are finished.
     ("profiles_email_key_key", email_taken),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::profile::Profile;
+use crate::domain::profile::Profile;
 
 /// The longest line of an address, in characters.
 pub(crate) const ADDRESS_LINE_CHARS_MAX: usize = 255;

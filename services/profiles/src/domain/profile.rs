@@ -5,12 +5,11 @@ use pando_schema::{Fault, Schema};
 use pando_service::{BadText, FieldReader, Violations};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::search_text;
+use crate::domain::search_text::{self, folded};
 
 /// The longest name, in characters.
 pub(crate) const NAME_CHARS_MAX: usize = 255;
@@ -287,12 +286,6 @@ impl Email {
     pub fn key(&self) -> String {
         folded(&self.0)
     }
-}
-
-/// The form in which e-mail addresses and search texts are compared: in lower case and composed (NFC), however the letters
-/// were encoded.
-pub(crate) fn folded(text: &str) -> String {
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase().nfc().collect() }
 }
 
 /// A letter or digit, or a mark that belongs to one: a vowel of an Indic script, an accent beside its letter.

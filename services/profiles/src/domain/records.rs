@@ -6,10 +6,9 @@ use bytes::Bytes;
 use pando_service::{Class, Fault, Violations};
 use serde_json::Value;
 
-use crate::csv::{self, Cell};
-use crate::files::FileKind;
-use crate::profile::{FIELDS, Profile};
-use crate::write_batch::Item;
+use crate::domain::csv::{self, Cell};
+use crate::domain::item::Item;
+use crate::domain::profile::{FIELDS, Profile};
 use pando_http::parse_json;
 
 /// The mark that some programs put before the first line of a file.
@@ -22,6 +21,13 @@ pub enum RecordFormat {
     Ndjson,
     /// Comma-separated values with a header; `image_urls` and `attributes` are JSON in their cells.
     Csv,
+}
+
+/// The ending and the media type of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileKind {
+    pub(crate) ending: &'static str,
+    pub(crate) media_type: &'static str,
 }
 
 impl RecordFormat {

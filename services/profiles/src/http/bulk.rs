@@ -18,8 +18,8 @@ use utoipa::ToSchema;
 use super::ignored;
 use super::person::accepted;
 use super::profiles::ProfileFields;
-use crate::import_profiles::place_of_import;
-use crate::write_batch::Item;
+use crate::domain::import::place_of_import;
+use crate::domain::item::Item;
 use crate::{
     Accepted, BATCH_ITEMS_MAX, Import, ImportRequest, ItemOutcome, ProfileId, Profiles, RecordFormat,
 };

@@ -21,7 +21,7 @@ use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
 
 use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, expected, ignored};
-use crate::profile::FIELDS;
+use crate::domain::profile::FIELDS;
 use crate::read_profile::PROFILE;
 use crate::{Change, Email, Order, Profile, ProfileFilter, ProfileId, Profiles};
 

@@ -8,10 +8,10 @@ use pando_resilience::{Call, Tenant};
 use pando_service::{Expected, Fault, Violations, Write, Written};
 use serde::{Deserialize, Serialize};
 
-use super::store::{self, FileRow, ImageRow};
+use super::store::{self, ImageRow, file_row};
 use super::{Image, Images, described, make_variants, no_image};
 use crate::blobs::{self, KeptObject};
-use crate::profile::{IMAGE_URLS_BYTES_MAX, IMAGE_URLS_MAX, ProfileId};
+use crate::domain::profile::{IMAGE_URLS_BYTES_MAX, IMAGE_URLS_MAX, ProfileId};
 use crate::store::StoredProfile;
 
 /// How often an image is put again because its content began to leave in between.
@@ -101,7 +101,7 @@ impl Images {
         };
         let (tenant, actor) = (write.call.tenant(), write.call.actor());
         store::insert(&mut write.tx, tenant, id, &image, actor).await?;
-        let original = file(image.number, 0, encoded, kept);
+        let original = file_row(image.number, 0, encoded, &kept.name);
         store::insert_file(&mut write.tx, tenant, id, &original).await?;
         self.enqueue_variants(&mut write.tx, tenant, id, image.number).await?;
         draft.image_urls.push(image.url.clone());
@@ -137,17 +137,5 @@ impl Images {
             ..Job::new(make_variants::KIND, make_variants::payload(id, number))
         };
         Ok(self.0.queue.enqueue(tx, job.of_tenant(tenant)).await?)
-    }
-}
-
-/// The row of a file.
-pub(crate) fn file(number: i64, edge: u32, encoded: &Encoded, kept: &KeptObject) -> FileRow {
-    FileRow {
-        number,
-        edge: i64::from(edge),
-        blob: kept.name.to_string(),
-        width: i64::from(encoded.width),
-        height: i64::from(encoded.height),
-        bytes: i64::try_from(encoded.content.len()).unwrap_or(i64::MAX),
     }
 }

@@ -8,7 +8,7 @@ use pando_resilience::Tenant;
 use uuid::Uuid;
 
 use super::ImagesOptions;
-use crate::profile::{Profile, ProfileId};
+use crate::domain::profile::{Profile, ProfileId};
 
 static IMAGES_OF: Query = Query::scan(
     "profiles.images_of_many",

@@ -7,7 +7,7 @@ use pando_service::{Expected, Fault, Written};
 use serde::{Deserialize, Serialize};
 
 use super::{Images, no_image, remove_blobs, store};
-use crate::profile::ProfileId;
+use crate::domain::profile::ProfileId;
 
 /// The result of a deletion.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

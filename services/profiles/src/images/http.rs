@@ -1,5 +1,8 @@
 //! The routes of images.
 
+mod media;
+mod upload;
+
 use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -14,10 +17,10 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::options::BODY_BYTES_MAX;
-use super::{Added, Image, Images, upload};
-use crate::faults::no_profile;
+use super::{Added, Image, Images};
+use crate::domain::faults::no_profile;
+use crate::domain::profile::ProfileId;
 use crate::http::{Id, IfMatchParameter, expected};
-use crate::profile::ProfileId;
 
 /// The longest pause in an upload.
 const UPLOAD_IDLE_MS_MAX: u64 = 10_000;

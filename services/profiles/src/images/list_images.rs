@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 
 use super::store::{self, FileRow, ImageRow};
 use super::{Images, no_image};
-use crate::faults::no_profile;
-use crate::profile::ProfileId;
+use crate::domain::faults::no_profile;
+use crate::domain::profile::ProfileId;
 
 /// An image of a profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -9,11 +9,10 @@ use pando_service::Fault;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::add_image::file;
-use super::store::{self, ImageRow};
+use super::store::{self, ImageRow, file_row};
 use super::{EDGES, Images, described, kind as image_kind};
 use crate::blobs::{self, Removing};
-use crate::profile::ProfileId;
+use crate::domain::profile::ProfileId;
 
 /// The kind of the job.
 pub(crate) const KIND: &str = "image_variants";
@@ -62,7 +61,7 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     for (edge, variant) in variants {
         let object = images.0.blobs.keep(context.call(), variant.content.clone(), described(variant.format));
         let object = object.await?;
-        kept.push((file(number, edge, &variant, &object), object));
+        kept.push((file_row(number, edge, &variant, &object.name), object));
     }
     let mut tx = context.database().transaction(context.call()).await?;
     context.fence(&mut tx).await?;

@@ -2,10 +2,12 @@
 
 use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
+use pando_images::Encoded;
+use pando_objects::ObjectName;
 use pando_resilience::Tenant;
 use uuid::Uuid;
 
-use crate::profile::ProfileId;
+use crate::domain::profile::ProfileId;
 
 /// An image as its row has it.
 #[derive(Clone, Debug)]
@@ -264,4 +266,16 @@ fn file_from(row: &Row) -> Result<FileRow, DatabaseError> {
         height: row.get(4)?,
         bytes: row.get(5)?,
     })
+}
+
+/// The row of a file.
+pub(crate) fn file_row(number: i64, edge: u32, encoded: &Encoded, blob: &ObjectName) -> FileRow {
+    FileRow {
+        number,
+        edge: i64::from(edge),
+        blob: blob.to_string(),
+        width: i64::from(encoded.width),
+        height: i64::from(encoded.height),
+        bytes: i64::try_from(encoded.content.len()).unwrap_or(i64::MAX),
+    }
 }

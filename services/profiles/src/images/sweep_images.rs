@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::{Images, forget_images, kind as image_kind};
 use crate::blobs::{self, Removal, Removing};
+use crate::domain::profile::ProfileId;
 use crate::files::forget_file;
-use crate::profile::ProfileId;
 
 /// The kind of the job.
 pub(crate) const KIND: &str = "image_sweep";

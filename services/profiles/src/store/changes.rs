@@ -6,8 +6,8 @@ use pando_resilience::Tenant;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::history::{Change, Operation};
-use crate::profile::{Profile, ProfileId};
+use crate::domain::history::{Change, Operation};
+use crate::domain::profile::{Profile, ProfileId};
 use crate::store::StoredProfile;
 
 static INSERT: Query = Query::point(

@@ -61,7 +61,7 @@ pub(crate) async fn lock(
 pub(crate) async fn repair(
     tx: &mut Transaction,
     tenant: &Tenant,
-    profile: &crate::profile::Profile,
+    profile: &crate::domain::profile::Profile,
 ) -> Result<(), DatabaseError> {
     let values = params![
         Uuid::from(profile.id),

@@ -5,7 +5,7 @@ use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
 use pando_resilience::Tenant;
 use uuid::Uuid;
 
-use crate::profile::ProfileId;
+use crate::domain::profile::ProfileId;
 
 static ADDRESS: Query = Query::write(
     "profiles.erase_address",

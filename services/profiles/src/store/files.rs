@@ -5,7 +5,7 @@ use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
 use pando_resilience::Tenant;
 use uuid::Uuid;
 
-use crate::profile::ProfileId;
+use crate::domain::profile::ProfileId;
 
 /// The purpose of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

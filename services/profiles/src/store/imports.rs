@@ -5,7 +5,7 @@ use pando_database::{DatabaseError, Json, Query, Read, Row, Transaction, params}
 use pando_resilience::Tenant;
 use serde_json::{Value, json};
 
-use crate::import_profiles::{Import, ImportState};
+use crate::domain::import::{Import, ImportState};
 
 static INSERT: Query = Query::point(
     "profiles.insert_import",

@@ -5,9 +5,9 @@ use pando_resilience::Tenant;
 use uuid::Uuid;
 
 use super::{PROFILE_WIDTH, living, profile_columns};
-use crate::history::Operation;
-use crate::parts::{Address, FullProfile, Preferences, Theme};
-use crate::profile::{Profile, ProfileId};
+use crate::domain::history::Operation;
+use crate::domain::parts::{Address, FullProfile, Preferences, Theme};
+use crate::domain::profile::{Profile, ProfileId};
 
 static FIND_FULL: Query = Query::point(
     "profiles.find_full",

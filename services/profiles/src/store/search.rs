@@ -6,7 +6,7 @@ use pando_service::{Place, SortKey};
 
 use super::lists::{LIST, Order, count_value};
 use super::{profile_columns, profile_from};
-use crate::profile::Profile;
+use crate::domain::profile::Profile;
 
 /// How many profiles one look through the list goes past at most.
 pub(crate) const STRETCH: usize = 5_000;

@@ -12,7 +12,7 @@ use pando_clock::{Clock, Timestamp};
 use pando_database::{DatabaseError, Read};
 use pando_resilience::Tenant;
 
-use crate::search_text::trigrams;
+use crate::domain::search_text::trigrams;
 use crate::store::search as store;
 
 /// How many texts are looked at.
@@ -163,7 +163,7 @@ impl Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search_text::{kept, sought};
+    use crate::domain::search_text::{kept, sought};
 
     fn sample(texts: impl Iterator<Item = String>) -> Sample {
         Sample::of(texts.map(|text| kept(&text)).collect(), Timestamp::from_micros(0))

@@ -1,10 +1,9 @@
 //! The faults that are this service's own.
 
-use pando_http::FieldError;
 use pando_queue::QueueError;
 use pando_service::Fault;
 
-use crate::task::TaskStatus;
+use crate::domain::task::TaskStatus;
 
 /// No task has this id.
 pub(crate) fn no_task() -> Fault {
@@ -25,9 +24,4 @@ pub(crate) fn of_task(error: QueueError) -> Fault {
         }
         error => error.into(),
     }
-}
-
-/// One bad field.
-pub(crate) fn fault(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> FieldError {
-    FieldError { field: field.into().into(), code: code.into(), message: message.into().into() }
 }

@@ -1,7 +1,6 @@
 //! A schedule in the form that clients see: a task that is stored again and again.
 
 use pando_clock::Timestamp;
-use pando_http::FieldError;
 use pando_queue::{Recurring, RecurringDraft, Registry, bad_expression};
 use pando_service::Fault;
 use serde::Serialize;
@@ -9,8 +8,10 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::faults::fault;
-use crate::{TaskRequest, TasksOptions, delay};
+use super::delay;
+use super::task_request::TaskRequest;
+use crate::TasksOptions;
+use pando_service::FieldError;
 
 /// How many future moments are shown.
 const NEXT_TIMES: usize = 5;
@@ -102,7 +103,7 @@ pub(crate) fn parse(
 ) -> Result<RecurringDraft, Fault> {
     let mut faults = Vec::new();
     for name in OF_ONE_TASK.into_iter().filter(|name| fields.contains_key(*name)) {
-        faults.push(fault(name, "unknown", "belongs to a single task, not to a schedule"));
+        faults.push(FieldError::new(name, "unknown", "belongs to a single task, not to a schedule"));
     }
     let expression = expression(fields, &mut faults);
     let flags = ["paused", "overlap"].map(|name| flag(fields, name, &mut faults));
@@ -134,7 +135,7 @@ fn expression(fields: &Map<String, Value>, faults: &mut Vec<FieldError>) -> Stri
                 true => Some("use the field every for that".to_owned()),
                 false => bad_expression(text),
             };
-            faults.extend(bad.map(|reason| fault("cron", "cron", reason)));
+            faults.extend(bad.map(|reason| FieldError::new("cron", "cron", reason)));
             text.trim().to_owned()
         }
         (None, Some(every)) => {
@@ -143,12 +144,12 @@ fn expression(fields: &Map<String, Value>, faults: &mut Vec<FieldError>) -> Stri
             let expression = format!("@every {}s", whole.unwrap_or_default());
             if bad_expression(&expression).is_some() {
                 let message = "must be whole seconds from 1s to 1000000s, such as 90s, 15m or 24h";
-                faults.push(fault("every", "range", message));
+                faults.push(FieldError::new("every", "range", message));
             }
             expression
         }
         _ => {
-            faults.push(fault(
+            faults.push(FieldError::new(
                 "cron",
                 "either",
                 "give either cron, such as \"0 3 * * *\", or every, such as \"15m\"",
@@ -163,7 +164,7 @@ fn flag(fields: &Map<String, Value>, name: &'static str, faults: &mut Vec<FieldE
         None | Some(Value::Null) => false,
         Some(Value::Bool(value)) => *value,
         Some(_) => {
-            faults.push(fault(name, "type", "must be true or false"));
+            faults.push(FieldError::new(name, "type", "must be true or false"));
             false
         }
     }

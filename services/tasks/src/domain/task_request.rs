@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use pando_clock::Timestamp;
-use pando_http::FieldError;
 use pando_queue::{BadPayload, Job, Registry, Unique};
 use pando_service::Fault;
 use serde_json::{Map, Value, json};
 
-use crate::faults::fault;
-use crate::{TasksOptions, delay};
+use super::delay;
+use crate::TasksOptions;
+use pando_service::FieldError;
 
 /// A task that can be stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,10 +44,12 @@ impl TaskRequest {
             match registry.job("http_callback", json!({"url": url})) {
                 Ok(callback) => request.callback = Some(callback),
                 Err(BadPayload::Faults(found)) => {
-                    faults.extend(found.into_iter().map(|it| fault("callback_url", "url", it.message)));
+                    faults.extend(
+                        found.into_iter().map(|it| FieldError::new("callback_url", "url", it.message)),
+                    );
                 }
                 Err(BadPayload::UnknownKind) => {
-                    faults.push(fault("callback_url", "url", "this server calls no addresses"));
+                    faults.push(FieldError::new("callback_url", "url", "this server calls no addresses"));
                 }
             }
         }
@@ -64,18 +66,18 @@ impl TaskRequest {
         let most = Duration::from_secs(u64::from(options.delay_days_max) * 86_400);
         let (delay, run_at) = (present(fields, "delay"), present(fields, "run_at"));
         if delay.is_some() && run_at.is_some() {
-            faults.push(fault("run_at", "either", "give either delay or run_at"));
+            faults.push(FieldError::new("run_at", "either", "give either delay or run_at"));
         }
         if let Some(delay) = delay {
             match delay::parse(delay) {
                 Some(delay) if delay <= most => self.delay = delay,
                 Some(_) => {
                     let message = format!("at most {} days", options.delay_days_max);
-                    faults.push(fault("delay", "range", message));
+                    faults.push(FieldError::new("delay", "range", message));
                 }
                 None => {
                     let message = "must be a time like 10s, 250ms or PT10S, or a number of seconds";
-                    faults.push(fault("delay", "duration", message));
+                    faults.push(FieldError::new("delay", "duration", message));
                 }
             }
         }
@@ -86,9 +88,13 @@ impl TaskRequest {
                 }
                 Some(_) => {
                     let message = format!("at most {} days from now", options.delay_days_max);
-                    faults.push(fault("run_at", "range", message));
+                    faults.push(FieldError::new("run_at", "range", message));
                 }
-                None => faults.push(fault("run_at", "moment", "must be a moment like 2026-11-20T18:00:00Z")),
+                None => faults.push(FieldError::new(
+                    "run_at",
+                    "moment",
+                    "must be a moment like 2026-11-20T18:00:00Z",
+                )),
             }
         }
     }
@@ -109,17 +115,17 @@ fn job(
     let payload = present(fields, "data").or_else(|| present(fields, "payload"));
     let payload = payload.cloned().unwrap_or_else(|| json!({}));
     let Some(kind) = kind.and_then(Value::as_str) else {
-        faults.push(fault("task_type", "required", "must name a type of task"));
+        faults.push(FieldError::new("task_type", "required", "must name a type of task"));
         return Job::new("none", Value::Null);
     };
     if !payload.is_object() {
-        faults.push(fault("data", "type", "must be an object"));
+        faults.push(FieldError::new("data", "type", "must be an object"));
         return Job::new("none", Value::Null);
     }
     let bytes = payload.to_string().len();
     if bytes > options.data_bytes_max {
         let message = format!("must be at most {} bytes of JSON, not {bytes}", options.data_bytes_max);
-        faults.push(fault("data", "too_long", message));
+        faults.push(FieldError::new("data", "too_long", message));
         return Job::new("none", Value::Null);
     }
     let public = registry.get(kind).is_some_and(|kind| kind.public);
@@ -128,15 +134,17 @@ fn job(
         Ok(job) => return job,
         Err(BadPayload::UnknownKind) => {
             let known: Vec<&str> = registry.public_kinds().map(|kind| kind.name.as_str()).collect();
-            faults.push(fault("task_type", "unknown_value", format!("must be one of {}", known.join(", "))));
+            faults.push(FieldError::new(
+                "task_type",
+                "unknown_value",
+                format!("must be one of {}", known.join(", ")),
+            ));
         }
         Err(BadPayload::Faults(found)) => {
             let place = |path: &str| format!("data{}", path.replace('/', "."));
-            faults.extend(
-                found
-                    .into_iter()
-                    .map(|pando_schema::Fault { path, message }| fault(place(&path), "schema", message)),
-            );
+            faults.extend(found.into_iter().map(|pando_schema::Fault { path, message }| {
+                FieldError::new(place(&path), "schema", message)
+            }));
         }
     }
     Job::new("none", Value::Null)
@@ -155,7 +163,7 @@ fn integer(
 ) -> Option<i64> {
     let value = present(fields, name)?.as_i64().filter(|value| (0..=most).contains(value));
     if value.is_none() {
-        faults.push(fault(name, "range", format!("must be a whole number from 0 to {most}")));
+        faults.push(FieldError::new(name, "range", format!("must be a whole number from 0 to {most}")));
     }
     value
 }
@@ -168,7 +176,7 @@ fn text(
 ) -> Option<String> {
     let text = present(fields, name)?.as_str().filter(|text| !text.is_empty() && text.len() <= most);
     if text.is_none() {
-        faults.push(fault(name, "length", format!("must be a text of 1 to {most} bytes")));
+        faults.push(FieldError::new(name, "length", format!("must be a text of 1 to {most} bytes")));
     }
     text.map(ToOwned::to_owned)
 }

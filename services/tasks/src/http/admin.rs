@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::Id;
 use crate::Tasks;
-use crate::faults::{fault, no_task, of_task};
+use crate::domain::faults::{no_task, of_task};
+use pando_service::FieldError;
 
 /// How many groups of dead letters are listed by default.
 const GROUPS_DEFAULT: i64 = 100;
@@ -134,7 +135,7 @@ pub(super) async fn redrive(
     let text = |name: &str| fields.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
     let id = match text("id").map(|id| id.parse::<Uuid>()) {
         Some(Err(_)) => {
-            return Err(Fault::invalid(vec![fault("id", "value", "must be an id")]).into());
+            return Err(Fault::invalid(vec![FieldError::new("id", "value", "must be an id")]).into());
         }
         Some(Ok(id)) => Some(id),
         None => None,

@@ -9,7 +9,7 @@ use pando_service::Fault;
 use serde_json::json;
 
 use crate::Tasks;
-use crate::faults::of_task;
+use crate::domain::faults::of_task;
 
 /// List subscribers
 ///

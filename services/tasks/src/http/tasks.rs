@@ -16,8 +16,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Id, KeyParameter};
+use crate::domain::delay;
 use crate::watch_task::Said;
-use crate::{Created, Task, TaskFilter, TaskRequest, TaskStatus, TaskSummary, Tasks, delay};
+use crate::{Created, Task, TaskFilter, TaskRequest, TaskStatus, TaskSummary, Tasks};
 
 /// The fields of a new task. Unknown fields are ignored.
 #[derive(ToSchema)]

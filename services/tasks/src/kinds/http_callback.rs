@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::guard::{Reachable, ResolveError, Target};
-use crate::trust::Trust;
+use crate::domain::guard::{Reachable, ResolveError, Target};
+use crate::domain::trust::Trust;
 use crate::{TaskStatus, TasksOptions};
 
 /// How addresses are called.

@@ -11,7 +11,7 @@ use pando_objects::ObjectName;
 use pando_resilience::Call;
 use pando_service::Fault;
 
-use super::Images;
+use crate::Images;
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// Forbids the browser to run anything in the file, whatever it takes the file for.

@@ -8,7 +8,7 @@ use multer::{Constraints, Multipart, SizeLimit};
 use pando_http::{Code, Problem, StreamedBody};
 use pando_service::{Fault, Violations};
 
-use super::options::FORM_BYTES_MAX;
+use crate::images::options::FORM_BYTES_MAX;
 
 /// The fields of a form that are images.
 const FIELDS: [&str; 2] = ["image", "file"];
