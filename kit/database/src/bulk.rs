@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{ColumnType, DatabaseError, Value};
 
-/// An insert of many rows: COPY on PostgreSQL, one prepared statement in a loop on SQLite.
+/// An insert of rows. Many go by COPY on PostgreSQL and by one prepared statement in a loop on SQLite; one goes by itself.
 #[derive(Clone, Copy, Debug)]
 pub struct BulkInsert {
     /// The name in metrics and logs.
@@ -39,17 +39,16 @@ impl BulkInsert {
         quoted.join(", ")
     }
 
-    /// The statement that inserts one row and returns its key, if it was inserted.
+    /// The statement that inserts one row.
     pub(crate) fn one_row(&self) -> String {
         let places: Vec<String> = (1..=self.columns.len()).map(|number| format!("${number}")).collect();
-        format!(
-            "insert into \"{}\" ({}) values ({}) {} returning \"{}\"",
-            self.table,
-            self.column_list(),
-            places.join(", "),
-            self.on_conflict_text(),
-            self.key,
-        )
+        let (columns, places) = (self.column_list(), places.join(", "));
+        format!("insert into \"{}\" ({columns}) values ({places})", self.table)
+    }
+
+    /// The statement that inserts or changes one of many rows, and returns its key if it did.
+    pub(crate) fn one_of_many(&self) -> String {
+        format!("{} {} returning \"{}\"", self.one_row(), self.on_conflict_text(), self.key)
     }
 
     pub(crate) fn on_conflict_text(&self) -> String {

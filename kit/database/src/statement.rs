@@ -109,6 +109,8 @@ enum Form {
     Plain,
     /// Read by one key, which is another text on SQLite.
     OneKey,
+    /// Inserts one row into the table of this name.
+    Insert,
     /// Over the rows of a batch.
     Batch,
     /// It must change so many rows.
@@ -204,8 +206,12 @@ impl StatementBook {
         Ok(Arc::clone(&known.statement))
     }
 
+    pub(crate) fn insert(&self, bulk: &BulkInsert) -> Arc<Statement> {
+        self.find((bulk.name, bulk.table, Form::Insert), || self.translate(&bulk.one_row(), false))
+    }
+
     pub(crate) fn bulk(&self, bulk: &BulkInsert) -> Arc<Statement> {
-        let text = self.translate(&bulk.one_row(), false);
+        let text = self.translate(&bulk.one_of_many(), false);
         Arc::new(Statement { is_bulk: true, ..self.make(bulk.name, text, None) })
     }
 

@@ -187,6 +187,12 @@ impl Transaction {
         self.later.push(Step { statement: self.database.book.query(query), values: values.into() });
     }
 
+    /// Inserts one row, like [`execute_later`](Self::execute_later). If it exists already, that is an error, whatever is to be done
+    /// when many rows are inserted.
+    pub fn insert_later(&mut self, insert: &BulkInsert, row: impl Into<Vec<Value>>) {
+        self.later.push(Step { statement: self.database.book.insert(insert), values: row.into() });
+    }
+
     /// Runs the statements that wait, if they are many by now.
     pub async fn make_room(&mut self) -> Result<(), DatabaseError> {
         match self.later.pop_if_many() {

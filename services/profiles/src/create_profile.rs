@@ -1,12 +1,11 @@
 //! Creates one profile.
 
-use pando_clock::Clock;
 use pando_resilience::Call;
 use pando_service::{Fault, Written};
 use serde_json::{Map, Value};
 
 use crate::domain::events;
-use crate::domain::profile::{Profile, ProfileDraft, ProfileId};
+use crate::domain::profile::{Profile, ProfileDraft};
 use crate::read_profile::kept;
 use crate::{Profiles, store};
 
@@ -27,7 +26,7 @@ impl Profiles {
         draft: impl FnOnce(&crate::AttributeRules) -> Result<ProfileDraft, Fault>,
     ) -> Result<Written<Profile>, Fault> {
         let write = self.0.writes.once(call, |turn| async move {
-            let profile = draft(&self.0.rules)?.born(self.0.clock.fresh_id().into(), &self.0.clock);
+            let profile = draft(&self.0.rules)?.born(self.0.clock.fresh_id().into(), self.0.clock.now());
             let mut write = turn.begin().await?;
             store::insert(&mut write.tx, call.tenant(), &profile, call.actor());
             write.created(events::created(&profile));
@@ -36,14 +35,5 @@ impl Profiles {
             write.done(profile)
         });
         write.await
-    }
-}
-
-impl ProfileDraft {
-    /// The first version of a profile of this draft.
-    pub(crate) fn born(self, id: ProfileId, clock: &Clock) -> Profile {
-        let now = clock.now();
-        let Self { name, email, bio, image_urls, attributes } = self;
-        Profile { id, name, email, bio, image_urls, attributes, version: 1, created_at: now, updated_at: now }
     }
 }

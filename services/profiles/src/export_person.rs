@@ -9,6 +9,7 @@ use pando_service::Fault;
 use serde_json::{Value, json};
 
 use crate::domain::faults::no_profile;
+use crate::domain::parts::{Address, Preferences};
 use crate::domain::profile::ProfileId;
 use crate::export_profiles::Piece;
 use crate::{Profiles, images, store};
@@ -49,8 +50,8 @@ impl Profiles {
             "profile": stored.profile,
             "created_by": stored.created_by,
             "deleted_at": stored.deleted_at,
-            "address": store::parts::find_address(&read, tenant, id).await?,
-            "preferences": store::parts::find_preferences(&read, tenant, id).await?,
+            "address": store::parts::find::<Address>(&read, tenant, id).await?,
+            "preferences": store::parts::find::<Preferences>(&read, tenant, id).await?,
             "images": images::of_person(&read, tenant, id).await?,
             "exported_at": self.0.clock.now(),
         })

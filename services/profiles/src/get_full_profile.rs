@@ -36,14 +36,14 @@ impl Profiles {
             }
             FetchMode::Sequential => (
                 store::find(&read, tenant, id).await?,
-                store::parts::find_address(&read, tenant, id).await?,
-                store::parts::find_preferences(&read, tenant, id).await?,
+                store::parts::find(&read, tenant, id).await?,
+                store::parts::find(&read, tenant, id).await?,
             ),
             FetchMode::Concurrent => {
                 try_join3(
                     store::find(&read, tenant, id),
-                    store::parts::find_address(&read, tenant, id),
-                    store::parts::find_preferences(&read, tenant, id),
+                    store::parts::find(&read, tenant, id),
+                    store::parts::find(&read, tenant, id),
                 )
                 .await?
             }

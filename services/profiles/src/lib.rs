@@ -40,18 +40,20 @@ mod write_batch;
 use std::sync::Arc;
 
 use pando_clock::Clock;
-use pando_database::{Database, Migration, MigrationSet};
+use pando_database::Database;
 use pando_idempotency::Idempotency;
 use pando_queue::Queue;
 use pando_service::{Base, BasePlan, Memory, MemoryPlan, Parts, Writes};
 use tokio::sync::Semaphore;
 
 pub use accepted::Accepted;
+pub use domain::attributes::AttributeRules;
 pub use domain::history::{Change, Operation};
 pub use domain::import::{Import, ImportRequest, ImportState};
 pub use domain::item::{Item, ItemOutcome, ItemStatus};
 pub use domain::parts::{Address, FullProfile, Preferences, Theme};
-pub use domain::profile::{AttributeRules, Email, Name, Profile, ProfileDraft, ProfileId};
+pub use domain::person::{Email, Name};
+pub use domain::profile::{Profile, ProfileDraft, ProfileId};
 pub use domain::records::RecordFormat;
 pub use fetch_export::Export;
 pub use get_full_profile::FetchMode;
@@ -61,41 +63,13 @@ pub use options::{BadOption, ProfilesOptions};
 pub use put_part::PartWritten;
 pub use read_page::CachedPage;
 pub use service::{BLUEPRINT, open};
+pub use store::MIGRATIONS;
 pub use store::lists::Order;
 pub use write_batch::BATCH_ITEMS_MAX;
 
 use blobs::Blobs;
 use domain::{events, faults};
 use store::search_sample::SearchSample;
-
-/// The schema of this service, in the order it came to be.
-pub const MIGRATIONS: MigrationSet = MigrationSet {
-    service: "profiles",
-    migrations: &[
-        Migration { version: 1, name: "profiles", sql: include_str!("../migrations/0001_profiles.sql") },
-        Migration { version: 2, name: "images", sql: include_str!("../migrations/0002_images.sql") },
-        Migration { version: 3, name: "files", sql: include_str!("../migrations/0003_files.sql") },
-        Migration { version: 4, name: "imports", sql: include_str!("../migrations/0004_imports.sql") },
-        Migration { version: 5, name: "retention", sql: include_str!("../migrations/0005_retention.sql") },
-        Migration { version: 6, name: "search", sql: include_str!("../migrations/0006_search.sql") },
-        Migration {
-            version: 7,
-            name: "history_bytes",
-            sql: include_str!("../migrations/0007_history_bytes.sql"),
-        },
-        Migration {
-            version: 8,
-            name: "search_waiting",
-            sql: include_str!("../migrations/0008_search_waiting.sql"),
-        },
-        Migration { version: 9, name: "tenants", sql: include_str!("../migrations/0009_tenants.sql") },
-        Migration {
-            version: 10,
-            name: "tenants_apart",
-            sql: include_str!("../migrations/0010_tenants_apart.sql"),
-        },
-    ],
-};
 
 /// The profiles service: each operation is a method, and a file of that name. Cloning shares it.
 #[derive(Clone)]

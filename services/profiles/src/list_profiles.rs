@@ -5,7 +5,8 @@ use pando_resilience::{Call, Tenant};
 use pando_service::{Fault, PageEnd, Place};
 use tokio::sync::SemaphorePermit;
 
-use crate::domain::profile::{Email, Profile};
+use crate::domain::person::Email;
+use crate::domain::profile::Profile;
 use crate::domain::search_text::sought;
 use crate::store::lists::Order;
 use crate::store::search_sample::Way;

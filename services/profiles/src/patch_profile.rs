@@ -5,8 +5,9 @@ use pando_resilience::Call;
 use pando_service::{Expected, Fault, Violations, Written};
 use serde_json::Value;
 
+use crate::domain::attributes::AttributeRules;
 use crate::domain::faults::no_profile;
-use crate::domain::profile::{AttributeRules, Profile, ProfileDraft, ProfileId};
+use crate::domain::profile::{Profile, ProfileDraft, ProfileId};
 use crate::{Profiles, store};
 
 /// How often a patch is applied to an unlocked profile, which another request may change meanwhile.

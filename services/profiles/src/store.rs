@@ -13,24 +13,51 @@ pub(crate) mod search_sample;
 
 use pando_clock::Timestamp;
 use pando_database::{
-    BulkInsert, ColumnType, Database, DatabaseError, Json, OnConflict, OwnedQuery, Query, Read, Row,
-    Transaction, Value, params,
+    BulkInsert, ColumnType, Database, DatabaseError, Json, Migration, MigrationSet, OnConflict, OwnedQuery,
+    Query, Read, Row, Transaction, Value, params,
 };
 use pando_resilience::{Deadline, Tenant};
 use uuid::Uuid;
 
-use crate::domain::profile::{Email, Name, Profile, ProfileId};
+use crate::domain::person::{Email, Name};
+use crate::domain::profile::{Profile, ProfileId};
 
-/// The columns of a profile, in the order [`profile_from`] reads them.
+/// The schema of this service, in the order it came to be.
+pub const MIGRATIONS: MigrationSet = MigrationSet {
+    service: "profiles",
+    migrations: &[
+        Migration { version: 1, name: "profiles", sql: include_str!("../migrations/0001_profiles.sql") },
+        Migration { version: 2, name: "images", sql: include_str!("../migrations/0002_images.sql") },
+        Migration { version: 3, name: "files", sql: include_str!("../migrations/0003_files.sql") },
+        Migration { version: 4, name: "imports", sql: include_str!("../migrations/0004_imports.sql") },
+        Migration { version: 5, name: "retention", sql: include_str!("../migrations/0005_retention.sql") },
+        Migration { version: 6, name: "search", sql: include_str!("../migrations/0006_search.sql") },
+        Migration {
+            version: 7,
+            name: "history_bytes",
+            sql: include_str!("../migrations/0007_history_bytes.sql"),
+        },
+        Migration {
+            version: 8,
+            name: "search_waiting",
+            sql: include_str!("../migrations/0008_search_waiting.sql"),
+        },
+        Migration { version: 9, name: "tenants", sql: include_str!("../migrations/0009_tenants.sql") },
+        Migration {
+            version: 10,
+            name: "tenants_apart",
+            sql: include_str!("../migrations/0010_tenants_apart.sql"),
+        },
+    ],
+};
+
+/// The columns of a profile, which [`profile_from`] reads.
 macro_rules! profile_columns {
     () => {
         "id, name, email, bio, image_urls, attributes, version, created_at, updated_at"
     };
 }
 pub(crate) use profile_columns;
-
-/// How many columns a profile has; further columns of a statement come after them.
-pub(crate) const PROFILE_WIDTH: usize = 9;
 
 /// A profile as it stands in its row, deleted or not.
 #[derive(Clone, Debug)]
@@ -79,13 +106,6 @@ static EMAILS_IN_USE: Query = Query::scan(
     "select email_key from profiles where email_key = any($1) and tenant || '' = $2 and deleted_at is null",
 );
 
-static INSERT: Query = Query::point(
-    "profiles.insert",
-    "insert into profiles (id, name, email, email_key, bio, image_urls, attributes, search_text, version, \
-     created_at, created_by, updated_at, tenant) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-);
-
 static UPDATE: Query = Query::point(
     "profiles.update",
     "update profiles set name = $2, email = $3, email_key = $4, bio = $5, image_urls = $6, attributes = $7, \
@@ -97,9 +117,9 @@ static MARK: Query = Query::point(
     "update profiles set version = $2, updated_at = $3, deleted_at = $4 where id = $1 and tenant = $5",
 );
 
-/// Many new profiles at once; those whose id or e-mail is taken are left out.
-static INSERT_MANY: BulkInsert = BulkInsert {
-    name: "profiles.insert_many",
+/// New profiles. Of many at once, those whose id or e-mail is taken are left out.
+static INSERT: BulkInsert = BulkInsert {
+    name: "profiles.insert",
     table: "profiles",
     columns: &[
         ("id", ColumnType::Uuid),
@@ -180,7 +200,7 @@ pub(crate) async fn emails_in_use(
 
 /// Adds a profile, with whatever the transaction does next, as everything is written that has no result.
 pub(crate) fn insert(tx: &mut Transaction, tenant: &Tenant, profile: &Profile, actor: &str) {
-    tx.execute_later(&INSERT, insert_values(tenant, profile, actor));
+    tx.insert_later(&INSERT, insert_values(tenant, profile, actor));
 }
 
 /// Adds many profiles; answers with the ids of those that found their id and e-mail free.
@@ -191,7 +211,7 @@ pub(crate) async fn insert_many(
     actor: &str,
 ) -> Result<Vec<ProfileId>, DatabaseError> {
     let rows = profiles.iter().map(|profile| insert_values(tenant, profile, actor).into()).collect();
-    Ok(tx.bulk_insert(&INSERT_MANY, rows).await?.into_iter().map(ProfileId::from).collect())
+    Ok(tx.bulk_insert(&INSERT, rows).await?.into_iter().map(ProfileId::from).collect())
 }
 
 /// Writes a changed profile over its row, which the transaction has locked.
@@ -221,22 +241,22 @@ pub(crate) fn mark(tx: &mut Transaction, tenant: &Tenant, profile: &Profile, del
 /// Reads the columns of [`profile_columns`].
 pub(crate) fn profile_from(row: &Row) -> Result<Profile, DatabaseError> {
     Ok(Profile {
-        id: row.get::<Uuid>(0)?.into(),
-        name: Name::stored(row.get(1)?),
-        email: Email::stored(row.get(2)?),
-        bio: row.get(3)?,
-        image_urls: row.get::<Json<_>>(4)?.0,
-        attributes: row.get::<Json<_>>(5)?.0,
-        version: row.get(6)?,
-        created_at: row.get(7)?,
-        updated_at: row.get(8)?,
+        id: row.get::<Uuid>("id")?.into(),
+        name: Name::stored(row.get("name")?),
+        email: Email::stored(row.get("email")?),
+        bio: row.get("bio")?,
+        image_urls: row.get::<Json<_>>("image_urls")?.0,
+        attributes: row.get::<Json<_>>("attributes")?.0,
+        version: row.get("version")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
     })
 }
 
-/// A profile with when it was deleted behind it, if it was not.
+/// A profile whose row says when it was deleted, if it was not.
 pub(crate) fn living(row: Option<&Row>) -> Result<Option<Profile>, DatabaseError> {
     match row {
-        Some(row) if row.get::<Option<Timestamp>>(PROFILE_WIDTH)?.is_none() => profile_from(row).map(Some),
+        Some(row) if row.get::<Option<Timestamp>>("deleted_at")?.is_none() => profile_from(row).map(Some),
         _ => Ok(None),
     }
 }
@@ -244,8 +264,8 @@ pub(crate) fn living(row: Option<&Row>) -> Result<Option<Profile>, DatabaseError
 fn stored_from(row: &Row) -> Result<StoredProfile, DatabaseError> {
     Ok(StoredProfile {
         profile: profile_from(row)?,
-        created_by: row.get(PROFILE_WIDTH)?,
-        deleted_at: row.get(PROFILE_WIDTH + 1)?,
+        created_by: row.get("created_by")?,
+        deleted_at: row.get("deleted_at")?,
     })
 }
 

@@ -89,16 +89,3 @@ impl Profiles {
         Ok(write.tx.make_room().await?)
     }
 }
-
-impl Profile {
-    /// The next version of this profile, with these fields.
-    pub(crate) fn followed_by(&self, draft: ProfileDraft, now: pando_clock::Timestamp) -> Self {
-        let ProfileDraft { name, email, bio, image_urls, attributes } = draft;
-        Self { name, email, bio, image_urls, attributes, ..self.touched(now) }
-    }
-
-    /// The next version of this profile, otherwise as it was. Time never runs backwards within a profile.
-    pub(crate) fn touched(&self, now: pando_clock::Timestamp) -> Self {
-        Self { version: self.version + 1, updated_at: now.max(self.updated_at), ..self.clone() }
-    }
-}

@@ -198,7 +198,7 @@ impl<'a> Batch<'a> {
             Some(stored) => self.updates.push((index, stored, draft)),
             None => {
                 let id = id.unwrap_or_else(|| inner.clock.fresh_id().into());
-                self.creations.push((index, draft.born(id, &inner.clock)));
+                self.creations.push((index, draft.born(id, inner.clock.now())));
             }
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::domain::csv::{self, Cell};
 use crate::domain::item::Item;
-use crate::domain::profile::{FIELDS, Profile};
+use crate::domain::profile::{FIELDS, JSON_FIELDS, Profile};
 use pando_http::parse_json;
 
 /// The mark that some programs put before the first line of a file.
@@ -75,20 +75,10 @@ impl RecordFormat {
                 serde_json::to_writer(&mut *out, profile).expect("a profile is written into memory");
                 out.push(b'\n');
             }
-            Self::Csv => csv::write(
-                &[
-                    profile.id.to_string(),
-                    profile.name.as_str().to_owned(),
-                    profile.email.as_str().to_owned(),
-                    profile.bio.clone(),
-                    Value::from(profile.image_urls.clone()).to_string(),
-                    Value::Object(profile.attributes.clone()).to_string(),
-                    profile.version.to_string(),
-                    profile.created_at.to_string(),
-                    profile.updated_at.to_string(),
-                ],
-                out,
-            ),
+            Self::Csv => {
+                let document = profile.document();
+                csv::write(&FIELDS.map(|name| cell(document.get(name))), out);
+            }
         }
     }
 }
@@ -267,12 +257,21 @@ fn read_json(record: &[u8]) -> Item {
     }
 }
 
+/// A field as a cell: a text as it is, anything else as JSON.
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
 /// One cell as a field. An empty cell is an empty text; where a text makes no sense, it is nothing.
 fn read_cell(name: &str, cell: String) -> Result<Option<(String, Value)>, Violations> {
     let value = match name {
         "id" if cell.is_empty() => return Ok(None),
-        "image_urls" | "attributes" if cell.trim().is_empty() => Value::Null,
-        "image_urls" | "attributes" => parse_json(cell.as_bytes())
+        _ if JSON_FIELDS.contains(&name) && cell.trim().is_empty() => Value::Null,
+        _ if JSON_FIELDS.contains(&name) => parse_json(cell.as_bytes())
             .map_err(|problem| Violations::one(name, "malformed", format!("must be JSON: {problem}")))?,
         _ if cell.contains('\0') => return Err(Violations::one(name, "value", "contains a NUL character")),
         _ => Value::from(cell),

@@ -17,9 +17,9 @@ use utoipa::ToSchema;
 
 use super::ignored;
 use super::person::accepted;
-use super::profiles::ProfileFields;
 use crate::domain::import::place_of_import;
 use crate::domain::item::Item;
+use crate::domain::profile::ProfileFields;
 use crate::{
     Accepted, BATCH_ITEMS_MAX, Import, ImportRequest, ItemOutcome, ProfileId, Profiles, RecordFormat,
 };

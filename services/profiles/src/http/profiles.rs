@@ -21,7 +21,7 @@ use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
 
 use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, expected, ignored};
-use crate::domain::profile::FIELDS;
+use crate::domain::profile::{FIELDS, ProfileChanges, ProfileFields};
 use crate::read_profile::PROFILE;
 use crate::{Change, Email, Order, Profile, ProfileFilter, ProfileId, Profiles};
 
@@ -46,67 +46,6 @@ pub(crate) struct ProfileAnswer<P> {
 fn profile_or_part() -> Schema {
     let part = ObjectBuilder::new().description(Some("The fields that were asked for")).build();
     AnyOfBuilder::new().item(Ref::from_schema_name("Profile")).item(part).build().into()
-}
-
-/// An absolute web address, or a path on this server.
-#[derive(ToSchema)]
-#[schema(max_length = 2048, pattern = r"^(https?://[^/\s]\S*|/|/[^/\s]\S*)$", example = "/images/zoe.webp")]
-#[expect(dead_code, reason = "it describes the body; see ProfileFields")]
-pub(crate) struct ImageUrl(String);
-
-/// The fields of a new profile. Unknown fields are ignored.
-#[derive(ToSchema)]
-#[expect(
-    dead_code,
-    reason = "it describes the body; the fields are read by ProfileDraft::parse, which names every bad one"
-)]
-pub(crate) struct ProfileFields {
-    /// The name of the person, in any script.
-    #[schema(
-        min_length = 1,
-        max_length = 255,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
-        example = "Zoë Ångström"
-    )]
-    name: String,
-    /// Unique among living profiles, without regard to case.
-    #[schema(format = "email", max_length = 254, example = "zoe@example.org")]
-    email: String,
-    /// A few words about the person.
-    #[schema(max_length = 4096, nullable, example = "Climbs trees")]
-    bio: Option<String>,
-    /// Addresses of pictures: absolute, or paths on this server.
-    #[schema(max_items = 100, nullable, example = json!(["/images/zoe.webp"]))]
-    image_urls: Option<Vec<ImageUrl>>,
-    /// Other data of the application, checked against the configured JSON Schema.
-    #[schema(value_type = Option<Object>)]
-    attributes: Option<Map<String, Value>>,
-}
-
-/// The fields of a profile to change: absent fields stay as they are, `null` clears a field.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes the body; see ProfileFields")]
-pub(crate) struct ProfileChanges {
-    /// The name of the person, in any script.
-    #[schema(
-        min_length = 1,
-        max_length = 255,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
-        example = "Zoë Ångström"
-    )]
-    name: Option<String>,
-    /// Unique among living profiles, without regard to case.
-    #[schema(format = "email", max_length = 254, example = "zoe@example.org")]
-    email: Option<String>,
-    /// A few words about the person.
-    #[schema(max_length = 4096, nullable, example = "Climbs trees")]
-    bio: Option<String>,
-    /// Addresses of pictures: absolute, or paths on this server.
-    #[schema(max_items = 100, nullable, example = json!(["/images/zoe.webp"]))]
-    image_urls: Option<Vec<ImageUrl>>,
-    /// Other data of the application, checked against the configured JSON Schema.
-    #[schema(value_type = Option<Object>)]
-    attributes: Option<Map<String, Value>>,
 }
 
 /// The values of `sort`.

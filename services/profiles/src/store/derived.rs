@@ -4,7 +4,7 @@ use pando_database::{DatabaseError, Query, Row, Transaction, params};
 use pando_resilience::Tenant;
 use uuid::Uuid;
 
-use super::{PROFILE_WIDTH, StoredProfile, profile_columns, stored_from};
+use super::{StoredProfile, profile_columns, stored_from};
 
 /// A profile, deleted or not, with what is kept of it.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ pub(crate) async fn repair(
 fn derived_from(row: &Row) -> Result<Derived, DatabaseError> {
     Ok(Derived {
         stored: stored_from(row)?,
-        email_key: row.get(PROFILE_WIDTH + 2)?,
-        search_text: row.get(PROFILE_WIDTH + 3)?,
+        email_key: row.get("email_key")?,
+        search_text: row.get("search_text")?,
     })
 }

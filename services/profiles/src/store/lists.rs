@@ -6,7 +6,8 @@ use pando_service::{KeyKind, List, Place, SortKey};
 use uuid::Uuid;
 
 use super::{living, profile_columns, profile_from};
-use crate::domain::profile::{Email, Profile, ProfileId};
+use crate::domain::person::Email;
+use crate::domain::profile::{Profile, ProfileId};
 
 /// The orders a list can have. Each is served by an index, so that a page costs the same at any depth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use pando_database::{DatabaseError, Query, Read, Row, Transaction, params};
 use pando_resilience::Tenant;
 use uuid::Uuid;
 
-use super::{PROFILE_WIDTH, living, profile_columns};
+use super::{living, profile_columns};
 use crate::domain::history::Operation;
 use crate::domain::parts::{Address, FullProfile, Preferences, Theme};
 use crate::domain::profile::{Profile, ProfileId};
@@ -14,8 +14,8 @@ static FIND_FULL: Query = Query::point(
     concat!(
         "select ",
         profile_columns!(),
-        ", deleted_at, a.profile_id, a.street, a.city, a.region, a.postal_code, a.country, \
-         f.profile_id, f.language, f.time_zone, f.theme, f.newsletter from profiles \
+        ", deleted_at, a.profile_id as address_of, street, city, region, postal_code, country, \
+         f.profile_id as preferences_of, language, time_zone, theme, newsletter from profiles \
          left join profile_addresses a on a.tenant = profiles.tenant and a.profile_id = id \
          left join profile_preferences f on f.tenant = profiles.tenant and f.profile_id = id \
          where id = $1 and profiles.tenant = $2"
@@ -24,13 +24,13 @@ static FIND_FULL: Query = Query::point(
 
 static FIND_ADDRESS: Query = Query::point(
     "profiles.find_address",
-    "select profile_id, street, city, region, postal_code, country from profile_addresses \
+    "select profile_id as address_of, street, city, region, postal_code, country from profile_addresses \
      where tenant = $2 and profile_id = $1",
 );
 
 static FIND_PREFERENCES: Query = Query::point(
     "profiles.find_preferences",
-    "select profile_id, language, time_zone, theme, newsletter from profile_preferences \
+    "select profile_id as preferences_of, language, time_zone, theme, newsletter from profile_preferences \
      where tenant = $2 and profile_id = $1",
 );
 
@@ -48,8 +48,6 @@ static PUT_PREFERENCES: Query = Query::point(
      time_zone = excluded.time_zone, theme = excluded.theme, newsletter = excluded.newsletter",
 );
 
-const ADDRESS_WIDTH: usize = 6;
-
 /// The profile and its parts, by one statement.
 pub(crate) async fn find_full(
     read: &Read<'_>,
@@ -58,29 +56,17 @@ pub(crate) async fn find_full(
 ) -> Result<Option<FullProfile>, DatabaseError> {
     let Some(row) = read.row(&FIND_FULL, params![Uuid::from(id), tenant]).await? else { return Ok(None) };
     let Some(profile) = living(Some(&row))? else { return Ok(None) };
-    let address = address_from(&row, PROFILE_WIDTH + 1)?;
-    let preferences = preferences_from(&row, PROFILE_WIDTH + 1 + ADDRESS_WIDTH)?;
-    Ok(Some(FullProfile { profile, address, preferences }))
+    Ok(Some(FullProfile { profile, address: Part::from_row(&row)?, preferences: Part::from_row(&row)? }))
 }
 
-/// The address alone.
-pub(crate) async fn find_address(
+/// A part alone.
+pub(crate) async fn find<P: Part>(
     read: &Read<'_>,
     tenant: &Tenant,
     id: ProfileId,
-) -> Result<Option<Address>, DatabaseError> {
-    let row = read.row(&FIND_ADDRESS, params![Uuid::from(id), tenant]).await?;
-    row.map_or(Ok(None), |row| address_from(&row, 0))
-}
-
-/// The preferences alone.
-pub(crate) async fn find_preferences(
-    read: &Read<'_>,
-    tenant: &Tenant,
-    id: ProfileId,
-) -> Result<Option<Preferences>, DatabaseError> {
-    let row = read.row(&FIND_PREFERENCES, params![Uuid::from(id), tenant]).await?;
-    row.map_or(Ok(None), |row| preferences_from(&row, 0))
+) -> Result<Option<P>, DatabaseError> {
+    let row = read.row(P::query(), params![Uuid::from(id), tenant]).await?;
+    row.map_or(Ok(None), |row| P::from_row(&row))
 }
 
 /// A part of a profile, which has a row of its own.
@@ -91,8 +77,8 @@ pub(crate) trait Part: Sized {
     /// Finds it by the id of the profile and the tenant.
     fn query() -> &'static Query;
 
-    /// Reads a row whose columns begin at `at`; the key column is null where a join found none.
-    fn read(row: &Row, at: usize) -> Result<Option<Self>, DatabaseError>;
+    /// Reads its columns of a row; none where a join found none.
+    fn from_row(row: &Row) -> Result<Option<Self>, DatabaseError>;
 
     /// Writes it for a locked profile.
     fn put(&self, tx: &mut Transaction, tenant: &Tenant, profile: &Profile);
@@ -105,7 +91,7 @@ pub(crate) async fn locked<P: Part>(
     profile: &Profile,
 ) -> Result<Option<P>, DatabaseError> {
     let row = tx.row(P::query(), params![Uuid::from(profile.id), tenant]).await?;
-    row.map_or(Ok(None), |row| P::read(&row, 0))
+    row.map_or(Ok(None), |row| P::from_row(&row))
 }
 
 impl Part for Address {
@@ -115,8 +101,17 @@ impl Part for Address {
         &FIND_ADDRESS
     }
 
-    fn read(row: &Row, at: usize) -> Result<Option<Self>, DatabaseError> {
-        address_from(row, at)
+    fn from_row(row: &Row) -> Result<Option<Self>, DatabaseError> {
+        if row.get::<Option<Uuid>>("address_of")?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            street: row.get("street")?,
+            city: row.get("city")?,
+            region: row.get("region")?,
+            postal_code: row.get("postal_code")?,
+            country: row.get("country")?,
+        }))
     }
 
     fn put(&self, tx: &mut Transaction, tenant: &Tenant, profile: &Profile) {
@@ -140,8 +135,16 @@ impl Part for Preferences {
         &FIND_PREFERENCES
     }
 
-    fn read(row: &Row, at: usize) -> Result<Option<Self>, DatabaseError> {
-        preferences_from(row, at)
+    fn from_row(row: &Row) -> Result<Option<Self>, DatabaseError> {
+        if row.get::<Option<Uuid>>("preferences_of")?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            language: row.get("language")?,
+            time_zone: row.get("time_zone")?,
+            theme: Theme::named(&row.get::<String>("theme")?).unwrap_or_default(),
+            newsletter: row.get("newsletter")?,
+        }))
     }
 
     fn put(&self, tx: &mut Transaction, tenant: &Tenant, profile: &Profile) {
@@ -155,30 +158,4 @@ impl Part for Preferences {
         ];
         tx.execute_later(&PUT_PREFERENCES, values);
     }
-}
-
-/// Reads an address whose columns begin at `at`; the key column is null where a join found none.
-fn address_from(row: &Row, at: usize) -> Result<Option<Address>, DatabaseError> {
-    if row.get::<Option<Uuid>>(at)?.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(Address {
-        street: row.get(at + 1)?,
-        city: row.get(at + 2)?,
-        region: row.get(at + 3)?,
-        postal_code: row.get(at + 4)?,
-        country: row.get(at + 5)?,
-    }))
-}
-
-fn preferences_from(row: &Row, at: usize) -> Result<Option<Preferences>, DatabaseError> {
-    if row.get::<Option<Uuid>>(at)?.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(Preferences {
-        language: row.get(at + 1)?,
-        time_zone: row.get(at + 2)?,
-        theme: Theme::named(&row.get::<String>(at + 3)?).unwrap_or_default(),
-        newsletter: row.get(at + 4)?,
-    }))
 }
