@@ -129,6 +129,14 @@ impl ServiceRoutes {
         Self { name, routes, limits, hot: Vec::new(), errors: None }
     }
 
+    /// The description of routes, with nothing behind them: to be read, not served.
+    pub fn described<S>(name: &'static str, routes: OpenApiRouter<S>) -> Self
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        Self::new(name, OpenApiRouter::with_openapi(routes.into_openapi()), Vec::new())
+    }
+
     /// Has `GET` of one of the routes answered from memory, where it can be.
     #[must_use]
     pub fn hot_read(mut self, hot: HotRead) -> Self {

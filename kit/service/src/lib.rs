@@ -7,6 +7,7 @@ pub mod http;
 mod kept;
 mod lists;
 mod memory;
+pub mod prelude;
 mod service;
 mod write;
 mod writes;

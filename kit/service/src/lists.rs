@@ -4,9 +4,12 @@ use std::ops::RangeInclusive;
 
 use pando_clock::Timestamp;
 use pando_database::{ComposedQuery, DatabaseError, Read, Row, Value, params};
+use pando_http::encode_cursor;
 use pando_resilience::Tenant;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::Fault;
 
 /// The years 1 to 9999: times that both engines can hold.
 const STORABLE_MICROS: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
@@ -172,6 +175,14 @@ pub struct Page<T> {
     pub next: Option<PageEnd>,
 }
 
+impl<T: Serialize> Page<T> {
+    /// The page as it is answered: its items under a name, and the cursor of the next page as `next`.
+    pub fn json(&self, items: &str) -> Result<Vec<u8>, Fault> {
+        let next = self.next.as_ref().map(encode_cursor).transpose()?;
+        Ok(serde_json::to_vec(&serde_json::json!({ items: self.items, "next": next }))?)
+    }
+}
+
 impl Place {
     /// The sort key and the id, as parameters of a statement.
     pub fn values(self) -> [Value; 2] {
@@ -183,6 +194,11 @@ impl Place {
 }
 
 impl PageEnd {
+    /// The key of the next page in a cache.
+    pub fn key(after: Option<&Self>, limit: usize) -> Result<String, Fault> {
+        Ok(format!("{limit} {}", after.map(encode_cursor).transpose()?.unwrap_or_default()))
+    }
+
     /// The end of a page of a tenant's list in this order.
     pub fn at(tenant: &Tenant, place: Place, order: &Order) -> Self {
         let key = match place.key {

@@ -47,6 +47,19 @@ pub struct MemoryPlan {
     pub created: &'static str,
 }
 
+impl MemoryPlan {
+    /// Caches of these names with default settings, one form of each thing, and writes that go around the caches.
+    pub fn new(things: &'static str, lists: &'static str, created: &'static str) -> Self {
+        Self {
+            things: (things, CacheOptions::default()),
+            forms: &[""],
+            lists: (lists, CacheOptions::default()),
+            writes: CacheWrites::Around,
+            created,
+        }
+    }
+}
+
 /// The caches of a service. Cloning shares them.
 #[derive(Clone)]
 pub struct Memory(Arc<Inner>);
@@ -296,8 +309,9 @@ impl Memory {
     }
 
     /// Keeps the caches of this process true when the word of a write did not reach it.
-    pub fn subscriber(&self, name: &'static str) -> Subscriber {
+    pub fn subscriber(&self) -> Subscriber {
         let (memory, current) = (self.clone(), self.clone());
+        let name = format!("{}.cache", self.0.service);
         let subscriber = Subscriber::every_process(name, move |events| {
             let memory = memory.clone();
             async move {

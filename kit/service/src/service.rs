@@ -97,6 +97,20 @@ pub struct Service {
     pub on_drain: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
 
+impl BasePlan {
+    /// A service whose changes are published.
+    pub fn new(service: &'static str, memory: MemoryPlan) -> Self {
+        Self { service, events: true, memory, rules: &[] }
+    }
+}
+
+impl Service {
+    /// A service with these routes, whose caches learn of what other processes write.
+    pub fn new(routes: Vec<ServiceRoutes>, base: &Base) -> Self {
+        Self { routes, subscribers: vec![base.memory.subscriber()], ..Self::default() }
+    }
+}
+
 impl Parts {
     /// The writes and the caches of a service.
     pub fn base(&self, plan: BasePlan) -> Result<Base, CacheError> {

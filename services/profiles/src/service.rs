@@ -50,7 +50,7 @@ pub fn open(
             http::operator_routes(profiles.clone()),
             Vec::new(),
         )],
-        subscribers: vec![profiles.memory().subscriber("profiles.cache")],
+        subscribers: vec![profiles.memory().subscriber()],
         schedules: images.schedules(registry)?,
         warm_up: Some(Box::pin(warm(profiles, options.cache_warm_profiles))),
         on_drain: None,

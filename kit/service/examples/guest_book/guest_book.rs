@@ -3,17 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use pando_cache::{CacheError, CacheOptions, Loaded};
-use pando_clock::Timestamp;
-use pando_database::{DatabaseError, Migration, MigrationSet, OwnedQuery, Query, Row, params};
-use pando_http::{Caller, IfNoneMatch, PageRequest, Problem, ServiceRoutes, encode_cursor};
-use pando_queue::Registry;
-use pando_resilience::Call;
-use pando_service::http::{Id, KeyParameter, KeyRefused, WriteAnswer, WriteFields, cached, expected, json};
-use pando_service::{
-    Base, BasePlan, Blueprint, CacheWrites, Change, Expected, Fault, FieldReader, Kept, KeyKind, List,
-    MemoryPlan, Order, PageEnd, Parts, Place, Service, SortKey, Written,
-};
+use pando_service::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -135,14 +125,11 @@ impl GuestBook {
         after: Option<PageEnd>,
         limit: usize,
     ) -> Result<Kept, Fault> {
-        let key = format!("{limit} {}", after.as_ref().map_or(Ok(String::new()), encode_cursor)?);
-        let database = self.0.database.clone();
+        let (key, database) = (PageEnd::key(after.as_ref(), limit)?, self.0.database.clone());
         let load = move |call: Call| async move {
             let (read, asked) = (database.read(&call), (after.as_ref(), limit));
-            let place = |last: &Entry| Place { key: SortKey::Time(last.signed_at), id: last.id };
-            let page = LIST.of(call.tenant()).page(&read, &NEWEST, asked, entry_from, place).await?;
-            let next = page.next.as_ref().map(encode_cursor).transpose()?;
-            Ok(serde_json::to_vec(&json!({"entries": page.items, "next": next}))?)
+            let page = LIST.of(call.tenant()).page(&read, &NEWEST, asked, entry_from, Entry::place).await?;
+            page.json("entries")
         };
         self.1.memory.read_list(call, &key, load).await
     }
@@ -153,14 +140,18 @@ impl Entry {
         Change { event, id: self.id, version: self.version, data: json!({}) }
     }
 
+    fn place(&self) -> Place {
+        Place { key: SortKey::Time(self.signed_at), id: self.id }
+    }
+
     fn kept(&self) -> Result<Loaded, Fault> {
         Kept::object(self, self.version)
     }
 }
 
 fn entry_from(row: &Row) -> Result<Entry, DatabaseError> {
-    let (id, guest, words) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(Entry { id, guest, words, version: row.get(3)?, signed_at: row.get(4)? })
+    let (id, guest, words) = (row.get("id")?, row.get("guest")?, row.get("words")?);
+    Ok(Entry { id, guest, words, version: row.get("version")?, signed_at: row.get("signed_at")? })
 }
 
 fn no_entry() -> Fault {
@@ -229,28 +220,15 @@ pub(crate) const BLUEPRINT: Blueprint = Blueprint {
     name: "guest_book",
     migrations: Some(MIGRATIONS),
     queues: &[],
-    described: || {
-        vec![ServiceRoutes::new("guest_book", OpenApiRouter::with_openapi(routes().into_openapi()), vec![])]
-    },
+    described: || vec![ServiceRoutes::described("guest_book", routes())],
 };
 
 /// Opens the guest book. It has no jobs.
 pub(crate) fn open(parts: &Parts, _: &mut Registry) -> Result<Service, CacheError> {
-    let memory = MemoryPlan {
-        things: ("entries", CacheOptions::default()),
-        forms: &[""],
-        lists: ("entry_pages", CacheOptions::default()),
-        writes: CacheWrites::Around,
-        created: "entry_signed",
-    };
-    let base = parts.base(BasePlan { service: "guest_book", events: true, memory, rules: &[] })?;
-    let subscribers = vec![base.memory.subscriber("guest_book.cache")];
-    let routes = routes().with_state(GuestBook(parts.clone(), base));
-    Ok(Service {
-        routes: vec![ServiceRoutes::new("guest_book", routes, vec![])],
-        subscribers,
-        ..Service::default()
-    })
+    let memory = MemoryPlan::new("entries", "entry_pages", "entry_signed");
+    let base = parts.base(BasePlan::new("guest_book", memory))?;
+    let routes = routes().with_state(GuestBook(parts.clone(), base.clone()));
+    Ok(Service::new(vec![ServiceRoutes::new("guest_book", routes, vec![])], &base))
 }
 
 fn routes() -> OpenApiRouter<GuestBook> {

@@ -70,7 +70,7 @@ async fn events_bring_another_process_up_to_the_writes() {
         };
         assert_eq!(list(&other, "old").await, "old");
         let outbox = Outbox::new(&other.queue, "notes");
-        let relay = Relay::start(&outbox, vec![other.memory.subscriber("notes.cache")]).await.unwrap();
+        let relay = Relay::start(&outbox, vec![other.memory.subscriber()]).await.unwrap();
         house.rename(&call(), note.id, "elm").await.unwrap();
         let arrived = async {
             while other.read(&call(), note.id).await.unwrap().version() < 2 {

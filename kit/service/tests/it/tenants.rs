@@ -80,7 +80,7 @@ async fn an_event_says_whose_it_is_where_there_are_tenants() {
             house.create(&of(tenant), "oak").await.unwrap();
         }
         let outbox = Outbox::new(&house.queue, "notes");
-        let relay = pando_queue::Relay::start(&outbox, vec![house.memory.subscriber("notes.cache")]);
+        let relay = pando_queue::Relay::start(&outbox, vec![house.memory.subscriber()]);
         let relay = relay.await.unwrap();
         let seen = async {
             loop {
