@@ -16,7 +16,7 @@ use crate::platform;
 /// The table of this check.
 pub(crate) const MIGRATIONS: MigrationSet = MigrationSet {
     service: "pando",
-    migrations: &[Migration { version: 1, name: "files", sql: include_str!("../migrations/0001_files.sql") }],
+    migrations: &[Migration::new(1, "files", include_str!("../migrations/0001_files.sql"))],
 };
 
 /// How long a start waits for the store, which may be away.

@@ -35,6 +35,13 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
+impl Migration {
+    /// One step, with its text: `include_str!("../migrations/0001_trees.sql")`.
+    pub const fn new(version: u32, name: &'static str, sql: &'static str) -> Self {
+        Self { version, name, sql }
+    }
+}
+
 /// The migrations of a service.
 #[derive(Clone, Copy, Debug)]
 pub struct MigrationSet {

@@ -20,11 +20,7 @@ pub use ticket::{Claim, Ticket};
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "idempotency",
     migrations: &[
-        Migration {
-            version: 1,
-            name: "idempotency",
-            sql: include_str!("../migrations/0001_idempotency.sql"),
-        },
-        Migration { version: 2, name: "subjects", sql: include_str!("../migrations/0002_subjects.sql") },
+        Migration::new(1, "idempotency", include_str!("../migrations/0001_idempotency.sql")),
+        Migration::new(2, "subjects", include_str!("../migrations/0002_subjects.sql")),
     ],
 };

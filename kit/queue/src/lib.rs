@@ -62,24 +62,12 @@ pub use worker::{Stopped, Worker};
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "queue",
     migrations: &[
-        Migration { version: 1, name: "queue", sql: include_str!("../migrations/0001_queue.sql") },
-        Migration { version: 2, name: "outbox", sql: include_str!("../migrations/0002_outbox.sql") },
-        Migration {
-            version: 3,
-            name: "outbox_packs",
-            sql: include_str!("../migrations/0003_outbox_packs.sql"),
-        },
-        Migration {
-            version: 4,
-            name: "lanes_and_sizes",
-            sql: include_str!("../migrations/0004_lanes_and_sizes.sql"),
-        },
-        Migration { version: 5, name: "recurring", sql: include_str!("../migrations/0005_recurring.sql") },
-        Migration { version: 6, name: "tenants", sql: include_str!("../migrations/0006_tenants.sql") },
-        Migration {
-            version: 7,
-            name: "names_of_tenants",
-            sql: include_str!("../migrations/0007_names_of_tenants.sql"),
-        },
+        Migration::new(1, "queue", include_str!("../migrations/0001_queue.sql")),
+        Migration::new(2, "outbox", include_str!("../migrations/0002_outbox.sql")),
+        Migration::new(3, "outbox_packs", include_str!("../migrations/0003_outbox_packs.sql")),
+        Migration::new(4, "lanes_and_sizes", include_str!("../migrations/0004_lanes_and_sizes.sql")),
+        Migration::new(5, "recurring", include_str!("../migrations/0005_recurring.sql")),
+        Migration::new(6, "tenants", include_str!("../migrations/0006_tenants.sql")),
+        Migration::new(7, "names_of_tenants", include_str!("../migrations/0007_names_of_tenants.sql")),
     ],
 };

@@ -116,10 +116,8 @@ impl Listed<'_> {
         let (tenant, after) = (self.tenant, after.and_then(|end| end.place_in(self.tenant, order)));
         // One more than asked for tells whether there is another page.
         let rows = self.rows(read, order, after, limit + 1).await?;
-        let items: Vec<T> = rows.iter().take(limit).map(item).collect::<Result<_, _>>()?;
-        let last = items.last().filter(|_| rows.len() > limit);
-        let next = last.map(|last| PageEnd::at(tenant, place(last), order));
-        Ok(Page { items, next })
+        let items: Vec<T> = rows.iter().map(item).collect::<Result<_, _>>()?;
+        Ok(Page::cut(items, limit, (tenant, order), place))
     }
 
     /// At most `limit` rows in this order, from the start or after a place.
@@ -173,6 +171,22 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the page ended, if there is more.
     pub next: Option<PageEnd>,
+}
+
+impl<T> Page<T> {
+    /// The first `limit` of these items of a tenant's list. If there are more, the page says where it ends.
+    pub fn cut(
+        mut items: Vec<T>,
+        limit: usize,
+        (tenant, order): (&Tenant, &Order),
+        place: impl Fn(&T) -> Place,
+    ) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more);
+        let next = last.map(|last| PageEnd::at(tenant, place(last), order));
+        Self { items, next }
+    }
 }
 
 impl<T: Serialize> Page<T> {

@@ -84,7 +84,7 @@ async fn measure(profiles: &Profiles, text: &str) {
         for _ in 0..SEARCHES / AT_ONCE {
             let began = Instant::now();
             let call = Call::internal("search", Duration::from_secs(60));
-            let found = profiles.list_profiles(&call, &filter).await.unwrap().profiles.len();
+            let found = profiles.list_profiles(&call, &filter).await.unwrap().items.len();
             took.push((began.elapsed(), found));
         }
         took

@@ -58,7 +58,7 @@ pub use domain::records::RecordFormat;
 pub use fetch_export::Export;
 pub use get_full_profile::FetchMode;
 pub use images::{Added, Image, ImageDeleted, Images, ImagesOptions, Variant};
-pub use list_profiles::{ProfileFilter, ProfilePage};
+pub use list_profiles::ProfileFilter;
 pub use options::{BadOption, ProfilesOptions};
 pub use put_part::PartWritten;
 pub use read_page::CachedPage;

@@ -2,7 +2,7 @@
 
 use pando_database::Read;
 use pando_resilience::{Call, Tenant};
-use pando_service::{Fault, PageEnd, Place};
+use pando_service::{Fault, Page, PageEnd, Place};
 use tokio::sync::SemaphorePermit;
 
 use crate::domain::person::Email;
@@ -31,41 +31,24 @@ pub struct ProfileFilter {
     pub limit: usize,
 }
 
-/// One page of profiles.
-#[derive(Clone, Debug)]
-pub struct ProfilePage {
-    /// The profiles.
-    pub profiles: Vec<Profile>,
-    /// Where the page ended, when there is more.
-    pub next: Option<PageEnd>,
-}
-
 impl Profiles {
     /// One page of living profiles.
-    pub async fn list_profiles(&self, call: &Call, filter: &ProfileFilter) -> Result<ProfilePage, Fault> {
-        let read = self.0.database.read(call);
+    pub async fn list_profiles(&self, call: &Call, filter: &ProfileFilter) -> Result<Page<Profile>, Fault> {
+        let (read, tenant, order) = (self.0.database.read(call), call.tenant(), filter.order);
         if let Some(email) = &filter.email {
-            let profiles = store::lists::with_email(&read, call.tenant(), email).await?.into_iter().collect();
-            return Ok(ProfilePage { profiles, next: None });
+            let items = store::lists::with_email(&read, tenant, email).await?.into_iter().collect();
+            return Ok(Page { items, next: None });
         }
-        let after =
-            filter.after.as_ref().and_then(|end| end.place_in(call.tenant(), &filter.order.of_list()));
-        // One more than asked for tells whether there is another page.
-        let (order, limit) = (filter.order, filter.limit + 1);
-        let (mut profiles, end) = match filter.search.as_deref().and_then(sought) {
-            None => (store::lists::page((&read, call.tenant()), order, after, limit).await?, None),
-            Some(text) => self.search(call, order, &text, after, limit).await?,
+        let Some(text) = filter.search.as_deref().and_then(sought) else {
+            return Ok(store::lists::page((&read, tenant), order, filter.after.as_ref(), filter.limit).await?);
         };
-        let more = profiles.len() > filter.limit;
-        profiles.truncate(filter.limit);
-        let next = match profiles.last() {
-            Some(last) if more => Some(order.place_of(last)),
-            _ => end,
-        };
-        Ok(ProfilePage {
-            profiles,
-            next: next.map(|place| PageEnd::at(call.tenant(), place, &order.of_list())),
-        })
+        let after = filter.after.as_ref().and_then(|end| end.place_in(tenant, &order.of_list()));
+        let (found, end) = self.search(call, order, &text, after, filter.limit + 1).await?;
+        let mut page =
+            Page::cut(found, filter.limit, (tenant, &order.of_list()), |last| order.place_of(last));
+        // A search may end before it has found a whole page.
+        page.next = page.next.or(end.map(|end| PageEnd::at(tenant, end, &order.of_list())));
+        Ok(page)
     }
 
     /// At most `limit` profiles that have this text; and where the look for them ended, when the list goes on from there.

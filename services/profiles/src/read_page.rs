@@ -39,7 +39,7 @@ impl Profiles {
         let next = page.next.as_ref().map(encode_cursor).transpose()?;
         let mut bytes = next.unwrap_or_default().into_bytes();
         bytes.push(b'\n');
-        serde_json::to_writer(&mut bytes, &page.profiles)?;
+        serde_json::to_writer(&mut bytes, &page.items)?;
         Ok(bytes)
     }
 }

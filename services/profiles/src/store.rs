@@ -26,28 +26,16 @@ use crate::domain::profile::{Profile, ProfileId};
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "profiles",
     migrations: &[
-        Migration { version: 1, name: "profiles", sql: include_str!("../migrations/0001_profiles.sql") },
-        Migration { version: 2, name: "images", sql: include_str!("../migrations/0002_images.sql") },
-        Migration { version: 3, name: "files", sql: include_str!("../migrations/0003_files.sql") },
-        Migration { version: 4, name: "imports", sql: include_str!("../migrations/0004_imports.sql") },
-        Migration { version: 5, name: "retention", sql: include_str!("../migrations/0005_retention.sql") },
-        Migration { version: 6, name: "search", sql: include_str!("../migrations/0006_search.sql") },
-        Migration {
-            version: 7,
-            name: "history_bytes",
-            sql: include_str!("../migrations/0007_history_bytes.sql"),
-        },
-        Migration {
-            version: 8,
-            name: "search_waiting",
-            sql: include_str!("../migrations/0008_search_waiting.sql"),
-        },
-        Migration { version: 9, name: "tenants", sql: include_str!("../migrations/0009_tenants.sql") },
-        Migration {
-            version: 10,
-            name: "tenants_apart",
-            sql: include_str!("../migrations/0010_tenants_apart.sql"),
-        },
+        Migration::new(1, "profiles", include_str!("../migrations/0001_profiles.sql")),
+        Migration::new(2, "images", include_str!("../migrations/0002_images.sql")),
+        Migration::new(3, "files", include_str!("../migrations/0003_files.sql")),
+        Migration::new(4, "imports", include_str!("../migrations/0004_imports.sql")),
+        Migration::new(5, "retention", include_str!("../migrations/0005_retention.sql")),
+        Migration::new(6, "search", include_str!("../migrations/0006_search.sql")),
+        Migration::new(7, "history_bytes", include_str!("../migrations/0007_history_bytes.sql")),
+        Migration::new(8, "search_waiting", include_str!("../migrations/0008_search_waiting.sql")),
+        Migration::new(9, "tenants", include_str!("../migrations/0009_tenants.sql")),
+        Migration::new(10, "tenants_apart", include_str!("../migrations/0010_tenants_apart.sql")),
     ],
 };
 
@@ -106,10 +94,11 @@ static EMAILS_IN_USE: Query = Query::scan(
     "select email_key from profiles where email_key = any($1) and tenant || '' = $2 and deleted_at is null",
 );
 
+/// The columns that every change writes; the values are in the same order.
 static UPDATE: Query = Query::point(
     "profiles.update",
-    "update profiles set name = $2, email = $3, email_key = $4, bio = $5, image_urls = $6, attributes = $7, \
-     search_text = $8, version = $9, updated_at = $10 where id = $1 and tenant = $11",
+    "update profiles set name = $3, email = $4, email_key = $5, bio = $6, image_urls = $7, attributes = $8, \
+     search_text = $9, version = $10, updated_at = $11 where tenant = $1 and id = $2",
 );
 
 static MARK: Query = Query::point(
@@ -122,6 +111,7 @@ static INSERT: BulkInsert = BulkInsert {
     name: "profiles.insert",
     table: "profiles",
     columns: &[
+        ("tenant", ColumnType::Text),
         ("id", ColumnType::Uuid),
         ("name", ColumnType::Text),
         ("email", ColumnType::Text),
@@ -131,10 +121,9 @@ static INSERT: BulkInsert = BulkInsert {
         ("attributes", ColumnType::Json),
         ("search_text", ColumnType::Text),
         ("version", ColumnType::Bigint),
+        ("updated_at", ColumnType::Timestamp),
         ("created_at", ColumnType::Timestamp),
         ("created_by", ColumnType::Text),
-        ("updated_at", ColumnType::Timestamp),
-        ("tenant", ColumnType::Text),
     ],
     // Whichever unique constraint it is: the id or the e-mail.
     on_conflict: OnConflict::Skip(""),
@@ -210,26 +199,13 @@ pub(crate) async fn insert_many(
     profiles: &[Profile],
     actor: &str,
 ) -> Result<Vec<ProfileId>, DatabaseError> {
-    let rows = profiles.iter().map(|profile| insert_values(tenant, profile, actor).into()).collect();
+    let rows = profiles.iter().map(|profile| insert_values(tenant, profile, actor)).collect();
     Ok(tx.bulk_insert(&INSERT, rows).await?.into_iter().map(ProfileId::from).collect())
 }
 
 /// Writes a changed profile over its row, which the transaction has locked.
 pub(crate) fn update(tx: &mut Transaction, tenant: &Tenant, profile: &Profile) {
-    let values = params![
-        Uuid::from(profile.id),
-        profile.name.as_str(),
-        profile.email.as_str(),
-        profile.email.key(),
-        profile.bio.as_str(),
-        serde_json::Value::from(profile.image_urls.clone()),
-        serde_json::Value::Object(profile.attributes.clone()),
-        profile.search_text(),
-        profile.version,
-        profile.updated_at,
-        tenant
-    ];
-    tx.execute_later(&UPDATE, values);
+    tx.execute_later(&UPDATE, values(tenant, profile));
 }
 
 /// Raises the version of a locked profile and marks it deleted or living, nothing else.
@@ -269,8 +245,17 @@ fn stored_from(row: &Row) -> Result<StoredProfile, DatabaseError> {
     })
 }
 
-fn insert_values(tenant: &Tenant, profile: &Profile, actor: &str) -> [Value; 13] {
-    params![
+/// The values of [`INSERT`]: those of an update, and who created the profile when.
+fn insert_values(tenant: &Tenant, profile: &Profile, actor: &str) -> Vec<Value> {
+    let mut values = values(tenant, profile);
+    values.extend(params![profile.created_at, actor]);
+    values
+}
+
+fn values(tenant: &Tenant, profile: &Profile) -> Vec<Value> {
+    let mut values = Vec::with_capacity(INSERT.columns.len());
+    values.extend(params![
+        tenant,
         Uuid::from(profile.id),
         profile.name.as_str(),
         profile.email.as_str(),
@@ -280,9 +265,7 @@ fn insert_values(tenant: &Tenant, profile: &Profile, actor: &str) -> [Value; 13]
         serde_json::Value::Object(profile.attributes.clone()),
         profile.search_text(),
         profile.version,
-        profile.created_at,
-        actor,
         profile.updated_at,
-        tenant
-    ]
+    ]);
+    values
 }

@@ -15,7 +15,7 @@ impl Profiles {
     pub async fn warm_cache(&self, call: &Call, profiles_max: usize) -> Result<u64, Fault> {
         let Some(cache) = self.0.memory.things() else { return Ok(0) };
         let filter = ProfileFilter { limit: profiles_max, ..ProfileFilter::default() };
-        let newest = self.list_profiles(call, &filter).await?.profiles;
+        let newest = self.list_profiles(call, &filter).await?.items;
         let values: Vec<Result<(Vec<u8>, Loaded), Fault>> = newest
             .iter()
             .map(|profile| Ok((call.tenant().scoped(&profile.id.to_string()).into_bytes(), kept(profile)?)))

@@ -2,7 +2,7 @@
 
 use pando_database::{DatabaseError, Query, Read, Value, params};
 use pando_resilience::Tenant;
-use pando_service::{KeyKind, List, Place, SortKey};
+use pando_service::{KeyKind, List, Page, PageEnd, Place, SortKey};
 use uuid::Uuid;
 
 use super::{living, profile_columns, profile_from};
@@ -96,10 +96,11 @@ impl Order {
 pub(crate) async fn page(
     (read, tenant): (&Read<'_>, &Tenant),
     order: Order,
-    after: Option<Place>,
+    after: Option<&PageEnd>,
     limit: usize,
-) -> Result<Vec<Profile>, DatabaseError> {
-    LIST.of(tenant).rows(read, &order.of_list(), after, limit).await?.iter().map(profile_from).collect()
+) -> Result<Page<Profile>, DatabaseError> {
+    let place = |profile: &Profile| order.place_of(profile);
+    LIST.of(tenant).page(read, &order.of_list(), (after, limit), profile_from, place).await
 }
 
 /// The living profile that has this e-mail address, whatever its case.

@@ -17,7 +17,7 @@ async fn a_deleted_profile_is_gone_from_every_read_and_can_be_restored() {
         assert!(is(&house.profiles.get_profile(&call(), ada.id).await, Class::NotFound));
         assert!(house.profiles.find_profiles(&call(), &[ada.id]).await.unwrap().is_empty());
         let everyone = ProfileFilter { limit: 10, ..ProfileFilter::default() };
-        assert!(house.profiles.list_profiles(&call(), &everyone).await.unwrap().profiles.is_empty());
+        assert!(house.profiles.list_profiles(&call(), &everyone).await.unwrap().items.is_empty());
         assert_eq!(house.profiles.count_profiles(&call(), &everyone).await.unwrap(), 0);
         let again = house.profiles.delete_profile(&call(), ada.id, &Expected::Any).await;
         assert!(is(&again, Class::NotFound));

@@ -183,7 +183,7 @@ async fn no_exported_cell_is_a_formula_and_it_comes_back_as_it_was() {
         assert_eq!(export(&house, RecordFormat::Csv, None).await, text);
         let filter = pando_profiles::ProfileFilter { limit: 10, ..Default::default() };
         let versions = house.profiles.list_profiles(&call(), &filter).await.unwrap();
-        assert!(versions.profiles.iter().all(|profile| profile.version == 1), "nothing was changed");
+        assert!(versions.items.iter().all(|profile| profile.version == 1), "nothing was changed");
     })
     .await;
 }

@@ -11,8 +11,8 @@ pub(crate) async fn all_pages(house: &House, mut filter: ProfileFilter) -> Vec<S
     let mut names = Vec::new();
     loop {
         let page = house.profiles.list_profiles(&call(), &filter).await.unwrap();
-        assert!(page.profiles.len() <= filter.limit);
-        names.extend(page.profiles.iter().map(|profile| profile.name.as_str().to_owned()));
+        assert!(page.items.len() <= filter.limit);
+        names.extend(page.items.iter().map(|profile| profile.name.as_str().to_owned()));
         match page.next {
             // As the text that travels: it must be able to hold any name.
             Some(end) => filter.after = Some(decode_cursor(&encode_cursor(&end).unwrap()).unwrap()),
@@ -74,11 +74,11 @@ async fn an_email_finds_its_profile_whatever_its_case() {
             ..ProfileFilter::default()
         };
         assert_eq!(
-            house.profiles.list_profiles(&call(), &email("ADA@Example.ORG")).await.unwrap().profiles,
+            house.profiles.list_profiles(&call(), &email("ADA@Example.ORG")).await.unwrap().items,
             [ada]
         );
         assert!(
-            house.profiles.list_profiles(&call(), &email("b@example.org")).await.unwrap().profiles.is_empty()
+            house.profiles.list_profiles(&call(), &email("b@example.org")).await.unwrap().items.is_empty()
         );
     })
     .await;
@@ -89,7 +89,7 @@ async fn an_empty_list_is_empty_and_counts_nothing() {
     each_house(async |house| {
         let filter = ProfileFilter { limit: 10, ..ProfileFilter::default() };
         let page = house.profiles.list_profiles(&call(), &filter).await.unwrap();
-        assert!(page.profiles.is_empty() && page.next.is_none());
+        assert!(page.items.is_empty() && page.next.is_none());
         assert_eq!(house.profiles.count_profiles(&call(), &filter).await.unwrap(), 0);
         assert!(house.profiles.estimate_profiles(&call(), &filter).await.unwrap() >= 0);
     })

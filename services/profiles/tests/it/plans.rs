@@ -73,7 +73,7 @@ async fn use_every_key(profiles: &Profiles, times: usize) {
         profiles.write_batch(&call, &[item]).await.unwrap();
         let email = Some(Email::parse(&format!("y{}@example.org", made.id)).unwrap());
         let filter = ProfileFilter { email, limit: 1, ..ProfileFilter::default() };
-        assert_eq!(profiles.list_profiles(&call, &filter).await.unwrap().profiles.len(), 1);
+        assert_eq!(profiles.list_profiles(&call, &filter).await.unwrap().items.len(), 1);
         profiles.delete_profile(&call, made.id, &any).await.unwrap();
         profiles.restore_profile(&call, made.id, &any).await.unwrap();
     }

@@ -100,10 +100,10 @@ async fn among_many_a_frequent_and_a_rare_text_are_found_once_each() {
             ..ProfileFilter::default()
         };
         let first = house.profiles.list_profiles(&call(), &search(Order::Newest, "oak", 50)).await.unwrap();
-        assert!(first.profiles.is_empty() && first.next.is_some(), "none of the newest is an oak: {first:?}");
+        assert!(first.items.is_empty() && first.next.is_some(), "none of the newest is an oak: {first:?}");
         let patient = house.again(&ProfilesOptions::default()).await;
         let first = patient.list_profiles(&call(), &search(Order::Newest, "oak", 50)).await.unwrap();
-        assert_eq!(first.profiles.len(), 50, "it looks further where nobody else waits");
+        assert_eq!(first.items.len(), 50, "it looks further where nobody else waits");
         for order in Order::ALL {
             let mut oaks = all_pages(&house, search(order, "oak", 50)).await;
             assert_eq!(oaks.len(), 399, "{order:?}");
@@ -125,7 +125,7 @@ async fn among_many_a_frequent_and_a_rare_text_are_found_once_each() {
         // SQLite has moved the older yew into its index, where it changes, goes and comes back as well.
         let profiles = &house.profiles;
         let of_yews = search(Order::Oldest, "yew", 2);
-        let yew = profiles.list_profiles(&call(), &of_yews).await.unwrap().profiles.swap_remove(0);
+        let yew = profiles.list_profiles(&call(), &of_yews).await.unwrap().items.swap_remove(0);
         let renamed = fields(json!({"name": "Common Yew", "email": yew.email.as_str()}));
         profiles.update_profile(&call(), yew.id, &Expected::default(), &renamed).await.unwrap();
         assert_eq!(all_pages(&house, of_yews.clone()).await, ["Common Yew", "Ünusual Rare Yew"]);

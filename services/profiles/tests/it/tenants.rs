@@ -100,12 +100,12 @@ async fn seen(gallery: &Gallery, tenant: &str) -> Value {
             let filter = ProfileFilter { order, search, limit: 2, ..ProfileFilter::default() };
             let page = profiles.list_profiles(&call, &filter).await.unwrap();
             let rest = ProfileFilter { after: page.next, limit: 100, ..filter.clone() };
-            let rest = profiles.list_profiles(&call, &rest).await.unwrap().profiles;
+            let rest = profiles.list_profiles(&call, &rest).await.unwrap().items;
             let names = |found: &[Profile]| -> Vec<String> {
                 found.iter().map(|profile| profile.name.as_str().to_owned()).collect()
             };
             lists.push(json!([
-                names(&page.profiles),
+                names(&page.items),
                 names(&rest),
                 profiles.count_profiles(&call, &filter).await.unwrap(),
             ]));
