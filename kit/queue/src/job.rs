@@ -220,7 +220,7 @@ impl Job {
     /// The job with its keys among those of all tenants.
     pub(crate) fn scoped(self) -> Self {
         let tenant = self.tenant.clone();
-        let scoped = |key: String| tenant.scoped(&key);
+        let scoped = |key: String| tenant.scoped(&key).into_owned();
         let unique = self.unique.map(|unique| match unique {
             Unique::WhileWaiting(key) => Unique::WhileWaiting(scoped(key)),
             Unique::WhileLive(key) => Unique::WhileLive(scoped(key)),

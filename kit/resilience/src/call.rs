@@ -60,6 +60,11 @@ impl Call {
         Self { identity, ..self.clone() }
     }
 
+    /// The same call with another deadline, such as that of one step of a job that takes hours.
+    pub fn with_deadline(&self, deadline: Deadline) -> Self {
+        Self { deadline, ..self.clone() }
+    }
+
     /// The same call about the data of a tenant.
     pub fn of_tenant(&self, tenant: Tenant) -> Self {
         let identity = Identity { tenant, ..self.identity.clone() };

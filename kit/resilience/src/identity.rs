@@ -1,5 +1,6 @@
 //! The caller of a piece of work, and the tenant whose data it is about.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -64,8 +65,8 @@ impl Tenant {
 
     /// A key among those of all tenants: `@acme/key`, and the key itself for the default tenant. A key that begins with `@` is
     /// given the prefix `@/`, so that nobody can write the key of another.
-    pub fn scoped(&self, key: &str) -> String {
-        if !self.is_default() || key.starts_with('@') { format!("@{self}/{key}") } else { key.to_owned() }
+    pub fn scoped<'k>(&self, key: &'k str) -> Cow<'k, str> {
+        if !self.is_default() || key.starts_with('@') { format!("@{self}/{key}").into() } else { key.into() }
     }
 
     /// The key that was [scoped](Self::scoped).

@@ -82,7 +82,7 @@ impl Profiles {
             }
             Position::Done => return Ok(None),
         };
-        let call = Call { deadline: Deadline::after(READ_BUDGET), ..call.clone() };
+        let call = call.with_deadline(Deadline::after(READ_BUDGET));
         let changes = self.list_changes(&call, id, before, PAGE).await?;
         let written: Vec<String> = changes
             .iter()

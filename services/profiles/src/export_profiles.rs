@@ -68,7 +68,7 @@ impl Profiles {
             Position::After(after) => after,
             Position::End => return Ok(None),
         };
-        let call = Call { deadline: Deadline::after(PAGE_BUDGET), ..call.clone() };
+        let call = call.with_deadline(Deadline::after(PAGE_BUDGET));
         let read = self.0.database.read(&call);
         let page = store::lists::in_id_order(&read, call.tenant(), after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(None) };

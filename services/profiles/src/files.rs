@@ -102,7 +102,7 @@ impl Profiles {
     }
 
     async fn open_piece(&self, call: &Call, name: &str) -> Result<Object, Fault> {
-        let call = Call { deadline: Deadline::after(PIECE_BUDGET), ..call.clone() };
+        let call = call.with_deadline(Deadline::after(PIECE_BUDGET));
         let named = ObjectName::parse(name).ok_or_else(|| object_missing(name))?;
         self.0.blobs.objects().get(&call, &named, None).await?.ok_or_else(|| object_missing(name))
     }
@@ -147,7 +147,7 @@ impl FileWriter {
         let content = self.pending.split().freeze();
         let named = (self.kind.ending, self.kind.media_type);
         for _ in 0..ATTEMPTS_MAX {
-            let call = Call { deadline: Deadline::after(PIECE_BUDGET), ..call.clone() };
+            let call = call.with_deadline(Deadline::after(PIECE_BUDGET));
             let kept = self.profiles.0.blobs.keep(&call, content.clone(), named).await?;
             if self.refer_to(&call, &kept, content.len(), step.as_ref()).await? {
                 self.number += 1;

@@ -121,7 +121,7 @@ impl Profiles {
         (batch, reader): (&mut Batch, &RecordReader),
         job: Option<&ImportJob<'_>>,
     ) -> Result<(), Fault> {
-        let call = Call { deadline: Deadline::after(BATCH_BUDGET).sooner(call.deadline), ..call.clone() };
+        let call = call.with_deadline(Deadline::after(BATCH_BUDGET).sooner(call.deadline));
         batch.content_hash = reader.hash();
         *import = self.write_import_batch(&call, batch, import, job).await?;
         *batch = Batch::default();

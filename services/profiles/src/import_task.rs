@@ -222,5 +222,5 @@ fn progress(import: &Import) -> Value {
 }
 
 fn step(call: &Call) -> Call {
-    Call { deadline: Deadline::after(STEP_BUDGET), ..call.clone() }
+    call.with_deadline(Deadline::after(STEP_BUDGET))
 }

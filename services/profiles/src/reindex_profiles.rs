@@ -60,7 +60,7 @@ impl Profiles {
     }
 
     async fn reindex_batch(&self, call: &Call, context: &JobContext, walk: &Walk) -> Result<Walk, Fault> {
-        let call = Call { deadline: Deadline::after(BATCH_BUDGET).sooner(call.deadline), ..call.clone() };
+        let call = call.with_deadline(Deadline::after(BATCH_BUDGET).sooner(call.deadline));
         let mut write = self.0.writes.begin(&call).await?;
         context.fence(&mut write.tx).await?;
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);

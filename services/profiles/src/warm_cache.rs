@@ -18,7 +18,9 @@ impl Profiles {
         let newest = self.list_profiles(call, &filter).await?.items;
         let values: Vec<Result<(Vec<u8>, Loaded), Fault>> = newest
             .iter()
-            .map(|profile| Ok((call.tenant().scoped(&profile.id.to_string()).into_bytes(), kept(profile)?)))
+            .map(|profile| {
+                Ok((call.tenant().scoped(&profile.id.to_string()).into_owned().into_bytes(), kept(profile)?))
+            })
             .collect();
         Ok(cache.warm(futures_util::stream::iter(values), AT_ONCE).await.filled)
     }
