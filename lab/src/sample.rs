@@ -98,9 +98,9 @@ pub(crate) fn pgbench_read_script(profiles: usize) -> String {
 pub(crate) fn pgbench_create_script() -> String {
     "begin;\n\
      insert into profiles (id, name, email, email_key, bio, image_urls, attributes, search_text, version, created_at, \
-     created_by, updated_at) values (gen_random_uuid(), 'Sample Person', gen_random_uuid() || '@example.org', \
+     created_by, updated_at, tenant) values (gen_random_uuid(), 'Sample Person', gen_random_uuid() || '@example.org', \
      gen_random_uuid() || '@example.org', 'Sample is a made-up person.', '[]', '{}', \
-     'sample person ' || gen_random_uuid() || '@example.org', 1, now(), 'pgbench', now());\n\
+     'sample person ' || gen_random_uuid() || '@example.org', 1, now(), 'pgbench', now(), '');\n\
      commit;\n"
         .to_owned()
 }
@@ -115,7 +115,7 @@ pub(crate) fn copy_file(generation: &str, count: usize) -> String {
         let id = format!("{:08x}-0000-7000-9000-{number:012}", generation_number(generation));
         let moment = "2026-01-01T00:00:00.000001Z";
         csv.push_str(&format!(
-            "{id},{name},{email},{email},\"{bio}\",[],{{}},{name} {email},1,{moment},copy,{moment}\n"
+            "{id},{name},{email},{email},\"{bio}\",[],{{}},{name} {email},1,{moment},copy,{moment},\"\"\n"
         ));
     }
     csv
@@ -125,11 +125,38 @@ pub(crate) fn copy_file(generation: &str, count: usize) -> String {
 pub(crate) fn copy_command(file: &std::path::Path) -> String {
     format!(
         "\\copy profiles (id, name, email, email_key, bio, image_urls, attributes, search_text, version, created_at, \
-         created_by, updated_at) from '{}' csv",
+         created_by, updated_at, tenant) from '{}' csv",
         file.display()
     )
 }
 
 fn generation_number(generation: &str) -> usize {
     generation.trim_start_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+    use pando_database::testing::TestDatabase;
+
+    use super::*;
+    use crate::load::psql;
+
+    /// The commands of a comparison name the columns of a table that is not theirs.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_the_comparisons_write_fits_the_tables() {
+        let test = TestDatabase::postgres().await;
+        test.open().await.migrate(&[pando_profiles::MIGRATIONS]).await.unwrap();
+        let server = test.options.url.as_ref().unwrap().expose();
+        let (server, name) = (server.rsplit_once('/').unwrap().0, test.options.database.as_ref().unwrap());
+        let (url, folder) = (format!("{server}/{name}"), tempfile::tempdir().unwrap());
+        let file = folder.path().join("copy.csv");
+        std::fs::write(&file, copy_file("copy0", 3)).unwrap();
+        let read = pgbench_read_script(1).replace("\\set n random(", "-- ").replace(":n", "'000000000000'");
+        for commands in [copy_command(&file), pgbench_create_script(), read] {
+            psql(&url, &commands).await.unwrap();
+        }
+        assert_eq!(psql(&url, "select count(*) from profiles").await.unwrap().trim(), "4");
+    }
 }
