@@ -136,8 +136,6 @@ fn generation_number(generation: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
-
     use pando_database::testing::TestDatabase;
 
     use super::*;

@@ -18,7 +18,8 @@ const ROWS_MAX: usize = 10_000;
 /// ```
 ///
 /// PostgreSQL runs one statement, which takes a list of each column; SQLite runs a prepared statement for each row. So no row of a
-/// batch may depend on another: two rows with the same first column are refused.
+/// batch may depend on another: the first column decides which row of the table is meant, and two rows with the same one are
+/// refused.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchQuery {
     /// The name in metrics and logs.
@@ -67,8 +68,11 @@ impl BatchQuery {
                 return bad(format!("row {index} has {given} values, but the batch has {needed} columns"));
             }
         }
-        let mut keys: Vec<(String, usize)> =
-            rows.iter().enumerate().map(|(index, row)| (format!("{:?}", row[0]), index)).collect();
+        let keyed = rows.iter().enumerate().filter_map(|(index, row)| match row.first()? {
+            Value::Null => None,
+            key => Some((format!("{key:?}"), index)),
+        });
+        let mut keys: Vec<(String, usize)> = keyed.collect();
         keys.sort_unstable();
         match keys.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             Some(pair) => bad(format!("rows {} and {} have the same key", pair[0].1, pair[1].1)),

@@ -37,7 +37,7 @@ struct Piece {
     values: usize,
 }
 
-/// Texts of the program live as long as it does, so where the pieces lie says which statement it is.
+/// Names one statement. Texts of the program live as long as it does, so the addresses of the name and of the pieces stand for them.
 pub(crate) type PiecesKey = Vec<(usize, usize, usize)>;
 
 impl ComposedQuery {
@@ -79,7 +79,8 @@ impl ComposedQuery {
             let text = piece.text_for(engine);
             (text.as_ptr() as usize, text.len(), piece.values)
         };
-        self.pieces.iter().map(part).collect()
+        let name = (self.name.as_ptr() as usize, self.name.len(), 0);
+        std::iter::once(name).chain(self.pieces.iter().map(part)).collect()
     }
 
     /// Refuses a statement that is too long, or has a piece that asks for other parameters than it was given.

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use pando_clock::Clock;
 use pando_resilience::{Call, Deadline, Tenant};
 use pando_telemetry::{LATENCY_BUCKETS, Metrics};
+use tokio::sync::Semaphore;
 
 use crate::channel::Channel;
 use crate::engine::{Engine, Manner};
@@ -52,6 +53,10 @@ impl Database {
             Engine::Sqlite => Backend::Sqlite(Sqlite::open(options, metrics).await?),
             Engine::Postgres => Backend::Postgres(Postgres::open(options, metrics, clock).await?),
         };
+        let scans = match engine {
+            Engine::Sqlite => options.sqlite.scanners,
+            Engine::Postgres => options.pool.max,
+        };
         let inner = Arc::new(Inner {
             backend,
             book: StatementBook::new(engine, &options.statements, metrics.clone()),
@@ -63,6 +68,7 @@ impl Database {
             ),
             clock: clock.clone(),
             migration_budget: Duration::from_secs(options.statements.migration_seconds),
+            streams: Arc::new(Semaphore::new((scans / 2).max(1))),
             together: options.statements.together,
         });
         let seen = Arc::downgrade(&inner);

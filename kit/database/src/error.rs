@@ -33,7 +33,7 @@ pub enum DatabaseError {
     UniqueViolation {
         /// The constraint, named `<table>_<columns>_key` on both engines.
         constraint: String,
-        /// In a bulk insert the row that would, counted from 0.
+        /// The row of a bulk insert that breaks it, counted from 0, where the engine says which.
         row: Option<usize>,
     },
     /// A statement that must change a certain number of rows changed another number; the transaction is rolled back.

@@ -1,9 +1,11 @@
 //! The inside of a database.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pando_clock::Clock;
 use pando_telemetry::Histogram;
+use tokio::sync::Semaphore;
 
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
@@ -17,6 +19,8 @@ pub(crate) struct Inner {
     pub(crate) commit_seconds: Histogram,
     pub(crate) clock: Clock,
     pub(crate) migration_budget: Duration,
+    /// Half of the connections for scans: streams are as slow as their readers, and lists must not wait for those.
+    pub(crate) streams: Arc<Semaphore>,
     /// Whether statements that wait for others travel with them.
     pub(crate) together: bool,
 }

@@ -76,13 +76,23 @@ impl Read<'_> {
     ) -> BoxFuture<'a, Result<RowStream, DatabaseError>> {
         Box::pin(async move {
             let statement = self.database.book.composed(query)?;
-            let rows = match &self.database.backend {
-                Backend::Sqlite(sqlite) => sqlite.stream(&statement, query.values(), self.deadline).await?,
-                Backend::Postgres(postgres) => {
-                    postgres.stream(&statement, query.values(), self.deadline).await?
-                }
+            let (started, values) = (Instant::now(), query.values());
+            let opening = async {
+                let place = self.deadline.bound(Arc::clone(&self.database.streams).acquire_owned()).await?;
+                let place = place.map_err(|_| DatabaseError::closed())?;
+                let rows = match &self.database.backend {
+                    Backend::Sqlite(sqlite) => sqlite.stream(&statement, values, self.deadline).await?,
+                    Backend::Postgres(postgres) => postgres.stream(&statement, values, self.deadline).await?,
+                };
+                Ok((rows, place))
             };
-            Ok(RowStream::new(rows, statement, limit))
+            match opening.await {
+                Ok((rows, place)) => Ok(RowStream::new(rows, (statement, started.elapsed()), limit, place)),
+                Err(error) => {
+                    statement.record(started, Some(&error));
+                    Err(error)
+                }
+            }
         })
     }
 

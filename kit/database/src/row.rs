@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::str::Utf8Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pando_clock::Timestamp;
 use rusqlite::types::ValueRef;
@@ -13,7 +14,14 @@ use crate::DatabaseError;
 
 /// One row of a result. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Row(Arc<Source>);
+pub struct Row(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    source: Source,
+    /// Behind the column that was read by name last. Columns are mostly read in their order, so the search for a name begins here.
+    next: AtomicUsize,
+}
 
 #[derive(Debug)]
 enum Source {
@@ -80,11 +88,15 @@ impl SqliteRow {
 
 impl Row {
     pub(crate) fn from_sqlite(row: SqliteRow) -> Self {
-        Self(Arc::new(Source::Sqlite(row)))
+        Self::new(Source::Sqlite(row))
     }
 
     pub(crate) fn from_postgres(row: tokio_postgres::Row) -> Self {
-        Self(Arc::new(Source::Postgres(row)))
+        Self::new(Source::Postgres(row))
+    }
+
+    fn new(source: Source) -> Self {
+        Self(Arc::new(Inner { source, next: AtomicUsize::new(0) }))
     }
 
     /// A column, by its name or by its place, counted from 0: `row.get("email")`, `row.get(0)`.
@@ -97,7 +109,7 @@ impl Row {
 
     /// How many columns there are.
     pub fn len(&self) -> usize {
-        match &*self.0 {
+        match &self.0.source {
             Source::Sqlite(row) => row.cells.len(),
             Source::Postgres(row) => row.len(),
         }
@@ -112,7 +124,7 @@ impl Row {
         if index >= self.len() {
             return Err(format!("nothing: the row has {} columns", self.len()));
         }
-        match &*self.0 {
+        match &self.0.source {
             Source::Sqlite(row) => Ok(row.column(index)),
             Source::Postgres(row) => row
                 .try_get::<_, Option<Column<'_>>>(index)
@@ -139,11 +151,15 @@ impl ColumnPlace for usize {
 
 impl ColumnPlace for &str {
     fn index_in(&self, row: &Row) -> Result<usize, String> {
-        let index = match &*row.0 {
-            Source::Sqlite(row) => row.names.iter().position(|name| **name == **self),
-            Source::Postgres(row) => row.columns().iter().position(|column| column.name() == *self),
+        let is_named = |index: usize| match &row.0.source {
+            Source::Sqlite(row) => *row.names[index] == **self,
+            Source::Postgres(row) => row.columns()[index].name() == *self,
         };
-        index.ok_or_else(|| "nothing: the row has no column of this name".to_owned())
+        let (start, count) = (row.0.next.load(Ordering::Relaxed).min(row.len()), row.len());
+        let found = (start..count).chain(0..start).find(|index| is_named(*index));
+        let index = found.ok_or_else(|| "nothing: the row has no column of this name".to_owned())?;
+        row.0.next.store(index + 1, Ordering::Relaxed);
+        Ok(index)
     }
 }
 

@@ -55,7 +55,11 @@ pub(crate) struct Step {
 impl Statement {
     /// Counts one run: once, whatever happened inside of it.
     pub(crate) fn record(&self, started: Instant, error: Option<&DatabaseError>) {
-        let took = started.elapsed();
+        self.record_took(started.elapsed(), error);
+    }
+
+    /// The same, where the statement did not run all the time.
+    pub(crate) fn record_took(&self, took: Duration, error: Option<&DatabaseError>) {
         self.seconds.observe_duration(took);
         match error {
             None => self.ok.inc(),
@@ -100,7 +104,8 @@ pub(crate) struct StatementBook {
     now: AtomicUsize,
 }
 
-/// Texts of the program live as long as it does, so where one lies says which one it is. The last part says which text is made of it.
+/// Names one text. Texts of the program live as long as it does, so an address and a length stand for a text. The last part says
+/// which statement is made of it.
 type Key = (usize, usize, usize, Form);
 
 /// What is made of a text of the program.
@@ -109,10 +114,10 @@ enum Form {
     Plain,
     /// Read by one key, which is another text on SQLite.
     OneKey,
-    /// Inserts one row into the table of this name.
-    Insert,
-    /// Over the rows of a batch.
-    Batch,
+    /// Inserts one row of these columns into the table of this name.
+    Insert((usize, usize)),
+    /// Over the rows of a batch with these columns.
+    Batch((usize, usize)),
     /// It must change so many rows.
     MustChange(u32),
 }
@@ -176,7 +181,7 @@ impl StatementBook {
 
     pub(crate) fn batch(&self, batch: &BatchQuery) -> Arc<Statement> {
         let text = || self.translate(&batch.text_for(self.engine), false);
-        self.find((batch.name, batch.sql, Form::Batch), text)
+        self.find((batch.name, batch.sql, Form::Batch(place_of(batch.columns))), text)
     }
 
     /// A composed statement. If it is new, and there are many, the one whose last use is longest ago makes room.
@@ -207,12 +212,15 @@ impl StatementBook {
     }
 
     pub(crate) fn insert(&self, bulk: &BulkInsert) -> Arc<Statement> {
-        self.find((bulk.name, bulk.table, Form::Insert), || self.translate(&bulk.one_row(), false))
+        self.find((bulk.name, bulk.table, Form::Insert(place_of(bulk.columns))), || {
+            self.translate(&bulk.one_row(), false)
+        })
     }
 
     pub(crate) fn bulk(&self, bulk: &BulkInsert) -> Arc<Statement> {
         let text = self.translate(&bulk.one_of_many(), false);
-        Arc::new(Statement { is_bulk: true, ..self.make(bulk.name, text, None) })
+        // One key for each row that was given: they are in memory anyway.
+        Arc::new(Statement { is_bulk: true, rows_max: usize::MAX, ..self.make(bulk.name, text, None) })
     }
 
     /// A statement that is run once, in the engine's own words already.
@@ -275,11 +283,18 @@ impl StatementBook {
     }
 }
 
-/// The statement fails, and its transaction with it, unless it changes exactly so many rows: what divides by zero then is not
-/// divided before all rows are counted.
+fn place_of<T>(items: &'static [T]) -> (usize, usize) {
+    (items.as_ptr() as usize, items.len())
+}
+
+/// The mark in the error of a statement that changed another number of rows than it must.
+pub(crate) const WRONG_COUNT: &str = "pando_wrong_count";
+
+/// The statement fails, and its transaction with it, unless it changes exactly so many rows: PostgreSQL counts the rows first, and
+/// then the cast of a text that is no number fails.
 fn counted(text: &str, rows: u32) -> String {
     format!(
-        "with pando_changed as ({text} returning 1) select 1 from pando_changed \
-         having 1 / (case when count(*) = {rows} then 1 else 0 end) = 0"
+        "with pando_changed as ({text} returning 1) select 1 from pando_changed having \
+         case when count(*) = {rows} then 1 else cast('{WRONG_COUNT} ' || count(*) as integer) end = 0"
     )
 }

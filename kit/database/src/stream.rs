@@ -2,9 +2,10 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::statement::Statement;
 use crate::{DatabaseError, Row};
@@ -17,15 +18,22 @@ pub(crate) type EngineRows = Pin<Box<dyn Stream<Item = Result<Row, DatabaseError
 pub struct RowStream {
     rows: EngineRows,
     statement: Arc<Statement>,
-    started: Instant,
+    /// How long the engine has worked for them; what their reader does in between does not count.
+    took: Duration,
     limit: usize,
     taken: usize,
     ended: bool,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl RowStream {
-    pub(crate) fn new(rows: EngineRows, statement: Arc<Statement>, limit: usize) -> Self {
-        Self { rows, statement, started: Instant::now(), limit, taken: 0, ended: false }
+    pub(crate) fn new(
+        rows: EngineRows,
+        (statement, took): (Arc<Statement>, Duration),
+        limit: usize,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        Self { rows, statement, took, limit, taken: 0, ended: false, place: Some(place) }
     }
 
     /// The next row; nothing at the end, and after an error.
@@ -33,7 +41,10 @@ impl RowStream {
         if self.ended {
             return Ok(None);
         }
-        let next = match self.rows.next().await {
+        let asked = Instant::now();
+        let next = self.rows.next().await;
+        self.took += asked.elapsed();
+        let next = match next {
             Some(Ok(_)) if self.taken == self.limit => {
                 Err(DatabaseError::TooManyRows { name: self.statement.name, limit: self.limit })
             }
@@ -49,8 +60,9 @@ impl RowStream {
     /// Counts the statement, and gives its connection back.
     fn end(&mut self, error: Option<&DatabaseError>) {
         self.ended = true;
-        self.statement.record(self.started, error);
+        self.statement.record_took(self.took, error);
         self.rows = Box::pin(futures_util::stream::empty());
+        self.place = None;
     }
 }
 

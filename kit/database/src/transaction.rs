@@ -187,8 +187,8 @@ impl Transaction {
         self.later.push(Step { statement: self.database.book.query(query), values: values.into() });
     }
 
-    /// Inserts one row, like [`execute_later`](Self::execute_later). If it exists already, that is an error, whatever is to be done
-    /// when many rows are inserted.
+    /// Inserts one row, like [`execute_later`](Self::execute_later). If it exists already, that is an error: `on_conflict` is
+    /// about many rows.
     pub fn insert_later(&mut self, insert: &BulkInsert, row: impl Into<Vec<Value>>) {
         self.later.push(Step { statement: self.database.book.insert(insert), values: row.into() });
     }

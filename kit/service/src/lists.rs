@@ -71,8 +71,10 @@ pub struct PageEnd {
 pub struct List {
     /// The name of its statements in metrics and logs.
     pub name: &'static str,
-    /// The statement up to a condition: `select … from notes where deleted_at is null`.
+    /// The columns and the table: `select … from notes`.
     pub select: &'static str,
+    /// The rows of the table that are in the list: `deleted_at is null`, or `true`.
+    pub rows: &'static str,
 }
 
 /// The rows of a list that one tenant has, and that pass some filters.
@@ -86,15 +88,19 @@ impl List {
     /// The rows of this tenant.
     pub fn of<'a>(&self, tenant: &'a Tenant) -> Listed<'a> {
         let mut query = ComposedQuery::scan(self.name);
-        query.push(self.select, []).push(" and tenant = $1", params![tenant]);
+        query
+            .push(self.select, [])
+            .push(" where tenant = $1 and (", params![tenant])
+            .push(self.rows, [])
+            .push(")", []);
         Listed { tenant, query }
     }
 }
 
 impl Listed<'_> {
-    /// Only those that fulfil a condition: `" and status = $1"`, whose `$1` is the first of these values.
+    /// Only those that fulfil a condition: `status = $1`, whose `$1` is the first of these values.
     pub fn filter(mut self, condition: &'static str, values: impl Into<Vec<Value>>) -> Self {
-        self.query.push(condition, values);
+        self.query.push(" and (", []).push(condition, values).push(")", []);
         self
     }
 

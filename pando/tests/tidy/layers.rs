@@ -11,8 +11,10 @@ const WITHOUT_CIRCLES: [&str; 2] = ["kit/database", "kit/http"];
 /// The layers of a service. Files of a layer import from their own and from lower ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Layer {
-    /// Types that parse and render, statements beside their rows, and settings.
-    Ground,
+    /// Types that parse and render, and settings.
+    Domain,
+    /// Statements beside the rows that they read and write.
+    Store,
     /// What the service can do.
     Operation,
     /// How it is reached: requests and jobs, and the process that opens it.
@@ -90,7 +92,8 @@ fn layer_of(module: &str) -> Layer {
     let is = |names: &[&str]| module.split("::").any(|part| names.contains(&part));
     match () {
         () if is(&["http", "grpc", "jobs", "kinds", "service"]) => Layer::Door,
-        () if is(&["domain", "store", "options"]) => Layer::Ground,
+        () if is(&["domain", "options"]) => Layer::Domain,
+        () if is(&["store"]) => Layer::Store,
         () => Layer::Operation,
     }
 }

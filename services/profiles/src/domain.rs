@@ -1,4 +1,4 @@
-//! What profiles are: types that parse, compare and render. They know neither the database nor HTTP.
+//! The types of profiles: they parse, compare and render. They reach for no database and for no request.
 
 pub(crate) mod attributes;
 pub(crate) mod csv;

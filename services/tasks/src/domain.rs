@@ -1,4 +1,4 @@
-//! What tasks are: types that parse, compare and render. They know neither the database nor HTTP.
+//! The types of tasks: they parse, compare and render. They reach for no database and for no request.
 
 pub(crate) mod delay;
 pub(crate) mod faults;

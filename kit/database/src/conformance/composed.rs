@@ -76,7 +76,7 @@ async fn filters_compose(database: &Database) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-/// Each combination of eleven pieces is a statement. Those that made room for others are run again.
+/// Each combination of nine pieces is a statement. Those that made room for others are run again.
 async fn more_statements_than_are_kept(database: &Database) -> Result<(), DatabaseError> {
     const PIECES: [&str; 9] = [
         " + 1",

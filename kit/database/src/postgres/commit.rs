@@ -84,7 +84,7 @@ async fn send(
 ) -> Result<Vec<Row>, DatabaseError> {
     let started = Instant::now();
     let mut sent = Sent { statement: &step.statement, started, deadline, answered: false };
-    let rows = connection.statements().rows_of(&step.statement, prepared, &step.values).await;
+    let rows = connection.statements().all_rows_of(&step.statement, prepared, &step.values).await;
     sent.answered = true;
     step.statement.record(started, rows.as_ref().err());
     rows

@@ -7,14 +7,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, RowStream, Statement as Prepared};
 
 use super::binary::{Bound, check, natural_type};
 use super::cancel::cancel;
 use super::connect::Target;
 use super::fault::fault;
-use crate::statement::{Place, Statement};
+use crate::statement::{Place, Statement, WRONG_COUNT};
 use crate::{DatabaseError, Row, Value};
 
 /// A prepared statement, and which of those that had its place it is.
@@ -127,7 +126,8 @@ impl Connection {
         self.rows_of(statement, prepared.as_ref(), values).await
     }
 
-    /// Runs a statement that was prepared before. Everything is sent at the first poll.
+    /// Runs a statement that was prepared before. Everything is sent at the first poll. A result with too many rows is not read to
+    /// its end.
     pub(crate) async fn rows_of(
         &self,
         statement: &Statement,
@@ -143,6 +143,31 @@ impl Connection {
             rows.push(Row::from_postgres(row));
         }
         Ok(rows)
+    }
+
+    /// The same for a statement whose commit may be on its way already: however many rows it has, it has run.
+    pub(crate) async fn all_rows_of(
+        &self,
+        statement: &Statement,
+        prepared: Option<&Prepared>,
+        values: &[Value],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let rows =
+            self.stream_of(statement, prepared, values).await?.map_ok(Row::from_postgres).try_collect();
+        rows.await.map_err(|error| self.failed(statement, &error))
+    }
+
+    /// Refuses parameters that do not fit the statement, before anything is sent.
+    pub(crate) fn check(
+        &self,
+        statement: &Statement,
+        prepared: Option<&Prepared>,
+        values: &[Value],
+    ) -> Result<(), DatabaseError> {
+        match prepared {
+            Some(prepared) => check(statement.name, prepared.params(), values),
+            None => crate::parameters::check(statement.name, statement.parameters, values),
+        }
     }
 
     /// The rows of a statement that was prepared before, as they come.
@@ -164,7 +189,7 @@ impl Connection {
 
     pub(crate) fn failed(&self, statement: &Statement, error: &tokio_postgres::Error) -> DatabaseError {
         if let Some(expected) = statement.must_change
-            && error.code() == Some(&SqlState::DIVISION_BY_ZERO)
+            && error.as_db_error().is_some_and(|error| error.message().contains(WRONG_COUNT))
         {
             return DatabaseError::WrongCount { name: statement.name, expected };
         }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::Object;
-use futures_util::TryStreamExt;
-use futures_util::future::{join, join3};
+use futures_util::future::{join, join3, try_join3};
 use futures_util::stream::try_unfold;
+use futures_util::{FutureExt, TryStreamExt};
 use pando_resilience::Deadline;
+use tokio_postgres::RowStream;
 use uuid::Uuid;
 
 use super::bulk;
@@ -89,48 +90,52 @@ impl Session {
             let connection = &checkout.connection;
             // Before `begin`: a statement that must be prepared first would miss its transaction.
             let prepared = connection.statements().prepare(statement).await?;
-            let (begun, rows, ended) = join3(
-                connection.batch(statement.name, &begin),
-                connection.statements().rows_of(statement, prepared.as_ref(), values),
-                connection.batch(statement.name, "commit"),
-            )
-            .await;
+            let rows = async {
+                match connection.statements().rows_of(statement, prepared.as_ref(), values).await {
+                    // Nobody waits for the rest of them.
+                    Err(error @ DatabaseError::TooManyRows { .. }) => Err(error),
+                    rows => Ok(rows),
+                }
+            };
+            let begun = connection.batch(statement.name, &begin).map(Ok);
+            let ended = connection.batch(statement.name, "commit").map(Ok);
+            let (begun, rows, ended) = try_join3(begun, rows, ended).await?;
             begun?;
             let rows = rows?;
             ended.map(|()| rows)
         };
         let result = deadline.bound(work).await?;
-        // All answers are in, and `commit` ends a failed transaction too.
-        (self.begun, self.under_way) = (false, false);
+        if !matches!(result, Err(DatabaseError::TooManyRows { .. })) {
+            // All answers are in, and `commit` ends a failed transaction too.
+            (self.begun, self.under_way) = (false, false);
+        }
         result
     }
 
-    /// Runs a read whose rows are taken one after the other, in a transaction that ends with them.
+    /// Runs a read whose rows are taken one after the other, in a transaction that ends with them. Until the first row another
+    /// connection replaces a broken one, as above.
     pub(crate) async fn stream(
         mut self,
         statement: Arc<Statement>,
         values: &[Value],
     ) -> Result<EngineRows, DatabaseError> {
         self.note.runs(statement.name);
-        let begin = self.begin_text("begin read only");
-        (self.begun, self.under_way) = (true, true);
-        let (checkout, deadline) = (self.checkout()?, self.deadline);
-        let work = async {
-            let connection = &checkout.connection;
-            let prepared = connection.statements().prepare(&statement).await?;
-            let (begun, rows) = join(
-                connection.batch(statement.name, &begin),
-                connection.statements().stream_of(&statement, prepared.as_ref(), values),
-            )
-            .await;
-            begun.and(rows)
+        let (mut replacements, mut stale) = (self.pool.size(), true);
+        let rows = loop {
+            match self.begin_stream(&statement, values).await {
+                Err(DatabaseError::Unavailable { .. }) if replacements > 0 && self.is_broken() => {
+                    replacements -= 1;
+                    self.replace().await?;
+                }
+                // The table changed under the prepared statement, which is prepared afresh now.
+                Err(DatabaseError::Contention { .. }) if stale => {
+                    stale = false;
+                    self.replace().await?;
+                }
+                rows => break Box::pin(rows?),
+            }
         };
-        let rows = Box::pin(deadline.bound(work).await??);
         Ok(Box::pin(try_unfold((self, rows, statement), async |(mut session, mut rows, statement)| {
-            let failed = |session: &Self, error| match session.checkout() {
-                Ok(checkout) => checkout.connection.statements().failed(&statement, &error),
-                Err(closed) => closed,
-            };
             match session.deadline.bound(rows.try_next()).await? {
                 Ok(Some(row)) => Ok(Some((Row::from_postgres(row), (session, rows, statement)))),
                 Ok(None) => {
@@ -138,9 +143,45 @@ impl Session {
                     session.under_way = false;
                     Ok(None)
                 }
-                Err(error) => Err(failed(&session, error)),
+                Err(error) => {
+                    let failed = session.checkout()?.connection.statements().failed(&statement, &error);
+                    // A server that refuses a statement goes on to the next.
+                    session.under_way = error.as_db_error().is_none();
+                    Err(failed)
+                }
             }
         })))
+    }
+
+    async fn begin_stream(
+        &mut self,
+        statement: &Statement,
+        values: &[Value],
+    ) -> Result<RowStream, DatabaseError> {
+        let begin = self.begin_text("begin read only");
+        self.under_way = true;
+        let (checkout, deadline) = (self.checkout()?, self.deadline);
+        let work = async {
+            let connection = &checkout.connection;
+            let prepared = connection.statements().prepare(statement).await?;
+            connection.statements().check(statement, prepared.as_ref(), values)?;
+            Ok::<_, DatabaseError>(prepared)
+        };
+        let prepared = deadline.bound(work).await?;
+        self.under_way = false;
+        let prepared = prepared?;
+        (self.begun, self.under_way) = (true, true);
+        let checkout = self.checkout()?;
+        let work = join(
+            checkout.connection.batch(statement.name, &begin),
+            checkout.connection.statements().stream_of(statement, prepared.as_ref(), values),
+        );
+        let (begun, rows) = deadline.bound(work).await?;
+        if rows.is_err() {
+            // Both are answered.
+            self.under_way = false;
+        }
+        begun.and(rows)
     }
 
     /// Runs a statement of the transaction after the deferred ones; the first one is sent with `begin`. If that finds the
@@ -202,7 +243,8 @@ impl Session {
             result
         };
         let result = deadline.bound(work).await?;
-        self.under_way = false;
+        // Of too many rows the rest is still on its way.
+        self.under_way = matches!(result, Err(DatabaseError::TooManyRows { .. }));
         result
     }
 

@@ -93,7 +93,7 @@ impl Shared {
             }
         };
         let result = deadline.bound(attempts).await;
-        under_way.answered = result.is_ok();
+        under_way.answered = !matches!(result, Err(_) | Ok(Err(DatabaseError::TooManyRows { .. })));
         result?
     }
 

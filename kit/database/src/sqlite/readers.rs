@@ -118,6 +118,8 @@ impl Scanners {
         values: &[Value],
         deadline: Deadline,
     ) -> Result<EngineRows, DatabaseError> {
+        // Their number was checked when the statement was composed.
+        crate::parameters::check(statement.name, values.len(), values)?;
         let permit = self.permit(deadline).await?;
         let (pool, statement, values) = (Arc::clone(self), Arc::clone(statement), values.to_vec());
         let leaving = Leaving::default();
@@ -129,15 +131,18 @@ impl Scanners {
                 let sent = runtime.block_on(deadline.bound(sender.send(row)))?;
                 sent.map_err(|_| DatabaseError::closed())
             };
-            let run = |session: &Session| session.run_for_each(&statement, &values, |row| send(Ok(row)));
-            if let Err(error) = pool.use_session(permit, gone, deadline, run) {
-                // Somebody who does not take his rows before the deadline is past does not hear of it either.
-                let _ = sender.try_send(Err(error));
-            }
+            let run =
+                |session: &Session| session.run_for_each(&statement, &values, |row| send(Ok(Some(row))));
+            let end = pool.use_session(permit, gone, deadline, run).map(|()| None);
+            // A reader that is gone, or late, needs no end.
+            let _ = send(end);
         });
         Ok(Box::pin(unfold((rows, leaving, deadline), async |(mut rows, leaving, deadline)| {
             let row = match deadline.bound(rows.recv()).await {
-                Ok(row) => row?,
+                Ok(Some(row)) => row.transpose()?,
+                // Without its end the result may be a part of it only.
+                Ok(None) if deadline.is_past() => Err(DatabaseError::DeadlineExceeded),
+                Ok(None) => Err(DatabaseError::unavailable("the scanning thread ended")),
                 Err(late) => Err(late.into()),
             };
             Some((row, (rows, leaving, deadline)))

@@ -10,7 +10,7 @@ use rusqlite::types::Value as SqliteValue;
 use rusqlite::{Connection, Statement as Prepared};
 
 use super::fault::fault;
-use crate::row::SqliteRow;
+use crate::row::{ColumnNames, SqliteRow};
 use crate::statement::Statement;
 use crate::{DatabaseError, Row, Value};
 
@@ -97,16 +97,16 @@ impl Session {
         values: &[Value],
         want_rows: bool,
     ) -> Result<Outcome, DatabaseError> {
-        self.run_each(statement, [values], want_rows)
+        self.run_each(statement, [values], want_rows.then_some(statement.rows_max))
     }
 
-    /// Runs a statement once for every set of parameters. Between two sets it may be stopped: a short statement
+    /// Runs a statement once for every set of parameters, and collects at most so many rows of each, if any. Between two sets it may be stopped: a short statement
     /// never runs long enough to be stopped by itself.
     pub(crate) fn run_each<'v>(
         &self,
         statement: &Statement,
         sets: impl IntoIterator<Item = &'v [Value]>,
-        want_rows: bool,
+        rows_max: Option<usize>,
     ) -> Result<Outcome, DatabaseError> {
         let failed = |error: rusqlite::Error| fault(statement.name, &error);
         let (mut cached, mut fresh);
@@ -123,17 +123,13 @@ impl Session {
                 return Err(DatabaseError::DeadlineExceeded);
             }
             let Outcome { rows, changed } = &mut outcome;
-            let ran = self.run_prepared(statement, prepared, values, |row| {
-                if rows.len() == statement.rows_max {
-                    return Err(DatabaseError::TooManyRows {
-                        name: statement.name,
-                        limit: statement.rows_max,
-                    });
+            let before = rows.len();
+            let ran = self.run_prepared(statement, prepared, values, |row| match rows_max {
+                Some(limit) if rows.len() - before == limit => {
+                    Err(DatabaseError::TooManyRows { name: statement.name, limit })
                 }
-                if want_rows {
-                    rows.push(row()?);
-                }
-                Ok(())
+                Some(_) => row().map(|row| rows.push(row)),
+                None => Ok(()),
             });
             *changed += ran.map_err(|error| if statement.is_bulk { in_row(error, index) } else { error })?;
         }
@@ -162,12 +158,16 @@ impl Session {
     ) -> Result<u64, DatabaseError> {
         let failed = |error: rusqlite::Error| fault(statement.name, &error);
         bind(statement.name, prepared, values)?;
-        let names = statement.columns.get_or_init(|| prepared.column_names().map(Box::from).collect());
+        let mut names = Arc::clone(statement.columns.get_or_init(|| names_of(prepared)));
+        if names.len() != prepared.column_count() {
+            // Another process changed the table.
+            names = names_of(prepared);
+        }
         let reads = prepared.readonly();
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(failed)? {
             each(&|| {
-                let mut copied = SqliteRow::of(names);
+                let mut copied = SqliteRow::of(&names);
                 for index in 0..names.len() {
                     let not_utf8 = |error| failed(rusqlite::Error::Utf8Error(index, error));
                     copied.push(row.get_ref(index).map_err(failed)?).map_err(not_utf8)?;
@@ -184,6 +184,10 @@ impl Session {
             _ => Ok(changed),
         }
     }
+}
+
+fn names_of(prepared: &Prepared<'_>) -> ColumnNames {
+    prepared.column_names().map(Box::from).collect()
 }
 
 /// Says which of several rows met one that exists.

@@ -248,7 +248,7 @@ fn run(
     want_rows: bool,
 ) -> Result<Outcome, DatabaseError> {
     session.limit(deadline, Instant::now(), busy)?;
-    session.run_each(statement, sets.iter().map(Vec::as_slice), want_rows)
+    session.run_each(statement, sets.iter().map(Vec::as_slice), want_rows.then_some(statement.rows_max))
 }
 
 /// Runs one after the other; the rows of the last.
@@ -263,7 +263,7 @@ fn run_steps(
         let started = Instant::now();
         let result = session
             .limit(deadline, started, busy)
-            .and_then(|()| session.run_each(statement, [values.as_slice()], true));
+            .and_then(|()| session.run_each(statement, [values.as_slice()], Some(usize::MAX)));
         statement.record(started, result.as_ref().err());
         rows = result?.rows;
     }

@@ -78,3 +78,63 @@ async fn a_stream_that_nobody_takes_ends_at_its_deadline() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_with_the_commit_is_committed_however_many_rows_it_returns() {
+    const CREATE: Query = Query::write("create", "create table leaves (id bigint primary key)");
+    const GROW: Query = Query::write("grow", "insert into leaves (id) values (1), (2), (3) returning id");
+    const COUNT: Query = Query::point("count", "select count(*) from leaves");
+    for mut test in [TestDatabase::sqlite(), TestDatabase::postgres().await] {
+        test.options.statements.rows_max = 1;
+        let database = test.open().await;
+        let mut tx = database.transaction(&call()).await.unwrap();
+        tx.execute(&CREATE, []).await.unwrap();
+        tx.execute_later(&GROW, []);
+        tx.commit().await.unwrap();
+        let row = database.read(&call()).row(&COUNT, []).await.unwrap().unwrap();
+        assert_eq!(row.get::<i64>(0).unwrap(), 3);
+        let tx = database.transaction(&call()).await.unwrap();
+        let more = Query::write("more", "insert into leaves (id) values (4), (5) returning id");
+        assert_eq!(tx.rows_and_commit(&more, []).await.unwrap().0.len(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_fails_in_the_middle_never_looks_complete() {
+    each_engine(async |database| {
+        for round in 0..20 {
+            let mut failing = ComposedQuery::scan("failing");
+            failing.push(
+                "with recursive n(i) as (select 1 union all select i + 1 from n where i < 200) select ",
+                [],
+            );
+            failing.push_per_engine("1 / (i - 150)", "json(case when i = 150 then '{' else '{}' end)", []);
+            failing.push(" from n", []);
+            let call = call();
+            let read = database.read(&call);
+            let mut rows = read.stream(&failing, usize::MAX).await.unwrap();
+            let mut taken = 0;
+            let end = loop {
+                match rows.next().await {
+                    Ok(Some(_)) => taken += 1,
+                    end => break end,
+                }
+                // A slow reader: the engine is as far ahead as it may be.
+                for _ in 0..round {
+                    tokio::task::yield_now().await;
+                }
+            };
+            assert!(end.is_err(), "it ended after {taken} rows");
+            assert_eq!(taken, 149);
+        }
+        // What was refused before it was sent costs nothing.
+        let mut refused = ComposedQuery::scan("refused");
+        refused.push("select cast($1 as text)", params!["a\0b"]);
+        let call = call();
+        for _ in 0..50 {
+            let refused = database.read(&call).stream(&refused, 1).await.map(drop);
+            assert!(matches!(refused, Err(DatabaseError::BadParameter { .. })), "{refused:?}");
+        }
+    })
+    .await;
+}

@@ -43,7 +43,8 @@ static NEWEST: Order =
     Order { name: "-signed_at", column: "signed_at", kind: KeyKind::Time, descending: true };
 static LIST: List = List {
     name: "entries.list",
-    select: "select id, guest, words, version, signed_at from entries where true",
+    select: "select id, guest, words, version, signed_at from entries",
+    rows: "true",
 };
 
 /// An entry of a guest.

@@ -1,10 +1,11 @@
 //! Two tenants with the same ids, titles and keys see nothing of each other.
 
 use pando_cache::{RedisOptions, Secret, Source};
+use pando_database::params;
 use pando_queue::Outbox;
 use pando_resilience::{Call, Tenant};
 use pando_servers::Redis;
-use pando_service::{CacheWrites, Class};
+use pando_service::{CacheWrites, Class, KeyKind, List, Order};
 use serde_json::Value;
 
 use crate::{House, call, each_house, keyed};
@@ -35,6 +36,26 @@ async fn the_same_id_and_title_are_two_things() {
         assert_eq!(house.read(&of("nobody"), id).await.unwrap_err().class(), Class::NotFound);
         let foreign = format!("@acme/{id}");
         assert!(house.memory.recall(&Tenant::default(), &foreign, None).is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_filter_stays_within_its_tenant_whatever_it_says() {
+    const TITLES: List =
+        List { name: "notes.titles", select: "select title from notes", rows: "true or version = 0" };
+    const BY_TITLE: Order = Order { name: "title", column: "title", kind: KeyKind::Text, descending: false };
+    each_house(async |house| {
+        for (tenant, title) in [("acme", "oak"), ("zoo", "oak"), ("zoo", "elm"), ("", "ash")] {
+            house.create(&of(tenant), title).await.unwrap();
+        }
+        for (tenant, titles) in [("acme", vec!["oak"]), ("zoo", vec!["elm", "oak"]), ("", vec!["ash"])] {
+            let call = of(tenant);
+            let found = TITLES.of(call.tenant()).filter("title = $1 or title <> $1", params!["oak"]);
+            let rows = found.rows(&house.database.read(&call), &BY_TITLE, None, 10).await.unwrap();
+            let found: Vec<String> = rows.iter().map(|row| row.get("title").unwrap()).collect();
+            assert_eq!(found, titles, "{tenant:?}");
+        }
     })
     .await;
 }

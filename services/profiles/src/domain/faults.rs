@@ -2,7 +2,7 @@
 
 use pando_service::{Class, Fault, Rule};
 
-/// The unique keys that a client can violate.
+/// The rules of the tables that a client can break.
 pub(crate) const RULES: &[Rule] = &[
     ("profiles_email_key_tenant_key", email_taken),
     // Until the migrations are finished.

@@ -25,7 +25,8 @@ pub enum Order {
 
 pub(super) static LIST: List = List {
     name: "profiles.list",
-    select: concat!("select ", profile_columns!(), " from profiles where deleted_at is null"),
+    select: concat!("select ", profile_columns!(), " from profiles"),
+    rows: "deleted_at is null",
 };
 
 static BY_EMAIL: Query = Query::point(

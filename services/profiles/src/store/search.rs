@@ -72,7 +72,7 @@ pub(crate) async fn through_the_list(
     query.push(" limit 1 offset $1", params![count_value(STRETCH - 1)]);
     let end = read.composed(&query).await?.first().map(|row| order.place(row)).transpose()?;
 
-    let found = LIST.of(tenant).filter(" and strpos(search_text, $1) > 0", params![text]);
+    let found = LIST.of(tenant).filter("strpos(search_text, $1) > 0", params![text]);
     let found = match end.clone() {
         Some(end) => found.up_to(&sort, end),
         None => found,
