@@ -135,7 +135,14 @@ impl Events {
     /// Repeats are allowed; what is new comes in order, and nothing is missing.
     async fn arrive_in_order(&self, server: &RabbitMq, versions: RangeInclusive<i64>) {
         let (mut seen, mut fresh) = (BTreeSet::new(), Vec::new());
-        for version in read_until(server, &self.inbox, *versions.end()).await {
+        let read = match read_until(server, &self.inbox, *versions.end()).await {
+            Ok(read) => read,
+            Err(read) => {
+                let lag = self.outbox.lag(&call()).await;
+                panic!("no event comes after {read:?}, and the broker lacks {lag:?}");
+            }
+        };
+        for version in read {
             if versions.contains(&version) && seen.insert(version) {
                 fresh.push(version);
             }
@@ -155,7 +162,8 @@ async fn delivered(outbox: &Outbox) {
     tokio::time::timeout(Duration::from_secs(60), delivering).await.expect("the broker is given everything");
 }
 
-async fn read_until(server: &RabbitMq, inbox: &str, until: i64) -> Vec<i64> {
+/// The versions in an inbox up to this one; those that came if it does not come.
+async fn read_until(server: &RabbitMq, inbox: &str, until: i64) -> Result<Vec<i64>, Vec<i64>> {
     let connection = Connection::connect(&server.amqp_url(), ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let options = BasicConsumeOptions::default();
@@ -164,7 +172,7 @@ async fn read_until(server: &RabbitMq, inbox: &str, until: i64) -> Vec<i64> {
     let mut versions = Vec::new();
     while versions.last() != Some(&until) {
         let Ok(next) = tokio::time::timeout(Duration::from_secs(60), consumer.next()).await else {
-            panic!("no event comes after {versions:?}");
+            return Err(versions);
         };
         let delivery = next.unwrap().unwrap();
         let event: Value = serde_json::from_slice(&delivery.data).unwrap();
@@ -174,5 +182,5 @@ async fn read_until(server: &RabbitMq, inbox: &str, until: i64) -> Vec<i64> {
     }
     // A consumer that is still there would be given what the next one waits for.
     connection.close(200, "done".into()).await.unwrap();
-    versions
+    Ok(versions)
 }
