@@ -59,6 +59,10 @@ impl Admitted {
     pub(crate) fn request_id(&self) -> &str {
         show(&self.request_id)
     }
+
+    pub(crate) fn deadline(&self) -> tokio::time::Instant {
+        (self.began + self.budget).into()
+    }
 }
 
 /// Names the request, its client and its deadline.
@@ -79,11 +83,21 @@ pub(crate) fn identify(
     };
     let named = |header| headers.get_all(header).iter().map(HeaderValue::as_bytes);
     let client = edge.proxies.client(connection.peer.ip(), named);
-    let timeout = asked.timeout.and_then(|value| request_timeout(std::str::from_utf8(value).ok()?));
+    let timeout = match route.is_grpc {
+        true => grpc_timeout(headers),
+        false => asked.timeout.and_then(|value| request_timeout(std::str::from_utf8(value).ok()?)),
+    };
     let budget = timeout.map_or(route.deadline, |asked| asked.min(route.deadline));
     // Any value is accepted here; the service that uses the token refuses a token that no write returned.
     let consistency = asked.consistency.map(|value| String::from_utf8_lossy(value).into());
-    Admitted { request_id, client, began, budget, consistency, compress: asked.accepts_compression }
+    Admitted {
+        request_id,
+        client,
+        began,
+        budget,
+        consistency,
+        compress: asked.accepts_compression && !route.is_grpc,
+    }
 }
 
 /// The one step that uses something up: asked once for each request, whichever way it is answered.
@@ -116,17 +130,9 @@ pub(crate) fn admit(
         let problem = Problem::malformed("the Host header is not a host with an optional port");
         return refuse(problem.with_header(header::CONNECTION, CLOSE));
     }
-    if edge.local_hosts_only && (asked.foreign_host || head.foreign_authority) {
-        let detail = "this server answers only requests to localhost (setting http.local_hosts_only)";
-        return refuse(Problem::malformed(detail));
-    }
-    if edge.local_hosts_only && asked.forwarded {
-        let detail = "this server answers only programs on this machine, and not requests that a proxy forwards \
-                      (setting http.local_hosts_only)";
-        return refuse(Problem::malformed(detail));
-    }
-    if edge.local_hosts_only && asked.foreign_origin {
-        let detail = "this server answers only pages from localhost (setting http.local_hosts_only)";
+    if edge.local_hosts_only
+        && let Some(detail) = not_local(head)
+    {
         return refuse(Problem::malformed(detail));
     }
     // Two readers could find two ends of the body.
@@ -151,6 +157,9 @@ pub(crate) fn admit(
             Problem::new(Code::MethodNotAllowed, format!("this route accepts only {}", show(&route.allow)));
         return refuse(problem.with_header(header::ALLOW, route.allow.clone()));
     }
+    if route.is_grpc && head.version != Version::HTTP_2 {
+        return refuse(Problem::malformed("this is a gRPC method: call it over HTTP/2"));
+    }
     if let Some(bytes) = head.body {
         if bytes > route.body_bytes_max {
             let detail = format!("this route accepts bodies of at most {} bytes", route.body_bytes_max);
@@ -164,6 +173,24 @@ pub(crate) fn admit(
     Ok(())
 }
 
+/// Why a request is not one of this machine to this machine.
+fn not_local(head: &Head<'_>) -> Option<&'static str> {
+    let asked = &head.asked;
+    match () {
+        () if asked.foreign_host || head.foreign_authority => {
+            Some("this server answers only requests to localhost (setting http.local_hosts_only)")
+        }
+        () if asked.forwarded => Some(
+            "this server answers only programs on this machine, and not requests that a proxy forwards \
+             (setting http.local_hosts_only)",
+        ),
+        () if asked.foreign_origin => {
+            Some("this server answers only pages from localhost (setting http.local_hosts_only)")
+        }
+        () => None,
+    }
+}
+
 /// The text of a header; empty when it is not visible ASCII.
 pub(crate) fn show(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
@@ -172,6 +199,25 @@ pub(crate) fn show(value: &HeaderValue) -> &str {
 /// A request id of the caller's: 1 to 128 visible ASCII characters.
 pub(crate) fn is_request_id(value: &[u8]) -> bool {
     (1..=128).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic)
+}
+
+/// `grpc-timeout`: up to eight digits and a unit. An unreadable value is ignored.
+fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let amount: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(amount * 3_600)),
+        "M" => Some(Duration::from_secs(amount * 60)),
+        "S" => Some(Duration::from_secs(amount)),
+        "m" => Some(Duration::from_millis(amount)),
+        "u" => Some(Duration::from_micros(amount)),
+        "n" => Some(Duration::from_nanos(amount)),
+        _ => None,
+    }
 }
 
 fn written(id: &[u8]) -> HeaderValue {
@@ -207,6 +253,29 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(request_timeout(text), millis.map(Duration::from_millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_of_grpc_has_up_to_eight_digits_and_a_unit() {
+        for (text, expected) in [
+            ("2S", Some(Duration::from_secs(2))),
+            ("250m", Some(Duration::from_millis(250))),
+            ("99999999H", Some(Duration::from_secs(99_999_999 * 3_600))),
+            ("1u", Some(Duration::from_micros(1))),
+            ("7n", Some(Duration::from_nanos(7))),
+            ("1M", Some(Duration::from_secs(60))),
+            ("100000000S", None),
+            ("S", None),
+            ("-1S", None),
+            ("1", None),
+            ("1s", None),
+            ("é", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", HeaderValue::from_bytes(text.as_bytes()).unwrap());
+            assert_eq!(grpc_timeout(&headers), expected, "{text}");
         }
     }
 

@@ -1,14 +1,12 @@
 //! The description of a server: the routes of each service, their limits, and their dependencies.
 
 use std::fmt;
-use std::future::Future;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::health::{Dependency, Readiness};
 use crate::{ErrorShape, HotRead, Problem};
 
 /// Everything a server serves. `/health`, `/metrics`, `/openapi.json` and `/docs` are added to it.
@@ -26,6 +24,8 @@ pub struct App {
     pub dependencies: Vec<Dependency>,
     /// The decision about each request: authentication and rate limits.
     pub gate: Option<Gate>,
+    /// Health and reflection for gRPC clients, where a service has gRPC methods.
+    pub grpc_system: Option<GrpcSystem>,
 }
 
 /// Decides about each request once, after every guard that costs nothing and before anything is looked up for it: the place
@@ -54,7 +54,32 @@ pub struct ServiceRoutes {
     pub hot: Vec<HotRead>,
     /// The form of error answers, where it is not problem details.
     pub errors: Option<ErrorShape>,
+    /// Its gRPC methods.
+    pub grpc: Option<GrpcRoutes>,
 }
+
+/// The gRPC methods of a service.
+#[derive(Clone, Debug, Default)]
+pub struct GrpcRoutes {
+    /// What answers them: a route for each method, and no fallback.
+    pub router: axum::Router,
+    /// The methods. One that is not listed is not served.
+    pub methods: Vec<GrpcMethod>,
+    /// The descriptions of services and messages, each a serialized `FileDescriptorSet`.
+    pub descriptors: Vec<&'static [u8]>,
+}
+
+/// One method.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrpcMethod {
+    /// `/package.Service/Method`.
+    pub path: String,
+    /// Whether the request or the answer is a stream, which may take as long as the caller lets it.
+    pub streams: bool,
+}
+
+/// Makes the gRPC services that every server has, health and reflection, out of those of the services.
+pub type GrpcSystem = Arc<dyn Fn(&[&GrpcRoutes], Readiness) -> Result<GrpcRoutes, String> + Send + Sync>;
 
 /// Limits of one route where they differ from [`crate::HttpOptions`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,18 +94,6 @@ pub struct RouteLimits {
     /// it replaces the deadline: a large import takes as long as it keeps flowing.
     pub body_idle_ms: Option<u64>,
 }
-
-/// Something the server needs, and how to ask whether it is there.
-#[derive(Clone)]
-pub struct Dependency {
-    pub(crate) name: &'static str,
-    pub(crate) timeout: Duration,
-    pub(crate) probe: Probe,
-    pub(crate) required: bool,
-}
-
-type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), ProbeError>> + Send>> + Send + Sync>;
-type ProbeError = Box<dyn std::error::Error + Send + Sync>;
 
 impl App {
     /// An app without services yet.
@@ -115,6 +128,13 @@ impl App {
         self
     }
 
+    /// Has health and reflection served beside the gRPC methods of services.
+    #[must_use]
+    pub fn grpc_system(mut self, system: GrpcSystem) -> Self {
+        self.grpc_system = Some(system);
+        self
+    }
+
     /// Adds something the server needs.
     #[must_use]
     pub fn dependency(mut self, dependency: Dependency) -> Self {
@@ -126,7 +146,7 @@ impl App {
 impl ServiceRoutes {
     /// Routes under a name, with limits where they differ from the server's.
     pub fn new(name: &'static str, routes: OpenApiRouter, limits: Vec<RouteLimits>) -> Self {
-        Self { name, routes, limits, hot: Vec::new(), errors: None }
+        Self { name, routes, limits, hot: Vec::new(), errors: None, grpc: None }
     }
 
     /// The description of routes, with nothing behind them: to be read, not served.
@@ -144,43 +164,18 @@ impl ServiceRoutes {
         self
     }
 
+    /// Serves gRPC methods beside the routes.
+    #[must_use]
+    pub fn grpc(mut self, routes: GrpcRoutes) -> Self {
+        self.grpc = Some(routes);
+        self
+    }
+
     /// Has error answers on its paths take this form.
     #[must_use]
     pub fn error_shape(mut self, shape: ErrorShape) -> Self {
         self.errors = Some(shape);
         self
-    }
-}
-
-impl Dependency {
-    /// Asks `probe` on each health request and gives it `timeout`. The error is logged, callers see that it failed.
-    pub fn new<P, F, E>(name: &'static str, timeout: Duration, probe: P) -> Self
-    where
-        P: Fn() -> F + Send + Sync + 'static,
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<ProbeError>,
-    {
-        let probe: Probe = Arc::new(move || {
-            let asked = probe();
-            Box::pin(async move { asked.await.map_err(Into::into) })
-        });
-        Self { name, timeout, probe, required: true }
-    }
-
-    /// The server goes on without it: while it is away it is `degraded`, and the server is still ready.
-    #[must_use]
-    pub fn optional(mut self) -> Self {
-        self.required = false;
-        self
-    }
-}
-
-impl fmt::Debug for Dependency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dependency")
-            .field("name", &self.name)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
     }
 }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::HeaderName;
 use http::request::Parts;
+use http::{Extensions, HeaderName};
 use pando_resilience::Call;
 
 use crate::Problem;
@@ -32,6 +32,11 @@ pub(crate) struct RequestContext {
     pub(crate) client: IpAddr,
     /// The share of the memory for all bodies that this body takes.
     pub(crate) share: Option<Arc<BodyShare>>,
+}
+
+/// The call that the edge made of a request, out of the request's extensions: for handlers that are not axum's.
+pub fn call_of(extensions: &Extensions) -> Option<Call> {
+    extensions.get::<RequestContext>().map(|context| context.call.clone())
 }
 
 fn context(parts: &Parts) -> Result<&RequestContext, Problem> {

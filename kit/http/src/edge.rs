@@ -31,6 +31,7 @@ use crate::compression::{compressed, varies};
 use crate::connection::{Busy, Carried, Connection};
 use crate::edge_state::Edge;
 use crate::error_shape::ErrorAnswer;
+use crate::grpc::{Answer, is_grpc, refuse, watch};
 use crate::hot::{X_CACHE, replace};
 use crate::look_up::hot_answer;
 use crate::routes::{MethodIndex, RouteEntry, RouteIndex};
@@ -43,6 +44,8 @@ struct Seen<'a> {
     method: MethodIndex,
     version: Version,
     path: &'a str,
+    /// Whether its caller reads gRPC.
+    is_grpc: bool,
 }
 
 /// One request from its head to its answer's head.
@@ -58,6 +61,7 @@ pub(crate) fn handle(
     let found = edge.routes.find(request.uri().path());
     let index = found.map(|found| found.index);
     let route = edge.routes.entry(index);
+    let is_grpc = is_grpc(route, index.is_none(), &request);
     // Request id, client identity, deadline.
     let head = Head::of(&request, connection);
     let mut admitted = identify(edge, connection, &busy, route, &head.asked, request.headers());
@@ -77,22 +81,17 @@ pub(crate) fn handle(
         && let Some(find) = &route.hot
         && let Some((parts, body)) = hot_answer(edge, find, found, &head.asked, &request, known)
     {
-        let seen = Seen { route, index, method, version, path: request.uri().path() };
+        let seen = Seen { route, index, method, version, path: request.uri().path(), is_grpc };
         return Either::Left(ready(Ok(hot_response(edge, &seen, admitted, parts, body, busy))));
     }
 
     // The handler begins.
     let origin = Origin::new(edge, admitted.request_id(), index, method);
     let target = request.uri().path_and_query().cloned();
-    let begun = match admission {
-        Ok(()) => Ok(Handler::begin(&origin, connection, route, &mut admitted, request)),
-        Err(refused) => {
-            if !request.body().is_end_stream() {
-                connection.linger_at_close();
-            }
-            Err(refused)
-        }
-    };
+    if admission.is_err() && !request.body().is_end_stream() {
+        connection.linger_at_close();
+    }
+    let begun = admission.map(|()| Handler::begin(&origin, connection, route, &mut admitted, request));
     // Boxed: hyper moves what it is given, and an answer from memory is small.
     Either::Right(Box::pin(async move {
         let response = match begun {
@@ -101,11 +100,14 @@ pub(crate) fn handle(
         };
         let edge = origin.edge.clone();
         let path = target.as_ref().map_or("", |target| target.path());
-        let seen = Seen { route: edge.routes.entry(index), index, method, version, path };
+        let seen = Seen { route: edge.routes.entry(index), index, method, version, path, is_grpc };
         // Problem body, headers, access log and metrics.
         let (mut parts, mut body) = response.into_parts();
         if parts.status.as_u16() >= 400 {
             body = Box::pin(explain(&mut parts, body, &seen, &origin)).await;
+        }
+        if is_grpc {
+            body = watch(&parts, body, Answer { edge: edge.clone(), route: index }, admitted.deadline());
         }
         let varies = edge.compressed.is_some() && varies(&parts, &body, edge.compress_bytes_min);
         if varies && body.is_end_stream() && admitted.compress {
@@ -242,6 +244,10 @@ async fn explain(parts: &mut Parts, body: Body, seen: &Seen<'_>, origin: &Origin
     if parts.status.is_server_error() {
         let causes = problem.causes();
         log_failure(parts.status, seen, request_id, causes.as_deref().unwrap_or(problem.detail()));
+    }
+    if seen.is_grpc {
+        refuse(parts, &problem);
+        return Body::empty();
     }
     let (rendered, media_type) = match origin.edge.routes.error_shapes.of(seen.path) {
         Some(shape) => {

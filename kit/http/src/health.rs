@@ -1,6 +1,9 @@
 //! `/health`, `/health/live`, `/health/ready` and `/metrics`.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +18,19 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Dependency, HttpOptions, JsonAnswer};
+use crate::{HttpOptions, JsonAnswer};
+
+/// Something the server needs, and how to ask whether it is there.
+#[derive(Clone)]
+pub struct Dependency {
+    name: &'static str,
+    timeout: Duration,
+    probe: Probe,
+    required: bool,
+}
+
+type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), ProbeError>> + Send>> + Send + Sync>;
+type ProbeError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The dependencies that the health routes check.
 #[derive(Clone)]
@@ -67,6 +82,7 @@ struct Condition {
 
 const HEALTHY: &str = "healthy";
 const UNHEALTHY: &str = "unhealthy";
+const READY: &str = "ready";
 /// An optional dependency cannot be reached; the server works without it.
 const DEGRADED: &str = "degraded";
 
@@ -77,7 +93,7 @@ pub(crate) fn routes(
     draining: &Arc<AtomicBool>,
     metrics: &Metrics,
     options: &HttpOptions,
-) -> OpenApiRouter {
+) -> (OpenApiRouter, Readiness) {
     let inner = Inner {
         version: version.to_owned(),
         dependencies,
@@ -91,7 +107,19 @@ pub(crate) fn routes(
     if options.metrics {
         routes = routes.routes(routes!(metrics_text));
     }
-    routes.with_state(Vitals(Arc::new(inner)))
+    let vitals = Vitals(Arc::new(inner));
+    (routes.with_state(vitals.clone()), Readiness(vitals))
+}
+
+/// Whether the server accepts requests, for whoever says it in another protocol.
+#[derive(Clone)]
+pub struct Readiness(Vitals);
+
+impl Readiness {
+    /// What `/health/ready` says.
+    pub async fn is_ready(&self) -> bool {
+        self.0.condition().await == READY
+    }
 }
 
 /// The state of the server and its dependencies.
@@ -122,14 +150,8 @@ async fn live() -> Response {
     (status = 503, description = "The process accepts no requests now", body = Condition),
 ))]
 async fn ready(State(vitals): State<Vitals>) -> Response {
-    let status = if vitals.0.draining.load(Ordering::Relaxed) {
-        "draining"
-    } else if vitals.ask().await.values().any(|dependency| dependency.status == UNHEALTHY) {
-        UNHEALTHY
-    } else {
-        "ready"
-    };
-    let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = vitals.condition().await;
+    let code = if status == READY { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, JsonAnswer(Condition { status })).into_response()
 }
 
@@ -143,6 +165,15 @@ async fn metrics_text(State(vitals): State<Vitals>) -> Response {
 }
 
 impl Vitals {
+    /// `ready`, `draining` or `unhealthy`.
+    async fn condition(&self) -> &'static str {
+        match self.0.draining.load(Ordering::Relaxed) {
+            true => "draining",
+            false if self.ask().await.values().any(|dependency| dependency.status == UNHEALTHY) => UNHEALTHY,
+            false => READY,
+        }
+    }
+
     /// The state of the dependencies. Checks never run at the same time, and a result is reused for a while.
     async fn ask(&self) -> Found {
         let mut asked = self.0.asked.lock().await;
@@ -180,5 +211,37 @@ impl Vitals {
             (dependency.name, DependencyHealth { status, ms, reason })
         });
         futures_util::future::join_all(asked).await.into_iter().collect()
+    }
+}
+
+impl Dependency {
+    /// Asks `probe` on each health request and gives it `timeout`. The error is logged, callers see that it failed.
+    pub fn new<P, F, E>(name: &'static str, timeout: Duration, probe: P) -> Self
+    where
+        P: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<ProbeError>,
+    {
+        let probe: Probe = Arc::new(move || {
+            let asked = probe();
+            Box::pin(async move { asked.await.map_err(Into::into) })
+        });
+        Self { name, timeout, probe, required: true }
+    }
+
+    /// The server goes on without it: while it is away it is `degraded`, and the server is still ready.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.required = false;
+        self
+    }
+}
+
+impl fmt::Debug for Dependency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dependency")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }

@@ -20,7 +20,7 @@ use crate::operation_names::{name_operations, operations};
 use crate::problem::{FieldError, ProblemDocument};
 use crate::routes::RouteTable;
 use crate::static_files::{StaticFile, StaticFiles, answer_bytes, content_etag};
-use crate::{App, Code, HttpError, HttpOptions, ServiceRoutes, health};
+use crate::{App, Code, GrpcRoutes, HttpError, HttpOptions, ServiceRoutes, health};
 
 /// The page at `/docs`.
 const PAGE: [StaticFile; 4] = [
@@ -88,13 +88,19 @@ pub(crate) fn assemble(
         .routes(routes!(docs_page))
         .routes(routes!(docs_file))
         .with_state(documents.clone());
-    let system = health::routes(&app.version, app.dependencies, draining, metrics, options).merge(pages);
+    let (health, readiness) = health::routes(&app.version, app.dependencies, draining, metrics, options);
 
     let mut table = RouteTable::new(options, metrics);
     let mut router = axum::Router::new();
     let mut document = OpenApi::default();
-    let system = ServiceRoutes::new("system", system, Vec::new());
-    for ServiceRoutes { name, routes, limits, hot, errors } in app.services.into_iter().chain([system]) {
+    let mut system = ServiceRoutes::new("system", health.merge(pages), Vec::new());
+    let grpc: Vec<&GrpcRoutes> = app.services.iter().filter_map(|service| service.grpc.as_ref()).collect();
+    if let Some(of_system) = app.grpc_system.filter(|_| !grpc.is_empty()) {
+        let bad = |reason| HttpError::Route { path: "/grpc.health.v1.Health".to_owned(), reason };
+        system.grpc = Some(of_system(&grpc, readiness).map_err(bad)?);
+    }
+    for ServiceRoutes { name, routes, limits, hot, errors, grpc } in app.services.into_iter().chain([system])
+    {
         let (part, part_document) = routes.split_for_parts();
         // The table first: it reports a path that two services claim, where the router would panic.
         table.add(name, &part_document, &limits, options)?;
@@ -103,6 +109,10 @@ pub(crate) fn assemble(
         }
         errors.into_iter().for_each(|shape| table.error_shapes.add(shape));
         router = router.merge(part);
+        if let Some(grpc) = grpc {
+            table.add_grpc(name, &grpc.methods, options)?;
+            router = router.merge(grpc.router);
+        }
         document.merge(part_document);
     }
     document.info =

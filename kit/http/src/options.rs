@@ -57,6 +57,8 @@ pub struct HttpOptions {
     pub json_nodes_max: usize,
     /// Time for one request, unless its route says otherwise or the caller's `Request-Timeout` is shorter.
     pub deadline_ms: u64,
+    /// Time for one gRPC call that is no stream, unless the caller's `grpc-timeout` is shorter.
+    pub grpc_deadline_ms: u64,
     /// At shutdown: how long to answer normally as not ready, so that load balancers look elsewhere. 0 for development.
     pub drain_delay_ms: u64,
     /// At shutdown: how long requests in flight may take before they are aborted.
@@ -116,6 +118,7 @@ impl Default for HttpOptions {
             body_total_ms: 6 * 60 * 60 * 1_000,
             json_nodes_max: JSON_NODES_MAX,
             deadline_ms: 3_000,
+            grpc_deadline_ms: 2_000,
             drain_delay_ms: 5_000,
             drain_ms: 25_000,
             h2_streams_max: 200,

@@ -10,7 +10,7 @@ use utoipa::openapi::{OpenApi, PathItem};
 use crate::error_shape::ErrorShapes;
 use crate::hot::{HotFind, HotRead};
 use crate::pace::PaceLimits;
-use crate::{Code, HttpError, HttpOptions, RouteLimits};
+use crate::{Code, GrpcMethod, HttpError, HttpOptions, RouteLimits};
 
 /// The methods the metrics know by name; anything else is `OTHER`.
 const METHODS: [(&str, Method); 7] = [
@@ -52,6 +52,8 @@ pub(crate) struct RouteEntry {
     pub(crate) pace: Option<PaceLimits>,
     pub(crate) allow: HeaderValue,
     pub(crate) hot: Option<HotFind>,
+    /// Whether it is a gRPC method.
+    pub(crate) is_grpc: bool,
     methods: [bool; OTHER + 1],
     service: &'static str,
     metrics: Metrics,
@@ -134,6 +136,36 @@ impl RouteTable {
         }
     }
 
+    /// Adds the gRPC methods of a service. A stream has no deadline but its caller's.
+    pub(crate) fn add_grpc(
+        &mut self,
+        service: &'static str,
+        methods: &[GrpcMethod],
+        options: &HttpOptions,
+    ) -> Result<(), HttpError> {
+        let post = METHODS.map(|(name, _)| name == "POST");
+        let mut allowed = [false; OTHER + 1];
+        allowed[..OTHER].copy_from_slice(&post);
+        for GrpcMethod { path, streams } in methods {
+            let metrics = self.unknown.metrics.clone();
+            let mut route = RouteEntry::new(path, service, allowed, options, None, &metrics);
+            route.is_grpc = true;
+            route.deadline = match streams {
+                true => ENDLESS,
+                false => Duration::from_millis(options.grpc_deadline_ms),
+            };
+            if *streams {
+                route.pace = Some(PaceLimits::new(options, None));
+                route.body_bytes_max = u64::MAX;
+            }
+            self.paths
+                .insert(path.clone(), self.routes.len())
+                .map_err(|error| HttpError::Route { path: path.clone(), reason: error.to_string() })?;
+            self.routes.push(route);
+        }
+        Ok(())
+    }
+
     /// The route of a path, which is matched as it was sent: `..` and escapes mean nothing here.
     pub(crate) fn find<'p>(&self, path: &'p str) -> Option<Found<'p>> {
         let found = self.paths.at(path).ok()?;
@@ -206,6 +238,7 @@ impl RouteEntry {
             pace: (body_idle.is_some() || deadline > grace).then(|| PaceLimits::new(options, body_idle)),
             allow: HeaderValue::try_from(allowed.join(", ")).expect("method names are visible ASCII"),
             hot: None,
+            is_grpc: false,
             methods,
             service,
             metrics: metrics.clone(),
@@ -245,6 +278,12 @@ impl RouteEntry {
             self.metrics.counter("http_errors_total", ERRORS_HELP, &labels)
         });
         counter.inc();
+    }
+
+    /// Counts the status of a gRPC answer.
+    pub(crate) fn record_grpc(&self, status: &'static str) {
+        let labels = [("service", self.service), ("method", &*self.template), ("status", status)];
+        self.metrics.counter("grpc_responses_total", "gRPC answers, by their status.", &labels).inc();
     }
 
     /// Counts an answer that broke off after its head was sent.

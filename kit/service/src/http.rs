@@ -7,5 +7,6 @@ mod problems;
 
 pub use answers::{WriteAnswer, cached, hot_read, ignored_fields, json, with_ignored, with_x_cache};
 pub use id::Id;
+pub(crate) use keyed::REPLAYED;
 pub use keyed::{KeyParameter, KeyRefused, Keyed, WriteBody, WriteCall, WriteDocument, WriteFields};
 pub use problems::expected;

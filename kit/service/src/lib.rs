@@ -3,6 +3,7 @@
 mod expected;
 mod fault;
 mod fields;
+pub mod grpc;
 pub mod http;
 mod kept;
 mod lists;

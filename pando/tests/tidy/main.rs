@@ -15,7 +15,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const DRAWERS: [&str; 6] = ["utils", "common", "helpers", "manager", "types", "misc"];
 
 /// Which kit crates a kit crate may stand on. Services stand on any of them, and on no other service.
-const KIT_ARROWS: [(&str, &[&str]); 13] = [
+const KIT_ARROWS: [(&str, &[&str]); 14] = [
     ("clock", &[]),
     ("schema", &[]),
     // For tests only: the others take it as a development dependency or behind `testing`.
@@ -29,12 +29,14 @@ const KIT_ARROWS: [(&str, &[&str]); 13] = [
     ("idempotency", &["database", "resilience", "telemetry", "clock", "servers"]),
     ("objects", &["resilience", "telemetry", "clock", "servers"]),
     ("http", &["resilience", "telemetry", "clock", "servers"]),
+    ("grpc", &["http", "resilience", "telemetry", "clock"]),
     (
         "service",
         &[
             "cache",
             "clock",
             "database",
+            "grpc",
             "http",
             "idempotency",
             "objects",

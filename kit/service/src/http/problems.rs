@@ -7,7 +7,7 @@ use super::keyed::REPLAYED;
 use crate::{Class, Expected, Fault};
 
 impl Class {
-    const fn code(self) -> Code {
+    pub(crate) const fn code(self) -> Code {
         match self {
             Self::Malformed => Code::Malformed,
             Self::NotFound => Code::NotFound,

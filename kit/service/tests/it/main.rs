@@ -1,6 +1,7 @@
 //! Writes and reads of a small service on both engines: what happens once, who is told, and what the caches hold.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod grpc;
 mod guest_book;
 mod http;
 mod reads;

@@ -1,0 +1,90 @@
+//! gRPC: faults as statuses, and calls that carry the key of their request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pando_grpc::{Request, Status, caller};
+use pando_idempotency::{Key, hash_of};
+use pando_resilience::{Call, Repeat};
+use tonic::Code;
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::http::REPLAYED;
+use crate::{Class, Fault};
+
+/// The metadata by which a repeated request is recognised.
+const KEY: &str = "idempotency-key";
+/// The version that a thing has, in the metadata of an answer that refuses a change of another version.
+const VERSION: &str = "pando-version";
+/// The domain of the reasons in error details.
+const DOMAIN: &str = "pando";
+
+impl Class {
+    const fn status(self) -> Code {
+        match self {
+            Self::Malformed | Self::Invalid | Self::UnsupportedMedia => Code::InvalidArgument,
+            Self::NotFound => Code::NotFound,
+            Self::RequestTimeout | Self::Timeout => Code::DeadlineExceeded,
+            Self::Conflict => Code::AlreadyExists,
+            Self::VersionMismatch => Code::Aborted,
+            Self::VersionRequired => Code::FailedPrecondition,
+            Self::TooLarge | Self::TooMany | Self::StorageFull => Code::ResourceExhausted,
+            Self::Internal => Code::Internal,
+            Self::NotImplemented => Code::Unimplemented,
+            Self::Unavailable => Code::Unavailable,
+        }
+    }
+}
+
+/// Every bad field is a violation in `BadRequest`, and `ErrorInfo` names the reason. The source of a fault goes to the log, because
+/// the edge sees no failure in an answer of gRPC.
+impl From<Fault> for Status {
+    fn from(fault: Fault) -> Self {
+        let mut details = ErrorDetails::new();
+        details.set_error_info(reason(&fault), DOMAIN, HashMap::new());
+        for error in fault.errors() {
+            details.add_bad_request_violation(&*error.field, &*error.message);
+        }
+        if let Some(seconds) = fault.retry_after() {
+            details.set_retry_info(Some(Duration::from_secs(seconds)));
+        }
+        let mut metadata = MetadataMap::new();
+        if let Some(version) = fault.current() {
+            metadata.insert(VERSION, version.into());
+        }
+        if fault.is_repeat() {
+            metadata.insert(REPLAYED, MetadataValue::from_static("true"));
+        }
+        let (code, detail) = (fault.class().status(), fault.detail().to_owned());
+        if let Some(source) = fault.into_source() {
+            match code {
+                Code::Internal => tracing::error!(error = %source, "a call failed"),
+                _ => tracing::debug!(error = %source, "a call was refused"),
+            }
+        }
+        Self::with_error_details_and_metadata(code, detail, details, metadata)
+    }
+}
+
+/// The name of a fault within its service, or of its class.
+fn reason(fault: &Fault) -> String {
+    let name = match fault.name() {
+        "" => fault.class().code().name(),
+        name => name,
+    };
+    name.to_uppercase()
+}
+
+/// The call of a write: an operation of this name with this content, whichever transport it came by. If the request has an
+/// `idempotency-key`, its repeats are recognised.
+pub fn write_call<T>(request: &Request<T>, operation: &str, content: &[u8]) -> Result<Call, Status> {
+    let call = caller(request)?;
+    let Some(key) = request.metadata().get(KEY) else { return Ok(call) };
+    let key = Key::parse(key.to_str().unwrap_or_default()).map_err(|error| {
+        Fault::new(Class::Malformed, error.to_string()).with_field(KEY, "malformed", error.to_string())
+    })?;
+    let repeat = Repeat { operation: operation.to_owned(), key: key.to_string(), hash: hash_of(&[content]) };
+    Ok(Call { repeat: Some(Arc::new(repeat)), ..call })
+}
