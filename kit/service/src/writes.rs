@@ -98,14 +98,7 @@ impl Writes {
         F: FnOnce(Turn) -> R,
         R: Future<Output = Result<Done<T>, Fault>>,
     {
-        let turn = match self.admit(call).await? {
-            Ok(turn) => turn,
-            Err(outcome) => return self.repeated(call, outcome).await,
-        };
-        match committed(write(turn.clone()).await).await {
-            Ok((value, token)) => Ok(Written { value, token, replayed: false }),
-            Err(fault) => self.repeated(call, self.refused(turn, fault).await?).await,
-        }
+        self.outcome(call, |turn| async { committed(write(turn).await).await }).await
     }
 
     /// Like [`once`](Self::once), for a write that is tried again if other requests came in between.
@@ -115,11 +108,24 @@ impl Writes {
         F: Fn(Turn) -> R,
         R: Future<Output = Result<Done<T>, Fault>>,
     {
+        let attempt = move |turn: Turn| {
+            let done = write(turn);
+            async { committed(done.await).await }
+        };
+        self.outcome(call, |turn| async move { patiently(|| attempt(turn.clone())).await }).await
+    }
+
+    /// The outcome of a request: of its first attempt, or of an earlier request with the same key.
+    async fn outcome<T, R>(&self, call: &Call, attempt: impl FnOnce(Turn) -> R) -> Result<Written<T>, Fault>
+    where
+        T: DeserializeOwned,
+        R: Future<Output = Result<(T, Token), Fault>>,
+    {
         let turn = match self.admit(call).await? {
             Ok(turn) => turn,
             Err(outcome) => return self.repeated(call, outcome).await,
         };
-        match patiently(|| async { committed(write(turn.clone()).await).await }).await {
+        match attempt(turn.clone()).await {
             Ok((value, token)) => Ok(Written { value, token, replayed: false }),
             Err(fault) => self.repeated(call, self.refused(turn, fault).await?).await,
         }
