@@ -1,4 +1,4 @@
-//! Statements that are put together at run time: a list with filters has too many forms to write each of them down.
+//! Statements that are put together at run time: a list with filters has too many forms for a constant each.
 
 use crate::query::Cost;
 use crate::{DatabaseError, Engine, Value, sql};
@@ -7,8 +7,8 @@ use crate::{DatabaseError, Engine, Value, sql};
 const PIECES_MAX: usize = 100;
 const VALUES_MAX: usize = 1_000;
 
-/// A statement out of pieces. Each piece is a text of the program, with parameters of its own that count from `$1`; what callers
-/// give can only be a parameter.
+/// A statement out of pieces. Each piece is a text of the program, with parameters of its own that count from `$1`. A value from a
+/// caller can only be a parameter.
 ///
 /// ```
 /// # use pando_database::{ComposedQuery, params};

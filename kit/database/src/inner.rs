@@ -12,7 +12,7 @@ use crate::sqlite::Sqlite;
 use crate::statement::StatementBook;
 use crate::statistics::Statistics;
 
-/// What all clones of a database, its reads and its transactions share.
+/// The state that all clones of a database, its reads and its transactions share.
 pub(crate) struct Inner {
     pub(crate) backend: Backend,
     pub(crate) book: StatementBook,

@@ -42,7 +42,7 @@ pub(crate) struct Statement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
     pub(crate) index: usize,
-    /// Which of the statements that had this place it is.
+    /// How many statements had this place before.
     pub(crate) tenancy: usize,
 }
 
@@ -108,7 +108,7 @@ pub(crate) struct StatementBook {
 /// which statement is made of it.
 type Key = (usize, usize, usize, Form);
 
-/// What is made of a text of the program.
+/// The kind of statement that is made of a text of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Form {
     Plain,
@@ -184,7 +184,7 @@ impl StatementBook {
         self.find((batch.name, batch.sql, Form::Batch(place_of(batch.columns))), text)
     }
 
-    /// A composed statement. If it is new, and there are many, the one whose last use is longest ago makes room.
+    /// A composed statement. If the book is full, a new statement replaces the one that was not used for the longest time.
     pub(crate) fn composed(&self, query: &ComposedQuery) -> Result<Arc<Statement>, DatabaseError> {
         let (key, now) = (query.key(self.engine), self.now.fetch_add(1, Ordering::Relaxed));
         if let Some(known) = self.composed.read().unwrap_or_else(PoisonError::into_inner).get(&key) {

@@ -18,7 +18,7 @@ pub(crate) type EngineRows = Pin<Box<dyn Stream<Item = Result<Row, DatabaseError
 pub struct RowStream {
     rows: EngineRows,
     statement: Arc<Statement>,
-    /// How long the engine has worked for them; what their reader does in between does not count.
+    /// How long the engine has worked for the rows, without the time that their reader took.
     took: Duration,
     limit: usize,
     taken: usize,

@@ -53,7 +53,7 @@ impl GrpcServices {
         Ok(self)
     }
 
-    /// What a server serves.
+    /// The routes, for [`ServiceRoutes::grpc`](pando_http::ServiceRoutes::grpc).
     pub fn into_routes(self) -> GrpcRoutes {
         self.routes
     }

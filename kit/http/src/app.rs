@@ -61,7 +61,7 @@ pub struct ServiceRoutes {
 /// The gRPC methods of a service.
 #[derive(Clone, Debug, Default)]
 pub struct GrpcRoutes {
-    /// What answers them: a route for each method, and no fallback.
+    /// The router that answers the methods. It has no fallback.
     pub router: axum::Router,
     /// The methods. One that is not listed is not served.
     pub methods: Vec<GrpcMethod>,

@@ -1,5 +1,5 @@
-//! The state of the edge: the data that every request needs, one per server. What follows from this data alone is here
-//! as well: the headers of every answer, and the answers to what never became a request.
+//! The state of the edge: the data that every request needs, one per server. This file also makes the headers of every answer, and
+//! the answers to bytes that never became a request, because both need this data only.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use crate::edge_state::Edge;
-use crate::routes::{RouteEntry, RouteIndex};
+use crate::routes::{GRPC_STATUSES, RouteEntry, RouteIndex};
 use crate::{Code, Problem};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -21,7 +21,7 @@ const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const MEDIA: &str = "application/grpc";
 
 /// The names of the statuses, by number.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; GRPC_STATUSES] = [
     "OK",
     "CANCELLED",
     "UNKNOWN",
@@ -43,7 +43,7 @@ const NAMES: [&str; 17] = [
 const UNKNOWN: usize = 2;
 const DEADLINE_EXCEEDED: usize = 4;
 
-/// Whether the caller of a request reads gRPC: one of a method, or one that looks for a method that there is not.
+/// Whether the caller of a request reads gRPC. This is also true for a gRPC call to an unknown method.
 pub(crate) fn is_grpc<B>(route: &RouteEntry, is_unknown: bool, request: &Request<B>) -> bool {
     let media = || request.headers().get(header::CONTENT_TYPE);
     request.version() == Version::HTTP_2
@@ -67,15 +67,11 @@ pub(crate) fn watch(parts: &Parts, body: Body, answer: Answer, deadline: Instant
             answer.count(number(status));
             body
         }
-        None => Body::new(GrpcBody {
-            inner: body,
-            answer: Some(answer),
-            deadline: Box::pin(tokio::time::sleep_until(deadline)),
-        }),
+        None => Body::new(GrpcBody { inner: body, answer: Some(answer), deadline, alarm: None }),
     }
 }
 
-/// The status of what the edge itself refuses.
+/// The gRPC status of a refusal by the edge.
 const fn status_of(code: Code) -> usize {
     match code {
         Code::NotFound | Code::MethodNotAllowed | Code::NotImplemented => 12,
@@ -108,7 +104,7 @@ fn number(status: &HeaderValue) -> usize {
     number.filter(|number| *number < NAMES.len()).unwrap_or(UNKNOWN)
 }
 
-/// Whose answer it is, for its count.
+/// The route of an answer, under which its status is counted.
 pub(crate) struct Answer {
     pub(crate) edge: Arc<Edge>,
     pub(crate) route: Option<RouteIndex>,
@@ -116,7 +112,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     fn count(&self, status: usize) {
-        self.edge.routes.entry(self.route).record_grpc(NAMES[status]);
+        self.edge.routes.entry(self.route).record_grpc(status, NAMES[status]);
     }
 }
 
@@ -125,10 +121,18 @@ struct GrpcBody {
     inner: Body,
     /// Until the status is counted.
     answer: Option<Answer>,
-    deadline: Pin<Box<Sleep>>,
+    deadline: Instant,
+    /// Set when the body keeps its caller waiting, which most answers never do.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl GrpcBody {
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.deadline;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        alarm.as_mut().poll(cx).is_ready()
+    }
+
     fn end(&mut self, status: usize) {
         if let Some(answer) = self.answer.take() {
             answer.count(status);
@@ -159,9 +163,9 @@ impl HttpBody for GrpcBody {
                 self.end(UNKNOWN);
                 Poll::Ready(other)
             }
-            Poll::Pending if self.deadline.as_mut().poll(cx).is_ready() => {
+            Poll::Pending if self.is_late(cx) => {
                 self.end(DEADLINE_EXCEEDED);
-                // What the method still does is of no use to anybody.
+                // Dropping the body stops the method.
                 self.inner = Body::empty();
                 let mut trailers = HeaderMap::new();
                 say(&mut trailers, DEADLINE_EXCEEDED, "the deadline passed before the answer was complete");

@@ -116,7 +116,7 @@ pub(crate) fn routes(
 pub struct Readiness(Vitals);
 
 impl Readiness {
-    /// What `/health/ready` says.
+    /// Whether `/health/ready` answers 200.
     pub async fn is_ready(&self) -> bool {
         self.0.condition().await == READY
     }

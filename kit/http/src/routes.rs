@@ -30,6 +30,9 @@ const STATUSES: [u16; 27] = [
     431, 500, 501, 503, 504, 507,
 ];
 
+/// How many statuses gRPC has.
+pub(crate) const GRPC_STATUSES: usize = 17;
+
 /// The deadline of a streamed route: its limit is the pause between two pieces.
 const ENDLESS: Duration = Duration::from_secs(30 * 86_400);
 
@@ -58,6 +61,7 @@ pub(crate) struct RouteEntry {
     service: &'static str,
     metrics: Metrics,
     series: [OnceLock<Box<MethodSeries>>; OTHER + 1],
+    grpc_statuses: [OnceLock<Counter>; GRPC_STATUSES],
 }
 
 struct MethodSeries {
@@ -243,6 +247,7 @@ impl RouteEntry {
             service,
             metrics: metrics.clone(),
             series: [const { OnceLock::new() }; OTHER + 1],
+            grpc_statuses: [const { OnceLock::new() }; GRPC_STATUSES],
         }
     }
 
@@ -281,9 +286,12 @@ impl RouteEntry {
     }
 
     /// Counts the status of a gRPC answer.
-    pub(crate) fn record_grpc(&self, status: &'static str) {
-        let labels = [("service", self.service), ("method", &*self.template), ("status", status)];
-        self.metrics.counter("grpc_responses_total", "gRPC answers, by their status.", &labels).inc();
+    pub(crate) fn record_grpc(&self, status: usize, name: &'static str) {
+        let counter = self.grpc_statuses[status].get_or_init(|| {
+            let labels = [("service", self.service), ("method", &*self.template), ("status", name)];
+            self.metrics.counter("grpc_responses_total", "gRPC answers, by their status.", &labels)
+        });
+        counter.inc();
     }
 
     /// Counts an answer that broke off after its head was sent.

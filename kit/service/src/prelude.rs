@@ -1,4 +1,4 @@
-//! What almost every file of a service imports: `use pando_service::prelude::*`. It has names of this house only.
+//! The names that almost every file of a service imports: `use pando_service::prelude::*`. All of them are of this house.
 
 pub use pando_cache::{CacheError, CacheOptions, Loaded};
 pub use pando_clock::Timestamp;

@@ -15,9 +15,9 @@ enum Layer {
     Domain,
     /// Statements beside the rows that they read and write.
     Store,
-    /// What the service can do.
+    /// The operations of the service.
     Operation,
-    /// How it is reached: requests and jobs, and the process that opens it.
+    /// The ways into the service: requests, jobs, and the process that opens it.
     Door,
 }
 
@@ -27,7 +27,7 @@ type Module = String;
 /// The files of one crate.
 struct Crate {
     files: BTreeMap<Module, Source>,
-    /// Where the names come from that `lib.rs` exports.
+    /// The module of each name that `lib.rs` exports.
     exports: BTreeMap<String, Module>,
 }
 

@@ -14,7 +14,6 @@ use pando_resilience::Tenant;
 use pando_service::Expected;
 use pando_service::http::ignored_fields;
 use serde_json::{Map, Value};
-use utoipa::openapi::OpenApi;
 use utoipa::{IntoParams, IntoResponses};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -35,11 +34,6 @@ const IMPORT_IDLE_MS_MAX: u64 = 30_000;
 /// Every route of the service, with its description.
 pub(crate) fn routes(profiles: Profiles) -> OpenApiRouter {
     described_routes().with_state(profiles)
-}
-
-/// The description alone, for those who only want to read it: no service and no database is behind it.
-pub(crate) fn description() -> OpenApi {
-    described_routes().into_openapi()
 }
 
 /// Describes the headers of the operations.
@@ -67,7 +61,8 @@ const HEADERS: HeaderUse = HeaderUse {
     ],
 };
 
-fn described_routes() -> OpenApiRouter<Profiles> {
+/// The routes without a service behind them.
+pub(crate) fn described_routes() -> OpenApiRouter<Profiles> {
     let mut router = OpenApiRouter::new()
         .routes(routes!(profiles::list, profiles::create))
         .routes(routes!(profiles::create_random))

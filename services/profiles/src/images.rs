@@ -35,7 +35,7 @@ pub use options::ImagesOptions;
 
 pub(crate) use addresses::Addresses;
 pub(crate) use delete_image::{enqueue_removal, forget_images, has_images};
-pub(crate) use http::{image_description, image_limits, image_routes};
+pub(crate) use http::{described_image_routes, image_limits, image_routes};
 pub(crate) use list_images::of_person;
 
 /// The longest sides of variants.

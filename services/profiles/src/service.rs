@@ -6,10 +6,9 @@ use pando_http::ServiceRoutes;
 use pando_queue::Registry;
 use pando_resilience::Call;
 use pando_service::{Blueprint, OwnQueue, Parts, Service};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::http;
-use crate::images::{image_description, image_limits, image_routes};
+use crate::images::{described_image_routes, image_limits, image_routes};
 use crate::{Images, MIGRATIONS, Profiles, ProfilesOptions};
 
 /// How long filling the cache may hold up the start.
@@ -26,9 +25,10 @@ pub const BLUEPRINT: Blueprint = Blueprint {
         OwnQueue { name: "images", concurrency: 4, kinds: &["image_variants", "image_sweep"] },
     ],
     described: || {
-        let profiles = OpenApiRouter::with_openapi(http::description());
-        let images = OpenApiRouter::with_openapi(image_description());
-        vec![profile_routes(profiles), image_service(images)]
+        vec![
+            ServiceRoutes::described("profiles", http::described_routes()),
+            ServiceRoutes::described("images", described_image_routes()),
+        ]
     },
 };
 
@@ -42,9 +42,11 @@ pub fn open(
     let images = Images::new(&profiles, parts, &options)?;
     profiles.add_kinds(registry)?;
     images.add_kinds(registry)?;
-    let routes = profile_routes(http::routes(profiles.clone())).hot_read(http::hot_read(&profiles));
+    let routes = ServiceRoutes::new("profiles", http::routes(profiles.clone()), http::limits())
+        .hot_read(http::hot_read(&profiles));
+    let image_service = ServiceRoutes::new("images", image_routes(images.clone()), image_limits());
     Ok(Service {
-        routes: vec![routes, image_service(image_routes(images.clone()))],
+        routes: vec![routes, image_service],
         operator_routes: vec![ServiceRoutes::new(
             "profiles",
             http::operator_routes(profiles.clone()),
@@ -55,14 +57,6 @@ pub fn open(
         warm_up: Some(Box::pin(warm(profiles, options.cache_warm_profiles))),
         on_drain: None,
     })
-}
-
-fn profile_routes(routes: OpenApiRouter) -> ServiceRoutes {
-    ServiceRoutes::new("profiles", routes, http::limits())
-}
-
-fn image_service(routes: OpenApiRouter) -> ServiceRoutes {
-    ServiceRoutes::new("images", routes, image_limits())
 }
 
 /// A cold cache is no reason not to start.

@@ -10,7 +10,6 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use pando_http::{Problem, RouteLimits};
 use utoipa::IntoParams;
-use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -39,12 +38,8 @@ pub(crate) fn admin_routes(tasks: Tasks) -> OpenApiRouter {
         .with_state(tasks)
 }
 
-/// The description alone, for those who only want to read it: no service and no database is behind it.
-pub(crate) fn description() -> OpenApi {
-    described_routes().into_openapi()
-}
-
-fn described_routes() -> OpenApiRouter<Tasks> {
+/// The routes without a service behind them.
+pub(crate) fn described_routes() -> OpenApiRouter<Tasks> {
     let mut router = OpenApiRouter::new()
         .routes(routes!(tasks::create))
         .routes(routes!(tasks::list))

@@ -3,7 +3,6 @@
 use pando_http::ServiceRoutes;
 use pando_queue::{QueueError, Registry};
 use pando_service::{Blueprint, OwnQueue, Parts, Service};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Tasks, TasksOptions, add_kinds, http};
 
@@ -15,7 +14,7 @@ pub const BLUEPRINT: Blueprint = Blueprint {
         OwnQueue { name: "callbacks", concurrency: 64, kinds: &["http_callback"] },
         OwnQueue { name: "sleep", concurrency: 64, kinds: &["sleep"] },
     ],
-    described: || vec![task_routes(OpenApiRouter::with_openapi(http::description()))],
+    described: || vec![ServiceRoutes::described("tasks", http::described_routes())],
 };
 
 /// Opens the service after all others: callers may ask for each of the jobs that are in the registry by then.
@@ -24,13 +23,9 @@ pub fn open(parts: &Parts, options: TasksOptions, registry: &mut Registry) -> Re
     let tasks = Tasks::new(parts, registry.clone(), options)?;
     let queues = ServiceRoutes::new("queues", http::admin_routes(tasks.clone()), Vec::new());
     Ok(Service {
-        routes: vec![task_routes(http::routes(tasks.clone()))],
+        routes: vec![ServiceRoutes::new("tasks", http::routes(tasks.clone()), http::limits())],
         operator_routes: vec![queues],
         on_drain: Some(Box::new(move || tasks.end_waits())),
         ..Service::default()
     })
-}
-
-fn task_routes(routes: OpenApiRouter) -> ServiceRoutes {
-    ServiceRoutes::new("tasks", routes, http::limits())
 }

@@ -83,7 +83,7 @@ async fn insert(
     Ok(inserted)
 }
 
-/// The rows from 240 on are there up to 249; of those that are, only the ones that become larger change.
+/// The rows 240 to 249 exist already. The insert changes an existing row only if its balance grows.
 async fn existing_ones_are_changed(
     database: &Database,
     mut rows: Vec<Vec<Value>>,

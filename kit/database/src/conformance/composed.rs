@@ -76,7 +76,7 @@ async fn filters_compose(database: &Database) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-/// Each combination of nine pieces is a statement. Those that made room for others are run again.
+/// Each combination of nine pieces is a statement. All statements run twice, so evicted statements are prepared again.
 async fn more_statements_than_are_kept(database: &Database) -> Result<(), DatabaseError> {
     const PIECES: [&str; 9] = [
         " + 1",
@@ -132,7 +132,7 @@ async fn rows_come_one_by_one(database: &Database) -> Result<(), DatabaseError> 
     );
     assert!(limited.next().await?.is_none());
 
-    // Whoever leaves in the middle leaves a connection that others can use, more often than there are connections.
+    // A reader that stops early gives its connection back: more readers stop here than there are connections.
     let mut endless = ComposedQuery::scan("goods.endless");
     endless.push("with recursive n(i) as (select 1 union all select i + 1 from n) select i from n", []);
     for _ in 0..30 {

@@ -16,7 +16,7 @@ use super::fault::fault;
 use crate::statement::{Place, Statement, WRONG_COUNT};
 use crate::{DatabaseError, Row, Value};
 
-/// A prepared statement, and which of those that had its place it is.
+/// A prepared statement, and the number of its tenancy: statements have a place one after the other.
 type Cell = (usize, Arc<OnceCell<Prepared>>);
 
 /// A connection that can run statements and nothing else: it cannot begin a transaction or change a setting,

@@ -139,7 +139,7 @@ impl Session {
             match session.deadline.bound(rows.try_next()).await? {
                 Ok(Some(row)) => Ok(Some((Row::from_postgres(row), (session, rows, statement)))),
                 Ok(None) => {
-                    // What was read is whole; the transaction ends when the session is dropped.
+                    // All rows were read. The transaction ends when the session is dropped.
                     session.under_way = false;
                     Ok(None)
                 }

@@ -190,7 +190,7 @@ fn names_of(prepared: &Prepared<'_>) -> ColumnNames {
     prepared.column_names().map(Box::from).collect()
 }
 
-/// Says which of several rows met one that exists.
+/// Adds the number of the row to a violation of a unique key.
 fn in_row(error: DatabaseError, index: usize) -> DatabaseError {
     match error {
         DatabaseError::UniqueViolation { constraint, .. } => {

@@ -1,11 +1,11 @@
-//! What is kept of composed statements, and how much a read may collect.
+//! The limits on composed statements, on the rows that a read collects, and on streams.
 
 use pando_database::testing::{TestDatabase, each_engine};
 use pando_database::{ComposedQuery, DatabaseError, Query, params};
 
 use crate::call;
 
-/// Each is another statement, because pieces are told apart by where they lie and how often they come.
+/// The sum of thirteen numbers. Each value of `parts` makes another statement, because it selects other pieces.
 fn sum(parts: usize) -> ComposedQuery {
     let mut query = ComposedQuery::point("sum");
     query.push("select cast($1 as bigint)", params![1]);
@@ -127,7 +127,7 @@ async fn a_stream_that_fails_in_the_middle_never_looks_complete() {
             assert!(end.is_err(), "it ended after {taken} rows");
             assert_eq!(taken, 149);
         }
-        // What was refused before it was sent costs nothing.
+        // A statement that is refused before it is sent keeps its connection usable.
         let mut refused = ComposedQuery::scan("refused");
         refused.push("select cast($1 as text)", params!["a\0b"]);
         let call = call();

@@ -152,7 +152,7 @@ fn ask(service: &str) -> Request<HealthCheckRequest> {
     Request::new(HealthCheckRequest { service: service.to_owned() })
 }
 
-/// Waits until no method is at work: dropped ones end a moment after their answer.
+/// Waits until no method is at work: a method that is dropped ends a moment after its answer.
 async fn at_rest(odd: &Odd) {
     let resting = async {
         while odd.at_work.load(Ordering::SeqCst) > 0 {
@@ -234,7 +234,7 @@ async fn what_the_guards_refuse_is_a_status() {
         .await;
     assert_eq!(unknown.unwrap_err().code(), Code::Unimplemented);
 
-    // Over HTTP/1 it is a problem as on any other route.
+    // A gRPC call over HTTP/1 gets a problem, as on any other route.
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     let head = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/grpc\r\n\
                 content-length: 0\r\nconnection: close\r\n\r\n";

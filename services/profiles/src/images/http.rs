@@ -11,7 +11,6 @@ use pando_http::{Caller, HeaderUse, JsonAnswer, Problem, RouteLimits, StreamedBo
 use pando_service::http::{KeyParameter, KeyRefused, Keyed, WriteAnswer, WriteCall};
 use pando_service::{Class, Fault};
 use utoipa::ToSchema;
-use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -29,15 +28,11 @@ const UPLOAD_MS_MAX: u64 = 120_000;
 
 /// Every route of images, with its description.
 pub(crate) fn image_routes(images: Images) -> OpenApiRouter {
-    described_routes().with_state(images)
+    described_image_routes().with_state(images)
 }
 
-/// Only the description of the routes, for the OpenAPI document.
-pub(crate) fn image_description() -> OpenApi {
-    described_routes().into_openapi()
-}
-
-fn described_routes() -> OpenApiRouter<Images> {
+/// The routes without a service behind them.
+pub(crate) fn described_image_routes() -> OpenApiRouter<Images> {
     let mut router = OpenApiRouter::new()
         .routes(routes!(list_images, add_image))
         .routes(routes!(read_image, delete_image))
