@@ -3,8 +3,10 @@
 //! To refer to an object, [`Blobs::keep`] writes the present time into the object's row, stores the object, and returns
 //! a [`KeptObject`]; the transaction that refers to the object calls [`confirm`]. To delete an object,
 //! [`Blobs::remove`] marks the row, deletes the object, and then deletes the row. A marked row can be neither kept nor
-//! confirmed. A row that is referred to, or was written a moment ago, cannot be marked. So no reference ever leads
-//! nowhere, even if a process dies in between. The sweep deletes objects to which no row came to refer.
+//! confirmed. A row that is referred to, or was written a moment ago, cannot be marked. A mark belongs to one deletion:
+//! a second one that deleted the same object could do so after the first had ended and an upload had stored the object
+//! again. So no reference ever leads nowhere, even if a process dies in between. The sweep deletes objects to which no
+//! row came to refer, and continues deletions that a dead process began.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use pando_clock::Timestamp;
 use pando_database::{DatabaseError, Query, Read, Transaction, params};
 use pando_objects::{ObjectName, Objects};
 use pando_queue::Queue;
-use pando_resilience::Call;
+use pando_resilience::{Call, Deadline};
 use pando_service::Fault;
 use uuid::Uuid;
 
@@ -22,8 +24,10 @@ use uuid::Uuid;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
-/// A deletion that was held up for longer between its mark and its end begins again: others may have finished it.
-const FRESH: Duration = Duration::from_secs(10);
+/// How long after its mark a deletion may delete the object.
+const DELETES_WITHIN: Duration = Duration::from_secs(5);
+/// A mark of this age belongs to no running deletion any more, though clocks differ by some seconds: another may begin.
+const ABANDONED_AFTER: Duration = Duration::from_secs(30);
 /// No clock of a process is ahead of another's by as much.
 const AHEAD_MICROS: i64 = 365 * 86_400 * 1_000_000;
 
@@ -52,19 +56,24 @@ static CONFIRM: Query = Query::write(
     "update profile_blobs set touched_at = $3 where name = $1 and generation = $2 and not leaving",
 );
 
+// Before a mark: who waited for the transaction of a confirmation must see what it refers to, and a statement sees only
+// what was committed before it began.
+static LOCK: Query =
+    Query::point("profiles.lock_blob", "select leaving from profile_blobs where name = $1 for update");
+
 static MARK: Query = Query::write(
     "profiles.mark_blob",
     concat!(
-        "update profile_blobs set leaving = true where name = $1 and (leaving or touched_at < $2) and ",
-        nobody_refers_to!("$1"),
-        " returning generation"
+        "update profile_blobs set leaving = true, generation = $3, touched_at = $4 \
+         where name = $1 and touched_at < $2 and ",
+        nobody_refers_to!("$1")
     ),
 );
 
 static MARK_UNKNOWN: Query = Query::write(
     "profiles.mark_unknown_blob",
     "insert into profile_blobs (name, generation, touched_at, leaving) values ($1, $2, $3, true) \
-     on conflict (name) do nothing returning generation",
+     on conflict (name) do nothing",
 );
 
 static FORGET: Query = Query::write(
@@ -78,18 +87,15 @@ static REFERRED_TO: Query = Query::scan(
      union select blob from profile_file_parts where blob = any($1)",
 );
 
-static YOUNG: Query = Query::point(
-    "profiles.young_blob",
-    concat!(
-        "select name from profile_blobs where name = $1 and touched_at >= $2 and ",
-        nobody_refers_to!("$1")
-    ),
+static UNREFERRED: Query = Query::point(
+    "profiles.unreferred_blob",
+    concat!("select name from profile_blobs where name = $1 and ", nobody_refers_to!("$1")),
 );
 
 static UNWANTED: Query = Query::scan(
     "profiles.unwanted_blobs",
     concat!(
-        "select name from profile_blobs where touched_at < $1 and name > $2 and ",
+        "select name from profile_blobs where (touched_at < $1 or leaving) and name > $2 and ",
         nobody_refers_to!("name"),
         " order by name limit 500"
     ),
@@ -100,7 +106,7 @@ static UNWANTED: Query = Query::scan(
 pub(crate) struct Blobs {
     objects: Objects,
     queue: Queue,
-    grace_micros: i64,
+    grace: Duration,
 }
 
 /// Which objects may be deleted.
@@ -128,15 +134,14 @@ pub(crate) enum Removal {
     Gone,
     /// Somebody refers to it.
     Wanted,
-    /// Somebody may be about to refer to it.
-    TooYoung,
+    /// Somebody may be about to refer to it, or another deletion of it has begun. In so long it can be asked again.
+    NotYet(Duration),
 }
 
 impl Blobs {
     /// Objects to which no row refers are left alone for this time.
     pub(crate) fn new(objects: Objects, queue: Queue, grace_seconds: u64) -> Self {
-        let grace_micros = i64::try_from(grace_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-        Self { objects, queue, grace_micros }
+        Self { objects, queue, grace: Duration::from_secs(grace_seconds) }
     }
 
     /// Where they are.
@@ -146,7 +151,7 @@ impl Blobs {
 
     /// Objects that were last touched before this moment belong to no upload.
     pub(crate) fn old(&self) -> Timestamp {
-        self.queue.clock().now().plus_micros(-self.grace_micros)
+        self.queue.clock().now().plus_micros(-micros(self.grace))
     }
 
     /// Puts an object that a transaction is going to refer to.
@@ -185,32 +190,60 @@ impl Blobs {
         removing: Removing,
     ) -> Result<Removal, Fault> {
         let clock = self.queue.clock();
-        let now = clock.now();
-        let marked = Instant::now();
+        let (generation, now) = (clock.fresh_id(), clock.now());
+        // From before the mark: if the mark takes long, less is left for the deletion.
+        let deadline = Deadline::after(DELETES_WITHIN);
         let mut tx = self.queue.database().transaction(call).await?;
-        let old = match removing {
-            Removing::AtOnce => now.plus_micros(AHEAD_MICROS),
-            Removing::Old | Removing::Unknown => self.old(),
+        let known = tx.row(&LOCK, params![name.as_str()]).await?.map(|row| row.get::<bool>(0)).transpose()?;
+        let marked = match known {
+            None if removing == Removing::Unknown => {
+                tx.execute(&MARK_UNKNOWN, params![name.as_str(), generation, now]).await?
+            }
+            None => return Ok(Removal::Wanted),
+            Some(leaving) => {
+                let before = self.free_before(now, leaving, removing);
+                tx.execute(&MARK, params![name.as_str(), before, generation, now]).await?
+            }
         };
-        let mut row = tx.row(&MARK, params![name.as_str(), old]).await?;
-        if row.is_none() && removing == Removing::Unknown {
-            row = tx.row(&MARK_UNKNOWN, params![name.as_str(), clock.fresh_id(), now]).await?;
+        if marked == 0 {
+            let wanted = tx.row(&UNREFERRED, params![name.as_str()]).await?.is_none();
+            return Ok(if wanted { Removal::Wanted } else { Removal::NotYet(self.pause(known)) });
         }
-        let Some(row) = row else {
-            let young = tx.row(&YOUNG, params![name.as_str(), old]).await?.is_some();
-            return Ok(if young { Removal::TooYoung } else { Removal::Wanted });
-        };
-        let generation: Uuid = row.get(0)?;
         tx.commit().await?;
-        if marked.elapsed() > FRESH {
-            return Err(Fault::busy("the deletion of an object was held up"));
-        }
+        let call = &call.with_deadline(call.deadline.sooner(deadline));
         self.objects.delete(call, name).await?;
         let mut tx = self.queue.database().transaction(call).await?;
         tx.execute(&FORGET, params![name.as_str(), generation]).await?;
         tx.commit().await?;
         Ok(Removal::Gone)
     }
+
+    /// Deletes an object to which no row refers, also if it is young. If another deletion of it has begun, waits for that.
+    pub(crate) async fn remove_at_once(&self, call: &Call, name: &ObjectName) -> Result<(), Fault> {
+        while let Removal::NotYet(_) = self.remove(call, name, Removing::AtOnce).await? {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// A row that was touched before this moment can be marked, if no row refers to its object.
+    fn free_before(&self, now: Timestamp, leaving: bool, removing: Removing) -> Timestamp {
+        match removing {
+            _ if leaving => now.plus_micros(-micros(ABANDONED_AFTER)),
+            Removing::AtOnce => now.plus_micros(AHEAD_MICROS),
+            Removing::Old | Removing::Unknown => self.old(),
+        }
+    }
+
+    /// When an object that could not be marked can be, at the latest.
+    fn pause(&self, leaving: Option<bool>) -> Duration {
+        let free_after = if leaving == Some(true) { ABANDONED_AFTER } else { self.grace };
+        free_after.saturating_add(Duration::from_secs(1))
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Makes sure, in the transaction that refers to an object, that it has not begun to leave since it was kept. Where it has,

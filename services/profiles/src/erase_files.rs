@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::blobs::Removing;
 use crate::domain::profile::ProfileId;
 use crate::files::forget_file;
 use crate::images::forget_images;
@@ -111,7 +110,7 @@ impl Profiles {
 
     async fn remove_bytes(&self, context: &JobContext, names: &[String]) -> Result<(), Fault> {
         for name in names.iter().filter_map(|name| ObjectName::parse(name)) {
-            self.0.blobs.remove(context.call(), &name, Removing::AtOnce).await?;
+            self.0.blobs.remove_at_once(context.call(), &name).await?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::store::{self, ImageRow, file_row};
 use super::{EDGES, Images, described, kind as image_kind};
-use crate::blobs::{self, Removing};
+use crate::blobs;
 use crate::domain::profile::ProfileId;
 
 /// The kind of the job.
@@ -69,8 +69,7 @@ async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
         tx.rollback().await?;
         // The image was deleted meanwhile. After an erasure, no file of the person may be served any more.
         for (_, object) in &kept {
-            let removed = images.0.blobs.remove(context.call(), &object.name, Removing::AtOnce).await;
-            removed?;
+            images.0.blobs.remove_at_once(context.call(), &object.name).await?;
         }
         return Ok(json!({"made": 0}));
     }

@@ -38,18 +38,18 @@ pub(crate) fn kind(images: &Images) -> JobKind {
 
 async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
     let names = payload["names"].as_array().into_iter().flatten();
-    let (mut removed, mut young) = (0, 0);
+    let (mut removed, mut left, mut pause) = (0, 0, Duration::ZERO);
     for name in names.filter_map(|name| ObjectName::parse(name.as_str().unwrap_or_default())) {
         let removal = images.0.blobs.remove(context.call(), &name, Removing::Old).await;
         match removal? {
             Removal::Gone => removed += 1,
-            Removal::TooYoung => young += 1,
+            Removal::NotYet(time) => (left, pause) = (left + 1, pause.max(time)),
             Removal::Wanted => {}
         }
     }
-    if young > 0 {
-        let pause = Duration::from_secs(images.0.options.grace_seconds.saturating_add(1));
-        return Err(JobError::retry_after(pause, format!("{young} objects may be about to be referred to")));
+    if left > 0 {
+        let message = format!("{left} objects may be about to be referred to, or are being deleted");
+        return Err(JobError::retry_after(pause, message));
     }
     Ok(json!({"removed": removed}))
 }

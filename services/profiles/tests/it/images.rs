@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
+use pando_database::{Query, params};
 use pando_images::{Format, ImageLimits, Picture};
 use pando_objects::Objects;
 use pando_profiles::{Added, Image, Images, ImagesOptions, Profile, ProfilesOptions};
@@ -432,6 +433,36 @@ async fn the_sweep_takes_what_a_crash_left_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_deletion_whose_process_died_is_continued_by_one_other() {
+    static DIE: Query = Query::write(
+        "test.die",
+        "update profile_blobs set leaving = true, touched_at = $1 where not leaving",
+    );
+    each_gallery(async |gallery| {
+        let zoe = gallery.house.person("Zoe").await;
+        let content = png(9, 9, 1);
+        gallery.add(&zoe, &content).await.unwrap();
+        gallery.work().await;
+        gallery.delete(&zoe, 1).await.unwrap();
+        gallery.house.clock.advance(AGES);
+        let mut tx = gallery.house.queue.database().transaction(&call()).await.unwrap();
+        tx.execute(&DIE, params![gallery.house.clock.now()]).await.unwrap();
+        tx.commit().await.unwrap();
+        // As long as the other deletion may still be running, nobody deletes beside it, and uploads wait.
+        gallery.work().await;
+        gallery.sweep().await;
+        assert_eq!(gallery.stored().await.len(), 1);
+        assert!(is(&gallery.add(&zoe, &content).await, Class::Unavailable));
+        gallery.house.clock.advance(Duration::from_secs(31));
+        gallery.work().await;
+        assert_eq!(gallery.stored().await, BTreeSet::new());
+        gallery.add(&zoe, &content).await.unwrap();
+        assert_eq!(gallery.stored().await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn images_of_a_deleted_profile_stay_as_long_as_it_can_be_restored() {
     each_gallery(async |gallery| {
         let zoe = gallery.house.person("Zoe").await;
@@ -469,7 +500,7 @@ async fn an_erased_person_leaves_no_file_behind() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn uploads_and_deletions_of_the_same_image_at_once_leave_no_address_that_leads_nowhere() {
     let options = ImagesOptions { grace_seconds: 1, ..ImagesOptions::default() };
     each_gallery_with(options, async |gallery| {
@@ -477,13 +508,21 @@ async fn uploads_and_deletions_of_the_same_image_at_once_leave_no_address_that_l
         for name in ["Ann", "Bob", "Cat", "Dan"] {
             people.push(gallery.house.person(name).await);
         }
-        for round in 0..6 {
-            // Old enough to go at once: the graver case.
-            gallery.house.clock.advance(Duration::from_secs(10));
+        for round in 0..30 {
+            // Old enough to go at once: the graver case. Jobs and sweeps delete the same file at the same time.
+            gallery.house.clock.advance(Duration::from_secs(60));
             let content = png(9, 9, 7);
-            let uploads = people.iter().map(|person| gallery.add(person, &content));
-            let (uploads, (), ()) =
-                tokio::join!(futures_util::future::join_all(uploads), gallery.work(), gallery.work());
+            let uploads = people.iter().zip(0u64..).map(async |(person, place)| {
+                // At another moment of the deletions in each round.
+                tokio::time::sleep(Duration::from_millis((round * 7 + place * 5) % 31)).await;
+                gallery.add(person, &content).await
+            });
+            let (uploads, (), (), ()) = tokio::join!(
+                futures_util::future::join_all(uploads),
+                gallery.sweep(),
+                gallery.sweep(),
+                gallery.work()
+            );
             for (person, upload) in people.iter().zip(uploads) {
                 // The one that came while the file was leaving may be told to come again.
                 assert!(upload.is_ok() || is(&upload, Class::Unavailable));
@@ -491,7 +530,7 @@ async fn uploads_and_deletions_of_the_same_image_at_once_leave_no_address_that_l
                     assert!(!gallery.bytes_of(&url).await.is_empty());
                 }
             }
-            for person in people.iter().skip(round % 2) {
+            for person in people.iter().skip(usize::from(round % 2 == 1)) {
                 for image in gallery.list(person).await {
                     gallery.delete(person, image.number).await.unwrap();
                 }
