@@ -45,15 +45,16 @@ impl Gallery {
         }
     }
 
-    /// Has the last piece of an export look as if it were about to leave, or lets it stay.
+    /// Has the last piece of an export look as if the process that deletes it had died long ago, or lets it stay.
     async fn hold_up(&self, export: Uuid, leaving: bool) {
         static HOLD_UP: Query = Query::write(
             "test.hold_up",
-            "update profile_blobs set leaving = $2 where name in \
+            "update profile_blobs set leaving = $2, touched_at = $3 where name in \
              (select blob from profile_file_parts where file_id = $1 and number = 2)",
         );
         let mut tx = self.house.queue.database().transaction(&call()).await.unwrap();
-        assert_eq!(tx.execute(&HOLD_UP, params![export, leaving]).await.unwrap(), 1);
+        let long_ago = self.house.clock.now().plus_micros(-60_000_000);
+        assert_eq!(tx.execute(&HOLD_UP, params![export, leaving, long_ago]).await.unwrap(), 1);
         tx.commit().await.unwrap();
     }
 

@@ -22,21 +22,20 @@ mod tenants;
 mod update_profile;
 mod write_batch;
 
-use std::time::Duration;
-
 use pando_cache::{Caches, RedisOptions};
-use pando_clock::{Clock, Timestamp};
+use pando_clock::Clock;
 use pando_database::Database;
-use pando_database::testing::each_engine;
 use pando_idempotency::{Idempotency, IdempotencyOptions};
 use pando_objects::Objects;
 use pando_profiles::{MIGRATIONS, Profile, Profiles, ProfilesOptions};
 use pando_queue::{Queue, QueueOptions, QueueParts};
-use pando_resilience::Call;
-use pando_service::{Class, Fault, Parts};
+use pando_service::Parts;
+use pando_service::testing::{self, TestHouse, still_clock};
 use pando_telemetry::Metrics;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
+
+pub(crate) use pando_service::testing::{call, is};
 
 /// The service on one engine, its clock scripted.
 pub(crate) struct House {
@@ -55,16 +54,9 @@ pub(crate) async fn each_house<F: AsyncFn(House)>(test: F) {
 
 /// Like [`each_house`], with other options.
 pub(crate) async fn each_house_with<F: AsyncFn(House)>(options: ProfilesOptions, test: F) {
-    each_engine(async |database: Database| {
-        database
-            .migrate(&[MIGRATIONS, pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS])
-            .await
-            .unwrap();
-        let clock = Clock::scripted("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        let parts = Parts::with_defaults(&database, &folder.path().join("objects"), &clock).await.unwrap();
+    testing::each_house(&[MIGRATIONS], still_clock, async |TestHouse { parts, folder }| {
         let profiles = Profiles::new(&parts, options.clone()).unwrap();
-        let (queue, objects) = (parts.queue.clone(), parts.objects.clone());
+        let (queue, objects, clock) = (parts.queue.clone(), parts.objects.clone(), parts.clock.clone());
         test(House { profiles, parts, clock, queue, objects, _folder: folder }).await;
     })
     .await;
@@ -80,16 +72,6 @@ pub(crate) fn queue(database: &Database, clock: &Clock) -> Queue {
 pub(crate) fn idempotency(queue: &Queue) -> Idempotency {
     let (database, clock) = (queue.database(), queue.clock());
     Idempotency::new(database, clock, &Metrics::new(), IdempotencyOptions::default()).unwrap()
-}
-
-/// Whether an operation was refused with a fault of this class.
-pub(crate) fn is<T>(done: &Result<T, Fault>, class: Class) -> bool {
-    done.as_ref().is_err_and(|fault| fault.class() == class)
-}
-
-/// A call with enough time for a busy machine.
-pub(crate) fn call() -> Call {
-    Call::internal("test", Duration::from_secs(30)).by("tester")
 }
 
 /// The fields of a JSON object.
