@@ -8,8 +8,11 @@ pub mod http;
 mod kept;
 mod lists;
 mod memory;
+mod options;
 pub mod prelude;
 mod service;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod write;
 mod writes;
 
@@ -19,6 +22,7 @@ pub use fields::{BadText, FieldReader, Violations};
 pub use kept::Kept;
 pub use lists::{KeyKind, List, Listed, Order, Page, PageEnd, Place, SortKey};
 pub use memory::{CacheWrites, Memory, MemoryPlan};
+pub use options::BadSetting;
 pub use service::{Base, BasePlan, Blueprint, OwnQueue, Parts, Service};
 pub use write::{Change, Done, Write};
 pub use writes::{Rule, Turn, Writes, WritesParts, Written, patiently};

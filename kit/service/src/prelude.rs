@@ -12,6 +12,6 @@ pub use pando_resilience::{Call, Tenant};
 
 pub use crate::http::{Id, KeyParameter, KeyRefused, WriteAnswer, WriteFields, cached, expected, json};
 pub use crate::{
-    Base, BasePlan, Blueprint, Change, Expected, Fault, FieldReader, Kept, KeyKind, List, MemoryPlan, Order,
-    PageEnd, Parts, Place, Service, SortKey, Write, Written,
+    BadSetting, Base, BasePlan, Blueprint, Change, Expected, Fault, FieldReader, Kept, KeyKind, List,
+    MemoryPlan, Order, PageEnd, Parts, Place, Service, SortKey, Write, Written,
 };

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use futures_util::future::BoxFuture;
 use pando_database::Transaction;
 use pando_idempotency::Outcome;
-use pando_queue::{Job, JobContext};
+use pando_queue::{JobContext, JobType};
 use pando_resilience::{Call, Tenant};
 use pando_service::{Class, Fault, Written};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::accepted::Accepted;
@@ -20,16 +21,22 @@ use crate::sought::Sought;
 use crate::store::StoredProfile;
 use crate::{Profiles, store};
 
-/// The kind of the job.
-pub(crate) const KIND: &str = "erase";
+/// The job that erases a person. One attempt may take long: it looks at every job there is.
+pub(crate) const ERASE: JobType<AboutProfile> = JobType::new("erase").within_ms(600_000);
 
 /// How many changes are read at once.
 const PAGE: usize = 500;
 
+/// The payload of a job about a profile.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct AboutProfile {
+    pub(crate) profile_id: ProfileId,
+}
+
 impl Profiles {
     /// Asks for everything known of a person to be removed. Asked twice, it is one job.
     pub async fn request_erasure(&self, call: &Call, id: ProfileId) -> Result<Written<Accepted>, Fault> {
-        self.request_about(call, id, Job::new(KIND, json!({"profile_id": id}))).await
+        self.request_about(call, id, ERASE.job(&AboutProfile { profile_id: id })?).await
     }
 
     /// Erases the person, once however often the job runs; the receipt is the result of the job.

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use pando_queue::{Job, JobContext};
+use pando_queue::{JobContext, JobType};
 use pando_resilience::Call;
 use pando_service::{Fault, Written};
 use serde::{Deserialize, Serialize};
@@ -17,22 +17,32 @@ use crate::domain::profile::ProfileId;
 use crate::domain::records::{FileKind, RecordFormat};
 use crate::export_profiles::Piece;
 use crate::fetch_export::place_of_export;
-use crate::files::{FileWriter, Step, file_settings, forget_file};
+use crate::files::{FILE_MS, FileWriter, Step, forget_file};
 use crate::store::files::{FileRow, Purpose};
 use crate::{Profiles, store};
 
-/// The kind of the job.
-pub(crate) const KIND: &str = "export";
+/// The job that writes an export.
+pub(crate) const EXPORT: JobType<Wanted> = JobType::new("export").within_ms(FILE_MS);
 
 const HOUR_MICROS: i64 = 3_600 * 1_000_000;
 
 /// The content of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "ExportPayload", into = "ExportPayload")]
 pub(crate) enum Wanted {
     /// All that is known of a person, as one JSON document.
     Person(ProfileId),
     /// All living profiles.
     Everybody(RecordFormat),
+}
+
+/// The payload of the job.
+#[derive(Serialize, Deserialize)]
+struct ExportPayload {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    profile_id: Option<ProfileId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    format: Option<RecordFormat>,
 }
 
 /// How far an export has come: what is saved with each piece.
@@ -51,13 +61,12 @@ struct Cursor {
 impl Profiles {
     /// Asks for an export of all that is known of a person, to be fetched later. Asked twice at a time, it is one job.
     pub async fn request_export(&self, call: &Call, id: ProfileId) -> Result<Written<Accepted>, Fault> {
-        let job = Job { settings: file_settings(), ..Job::new(KIND, json!({"profile_id": id})) };
-        self.request_about(call, id, job).await
+        self.request_about(call, id, EXPORT.job(&Wanted::Person(id))?).await
     }
 
     /// Writes it; the receipt is stored with the file, once however often this is tried.
-    pub(crate) async fn run_export(&self, context: &JobContext, wanted: Wanted) -> Result<(), Fault> {
-        let call = context.call();
+    pub(crate) async fn run_export(self, context: JobContext, wanted: Wanted) -> Result<(), Fault> {
+        let (context, call) = (&context, context.call());
         let (mut writer, mut cursor) = self.begin_export(context, wanted).await?;
         let mut pieces = pin!(self.pieces(call, wanted, &cursor).await?);
         while let Some(piece) = pieces.try_next().await? {
@@ -172,20 +181,22 @@ impl Profiles {
     }
 }
 
-impl Wanted {
-    /// Parses the payload of a job.
-    pub(crate) fn of(payload: &Value) -> Result<Self, &'static str> {
-        match &payload["profile_id"] {
-            Value::Null => {}
-            id => {
-                let id = id.as_str().and_then(ProfileId::parse).ok_or("profile_id is no UUID")?;
-                return Ok(Self::Person(id));
-            }
-        }
-        let format = RecordFormat::named(payload["format"].as_str().unwrap_or("ndjson"));
-        format.map(Self::Everybody).ok_or("format is neither ndjson nor csv")
+impl From<ExportPayload> for Wanted {
+    fn from(payload: ExportPayload) -> Self {
+        payload.profile_id.map_or_else(|| Self::Everybody(payload.format.unwrap_or_default()), Self::Person)
     }
+}
 
+impl From<Wanted> for ExportPayload {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Person(id) => Self { profile_id: Some(id), format: None },
+            Wanted::Everybody(format) => Self { profile_id: None, format: Some(format) },
+        }
+    }
+}
+
+impl Wanted {
     fn profile(self) -> Option<ProfileId> {
         match self {
             Self::Person(id) => Some(id),

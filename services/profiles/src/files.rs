@@ -12,7 +12,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use pando_clock::Timestamp;
 use pando_database::Transaction;
 use pando_objects::{Object, ObjectName};
-use pando_queue::{JobContext, Queue, Settings};
+use pando_queue::{JobContext, Queue};
 use pando_resilience::{Call, Deadline, Tenant};
 use pando_service::Fault;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(crate) const PIECE_BYTES: usize = 4 * 1024 * 1024;
 /// How long writing one piece, or beginning to read it, may take.
 const PIECE_BUDGET: Duration = Duration::from_secs(60);
 /// How long one attempt of a job may take that goes through a file or a table of any size.
-const FILE_MS: u64 = 6 * 3_600_000;
+pub(crate) const FILE_MS: u64 = 6 * 3_600_000;
 /// An export of which no piece was written for so long will not become whole: its job is tried again for hours.
 const UNFINISHED_EXPORT_MICROS: i64 = 6 * 3_600 * 1_000_000;
 /// An upload of which no piece came for so long was given up by its client.
@@ -183,9 +183,4 @@ impl FileWriter {
         tx.commit().await?;
         Ok(true)
     }
-}
-
-/// How jobs are tried that go through a file, or a table, of any size.
-pub(crate) fn file_settings() -> Settings {
-    Settings { timeout_ms: Some(FILE_MS), pauses_ms: None }
 }

@@ -18,14 +18,15 @@ use std::sync::Arc;
 use pando_database::Database;
 use pando_images::{Format, Refusal};
 use pando_objects::Objects;
-use pando_queue::{JobKind, Queue, QueueError, Registry, Schedule};
-use pando_service::{Class, Fault, Parts, Violations, Writes};
+use pando_queue::{Queue, QueueError, Registry, Schedule};
+use pando_service::{BadSetting, Class, Fault, Parts, Violations, Writes};
 use pando_telemetry::Metrics;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use crate::Profiles;
 use crate::blobs::Blobs;
-use crate::{BadOption, Profiles};
+use sweep_images::SWEEP;
 use workshop::Workshop;
 
 pub use add_image::Added;
@@ -67,10 +68,10 @@ impl Images {
         profiles: &Profiles,
         parts: &Parts,
         options: &crate::ProfilesOptions,
-    ) -> Result<Self, BadOption> {
+    ) -> Result<Self, BadSetting> {
         let Parts { database, objects, queue, metrics, .. } = parts.clone();
         let images = options.images.clone();
-        images.check().map_err(|(option, reason)| BadOption { option, reason })?;
+        images.check()?;
         let blobs = Blobs::new(objects.clone(), queue.clone(), images.grace_seconds);
         let inner = Inner {
             profiles: profiles.clone(),
@@ -97,11 +98,11 @@ impl Images {
 
     /// When the sweep comes.
     pub fn schedules(&self, registry: &Registry) -> Result<Vec<Schedule>, QueueError> {
-        let job = registry.job(sweep_images::KIND, json!({}));
+        let job = registry.job(SWEEP.name(), json!({}));
         let reason =
             |_| QueueError::BadSetting { setting: "images.sweep".into(), reason: "has no job".into() };
         Ok(vec![Schedule {
-            name: sweep_images::KIND.to_owned(),
+            name: SWEEP.name().to_owned(),
             expression: self.0.options.sweep.clone(),
             job: job.map_err(reason)?,
         }])
@@ -128,17 +129,4 @@ fn refused(refusal: Refusal) -> Fault {
 /// The ending of the name of such a file, and its media type.
 fn described(format: Format) -> (&'static str, &'static str) {
     (format.ending(), format.media_type())
-}
-
-/// A kind of job that belongs to images.
-fn kind<F>(
-    images: &Images,
-    name: &str,
-    run: impl Fn(Images, pando_queue::JobContext, serde_json::Value) -> F + Send + Sync + 'static,
-) -> JobKind
-where
-    F: Future<Output = pando_queue::JobResult> + Send + 'static,
-{
-    let images = images.clone();
-    JobKind::new(name, move |context, payload| run(images.clone(), context, payload))
 }

@@ -5,30 +5,31 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use pando_database::Transaction;
-use pando_queue::{Job, JobContext, Unique};
+use pando_queue::{Job, JobContext, JobType, QueueError, Unique};
 use pando_resilience::{Call, Deadline};
 use pando_service::{Fault, Written};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::accepted::Accepted;
 use crate::domain::faults::{file_removed, uploads_full};
 use crate::domain::import::{Import, ImportRequest, ImportState};
-use crate::domain::records::RecordFormat;
-use crate::files::{file_settings, forget_file};
+use crate::files::{FILE_MS, forget_file};
 use crate::store::files::{FileRow, Purpose};
 use crate::{Profiles, store};
 
-/// The kind of the job.
-pub(crate) const KIND: &str = "import";
+/// The job that imports an upload.
+pub(crate) const IMPORT: JobType<WaitingImport> = JobType::new("import").within_ms(FILE_MS);
 
 /// How long one of the transactions around an upload may take, however long the upload takes.
 const STEP_BUDGET: Duration = Duration::from_secs(10);
 
 /// The payload of the job.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct WaitingImport {
     upload: Uuid,
+    #[serde(flatten)]
     request: ImportRequest,
 }
 
@@ -102,7 +103,8 @@ impl Profiles {
         if !store::files::finish(&mut tx, call.tenant(), id, (size, &writer.hash()), now, now).await? {
             return Err(file_removed());
         }
-        let accepted = self.accept(&mut tx, call.tenant(), request.job(id)).await?;
+        let accepted =
+            self.accept(&mut tx, call.tenant(), WaitingImport { upload: id, request }.job()?).await?;
         if accepted.id != id {
             forget_file(&mut tx, &self.0.queue, call.tenant(), id).await?;
         }
@@ -118,7 +120,7 @@ impl Profiles {
     }
 
     /// Imports what waits; the end of the job commits with the last batch.
-    pub(crate) async fn run_import(&self, context: &JobContext, waiting: WaitingImport) -> Result<(), Fault> {
+    pub(crate) async fn run_import(self, context: JobContext, waiting: WaitingImport) -> Result<(), Fault> {
         let WaitingImport { upload, request } = waiting;
         let read = self.0.database.read_primary(context.call());
         let file = store::files::find(&read, context.tenant(), upload).await?;
@@ -128,7 +130,7 @@ impl Profiles {
         let call = context.call().by(file.made_by);
         let pieces = store::files::parts(&read, context.tenant(), upload).await?;
         let content = self.read_pieces(&call, pieces).await?;
-        let job = ImportJob { context, upload };
+        let job = ImportJob { context: &context, upload };
         // On the heap: its state is large, and would stand in that of every caller.
         let imported = Box::pin(self.import_stream(&call, request, content, Some(&job))).await;
         if imported.as_ref().is_err_and(Fault::is_of_input) {
@@ -189,31 +191,12 @@ impl ImportJob<'_> {
     }
 }
 
-impl ImportRequest {
-    fn job(&self, upload: Uuid) -> Job {
-        let Self { token, format, dry_run } = self;
-        let payload = json!({"upload": upload, "token": token, "format": format.name(), "dry_run": dry_run});
-        let key = if *dry_run { format!("{KIND}-dry:{token}") } else { format!("{KIND}:{token}") };
-        Job {
-            id: Some(upload),
-            unique: Some(Unique::WhileLive(key)),
-            settings: file_settings(),
-            ..Job::new(KIND, payload)
-        }
-    }
-}
-
 impl WaitingImport {
-    /// Parses the payload of a job.
-    pub(crate) fn of(payload: &Value) -> Result<Self, &'static str> {
-        let upload = payload["upload"].as_str().and_then(|text| Uuid::try_parse(text).ok());
-        let format = payload["format"].as_str().and_then(RecordFormat::named);
-        let token = payload["token"].as_str();
-        let (Some(upload), Some(format), Some(token)) = (upload, format, token) else {
-            return Err("upload, format and token are needed");
-        };
-        let dry_run = payload["dry_run"].as_bool().unwrap_or(false);
-        Ok(Self { upload, request: ImportRequest { token: token.to_owned(), format, dry_run } })
+    fn job(&self) -> Result<Job, QueueError> {
+        let ImportRequest { token, dry_run, .. } = &self.request;
+        let kind = if *dry_run { "import-dry" } else { "import" };
+        let unique = Some(Unique::WhileLive(format!("{kind}:{token}")));
+        Ok(Job { id: Some(self.upload), unique, ..IMPORT.job(self)? })
     }
 }
 

@@ -43,7 +43,7 @@ use pando_clock::Clock;
 use pando_database::Database;
 use pando_idempotency::Idempotency;
 use pando_queue::Queue;
-use pando_service::{Base, BasePlan, Memory, MemoryPlan, Parts, Writes};
+use pando_service::{BadSetting, Base, BasePlan, Memory, MemoryPlan, Parts, Writes};
 use tokio::sync::Semaphore;
 
 pub use accepted::Accepted;
@@ -59,7 +59,7 @@ pub use fetch_export::Export;
 pub use get_full_profile::FetchMode;
 pub use images::{Added, Image, ImageDeleted, Images, ImagesOptions, Variant};
 pub use list_profiles::ProfileFilter;
-pub use options::{BadOption, ProfilesOptions};
+pub use options::ProfilesOptions;
 pub use put_part::PartWritten;
 pub use read_page::CachedPage;
 pub use service::{BLUEPRINT, open};
@@ -92,7 +92,7 @@ struct Inner {
 
 impl Profiles {
     /// Builds the service; reads and compiles the schema of attributes when one is configured.
-    pub fn new(parts: &Parts, options: ProfilesOptions) -> Result<Self, BadOption> {
+    pub fn new(parts: &Parts, options: ProfilesOptions) -> Result<Self, BadSetting> {
         let rules = options.check()?;
         let memory = MemoryPlan {
             things: ("profiles", options.cache.clone()),
@@ -107,8 +107,7 @@ impl Profiles {
             memory,
             rules: faults::RULES,
         });
-        let Base { writes, memory } =
-            base.map_err(|error| BadOption { option: "cache", reason: error.to_string() })?;
+        let Base { writes, memory } = base.map_err(|error| BadSetting::new("profiles", "cache", error))?;
         let Parts { database, queue, idempotency, objects, clock, .. } = parts.clone();
         let blobs = Blobs::new(objects, queue.clone(), options.images.grace_seconds);
         let searches = Semaphore::new(options.searches_max);

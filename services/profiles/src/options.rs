@@ -1,7 +1,7 @@
 //! The settings of profiles.
 
 use pando_cache::CacheOptions;
-use pando_service::CacheWrites;
+use pando_service::{BadSetting, CacheWrites};
 use serde::{Deserialize, Serialize};
 
 use crate::AttributeRules;
@@ -47,30 +47,27 @@ pub struct ProfilesOptions {
 
 impl ProfilesOptions {
     /// Whether the service can run with these; the rules for attributes that they stand for.
-    pub fn check(&self) -> Result<AttributeRules, BadOption> {
-        for (option, value, range) in [
-            ("attributes_bytes_max", self.attributes_bytes_max, 2..=1_048_576),
-            ("history_bytes_max", self.history_bytes_max, 16_384..=1_073_741_824),
-            ("restore_days", usize::try_from(self.restore_days).unwrap_or(usize::MAX), 0..=36_500),
-            ("import_batch_records_max", self.import_batch_records_max, 1..=10_000),
-            ("import_record_bytes_max", self.import_record_bytes_max, 1_024..=16_777_216),
-            ("searches_max", self.searches_max, 1..=1_000),
-            ("export_hours", usize::try_from(self.export_hours).unwrap_or(usize::MAX), 1..=8_760),
-            ("cache_warm_profiles", self.cache_warm_profiles, 0..=1_000_000),
-        ] {
-            if !range.contains(&value) {
-                let reason = format!("{value} is not within {} and {}", range.start(), range.end());
-                return Err(BadOption { option, reason });
-            }
+    pub fn check(&self) -> Result<AttributeRules, BadSetting> {
+        let bad = |name: &str, reason: String| BadSetting::new("profiles", name, reason);
+        BadSetting::check_ranges(
+            "profiles",
+            [
+                ("attributes_bytes_max", self.attributes_bytes_max as u64, 2..=1_048_576),
+                ("history_bytes_max", self.history_bytes_max as u64, 16_384..=1_073_741_824),
+                ("restore_days", self.restore_days.into(), 0..=36_500),
+                ("import_batch_records_max", self.import_batch_records_max as u64, 1..=10_000),
+                ("import_record_bytes_max", self.import_record_bytes_max as u64, 1_024..=16_777_216),
+                ("searches_max", self.searches_max as u64, 1..=1_000),
+                ("export_hours", self.export_hours.into(), 1..=8_760),
+                ("cache_warm_profiles", self.cache_warm_profiles as u64, 0..=1_000_000),
+            ],
+        )?;
+        self.images.check()?;
+        for (name, cache) in [("cache", &self.cache), ("pages", &self.pages)] {
+            cache.check().map_err(|error| bad(name, error.to_string()))?;
         }
-        self.images.check().map_err(|(option, reason)| BadOption { option, reason })?;
-        for (option, cache) in [("cache", &self.cache), ("pages", &self.pages)] {
-            cache.check().map_err(|error| BadOption { option, reason: error.to_string() })?;
-        }
-        self.attribute_rules().map_err(|reason| BadOption {
-            option: "attributes_schema_file",
-            reason: format!("{}: {reason}", self.attributes_schema_file),
-        })
+        let file = &self.attributes_schema_file;
+        self.attribute_rules().map_err(|reason| bad("attributes_schema_file", format!("{file}: {reason}")))
     }
 
     fn attribute_rules(&self) -> Result<AttributeRules, String> {
@@ -82,14 +79,6 @@ impl ProfilesOptions {
         let schema: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         AttributeRules::new(self.attributes_bytes_max, Some(&schema))
     }
-}
-
-/// The service cannot start with these options.
-#[derive(Debug, thiserror::Error)]
-#[error("profiles.{option}: {reason}")]
-pub struct BadOption {
-    pub(crate) option: &'static str,
-    pub(crate) reason: String,
 }
 
 impl Default for ProfilesOptions {

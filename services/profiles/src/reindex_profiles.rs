@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use pando_queue::JobContext;
+use pando_queue::{JobContext, JobType, NoPayload};
 use pando_resilience::{Call, Deadline};
 use pando_service::{Fault, Write, patiently};
 use serde::{Deserialize, Serialize};
@@ -12,13 +12,14 @@ use uuid::Uuid;
 
 use crate::domain::history::{Operation, difference};
 use crate::domain::profile::{IMAGE_URLS_BYTES_MAX, Profile, ProfileId};
+use crate::files::FILE_MS;
 use crate::images::Addresses;
 use crate::store::StoredProfile;
 use crate::store::derived::Derived;
 use crate::{Profiles, store};
 
-/// The kind of the job.
-pub(crate) const KIND: &str = "profile_reindex";
+/// The job that looks at every profile.
+pub(crate) const REINDEX: JobType<NoPayload> = JobType::new("profile_reindex").within_ms(FILE_MS);
 
 /// How many profiles are looked at in one transaction.
 const BATCH: usize = 500;
@@ -51,7 +52,7 @@ struct Left {
 impl Profiles {
     /// Looks at every profile of the tenant; each batch commits with how far this has come, the last one with the result.
     pub(crate) async fn reindex(&self, context: &JobContext) -> Result<(), Fault> {
-        let call = context.call().by(KIND);
+        let call = context.call().by(REINDEX.name());
         let mut walk: Walk = context.cursor().unwrap_or_default();
         while !walk.done {
             walk = patiently(|| self.reindex_batch(&call, context, &walk)).await?;

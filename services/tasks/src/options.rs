@@ -1,6 +1,7 @@
 //! The settings of tasks.
 
 use pando_queue::QueueError;
+use pando_service::BadSetting;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::guard::Reachable;
@@ -47,18 +48,16 @@ impl Default for TasksOptions {
 impl TasksOptions {
     /// Whether the service can run with these.
     pub fn check(&self) -> Result<(), QueueError> {
-        for (setting, value, range) in [
-            ("delay_days_max", u64::from(self.delay_days_max), 1..=36_500),
-            ("data_bytes_max", self.data_bytes_max as u64, 64..=1_048_576),
-            ("retries_max", u64::from(self.retries_max), 0..=1_000),
-            ("wait_ms_max", self.wait_ms_max, 0..=600_000),
-            ("callback_timeout_ms", self.callback_timeout_ms, 100..=600_000),
-        ] {
-            if !range.contains(&value) {
-                let reason = format!("{value} is not within {} and {}", range.start(), range.end());
-                return Err(QueueError::BadSetting { setting: format!("tasks.{setting}"), reason });
-            }
-        }
+        BadSetting::check_ranges(
+            "tasks",
+            [
+                ("delay_days_max", self.delay_days_max.into(), 1..=36_500),
+                ("data_bytes_max", self.data_bytes_max as u64, 64..=1_048_576),
+                ("retries_max", self.retries_max.into(), 0..=1_000),
+                ("wait_ms_max", self.wait_ms_max, 0..=600_000),
+                ("callback_timeout_ms", self.callback_timeout_ms, 100..=600_000),
+            ],
+        )?;
         Reachable::parse(&self.callback_networks)?;
         Trust::authorities_of(&self.callback_ca_file).map(drop)
     }

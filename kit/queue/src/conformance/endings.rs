@@ -5,18 +5,20 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, ready};
 use pando_clock::Clock;
 use pando_database::Database;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{House, call, defaults, note};
 use crate::{
-    DeadSelection, Job, JobError, JobState, Mentions, QueueError, Registry, Settings, Unique, Worker,
+    DeadSelection, Job, JobError, JobState, JobType, Mentions, QueueError, Registry, Settings, Unique, Worker,
 };
 
 pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     let scripted = async || House::scripted(fresh().await, defaults()).await;
     attempts_follow_their_pauses_and_end_in_the_dead_letters(&scripted().await).await;
     authors_choose_how_it_goes_on(&scripted().await).await;
+    typed_payloads_reach_their_function(&scripted().await).await;
     dead_letters_come_back_at_a_rate(&scripted().await).await;
     waiting_jobs_are_cancelled_at_once(&scripted().await).await;
     running_jobs_are_cancelled_within_moments(&House::new(fresh().await, Clock::system(), defaults()).await)
@@ -145,6 +147,32 @@ async fn authors_choose_how_it_goes_on(house: &House) {
     assert_eq!(state(slow).await, (JobState::Scheduled, 1, "it took longer than 50 ms".into()));
     assert_eq!(house.find(fine).await.result, Some(json!({"echo": "fine"})));
     assert_eq!(house.find(later).await.run_at, house.clock.now().plus_micros(90_000_000));
+}
+
+async fn typed_payloads_reach_their_function(house: &House) {
+    #[derive(Serialize, Deserialize)]
+    struct Parcel {
+        weight: u64,
+    }
+    const WEIGH: JobType<Parcel> = JobType::new("weigh").within_ms(5_000);
+    let mut registry = Registry::default();
+    let kind = WEIGH.run_by(&house.clock, async |_clock, _context, parcel: Parcel| {
+        if parcel.weight > 9 { Err(JobError::give_up("too heavy")) } else { Ok(parcel.weight * 2) }
+    });
+    assert_eq!(kind.settings.timeout_ms, Some(5_000));
+    registry.add(kind).unwrap();
+    let (light, heavy) =
+        (WEIGH.job(&Parcel { weight: 4 }).unwrap(), WEIGH.job(&Parcel { weight: 10 }).unwrap());
+    assert_eq!(light.settings.timeout_ms, Some(5_000));
+    let (light, heavy) = (house.add(light).await, house.add(heavy).await);
+    // An older version wrote it, or somebody else.
+    let other = house.add(Job::new("weigh", json!({"weight": "four"}))).await;
+    house.queue.run_until_idle(&registry).await.unwrap();
+    assert_eq!(house.find(light).await.result, Some(json!(8)));
+    assert_eq!(house.find(heavy).await.error.as_deref(), Some("too heavy"));
+    let other = house.find(other).await;
+    let told = "the payload is not valid: invalid type: string \"four\", expected u64";
+    assert_eq!((other.state, other.attempts, other.error.as_deref()), (JobState::Dead, 1, Some(told)));
 }
 
 async fn dead_letters_come_back_at_a_rate(house: &House) {

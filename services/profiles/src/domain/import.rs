@@ -16,13 +16,14 @@ const PROBLEMS_MAX: usize = 100;
 const IGNORED_MAX: (usize, usize) = (20, 64);
 
 /// The parameters of an upload.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ImportRequest {
     /// The name of the import: an upload with the same token continues where the import stopped.
     pub token: String,
     /// The format of the records.
     pub format: RecordFormat,
     /// Only report what would happen.
+    #[serde(default)]
     pub dry_run: bool,
 }
 

@@ -32,6 +32,9 @@ pub(crate) fn unknown_fields(fields: &Map<String, Value>) -> impl Iterator<Item 
     fields.keys().map(String::as_str).filter(|name| !FIELDS.contains(name))
 }
 
+/// The pattern of an id, for schemas.
+pub(crate) const UUID_PATTERN: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
+
 /// Names one profile: a UUIDv7 made by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use pando_service::{Class, Fault, Violations};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::csv::{self, Cell};
@@ -15,9 +16,11 @@ use pando_http::parse_json;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// How records are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RecordFormat {
     /// One JSON object a line.
+    #[default]
     Ndjson,
     /// Comma-separated values with a header; `image_urls` and `attributes` are JSON in their cells.
     Csv,
@@ -36,18 +39,6 @@ impl RecordFormat {
         match self {
             Self::Ndjson => "application/x-ndjson",
             Self::Csv => "text/csv; charset=utf-8",
-        }
-    }
-
-    /// The format of this name, as parameters and payloads have it.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Ndjson, Self::Csv].into_iter().find(|format| format.name() == name)
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ndjson => "ndjson",
-            Self::Csv => "csv",
         }
     }
 

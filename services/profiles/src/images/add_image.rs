@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use pando_database::Transaction;
 use pando_images::{Encoded, Picture};
-use pando_queue::{Enqueued, Job};
+use pando_queue::Enqueued;
 use pando_resilience::{Call, Tenant};
 use pando_service::{Expected, Fault, Violations, Write, Written};
 use serde::{Deserialize, Serialize};
 
+use super::make_variants::{OfImage, VARIANTS};
 use super::store::{self, ImageRow, file_row};
-use super::{Image, Images, described, make_variants, no_image};
+use super::{Image, Images, described, no_image};
 use crate::blobs::{self, KeptObject};
 use crate::domain::profile::{IMAGE_URLS_BYTES_MAX, IMAGE_URLS_MAX, ProfileId};
 use crate::store::StoredProfile;
@@ -132,10 +133,7 @@ impl Images {
         id: ProfileId,
         number: i64,
     ) -> Result<Enqueued, Fault> {
-        let job = Job {
-            settings: make_variants::settings(),
-            ..Job::new(make_variants::KIND, make_variants::payload(id, number))
-        };
+        let job = VARIANTS.job(&OfImage { profile_id: id, number })?;
         Ok(self.0.queue.enqueue(tx, job.of_tenant(tenant)).await?)
     }
 }

@@ -1,12 +1,13 @@
 //! Deletes images; a job deletes their objects when no other row refers to them.
 
 use pando_database::{DatabaseError, Transaction};
-use pando_queue::{Job, Queue, QueueError};
+use pando_queue::{Queue, QueueError};
 use pando_resilience::{Call, Tenant};
 use pando_service::{Expected, Fault, Written};
 use serde::{Deserialize, Serialize};
 
-use super::{Images, no_image, remove_blobs, store};
+use super::remove_blobs::{NAMES_MAX, Names, REMOVE};
+use super::{Images, no_image, store};
 use crate::domain::profile::ProfileId;
 
 /// The result of a deletion.
@@ -71,11 +72,8 @@ pub(crate) async fn enqueue_removal(
     tenant: &Tenant,
     blobs: Vec<String>,
 ) -> Result<(), QueueError> {
-    for names in blobs.chunks(remove_blobs::NAMES_MAX) {
-        let job = Job {
-            settings: remove_blobs::settings(),
-            ..Job::new(remove_blobs::KIND, remove_blobs::payload(names))
-        };
+    for names in blobs.chunks(NAMES_MAX) {
+        let job = REMOVE.job(&Names { names: names.to_vec() })?;
         queue.enqueue(tx, job.of_tenant(tenant)).await?;
     }
     Ok(())

@@ -4,51 +4,47 @@ use std::time::{Duration, Instant};
 
 use pando_images::{Encoded, Format, Picture};
 use pando_objects::ObjectName;
-use pando_queue::{JobContext, JobError, JobKind, JobResult, Settings};
+use pando_queue::{JobContext, JobError, JobKind, JobResult, JobType};
 use pando_service::Fault;
-use serde_json::{Value, json};
-use uuid::Uuid;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::store::{self, ImageRow, file_row};
-use super::{EDGES, Images, described, kind as image_kind};
+use super::{EDGES, Images, described};
 use crate::blobs;
-use crate::domain::profile::ProfileId;
+use crate::domain::profile::{ProfileId, UUID_PATTERN};
 
-/// The kind of the job.
-pub(crate) const KIND: &str = "image_variants";
+/// The job that makes the variants of an image.
+pub(crate) const VARIANTS: JobType<OfImage> = JobType::new("image_variants").within_ms(120_000);
 
 /// In seconds.
 const BUCKETS: [f64; 8] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
-pub(crate) fn settings() -> Settings {
-    Settings { timeout_ms: Some(120_000), pauses_ms: None }
-}
-
-pub(crate) fn payload(id: ProfileId, number: i64) -> Value {
-    json!({"profile_id": id, "number": number})
+/// The payload: an image.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct OfImage {
+    pub(crate) profile_id: ProfileId,
+    pub(crate) number: i64,
 }
 
 pub(crate) fn kind(images: &Images) -> JobKind {
     JobKind {
         public: true,
         summary: "Makes the smaller copies of an image".to_owned(),
-        settings: settings(),
         schema: Some(json!({
             "type": "object",
             "properties": {
-                "profile_id": {"type": "string", "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"},
+                "profile_id": {"type": "string", "pattern": UUID_PATTERN},
                 "number": {"type": "integer", "minimum": 1}
             },
             "required": ["profile_id", "number"]
         })),
-        ..image_kind(images, KIND, run)
+        ..VARIANTS.run_by(images, run)
     }
 }
 
-async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
-    let id = payload["profile_id"].as_str().and_then(|text| Uuid::try_parse(text).ok());
-    let id = ProfileId::from(id.ok_or_else(|| JobError::give_up("profile_id is not an id"))?);
-    let number = payload["number"].as_i64().unwrap_or(0);
+async fn run(images: Images, context: JobContext, image: OfImage) -> JobResult {
+    let OfImage { profile_id: id, number } = image;
     let began = Instant::now();
     let read = context.database().read_primary(context.call());
     let rows = store::list(&read, context.tenant(), id).await?;

@@ -1,6 +1,7 @@
 //! The settings of images.
 
 use pando_images::ImageLimits;
+use pando_service::BadSetting;
 use serde::{Deserialize, Serialize};
 
 /// The largest upload that the edge accepts, whatever the options: `bytes_max` and the form around it.
@@ -60,23 +61,19 @@ impl ImagesOptions {
     }
 
     /// Whether these can work; if not, which one and why.
-    pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
-        let bytes_max = usize::try_from(BODY_BYTES_MAX).unwrap_or(usize::MAX) - FORM_BYTES_MAX;
-        let pixels_max = usize::try_from(self.pixels_max).unwrap_or(usize::MAX);
-        let grace = usize::try_from(self.grace_seconds).unwrap_or(usize::MAX);
-        for (option, value, range) in [
-            ("images.bytes_max", self.bytes_max, 1_024..=bytes_max),
-            ("images.pixels_max", pixels_max, 1..=500_000_000),
-            ("images.side_max", self.side_max as usize, 1..=65_535),
-            ("images.per_profile_max", self.per_profile_max, 1..=100),
-            ("images.uploads_max", self.uploads_max, 1..=1_000),
-            ("images.decoders", self.decoders, 1..=64),
-            ("images.grace_seconds", grace, 1..=31_536_000),
-        ] {
-            if !range.contains(&value) {
-                return Err((option, format!("{value} is not within {} and {}", range.start(), range.end())));
-            }
-        }
+    pub(crate) fn check(&self) -> Result<(), BadSetting> {
+        BadSetting::check_ranges(
+            "profiles.images",
+            [
+                ("bytes_max", self.bytes_max as u64, 1_024..=BODY_BYTES_MAX - FORM_BYTES_MAX as u64),
+                ("pixels_max", self.pixels_max, 1..=500_000_000),
+                ("side_max", self.side_max.into(), 1..=65_535),
+                ("per_profile_max", self.per_profile_max as u64, 1..=100),
+                ("uploads_max", self.uploads_max as u64, 1..=1_000),
+                ("decoders", self.decoders as u64, 1..=64),
+                ("grace_seconds", self.grace_seconds, 1..=31_536_000),
+            ],
+        )?;
         let base = &self.base_url;
         let begins = base.starts_with('/') && !base.starts_with("//")
             || ["http://", "https://"]
@@ -84,7 +81,7 @@ impl ImagesOptions {
                 .any(|scheme| base.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
         if !begins || base.len() > 1_024 || !base.bytes().all(|byte| byte.is_ascii_graphic()) {
             let reason = format!("{base:?} must begin with /, http:// or https://");
-            return Err(("images.base_url", reason));
+            return Err(BadSetting::new("profiles.images", "base_url", reason));
         }
         Ok(())
     }
@@ -102,7 +99,7 @@ mod tests {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         for bad in ["", "media", "//cdn", "https://", "ftp://cdn", "/a b"] {
-            assert!(check(bad).is_err_and(|(option, _)| option == "images.base_url"), "{bad}");
+            assert!(check(bad).is_err_and(|bad| bad.setting == "profiles.images.base_url"), "{bad}");
         }
         assert!(ImagesOptions { decoders: 0, ..ImagesOptions::default() }.check().is_err());
     }

@@ -3,43 +3,40 @@
 use std::time::Duration;
 
 use pando_objects::ObjectName;
-use pando_queue::{JobContext, JobError, JobKind, JobResult, Settings};
-use serde_json::{Value, json};
+use pando_queue::{JobContext, JobError, JobKind, JobResult, JobType};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::{Images, kind as image_kind};
+use super::Images;
 use crate::blobs::{Removal, Removing};
 
-/// The kind of the job.
-pub(crate) const KIND: &str = "image_blobs_remove";
+/// The job that deletes objects.
+pub(crate) const REMOVE: JobType<Names> = JobType::new("image_blobs_remove").within_ms(120_000);
 
 /// How many objects a job deletes.
 pub(crate) const NAMES_MAX: usize = 100;
 
-pub(crate) fn settings() -> Settings {
-    Settings { timeout_ms: Some(120_000), pauses_ms: None }
-}
-
-pub(crate) fn payload(names: &[String]) -> Value {
-    json!({"names": names})
+/// The payload: the names of objects.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Names {
+    pub(crate) names: Vec<String>,
 }
 
 pub(crate) fn kind(images: &Images) -> JobKind {
     JobKind {
         summary: "Deletes files of images to which no row refers".to_owned(),
-        settings: settings(),
         schema: Some(json!({
             "type": "object",
             "properties": {"names": {"type": "array", "maxItems": NAMES_MAX, "items": {"type": "string"}}},
             "required": ["names"]
         })),
-        ..image_kind(images, KIND, run)
+        ..REMOVE.run_by(images, run)
     }
 }
 
-async fn run(images: Images, context: JobContext, payload: Value) -> JobResult {
-    let names = payload["names"].as_array().into_iter().flatten();
+async fn run(images: Images, context: JobContext, Names { names }: Names) -> JobResult {
     let (mut removed, mut left, mut pause) = (0, 0, Duration::ZERO);
-    for name in names.filter_map(|name| ObjectName::parse(name.as_str().unwrap_or_default())) {
+    for name in names.iter().filter_map(|name| ObjectName::parse(name)) {
         let removal = images.0.blobs.remove(context.call(), &name, Removing::Old).await;
         match removal? {
             Removal::Gone => removed += 1,

@@ -4,19 +4,19 @@
 use futures_util::TryStreamExt as _;
 use pando_clock::Timestamp;
 use pando_objects::ObjectName;
-use pando_queue::{JobContext, JobKind, JobResult, JobState, Settings};
+use pando_queue::{JobContext, JobKind, JobResult, JobState, JobType, NoPayload};
 use pando_resilience::Tenant;
 use pando_service::Fault;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{Images, forget_images, kind as image_kind};
+use super::{Images, forget_images};
 use crate::blobs::{self, Removal, Removing};
 use crate::domain::profile::ProfileId;
 use crate::files::forget_file;
 
-/// The kind of the job.
-pub(crate) const KIND: &str = "image_sweep";
+/// The job that deletes what nobody needs any more.
+pub(crate) const SWEEP: JobType<NoPayload> = JobType::new("image_sweep").within_ms(3_600_000);
 
 /// How many objects are looked up at once.
 const BATCH: usize = 500;
@@ -27,14 +27,13 @@ pub(crate) fn kind(images: &Images) -> JobKind {
         summary:
             "Deletes expired exports, files to which no row refers, and profiles that can no longer be restored"
                 .to_owned(),
-        settings: Settings { timeout_ms: Some(3_600_000), pauses_ms: None },
         attempts_max: 3,
         schema: Some(json!({"type": "object"})),
-        ..image_kind(images, KIND, run)
+        ..SWEEP.run_by(images, run)
     }
 }
 
-async fn run(images: Images, context: JobContext, _payload: Value) -> JobResult {
+async fn run(images: Images, context: JobContext, _: NoPayload) -> JobResult {
     let files = images.forget_expired(&context).await? + images.forget_uploads(&context).await?;
     let profiles = images.purge_profiles(&context).await?;
     let imports = images.purge_imports(&context).await?;
