@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod email;
 mod expected;
 mod fault;
 mod fields;
@@ -16,6 +17,7 @@ pub mod testing;
 mod write;
 mod writes;
 
+pub use email::{EMAIL_CHARS_MAX, Email, folded};
 pub use expected::Expected;
 pub use fault::{Class, Fault, FieldError};
 pub use fields::{BadText, FieldReader, Violations};

@@ -7,14 +7,13 @@ use pando_database::Transaction;
 use pando_idempotency::Outcome;
 use pando_queue::{JobContext, JobType};
 use pando_resilience::{Call, Tenant};
-use pando_service::{Class, Fault, Written};
+use pando_service::{Class, Fault, Written, folded};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::accepted::Accepted;
 use crate::domain::events;
 use crate::domain::profile::ProfileId;
-use crate::domain::search_text::folded;
 use crate::erase_files::Before;
 use crate::images::has_images;
 use crate::sought::Sought;

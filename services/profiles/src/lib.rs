@@ -52,7 +52,7 @@ pub use domain::history::{Change, Operation};
 pub use domain::import::{Import, ImportRequest, ImportState};
 pub use domain::item::{Item, ItemOutcome, ItemStatus};
 pub use domain::parts::{Address, FullProfile, Preferences, Theme};
-pub use domain::person::{Email, Name};
+pub use domain::person::Name;
 pub use domain::profile::{Profile, ProfileDraft, ProfileId};
 pub use domain::records::RecordFormat;
 pub use fetch_export::Export;

@@ -2,10 +2,9 @@
 
 use pando_database::Read;
 use pando_resilience::{Call, Tenant};
-use pando_service::{Fault, Page, PageEnd, Place};
+use pando_service::{Email, Fault, Page, PageEnd, Place};
 use tokio::sync::SemaphorePermit;
 
-use crate::domain::person::Email;
 use crate::domain::profile::Profile;
 use crate::domain::search_text::sought;
 use crate::store::lists::Order;

@@ -17,9 +17,10 @@ use pando_database::{
     Query, Read, Row, Transaction, Value, params,
 };
 use pando_resilience::{Deadline, Tenant};
+use pando_service::Email;
 use uuid::Uuid;
 
-use crate::domain::person::{Email, Name};
+use crate::domain::person::Name;
 use crate::domain::profile::{Profile, ProfileId};
 
 /// The schema of this service, in the order it came to be.

@@ -2,14 +2,14 @@
 
 use pando_clock::Timestamp;
 use pando_schema::Fault;
-use pando_service::{FieldReader, Violations};
+use pando_service::{Email, FieldReader, Violations};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::attributes::{AttributeRules, canonical};
-use crate::domain::person::{Email, Name};
+use crate::domain::person::Name;
 use crate::domain::search_text;
 
 /// The longest biography, in characters.

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use unicode_normalization::UnicodeNormalization as _;
+use pando_service::folded;
 use unicode_normalization::char::is_combining_mark;
 
 /// What stands before every word.
@@ -28,12 +28,6 @@ pub(crate) fn sought(words: &str) -> Option<String> {
     let first = anywhere.chars().next()?;
     let goes_on = first.is_alphanumeric() && !is_word(first);
     Some(spelled(if goes_on && anywhere.chars().count() >= 3 { anywhere } else { &text }))
-}
-
-/// The form in which e-mail addresses and search texts are compared: in lower case and composed (NFC), however the letters
-/// were encoded.
-pub(crate) fn folded(text: &str) -> String {
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase().nfc().collect() }
 }
 
 /// Words and signs in small letters, each behind two spaces.

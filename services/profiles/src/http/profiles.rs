@@ -13,7 +13,7 @@ use pando_service::http::{
     KeyParameter, KeyRefused, WriteAnswer, WriteBody, WriteCall, WriteFields, cached, json, with_ignored,
     with_x_cache,
 };
-use pando_service::{Kept, PageEnd, Written};
+use pando_service::{Email, Kept, PageEnd, Written};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -23,7 +23,7 @@ use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema};
 use super::{ChangeRefused, Id, IdParameter, IfMatchParameter, expected, ignored};
 use crate::domain::profile::{FIELDS, ProfileChanges, ProfileFields};
 use crate::read_profile::PROFILE;
-use crate::{Change, Email, Order, Profile, ProfileFilter, ProfileId, Profiles};
+use crate::{Change, Order, Profile, ProfileFilter, ProfileId, Profiles};
 
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 

@@ -2,11 +2,10 @@
 
 use pando_database::{DatabaseError, Query, Read, Value, params};
 use pando_resilience::Tenant;
-use pando_service::{KeyKind, List, Page, PageEnd, Place, SortKey};
+use pando_service::{Email, KeyKind, List, Page, PageEnd, Place, SortKey};
 use uuid::Uuid;
 
 use super::{living, profile_columns, profile_from};
-use crate::domain::person::Email;
 use crate::domain::profile::{Profile, ProfileId};
 
 /// The orders a list can have. Each is served by an index, so that a page costs the same at any depth.

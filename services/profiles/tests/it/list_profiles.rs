@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pando_http::{decode_cursor, encode_cursor};
-use pando_profiles::{Email, Order, ProfileFilter};
+use pando_profiles::{Order, ProfileFilter};
+use pando_service::Email;
 
 use crate::{House, call, each_house, fields};
 

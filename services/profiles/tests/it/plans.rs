@@ -3,7 +3,8 @@
 
 use pando_database::testing::TestDatabase;
 use pando_database::{Database, Query, params};
-use pando_profiles::{Email, MIGRATIONS, ProfileFilter, Profiles, ProfilesOptions};
+use pando_profiles::{MIGRATIONS, ProfileFilter, Profiles, ProfilesOptions};
+use pando_service::Email;
 use pando_service::{Expected, Parts};
 use serde_json::json;
 
