@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use pando_cache::RedisOptions;
+use pando_customers::CustomersOptions;
 use pando_database::{DatabaseOptions, SqliteOptions};
 use pando_http::HttpOptions;
 use pando_idempotency::IdempotencyOptions;
@@ -49,6 +50,8 @@ pub struct Config {
     pub redis: RedisOptions,
     /// Where files are kept.
     pub objects: ObjectsOptions,
+    /// The customers service.
+    pub customers: CustomersOptions,
     /// The profiles service.
     pub profiles: ProfilesOptions,
     /// The tasks service.
@@ -69,6 +72,8 @@ pub enum Role {
     All,
     /// User profiles.
     Profiles,
+    /// Records of customers.
+    Customers,
     /// Tasks over HTTP.
     Tasks,
     /// Running jobs.
@@ -149,6 +154,7 @@ impl Default for Config {
             log: LogOptions::default(),
             redis: RedisOptions::default(),
             objects: ObjectsOptions::default(),
+            customers: CustomersOptions::default(),
             profiles: ProfilesOptions::default(),
             tasks: TasksOptions::default(),
             queue: QueueOptions::default(),
@@ -276,6 +282,9 @@ impl Config {
         }
         if let Err(error) = self.objects.check() {
             found.push(("objects", error.to_string()));
+        }
+        if let Err(error) = self.customers.check() {
+            found.push(("customers", error.to_string()));
         }
         if let Err(error) = self.profiles_options().check() {
             found.push(("profiles", error.to_string()));

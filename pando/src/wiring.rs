@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
+use pando_grpc::GrpcRoutes;
 use pando_http::{App, Dependency};
 use pando_idempotency::Idempotency;
 use pando_objects::Objects;
@@ -47,6 +48,7 @@ pub(crate) type OnDrain = Box<dyn FnOnce() + Send + Sync>;
 #[rustfmt::skip]
 const SERVICES: &[Wire] = &[
     Wire { role: Role::Profiles, blueprint: pando_profiles::BLUEPRINT, open: |config, parts, registry| pando_profiles::open(parts, config.profiles_options(), registry) },
+    Wire { role: Role::Customers, blueprint: pando_customers::BLUEPRINT, open: |config, parts, registry| pando_customers::open(parts, &config.customers, registry) },
     Wire { role: Role::Tasks, blueprint: pando_tasks::BLUEPRINT, open: |config, parts, registry| Ok(pando_tasks::open(parts, config.tasks_options(), registry)?) },
 ];
 
@@ -89,7 +91,10 @@ pub(crate) async fn wire(
         parts.idempotency.keep_swept();
     }
     files::check(database, &parts.objects, clock, &config.files_place()).await?;
-    let mut app = with_dependencies(config, empty_house(), &parts);
+    let system = |services: &[&GrpcRoutes], readiness| {
+        pando_grpc::system_routes(services, readiness).map_err(|error| error.to_string())
+    };
+    let mut app = with_dependencies(config, empty_house().grpc_system(Arc::new(system)), &parts);
     let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
     let mut insides = Insides { caches: caches.clone(), services: Vec::new() };
     let (mut registry, mut schedules) = (Registry::default(), Vec::new());

@@ -35,18 +35,44 @@ impl BadDescriptor {
 
 impl GrpcServices {
     /// Adds a service, and the serialized `FileDescriptorSet` that describes it: the edge knows no other methods.
-    pub fn add<S>(mut self, descriptor: &'static [u8], service: S) -> Result<Self, BadDescriptor>
+    pub fn add<S>(self, descriptor: &'static [u8], service: S) -> Result<Self, BadDescriptor>
     where
         S: Service<http::Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
         S::Response: IntoResponse,
         S::Future: Send + 'static,
     {
-        self.routes.methods.extend(methods_of(S::NAME, descriptor)?);
+        self.add_as(S::NAME, descriptor, service)
+    }
+
+    /// The same, by another name with the same methods.
+    pub fn add_as<S>(
+        mut self,
+        name: &'static str,
+        descriptor: &'static [u8],
+        service: S,
+    ) -> Result<Self, BadDescriptor>
+    where
+        S: Service<http::Request<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
+        S::Response: IntoResponse,
+        S::Future: Send + 'static,
+    {
+        self.routes.methods.extend(methods_of(name, descriptor)?);
         let of_edge = |request: http::Request<axum::body::Body>| {
             request.map(|body| Body::new(body.map_err(|error| refused(&error))))
         };
-        let path = format!("/{}/{{*method}}", S::NAME);
-        self.routes.router = self.routes.router.route_service(&path, service.map_request(of_edge));
+        // The generated service knows its methods by its own name.
+        let renamed = move |mut request: http::Request<Body>| {
+            if name != S::NAME
+                && let Some((_, method)) = request.uri().path().rsplit_once('/')
+                && let Ok(path) = format!("/{}/{method}", S::NAME).parse()
+            {
+                *request.uri_mut() = path;
+            }
+            request
+        };
+        let path = format!("/{name}/{{*method}}");
+        let service = service.map_request(renamed).map_request(of_edge);
+        self.routes.router = self.routes.router.route_service(&path, service);
         if !self.routes.descriptors.contains(&descriptor) {
             self.routes.descriptors.push(descriptor);
         }

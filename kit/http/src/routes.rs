@@ -131,7 +131,7 @@ impl RouteTable {
                 .map_err(|error| HttpError::Route { path: path.clone(), reason: error.to_string() })?;
             self.routes.push(route);
         }
-        match limits.iter().find(|limits| !document.paths.paths.contains_key(limits.path)) {
+        match limits.iter().find(|limits| !self.has(limits.path)) {
             Some(stray) => Err(HttpError::Route {
                 path: stray.path.to_owned(),
                 reason: "has limits but no route".to_owned(),
@@ -140,11 +140,12 @@ impl RouteTable {
         }
     }
 
-    /// Adds the gRPC methods of a service. A stream has no deadline but its caller's.
+    /// Adds the gRPC methods of a service, before its paths. A stream has no deadline but its caller's.
     pub(crate) fn add_grpc(
         &mut self,
         service: &'static str,
         methods: &[GrpcMethod],
+        limits: &[RouteLimits],
         options: &HttpOptions,
     ) -> Result<(), HttpError> {
         let post = METHODS.map(|(name, _)| name == "POST");
@@ -152,11 +153,14 @@ impl RouteTable {
         allowed[..OTHER].copy_from_slice(&post);
         for GrpcMethod { path, streams } in methods {
             let metrics = self.unknown.metrics.clone();
-            let mut route = RouteEntry::new(path, service, allowed, options, None, &metrics);
+            let limits = limits.iter().find(|limits| limits.path == path);
+            let mut route = RouteEntry::new(path, service, allowed, options, limits, &metrics);
             route.is_grpc = true;
             route.deadline = match streams {
                 true => ENDLESS,
-                false => Duration::from_millis(options.grpc_deadline_ms),
+                false => Duration::from_millis(
+                    limits.and_then(|limits| limits.deadline_ms).unwrap_or(options.grpc_deadline_ms),
+                ),
             };
             if *streams {
                 route.pace = Some(PaceLimits::new(options, None));
@@ -168,6 +172,10 @@ impl RouteTable {
             self.routes.push(route);
         }
         Ok(())
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.routes.iter().any(|route| &*route.template == path)
     }
 
     /// The route of a path, which is matched as it was sent: `..` and escapes mean nothing here.

@@ -1,9 +1,11 @@
 //! Conditional changes: a caller may say which version it is ready to change.
 
+use serde::Serialize;
+
 use crate::Fault;
 
 /// Which versions of a thing the caller is ready to change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Expected {
     /// Any version.
     #[default]

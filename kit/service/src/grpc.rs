@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pando_grpc::{Request, Status, caller};
+use pando_grpc::{Request, Response, Status, caller};
 use pando_idempotency::{Key, hash_of};
 use pando_resilience::{Call, Repeat};
 use tonic::Code;
@@ -12,10 +12,12 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::http::REPLAYED;
-use crate::{Class, Fault};
+use crate::{Class, Fault, Written};
 
 /// The metadata by which a repeated request is recognised.
 const KEY: &str = "idempotency-key";
+/// The metadata of an answer to a write whose value makes a later read see it.
+const CONSISTENCY: &str = "pando-consistency";
 /// The version that a thing has, in the metadata of an answer that refuses a change of another version.
 const VERSION: &str = "pando-version";
 /// The domain of the reasons in error details.
@@ -68,6 +70,19 @@ impl From<Fault> for Status {
     }
 }
 
+/// The answer to a write: with the token that makes a later read see it, and with a word that it is a repeat, if it is one.
+pub fn written<T, M>(done: Written<T>, message: impl FnOnce(T) -> M) -> Response<M> {
+    let Written { value, token, replayed } = done;
+    let mut response = Response::new(message(value));
+    if let Ok(token) = token.to_string().parse() {
+        response.metadata_mut().insert(CONSISTENCY, token);
+    }
+    if replayed {
+        response.metadata_mut().insert(REPLAYED, MetadataValue::from_static("true"));
+    }
+    response
+}
+
 /// The name of a fault within its service, or of its class.
 fn reason(fault: &Fault) -> String {
     let name = match fault.name() {
@@ -79,12 +94,20 @@ fn reason(fault: &Fault) -> String {
 
 /// The call of a write: an operation of this name with this content, whichever transport it came by. If the request has an
 /// `idempotency-key`, its repeats are recognised.
-pub fn write_call<T>(request: &Request<T>, operation: &str, content: &[u8]) -> Result<Call, Status> {
+pub fn write_call<T>(
+    request: &Request<T>,
+    operation: &str,
+    content: impl FnOnce(&T) -> Vec<u8>,
+) -> Result<Call, Status> {
     let call = caller(request)?;
     let Some(key) = request.metadata().get(KEY) else { return Ok(call) };
     let key = Key::parse(key.to_str().unwrap_or_default()).map_err(|error| {
         Fault::new(Class::Malformed, error.to_string()).with_field(KEY, "malformed", error.to_string())
     })?;
-    let repeat = Repeat { operation: operation.to_owned(), key: key.to_string(), hash: hash_of(&[content]) };
+    let repeat = Repeat {
+        operation: operation.to_owned(),
+        key: key.to_string(),
+        hash: hash_of(&[&content(request.get_ref())]),
+    };
     Ok(Call { repeat: Some(Arc::new(repeat)), ..call })
 }

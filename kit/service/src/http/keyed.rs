@@ -94,6 +94,14 @@ impl Keyed {
         self.with_hash(|asked| hash_of(&[asked.path.as_bytes(), &[], &asked.if_match, &content]))
     }
 
+    /// The call of a write that other transports have, too: a repeat may come by any of them. The content is what they agree on.
+    pub fn of_operation(self, operation: &str, content: impl FnOnce() -> Vec<u8>) -> Call {
+        let call = self.with_hash(|_| hash_of(&[&content()]));
+        let repeat =
+            call.repeat.as_deref().map(|repeat| Repeat { operation: operation.to_owned(), ..repeat.clone() });
+        Call { repeat: repeat.map(Arc::new), ..call }
+    }
+
     /// The call of a write of which nothing but the body counts.
     pub fn with_body_alone(self, body: &[u8]) -> Call {
         self.with_hash(|_| hash_of(&[body]))

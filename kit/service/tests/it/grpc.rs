@@ -44,5 +44,8 @@ fn a_fault_is_a_status_with_everything_the_caller_needs() {
 
 #[test]
 fn a_call_without_the_edge_is_a_mistake_of_ours() {
-    assert_eq!(write_call(&Request::new(()), "notes.create", b"x").unwrap_err().code(), Code::Internal);
+    assert_eq!(
+        write_call(&Request::new(()), "notes.create", |()| b"x".to_vec()).unwrap_err().code(),
+        Code::Internal
+    );
 }

@@ -1,0 +1,8 @@
+//! The types of this service: parsed, checked and rendered, with nothing behind them.
+
+pub(crate) mod content;
+pub(crate) mod customer;
+pub(crate) mod events;
+pub(crate) mod faults;
+pub(crate) mod id;
+pub(crate) mod phone;

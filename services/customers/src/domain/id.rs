@@ -1,0 +1,68 @@
+//! The ids of customers: any text that a caller has for them.
+
+use pando_service::BadText;
+use uuid::Uuid;
+
+/// The longest id.
+const BYTES_MAX: usize = 64;
+/// In which ids that are no UUIDs have theirs.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6a1c_7d52_2f0b_5c1e_9a54_c0de_c057_0e25);
+
+/// The id of a customer, as its callers write it. Rows, events and caches have a UUID for it: the id itself, if it is one,
+/// and otherwise one that is made of its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerId {
+    text: String,
+    key: Uuid,
+}
+
+impl CustomerId {
+    /// Reads an id.
+    pub fn parse(text: &str) -> Result<Self, BadText> {
+        let is_id = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if !(1..=BYTES_MAX).contains(&text.len()) || !text.bytes().all(is_id) {
+            return Err(BadText::value("must have 1 to 64 letters, digits, dots, underscores and hyphens"));
+        }
+        // Only as we write them: other spellings of a UUID are texts of their own.
+        let uuid = Uuid::try_parse(text).ok().filter(|uuid| uuid.to_string() == text);
+        let key = uuid.unwrap_or_else(|| Uuid::new_v5(&NAMESPACE, text.as_bytes()));
+        Ok(Self { text: text.to_owned(), key })
+    }
+
+    /// A new id.
+    pub(crate) fn fresh(key: Uuid) -> Self {
+        Self { text: key.to_string(), key }
+    }
+
+    /// As callers write it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The UUID of its rows, events and caches.
+    pub fn key(&self) -> Uuid {
+        self.key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_other_systems_are_ids() {
+        let key = |text: &str| CustomerId::parse(text).unwrap().key();
+        let uuid = "019b76da-a800-7000-8000-000000000001";
+        assert_eq!(key(uuid).to_string(), uuid);
+        for text in ["1", "cust_42", "existing-customer-id", "019B76DA-A800-7000-8000-000000000001", "a.b"] {
+            assert_eq!(key(text), key(text));
+            assert_ne!(key(text).to_string(), text);
+            assert_eq!(CustomerId::parse(text).unwrap().as_str(), text);
+        }
+        assert_ne!(key("1"), key("2"));
+        assert_ne!(key("019B76DA-A800-7000-8000-000000000001"), key(uuid));
+        for bad in ["", "a b", "a/b", "é", "x\n", &"x".repeat(65)] {
+            assert!(CustomerId::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Reads a customer.
+
+use pando_service::prelude::*;
+
+use crate::domain::faults::no_customer;
+use crate::domain::id::CustomerId;
+use crate::{Customers, store};
+
+impl Customers {
+    /// A customer as its message, from memory if possible.
+    pub async fn get_customer(&self, call: &Call, id: &str) -> Result<Kept, Fault> {
+        // No customer has an id that is none.
+        let id = CustomerId::parse(id).map_err(|_| no_customer())?;
+        let (database, key) = (self.0.parts.database.clone(), id.key());
+        let load = move |call: Call| async move {
+            let customer = store::find(&database.read(&call), call.tenant(), key).await?;
+            Ok(customer.map(|customer| customer.loaded()))
+        };
+        self.0.base.memory.read(call, (key, ""), load).await?.ok_or_else(no_customer)
+    }
+}

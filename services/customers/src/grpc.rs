@@ -1,0 +1,112 @@
+//! The operations over gRPC.
+
+use pando_grpc::{BadDescriptor, GrpcRoutes, GrpcServices, Request, Response, Status, caller};
+use pando_http::decode_cursor;
+use pando_service::grpc::{write_call, written};
+use pando_service::prelude::*;
+use pando_wire::Raw;
+use prost::{DecodeError, Message as _};
+use tonic::async_trait;
+
+use crate::domain::content::{BATCH_CREATE, CREATE, DELETE, UPDATE, content};
+use crate::domain::customer::{Given, moment};
+use crate::list_customers::LIMIT;
+use crate::messages::customer_service_server::{CustomerService, CustomerServiceServer};
+use crate::messages::{
+    BatchCreateRequest, BatchCreateResponse, CreateRequest, Customer, DESCRIPTOR, DeleteRequest,
+    DeleteResponse, GetRequest, ListRequest, ListResponse, Refused, UpdateRequest,
+};
+use crate::{Created, Customers, Question, Update};
+
+/// How large a message may be. The edge refuses larger ones of most methods before they are read.
+const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The methods, by both names of the service.
+pub(crate) fn routes(customers: &Customers) -> Result<GrpcRoutes, BadDescriptor> {
+    let service = CustomerServiceServer::new(customers.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let services = GrpcServices::default().add(DESCRIPTOR, service.clone())?;
+    Ok(services.add_as("customer.v1.CustomerService", DESCRIPTOR, service)?.into_routes())
+}
+
+#[async_trait]
+impl CustomerService for Customers {
+    async fn create(&self, request: Request<CreateRequest>) -> Result<Response<Raw<Customer>>, Status> {
+        let given = given(request.get_ref().customer.as_ref())?;
+        let call = write_call(&request, CREATE, |_| content(&given))?;
+        Ok(written(self.create_customer(&call, given).await?, |customer| customer.message()))
+    }
+
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<Raw<Customer>>, Status> {
+        let call = caller(&request)?;
+        let found = self.get_customer(&call, &request.get_ref().id).await?;
+        Ok(Response::new(Raw::from_bytes(found.bytes().clone())))
+    }
+
+    async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
+        let call = caller(&request)?;
+        let page = self.list_customers(&call, question(request.into_inner())?).await?;
+        Ok(Response::new(ListResponse::decode(page.bytes().clone()).map_err(broken)?))
+    }
+
+    async fn update(&self, request: Request<UpdateRequest>) -> Result<Response<Raw<Customer>>, Status> {
+        let UpdateRequest { customer, update_mask } = request.get_ref();
+        let mask = update_mask.as_ref().map(|mask| mask.paths.clone()).unwrap_or_default();
+        let update = Update { given: given(customer.as_ref())?, mask };
+        let expected = expected(update.given.version);
+        let call = write_call(&request, UPDATE, |_| content(&(&update, &expected)))?;
+        Ok(written(self.update_customer(&call, &expected, update).await?, |customer| customer.message()))
+    }
+
+    async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
+        let DeleteRequest { id, version } = request.get_ref();
+        let expected = expected(*version);
+        let call = write_call(&request, DELETE, |_| content(&(id, &expected)))?;
+        Ok(written(self.delete_customer(&call, &expected, id).await?, |()| DeleteResponse {}))
+    }
+
+    async fn batch_create(
+        &self,
+        request: Request<BatchCreateRequest>,
+    ) -> Result<Response<BatchCreateResponse>, Status> {
+        let BatchCreateRequest { customers, partial } = request.get_ref();
+        let batch: Vec<Given> =
+            customers.iter().map(Given::message).collect::<Result<_, _>>().map_err(broken)?;
+        let call = write_call(&request, BATCH_CREATE, |_| content(&(&batch, partial)))?;
+        let done = self.batch_create(&call, batch, *partial).await?;
+        Ok(written(done, BatchCreateResponse::from))
+    }
+}
+
+impl From<Created> for BatchCreateResponse {
+    fn from(created: Created) -> Self {
+        let refused = created.refused.into_iter().map(|refused| Refused {
+            index: i32::try_from(refused.index).unwrap_or(i32::MAX),
+            field: refused.field,
+            message: refused.message,
+        });
+        Self { refused: refused.collect(), created_at: Some(moment(created.created_at)), ids: created.ids }
+    }
+}
+
+fn given(customer: Option<&Raw<Customer>>) -> Result<Given, Status> {
+    customer.map(Given::message).transpose().map(Option::unwrap_or_default).map_err(broken)
+}
+
+fn question(request: ListRequest) -> Result<Question, Fault> {
+    let ListRequest { limit, offset, page_token, email, phone } = request;
+    // Negative numbers are above every limit.
+    let number = |number: i32| usize::try_from(number).unwrap_or(usize::MAX);
+    let after = (!page_token.is_empty()).then(|| decode_cursor(&page_token)).transpose();
+    let after = after.map_err(Fault::from)?;
+    let limit = if limit == 0 { LIMIT.0 } else { number(limit) };
+    Ok(Question { limit, offset: number(offset), after, email, phone })
+}
+
+/// The version that a change is meant for, if it names one.
+fn expected(version: i64) -> Expected {
+    if version == 0 { Expected::Any } else { Expected::OneOf(vec![version]) }
+}
+
+fn broken(error: DecodeError) -> Status {
+    Status::invalid_argument(format!("the message cannot be read: {error}"))
+}

@@ -1,0 +1,63 @@
+#![doc = include_str!("../README.md")]
+
+mod batch_create;
+mod create_customer;
+mod delete_customer;
+mod domain;
+mod get_customer;
+mod grpc;
+mod http;
+mod list_customers;
+pub mod messages;
+mod options;
+mod service;
+mod store;
+mod update_customer;
+
+use std::sync::Arc;
+
+use pando_service::CacheWrites;
+use pando_service::prelude::*;
+
+pub use batch_create::{BATCH_MAX, Created, Refused};
+pub use domain::customer::{Customer, Given, Metadata};
+pub use domain::id::CustomerId;
+pub use list_customers::Question;
+pub use options::CustomersOptions;
+pub use service::{BLUEPRINT, open};
+pub use store::MIGRATIONS;
+pub use update_customer::Update;
+
+/// The customers. Cloning shares them.
+#[derive(Clone)]
+pub struct Customers(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    base: Base,
+}
+
+impl Customers {
+    /// Puts them together.
+    pub fn new(parts: &Parts, options: &CustomersOptions) -> Result<Self, BadSetting> {
+        options.check()?;
+        let memory = MemoryPlan {
+            things: ("customers", options.cache.clone()),
+            lists: ("customer_pages", options.pages.clone()),
+            forms: &[""],
+            writes: CacheWrites::Through,
+            created: domain::events::CREATED,
+        };
+        let plan = BasePlan {
+            events: options.events,
+            rules: &[("customers_pkey", domain::faults::id_taken)],
+            ..BasePlan::new("customers", memory)
+        };
+        let base = parts.base(plan).map_err(|error| BadSetting::new("customers", "cache", error))?;
+        Ok(Self(Arc::new(Inner { parts: parts.clone(), base })))
+    }
+
+    pub(crate) fn base(&self) -> &Base {
+        &self.0.base
+    }
+}

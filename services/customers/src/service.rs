@@ -1,0 +1,28 @@
+//! The service as a process runs it.
+
+use std::error::Error;
+
+use pando_service::prelude::*;
+
+use crate::{Customers, CustomersOptions, MIGRATIONS, grpc, http};
+
+/// The service before it is opened.
+pub const BLUEPRINT: Blueprint = Blueprint {
+    name: "customers",
+    migrations: Some(MIGRATIONS),
+    queues: &[],
+    described: || vec![ServiceRoutes::described("customers", http::routes())],
+};
+
+/// Opens the service.
+pub fn open(
+    parts: &Parts,
+    options: &CustomersOptions,
+    _: &mut Registry,
+) -> Result<Service, Box<dyn Error + Send + Sync>> {
+    let customers = Customers::new(parts, options)?;
+    let methods = grpc::routes(&customers)?;
+    let routes = http::routes().with_state(customers.clone());
+    let routes = ServiceRoutes::new("customers", routes, http::limits()).grpc(methods);
+    Ok(Service::new(vec![routes], customers.base()))
+}

@@ -1,0 +1,254 @@
+//! Every statement of this service, beside the row that it reads.
+
+use std::collections::HashSet;
+
+use pando_database::Value;
+use pando_service::prelude::*;
+use pando_service::{Email, Listed, Page};
+use uuid::Uuid;
+
+use crate::domain::customer::{Customer, Metadata};
+use crate::domain::id::CustomerId;
+use crate::domain::phone;
+
+/// The schema of this service, in the order it came to be.
+pub const MIGRATIONS: MigrationSet = MigrationSet {
+    service: "customers",
+    migrations: &[Migration::new(1, "customers", include_str!("../migrations/0001_customers.sql"))],
+};
+
+/// The newest customers first.
+pub(crate) static NEWEST: Order =
+    Order { name: "-created_at", column: "created_at", kind: KeyKind::Time, descending: true };
+
+macro_rules! columns {
+    () => {
+        "id, given_id, email, name, phone, metadata, unknown, version, created_at, updated_at, deleted_at"
+    };
+}
+
+static FIND: OwnedQuery = OwnedQuery::new(
+    "customers.find",
+    concat!("select ", columns!(), " from customers where id = any($1) and tenant = $2"),
+);
+
+static LOCK: Query = Query::point(
+    "customers.lock",
+    concat!("select ", columns!(), " from customers where id = $1 and tenant = $2 for update"),
+);
+
+static LIST: List = List {
+    name: "customers.list",
+    select: concat!("select ", columns!(), " from customers"),
+    rows: "deleted_at is null",
+};
+
+static IN_USE: Query =
+    Query::scan("customers.ids_in_use", "select id from customers where id = any($1) and tenant = $2");
+
+static UPDATE: Query = Query::point(
+    "customers.update",
+    "update customers set given_id = $3, email = $4, email_key = $5, name = $6, phone = $7, phone_key = $8, \
+     metadata = $9, unknown = $10, version = $11, updated_at = $12 where tenant = $1 and id = $2",
+);
+
+static DELETE: Query = Query::point(
+    "customers.delete",
+    "update customers set email = '', email_key = '', name = '', phone = '', phone_key = '', metadata = $4, \
+     unknown = $5, version = $3, updated_at = $6, deleted_at = $6 where id = $1 and tenant = $2",
+);
+
+/// New customers. If an id is taken, none is written.
+static INSERT: BulkInsert = BulkInsert {
+    name: "customers.insert",
+    table: "customers",
+    columns: &[
+        ("tenant", ColumnType::Text),
+        ("id", ColumnType::Uuid),
+        ("given_id", ColumnType::Text),
+        ("email", ColumnType::Text),
+        ("email_key", ColumnType::Text),
+        ("name", ColumnType::Text),
+        ("phone", ColumnType::Text),
+        ("phone_key", ColumnType::Text),
+        ("metadata", ColumnType::Json),
+        ("unknown", ColumnType::Bytes),
+        ("version", ColumnType::Bigint),
+        ("updated_at", ColumnType::Timestamp),
+        ("created_at", ColumnType::Timestamp),
+    ],
+    on_conflict: OnConflict::Fail,
+    key: "id",
+};
+
+/// New customers. Those whose id is taken are left out.
+static INSERT_FREE: BulkInsert =
+    BulkInsert { name: "customers.insert_free", on_conflict: OnConflict::Skip("(id, tenant)"), ..INSERT };
+
+/// A customer as it stands in its row.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) key: Uuid,
+    pub(crate) customer: Customer,
+    pub(crate) is_deleted: bool,
+}
+
+/// The condition on a list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) email: Option<Email>,
+    pub(crate) phone: Option<String>,
+}
+
+/// A customer that was not deleted.
+pub(crate) async fn find(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    key: Uuid,
+) -> Result<Option<Customer>, DatabaseError> {
+    let row = read.by_key_of(&FIND, tenant, key).await?;
+    let stored = row.as_ref().map(stored_from).transpose()?;
+    Ok(stored.filter(|stored| !stored.is_deleted).map(|stored| stored.customer))
+}
+
+/// The same, locked until the transaction ends.
+pub(crate) async fn lock(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    key: Uuid,
+) -> Result<Option<Customer>, DatabaseError> {
+    let row = tx.row(&LOCK, params![key, tenant]).await?;
+    let stored = row.as_ref().map(stored_from).transpose()?;
+    Ok(stored.filter(|stored| !stored.is_deleted).map(|stored| stored.customer))
+}
+
+/// A page of a list.
+pub(crate) async fn page(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    filter: &Filter,
+    asked: (Option<&PageEnd>, usize),
+) -> Result<Page<Stored>, DatabaseError> {
+    let list = filter.list(tenant);
+    list.page(read, &NEWEST, asked, stored_from, |stored| stored.customer.place(stored.key)).await
+}
+
+/// As many rows of a list from its start.
+pub(crate) async fn first(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    filter: &Filter,
+    count: usize,
+) -> Result<Vec<Stored>, DatabaseError> {
+    let rows = filter.list(tenant).rows(read, &NEWEST, None, count).await?;
+    rows.iter().map(stored_from).collect()
+}
+
+/// Which of these ids are taken.
+pub(crate) async fn in_use(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    keys: Vec<Uuid>,
+) -> Result<HashSet<Uuid>, DatabaseError> {
+    read.rows(&IN_USE, params![keys, tenant]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Adds a customer with the commit.
+pub(crate) fn insert(tx: &mut Transaction, tenant: &Tenant, key: Uuid, customer: &Customer) {
+    tx.insert_later(&INSERT, insert_values(tenant, key, customer));
+}
+
+/// Adds all of these customers, or fails.
+pub(crate) async fn insert_all(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    customers: &[(CustomerId, Customer)],
+) -> Result<(), DatabaseError> {
+    tx.bulk_insert(&INSERT, rows(tenant, customers)).await.map(drop)
+}
+
+/// Adds those of these customers whose id is free, and returns their keys.
+pub(crate) async fn insert_free(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    customers: &[(CustomerId, Customer)],
+) -> Result<HashSet<Uuid>, DatabaseError> {
+    Ok(tx.bulk_insert(&INSERT_FREE, rows(tenant, customers)).await?.into_iter().collect())
+}
+
+/// Writes a changed customer over its row, which the transaction has locked.
+pub(crate) fn update(tx: &mut Transaction, tenant: &Tenant, key: Uuid, customer: &Customer) {
+    tx.execute_later(&UPDATE, values(tenant, key, customer));
+}
+
+/// Removes everything from a locked row but its id and its versions.
+pub(crate) fn delete(tx: &mut Transaction, tenant: &Tenant, key: Uuid, (version, now): (i64, Timestamp)) {
+    let values = params![key, tenant, version, pairs(&Metadata::new()), Vec::<u8>::new(), now];
+    tx.execute_later(&DELETE, values);
+}
+
+impl Filter {
+    fn list<'a>(&self, tenant: &'a Tenant) -> Listed<'a> {
+        let mut list = LIST.of(tenant);
+        if let Some(email) = &self.email {
+            list = list.filter("email_key = $1", params![email.key()]);
+        }
+        if let Some(phone) = &self.phone {
+            list = list.filter("phone_key = $1 and phone_key <> ''", params![phone::key(phone)]);
+        }
+        list
+    }
+}
+
+fn stored_from(row: &Row) -> Result<Stored, DatabaseError> {
+    let phone: String = row.get("phone")?;
+    let customer = Customer {
+        id: row.get("given_id")?,
+        email: row.get("email")?,
+        name: row.get("name")?,
+        phone_e164: phone::e164(&phone).unwrap_or_default(),
+        phone,
+        metadata: row.get::<Json<_>>("metadata")?.0,
+        version: row.get("version")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+        unknown: row.get("unknown")?,
+    };
+    let is_deleted = row.get::<Option<Timestamp>>("deleted_at")?.is_some();
+    Ok(Stored { key: row.get("id")?, customer, is_deleted })
+}
+
+fn rows(tenant: &Tenant, customers: &[(CustomerId, Customer)]) -> Vec<Vec<Value>> {
+    customers.iter().map(|(id, customer)| insert_values(tenant, id.key(), customer)).collect()
+}
+
+/// The values of [`INSERT`]: those of an update, and the time of the creation.
+fn insert_values(tenant: &Tenant, key: Uuid, customer: &Customer) -> Vec<Value> {
+    let mut values = values(tenant, key, customer);
+    values.extend(params![customer.created_at]);
+    values
+}
+
+fn values(tenant: &Tenant, key: Uuid, customer: &Customer) -> Vec<Value> {
+    let email_key = Email::stored(customer.email.clone()).key();
+    params![
+        tenant,
+        key,
+        customer.id.as_str(),
+        customer.email.as_str(),
+        email_key,
+        customer.name.as_str(),
+        customer.phone.as_str(),
+        phone::key(&customer.phone),
+        pairs(&customer.metadata),
+        customer.unknown.as_slice(),
+        customer.version,
+        customer.updated_at,
+    ]
+    .into()
+}
+
+fn pairs(metadata: &Metadata) -> Value {
+    let pairs = metadata.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
+    Value::Json(serde_json::Value::Object(pairs.collect()))
+}

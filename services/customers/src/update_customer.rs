@@ -1,0 +1,54 @@
+//! Changes fields of a customer.
+
+use pando_service::prelude::*;
+use serde::Serialize;
+
+use crate::domain::customer::{Customer, Given, check_mask, refused};
+use crate::domain::events;
+use crate::domain::faults::{no_customer, of_id};
+use crate::domain::id::CustomerId;
+use crate::{Customers, store};
+
+/// A change of a customer.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Update {
+    /// The id, and the new values.
+    pub given: Given,
+    /// The fields to change: `email`, `name`, `phone`, `metadata`, `metadata.key`; all of them if it is empty.
+    pub mask: Vec<String>,
+}
+
+impl Customers {
+    /// Changes a customer. A change that changes nothing leaves the version as it is.
+    pub async fn update_customer(
+        &self,
+        call: &Call,
+        expected: &Expected,
+        update: Update,
+    ) -> Result<Written<Customer>, Fault> {
+        let write = self.0.base.writes.once(call, |turn| async move {
+            let Update { given, mask } = &update;
+            let key = CustomerId::parse(&given.id).map_err(of_id)?.key();
+            check_mask(mask)?;
+            let mut write = turn.begin().await?;
+            let ticket = write.before_change(key);
+            let customer = store::lock(&mut write.tx, call.tenant(), key).await?.ok_or_else(no_customer)?;
+            expected.check("customer", customer.version)?;
+            let (before, mut faults) = (customer.given(), Vec::new());
+            let after = before.clone().changed_by(given, mask);
+            after.check("", &mut faults);
+            refused(faults)?;
+            write.about(key);
+            let fields = before.difference(&after);
+            if fields.is_empty() {
+                return write.done(customer);
+            }
+            let customer = customer.grown(after, self.0.parts.clock.now());
+            store::update(&mut write.tx, call.tenant(), key, &customer);
+            write.changed(events::updated(key, customer.version, &fields));
+            write.remember(ticket, key, || Ok(customer.loaded()))?;
+            write.done(customer)
+        });
+        write.await
+    }
+}
