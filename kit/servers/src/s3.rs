@@ -2,11 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::private::{PrivateServer, can_be_harmed, free_port};
+use crate::tools::tool;
 
 /// Its bucket. It is made before the server starts, which remembers what folders there are.
 const BUCKET: &str = "objects";
@@ -34,7 +34,7 @@ impl S3 {
         let port = free_port();
         let buckets = folder.join("buckets");
         std::fs::create_dir_all(buckets.join(BUCKET)).expect("the folder can be written");
-        let mut command = Command::new(program());
+        let mut command = Command::new(tool("rclone"));
         command
             .args(["serve", "s3", "--vfs-cache-mode", "off"])
             .args(["--addr", &format!("127.0.0.1:{port}")])
@@ -81,12 +81,4 @@ impl S3 {
             && stream.read_exact(&mut answer).is_ok()
             && &answer == b"HTTP/"
     }
-}
-
-/// Where `scripts/setup` puts it: in the build directory that this test was built into.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows where it is");
-    let found =
-        test.ancestors().map(|folder| folder.join("tools/bin/rclone")).find(|program| program.exists());
-    found.expect("these tests need rclone: run scripts/setup test")
 }

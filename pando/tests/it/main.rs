@@ -8,6 +8,7 @@ mod commands;
 mod configuration;
 mod crashes;
 mod crowds;
+mod customers;
 mod deaths;
 mod dependencies;
 mod documents;

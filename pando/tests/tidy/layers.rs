@@ -92,7 +92,7 @@ fn layer_of(module: &str) -> Layer {
     let is = |names: &[&str]| module.split("::").any(|part| names.contains(&part));
     match () {
         () if is(&["http", "grpc", "jobs", "kinds", "service"]) => Layer::Door,
-        () if is(&["domain", "options"]) => Layer::Domain,
+        () if is(&["domain", "messages", "options"]) => Layer::Domain,
         () if is(&["store"]) => Layer::Store,
         () => Layer::Operation,
     }

@@ -23,5 +23,7 @@ create table customers (
 );
 
 create index customers_newest on customers (tenant, created_at, id) where deleted_at is null;
-create index customers_by_email on customers (tenant, email_key) where deleted_at is null;
-create index customers_by_phone on customers (tenant, phone_key) where deleted_at is null and phone_key <> '';
+-- In the order of a list: otherwise a plan may look for one address through all customers, the newest first.
+create index customers_by_email on customers (tenant, email_key, created_at, id) where deleted_at is null;
+create index customers_by_phone on customers (tenant, phone_key, created_at, id)
+    where deleted_at is null and phone_key <> '';

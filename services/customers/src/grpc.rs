@@ -51,8 +51,8 @@ impl CustomerService for Customers {
     async fn update(&self, request: Request<UpdateRequest>) -> Result<Response<Raw<Customer>>, Status> {
         let UpdateRequest { customer, update_mask } = request.get_ref();
         let mask = update_mask.as_ref().map(|mask| mask.paths.clone()).unwrap_or_default();
-        let update = Update { given: given(customer.as_ref())?, mask };
-        let expected = expected(update.given.version);
+        let given = given(customer.as_ref())?;
+        let (expected, update) = (expected(given.version), Update::new(given, mask));
         let call = write_call(&request, UPDATE, |_| content(&(&update, &expected)))?;
         Ok(written(self.update_customer(&call, &expected, update).await?, |customer| customer.message()))
     }

@@ -304,7 +304,7 @@ fn change(id: String, mut fields: Map<String, Value>) -> Result<Update, Fault> {
         ));
     }
     refused(faults)?;
-    Ok(Update { given, mask })
+    Ok(Update::new(given, mask))
 }
 
 /// A customer as JSON shows it: without the fields that we do not know.

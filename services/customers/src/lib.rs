@@ -24,7 +24,7 @@ pub use domain::customer::{Customer, Given, Metadata};
 pub use domain::id::CustomerId;
 pub use list_customers::Question;
 pub use options::CustomersOptions;
-pub use service::{BLUEPRINT, open};
+pub use service::{BLUEPRINT, open, serve};
 pub use store::MIGRATIONS;
 pub use update_customer::Update;
 

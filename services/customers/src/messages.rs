@@ -1,11 +1,11 @@
 //! The messages and the service of `proto/`, as the build script compiles them.
 
-#![allow(
+#![expect(
     unused_qualifications,
-    clippy::all,
-    clippy::pedantic,
     missing_docs,
-    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::pedantic,
     reason = "written by a generator"
 )]
 
@@ -17,5 +17,9 @@ include!(concat!(env!("OUT_DIR"), "/pando.customers.v1.rs"));
 
 pub use known::Customer;
 
-/// The descriptor of both names of the service.
+/// The descriptor of the messages and of both names of the service: a `FileDescriptorSet`.
+pub fn descriptor() -> &'static [u8] {
+    DESCRIPTOR
+}
+
 pub(crate) const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/customers.bin"));

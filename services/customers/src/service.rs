@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use pando_grpc::BadDescriptor;
 use pando_service::prelude::*;
 
 use crate::{Customers, CustomersOptions, MIGRATIONS, grpc, http};
@@ -20,9 +21,12 @@ pub fn open(
     options: &CustomersOptions,
     _: &mut Registry,
 ) -> Result<Service, Box<dyn Error + Send + Sync>> {
-    let customers = Customers::new(parts, options)?;
-    let methods = grpc::routes(&customers)?;
+    Ok(serve(&Customers::new(parts, options)?)?)
+}
+
+/// The service over these customers.
+pub fn serve(customers: &Customers) -> Result<Service, BadDescriptor> {
     let routes = http::routes().with_state(customers.clone());
-    let routes = ServiceRoutes::new("customers", routes, http::limits()).grpc(methods);
+    let routes = ServiceRoutes::new("customers", routes, http::limits()).grpc(grpc::routes(customers)?);
     Ok(Service::new(vec![routes], customers.base()))
 }

@@ -12,10 +12,19 @@ use crate::{Customers, store};
 /// A change of a customer.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Update {
-    /// The id, and the new values.
-    pub given: Given,
-    /// The fields to change: `email`, `name`, `phone`, `metadata`, `metadata.key`; all of them if it is empty.
-    pub mask: Vec<String>,
+    given: Given,
+    mask: Vec<String>,
+}
+
+impl Update {
+    /// A change to these values of the fields that the mask names: `email`, `name`, `phone`, `metadata`, `metadata.key`; of
+    /// all fields if it is empty. Equal changes are equal, however the caller wrote them.
+    pub fn new(given: Given, mut mask: Vec<String>) -> Self {
+        mask.sort();
+        mask.dedup();
+        let nothing = Given { id: given.id.clone(), ..Given::default() };
+        Self { given: nothing.changed_by(&given, &mask), mask }
+    }
 }
 
 impl Customers {

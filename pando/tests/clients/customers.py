@@ -1,0 +1,357 @@
+"""Every method of customers, by a client that Python's grpcio-tools generate from the published .proto files.
+
+usage: customers.py ADDRESS STUBS [TEST...]
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+address, stubs, *named = sys.argv[1:]
+sys.path.insert(0, stubs)
+
+import grpc
+from customer.v1 import customer_pb2_grpc as older
+from google.protobuf import field_mask_pb2
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from grpc_status import rpc_status
+from pando.customers.v1 import customer_pb2, customers_pb2, customers_pb2_grpc
+
+channel = grpc.insecure_channel(address)
+service = customers_pb2_grpc.CustomerServiceStub(channel)
+RUN = uuid.uuid4().hex[:8]
+# The same for all that use these stubs.
+ROUND = os.path.basename(stubs).strip(".").lower()
+
+
+def customer(name="Zoë O'Brien", **fields):
+    fields.setdefault("email", f"{uuid.uuid4().hex}@example.org")
+    return customer_pb2.Customer(name=name, **fields)
+
+
+def create(**fields):
+    return service.Create(customers_pb2.CreateRequest(customer=customer(**fields)))
+
+
+def refused(call, code):
+    """The status of a call that is refused with this code."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        assert error.code() == code, f"{error.code()} {error.details()}, not {code}"
+        return error
+    raise AssertionError(f"not refused with {code}")
+
+
+def details(error):
+    found = {}
+    for detail in rpc_status.from_call(error).details:
+        for kind in (error_details_pb2.BadRequest, error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo):
+            if detail.Is(kind.DESCRIPTOR):
+                detail.Unpack(found.setdefault(kind.__name__, kind()))
+    return found
+
+
+def test_a_customer_is_created_read_changed_and_deleted():
+    made = create(phone="+55 (12) 3923-5555", metadata={"source": "shop", "tier": "1"})
+    assert (made.version, made.phone, made.phone_e164) == (1, "+55 (12) 3923-5555", "+551239235555")
+    assert made.created_at.seconds > 1_700_000_000 and made.created_at == made.updated_at
+    get = lambda: service.Get(customers_pb2.GetRequest(id=made.id))
+    assert get() == made
+    mask = field_mask_pb2.FieldMask(paths=["name", "metadata.tier", "metadata.source"])
+    change = customer_pb2.Customer(id=made.id, name="李雷", metadata={"tier": "2"}, version=1)
+    changed = service.Update(customers_pb2.UpdateRequest(customer=change, update_mask=mask))
+    assert (changed.name, changed.email, dict(changed.metadata)) == ("李雷", made.email, {"tier": "2"})
+    assert changed.version == 2 and get() == changed
+    update = lambda: service.Update(customers_pb2.UpdateRequest(customer=change, update_mask=mask))
+    error = refused(update, grpc.StatusCode.ABORTED)
+    assert ("pando-version", "2") in [(key, value) for key, value in error.trailing_metadata() or error.initial_metadata()]
+    delete = lambda version: service.Delete(customers_pb2.DeleteRequest(id=made.id, version=version))
+    refused(lambda: delete(1), grpc.StatusCode.ABORTED)
+    delete(2)
+    refused(get, grpc.StatusCode.NOT_FOUND)
+    refused(lambda: delete(0), grpc.StatusCode.NOT_FOUND)
+    refused(lambda: create(id=made.id), grpc.StatusCode.ALREADY_EXISTS)
+
+
+def test_every_bad_field_is_named():
+    request = customers_pb2.CreateRequest(customer=customer_pb2.Customer(
+        id="a/b", email="zoe", name=" ", phone="call me", metadata={"": "x", "k": "v" * 1_001}))
+    error = refused(lambda: service.Create(request), grpc.StatusCode.INVALID_ARGUMENT)
+    found = details(error)
+    fields = sorted(violation.field for violation in found["BadRequest"].field_violations)
+    assert fields == ["email", "id", "metadata.", "metadata.k", "name", "phone"], fields
+    assert found["ErrorInfo"].reason == "INVALID" and found["ErrorInfo"].domain == "pando", found["ErrorInfo"]
+    refused(lambda: service.Create(customers_pb2.CreateRequest()), grpc.StatusCode.INVALID_ARGUMENT)
+    mask = field_mask_pb2.FieldMask(paths=["version"])
+    made = create()
+    request = customers_pb2.UpdateRequest(customer=made, update_mask=mask)
+    refused(lambda: service.Update(request), grpc.StatusCode.INVALID_ARGUMENT)
+    for limit, offset, token in [(-1, 0, ""), (1_001, 0, ""), (0, -1, ""), (0, 10_001, ""), (0, 0, "other")]:
+        request = customers_pb2.ListRequest(limit=limit, offset=offset, page_token=token)
+        refused(lambda: service.List(request), grpc.StatusCode.INVALID_ARGUMENT)
+
+
+def test_pages_are_newest_first_and_filters_find_one():
+    email = f"List-{RUN}@example.org"
+    ids = [create(name=f"c{number}", email=email, phone="044 668 18 00").id for number in range(25)]
+    newest = list(reversed(ids))
+    seen, token = [], ""
+    while len(seen) < len(ids):
+        page = service.List(customers_pb2.ListRequest(limit=10, page_token=token))
+        seen += [found.id for found in page.customers]
+        token = page.next_page_token
+    assert seen[: len(ids)] == newest
+    stepped = service.List(customers_pb2.ListRequest(limit=10, offset=10))
+    assert [found.id for found in stepped.customers] == newest[10:20]
+    assert len(service.List(customers_pb2.ListRequest()).customers) == 20
+    found = service.List(customers_pb2.ListRequest(email=email.lower(), limit=1_000))
+    assert [one.id for one in found.customers] == newest and not found.next_page_token
+    found = service.List(customers_pb2.ListRequest(phone="044-668.18 00", email=email))
+    assert [one.id for one in found.customers] == newest[:20] and found.next_page_token
+    service.Delete(customers_pb2.DeleteRequest(id=newest[0]))
+    assert service.List(customers_pb2.ListRequest(limit=1)).customers[0].id == newest[1], "a list is fresh at once"
+
+
+def test_batches_are_all_or_nothing_or_each_by_itself():
+    batch = customers_pb2.BatchCreateRequest
+    taken = create(id=f"taken-{RUN}").id
+    customers = [customer(name=f"b{number}") for number in range(50)]
+    made = service.BatchCreate(batch(customers=customers))
+    assert len(made.ids) == 50 and not made.refused
+    names = [service.Get(customers_pb2.GetRequest(id=id)).name for id in made.ids]
+    assert names == [one.name for one in customers]
+    assert not service.BatchCreate(batch()).ids
+    mixed = [customer(), customer(id=taken), customer(name=""), customer(id=f"new-{RUN}"), customer(id=f"new-{RUN}")]
+    error = refused(lambda: service.BatchCreate(batch(customers=mixed)), grpc.StatusCode.INVALID_ARGUMENT)
+    fields = sorted(violation.field for violation in details(error)["BadRequest"].field_violations)
+    assert fields == ["customers[2].name", "customers[4].id"], fields
+    error = refused(lambda: service.BatchCreate(batch(customers=mixed[:2])), grpc.StatusCode.ALREADY_EXISTS)
+    assert [violation.field for violation in details(error)["BadRequest"].field_violations] == ["customers[1].id"]
+    partial = service.BatchCreate(batch(customers=mixed, partial=True))
+    assert len(partial.ids) == 2 and partial.ids[1] == f"new-{RUN}"
+    assert [(one.index, one.field) for one in partial.refused] == [(1, "id"), (2, "name"), (4, "id")]
+    many = service.BatchCreate(batch(customers=[customer(name=f"m{number}") for number in range(10_000)]))
+    assert len(many.ids) == 10_000
+    error = refused(lambda: service.BatchCreate(batch(customers=[customer()] * 10_001)), grpc.StatusCode.INVALID_ARGUMENT)
+    assert "10000" in error.details(), error.details()
+
+
+def test_a_key_makes_one_customer():
+    key = (("idempotency-key", f"key-{RUN}"),)
+    request = customers_pb2.CreateRequest(customer=customer())
+    answers = []
+
+    def send():
+        while True:
+            try:
+                made, call = service.Create.with_call(request, metadata=key)
+                answers.append((made, dict(call.initial_metadata())))
+                return
+            except grpc.RpcError as error:
+                # Another one with the key is on its way.
+                assert error.code() == grpc.StatusCode.ALREADY_EXISTS, error
+                time.sleep(0.05)
+
+    threads = [threading.Thread(target=send) for _ in range(100)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert len(answers) == 100 and len({made.SerializeToString(deterministic=True) for made, _ in answers}) == 1
+    assert sum("idempotent-replayed" not in metadata for _, metadata in answers) == 1
+    other = customers_pb2.CreateRequest(customer=customer())
+    refused(lambda: service.Create(other, metadata=key), grpc.StatusCode.INVALID_ARGUMENT)
+
+
+def over_http(method, path, body, key, version=None):
+    """The status, the headers and the JSON of a request with a key."""
+    headers = {"content-type": "application/json", "idempotency-key": key}
+    if version is not None:
+        headers["if-match"] = f'"{version}"'
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://{address}/api/v1/customers{path}", data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            text = answer.read()
+            return answer.status, answer.headers, json.loads(text) if text else None
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, json.loads(error.read())
+
+
+def same(message, shown):
+    assert (message.id, message.name, message.email) == (shown["id"], shown["name"], shown["email"])
+    assert (message.version, dict(message.metadata)) == (shown["version"], shown["metadata"])
+
+
+def test_a_key_counts_whichever_way_it_comes():
+    for grpc_first in (True, False):
+        key = f"both-{RUN}-{grpc_first}"
+        given = {"name": "Ada", "email": "ada@example.org", "metadata": {"b": "2", "a": "1"}}
+        request = customers_pb2.CreateRequest(customer=customer_pb2.Customer(**given))
+        create_grpc = lambda: service.Create.with_call(request, metadata=(("idempotency-key", key),))
+        create_http = lambda: over_http("POST", "", given, key)
+        if grpc_first:
+            made, call = create_grpc()
+            assert "idempotent-replayed" not in dict(call.initial_metadata())
+            status, headers, shown = create_http()
+            assert (status, headers["idempotent-replayed"]) == (201, "true")
+        else:
+            status, headers, shown = create_http()
+            assert (status, headers["idempotent-replayed"]) == (201, None)
+            made, call = create_grpc()
+            assert dict(call.initial_metadata())["idempotent-replayed"] == "true"
+        same(made, shown)
+        # Another request with the key is refused over both.
+        other = customers_pb2.CreateRequest(customer=customer())
+        refused(lambda: service.Create(other, metadata=(("idempotency-key", key),)), grpc.StatusCode.INVALID_ARGUMENT)
+        assert over_http("POST", "", {**given, "name": "Bob"}, key)[0] == 422
+
+        change = customer_pb2.Customer(id=made.id, name="Grace", version=1)
+        update = customers_pb2.UpdateRequest(customer=change, update_mask=field_mask_pb2.FieldMask(paths=["name"]))
+        update_grpc = lambda: service.Update(update, metadata=(("idempotency-key", f"{key}-u"),))
+        update_http = lambda: over_http("PATCH", f"/{made.id}", {"name": "Grace"}, f"{key}-u", 1)[2]
+        changed, shown = (update_grpc(), update_http()) if grpc_first else reversed((update_http(), update_grpc()))
+        same(changed, shown)
+        assert changed.version == 2, "changed once"
+
+        # A refusal is repeated as well.
+        stale_grpc = lambda: refused(
+            lambda: service.Update(update, metadata=(("idempotency-key", f"{key}-s"),)), grpc.StatusCode.ABORTED)
+        stale_http = lambda: over_http("PATCH", f"/{made.id}", {"name": "Grace"}, f"{key}-s", 1)[0]
+        assert [stale_grpc(), stale_http()][1] == 412 if grpc_first else [stale_http(), stale_grpc()][0] == 412
+
+        delete = customers_pb2.DeleteRequest(id=made.id, version=2)
+        delete_grpc = lambda: service.Delete(delete, metadata=(("idempotency-key", f"{key}-d"),))
+        delete_http = lambda: over_http("DELETE", f"/{made.id}", None, f"{key}-d", 2)[0]
+        if grpc_first:
+            delete_grpc()
+        assert delete_http() == 204
+        delete_grpc()
+
+        batch = [{"name": f"n{number}", "email": f"n{number}@example.org"} for number in range(3)]
+        customers = [customer_pb2.Customer(**one) for one in batch]
+        batch_grpc = lambda: list(service.BatchCreate(
+            customers_pb2.BatchCreateRequest(customers=customers), metadata=(("idempotency-key", f"{key}-b"),)).ids)
+        batch_http = lambda: over_http("POST", "/batch", {"customers": batch}, f"{key}-b")[2]["ids"]
+        ids = [batch_grpc(), batch_http()] if grpc_first else [batch_http(), batch_grpc()]
+        assert ids[0] == ids[1] and len(ids[0]) == 3
+
+
+def test_a_hundred_at_once_over_both_make_one():
+    key, given = f"crowd-{RUN}", {"name": "Crowd", "email": f"crowd-{RUN}@example.org"}
+    request = customers_pb2.CreateRequest(customer=customer_pb2.Customer(**given))
+    ids = []
+
+    def send(number):
+        while True:
+            if number % 2:
+                status, _, shown = over_http("POST", "", given, key)
+                if status == 201:
+                    return ids.append(shown["id"])
+                assert status == 409, shown
+            else:
+                try:
+                    return ids.append(service.Create(request, metadata=(("idempotency-key", key),)).id)
+                except grpc.RpcError as error:
+                    assert error.code() == grpc.StatusCode.ALREADY_EXISTS, error
+            # Another one with the key is on its way.
+            time.sleep(0.05)
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(100)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert len(ids) == 100 and len(set(ids)) == 1
+    found = service.List(customers_pb2.ListRequest(email=given["email"]))
+    assert [one.id for one in found.customers] == ids[:1]
+
+
+def until_it_dies():
+    """Creates customers, each with its key, until the server is gone. The crash test of the house calls this."""
+    for number in range(1_000_000):
+        given = {"name": f"Key {number}", "email": f"{number}@{ROUND}.example.org"}
+        request = customers_pb2.CreateRequest(customer=customer_pb2.Customer(**given))
+        try:
+            service.Create(request, metadata=(("idempotency-key", f"{ROUND}-{number}"),))
+            open(f"{stubs}/begun", "w").close()
+        except grpc.RpcError as error:
+            assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED), error
+            with open(f"{stubs}/sent", "w") as sent:
+                sent.write(str(number))
+            return
+
+
+def again_after_its_death():
+    """Sends all of them again, over HTTP: each is there once."""
+    with open(f"{stubs}/sent") as sent:
+        count = int(sent.read()) + 1
+    assert count > 1, "nothing was made before it died"
+    for number in range(count):
+        given = {"name": f"Key {number}", "email": f"{number}@{ROUND}.example.org"}
+        status, headers, shown = over_http("POST", "", given, f"{ROUND}-{number}")
+        assert status == 201, shown
+        # The last one may have been made or not.
+        assert headers["idempotent-replayed"] == "true" or number == count - 1, number
+        found = service.List(customers_pb2.ListRequest(email=given["email"]))
+        assert [one.id for one in found.customers] == [shown["id"]], number
+
+
+def test_fields_that_the_server_does_not_know_survive():
+    known = customer(name="Unknown fields").SerializeToString()
+    # Numbers of a newer version: a varint, eight bytes, text, four bytes.
+    unknown = b"\xa8\x06\x07" + b"\xb1\x06" + b"12345678" + b"\xba\x06\x05later" + b"\xc5\x06abcd"
+    given = customer_pb2.Customer.FromString(known + unknown)
+    made = service.Create(customers_pb2.CreateRequest(customer=given))
+    assert made.SerializeToString().endswith(unknown)
+    read = service.Get(customers_pb2.GetRequest(id=made.id))
+    assert read == made and read.SerializeToString().endswith(unknown)
+    mask = field_mask_pb2.FieldMask(paths=["name"])
+    change = customer_pb2.Customer(id=made.id, name="Other")
+    changed = service.Update(customers_pb2.UpdateRequest(customer=change, update_mask=mask))
+    assert changed.name == "Other" and changed.SerializeToString().endswith(unknown)
+    listed = service.List(customers_pb2.ListRequest(limit=1)).customers[0]
+    assert listed == changed and listed.SerializeToString().endswith(unknown)
+
+
+def test_a_deadline_ends_a_call_in_time():
+    began = time.monotonic()
+    request = customers_pb2.BatchCreateRequest(customers=[customer() for _ in range(10_000)])
+    refused(lambda: service.BatchCreate(request, timeout=0.02), grpc.StatusCode.DEADLINE_EXCEEDED)
+    assert time.monotonic() - began < 5
+
+
+def test_the_older_name_has_the_same_customers():
+    service_before = older.CustomerServiceStub(channel)
+    made = service_before.Create(customers_pb2.CreateRequest(customer=customer()))
+    assert service.Get(customers_pb2.GetRequest(id=made.id)) == made
+    assert service_before.List(customers_pb2.ListRequest(limit=1)).customers[0] == made
+
+
+def test_health_and_reflection_know_the_service():
+    health = health_pb2_grpc.HealthStub(channel)
+    for name in ["", "pando.customers.v1.CustomerService", "customer.v1.CustomerService"]:
+        answer = health.Check(health_pb2.HealthCheckRequest(service=name))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    refused(lambda: health.Check(health_pb2.HealthCheckRequest(service="other")), grpc.StatusCode.NOT_FOUND)
+    reflection = ProtoReflectionDescriptorDatabase(channel)
+    names = set(reflection.get_services())
+    assert {"pando.customers.v1.CustomerService", "customer.v1.CustomerService"} <= names, names
+    file = reflection.FindFileContainingSymbol("pando.customers.v1.Customer")
+    published = customer_pb2.DESCRIPTOR.message_types_by_name["Customer"]
+    fields = {field.name: field.number for field in file.message_type[0].field}
+    assert fields == {field.name: field.number for field in published.fields}
+
+
+tests = [test for name, test in list(globals().items()) if name in named or not named and name.startswith("test_")]
+for test in tests:
+    try:
+        test()
+    except BaseException:
+        print(f"{test.__name__} failed", file=sys.stderr)
+        raise
+print(f"{len(tests)} tests passed")
