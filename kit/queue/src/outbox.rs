@@ -142,6 +142,11 @@ impl Outbox {
         Ok(store::read_after(&self.queue.database().read_primary(call), number, count).await?)
     }
 
+    /// The number of the last event that has one.
+    pub async fn end(&self, call: &Call) -> Result<i64, QueueError> {
+        Ok(store::state(&self.queue.database().read_primary(call)).await?.0)
+    }
+
     /// Delivers to a subscriber again what came after a number of the log.
     pub async fn replay_after(&self, call: &Call, subscriber: &str, number: i64) -> Result<(), QueueError> {
         let mut tx = self.queue.database().transaction(call).await?;

@@ -92,6 +92,25 @@ fn reason(fault: &Fault) -> String {
     name.to_uppercase()
 }
 
+/// The key of a request, if it has one.
+pub fn key_of<T>(request: &Request<T>) -> Result<Option<String>, Status> {
+    let Some(key) = request.metadata().get(KEY) else { return Ok(None) };
+    let key = Key::parse(key.to_str().unwrap_or_default()).map_err(|error| {
+        Fault::new(Class::Malformed, error.to_string()).with_field(KEY, "malformed", error.to_string())
+    })?;
+    Ok(Some(key.to_string()))
+}
+
+/// The fault of a stream of messages that the caller broke off, or that cannot be read.
+pub fn of_stream(status: Status) -> Fault {
+    let class = match status.code() {
+        Code::ResourceExhausted | Code::OutOfRange => Class::TooLarge,
+        Code::DeadlineExceeded => Class::Timeout,
+        _ => Class::Malformed,
+    };
+    Fault::new(class, status.message().to_owned())
+}
+
 /// The call of a write: an operation of this name with this content, whichever transport it came by. If the request has an
 /// `idempotency-key`, its repeats are recognised.
 pub fn write_call<T>(
@@ -100,14 +119,8 @@ pub fn write_call<T>(
     content: impl FnOnce(&T) -> Vec<u8>,
 ) -> Result<Call, Status> {
     let call = caller(request)?;
-    let Some(key) = request.metadata().get(KEY) else { return Ok(call) };
-    let key = Key::parse(key.to_str().unwrap_or_default()).map_err(|error| {
-        Fault::new(Class::Malformed, error.to_string()).with_field(KEY, "malformed", error.to_string())
-    })?;
-    let repeat = Repeat {
-        operation: operation.to_owned(),
-        key: key.to_string(),
-        hash: hash_of(&[&content(request.get_ref())]),
-    };
+    let Some(key) = key_of(request)? else { return Ok(call) };
+    let repeat =
+        Repeat { operation: operation.to_owned(), key, hash: hash_of(&[&content(request.get_ref())]) };
     Ok(Call { repeat: Some(Arc::new(repeat)), ..call })
 }

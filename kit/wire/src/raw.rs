@@ -4,12 +4,10 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use prost::encoding::{
-    DecodeContext, WireType, decode_key, decode_varint, encode_key, encode_varint,
-};
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, encode_key, encode_varint};
 use prost::{DecodeError, Message};
 
-/// How many groups may be in each other: as many as prost allows of messages.
+/// How many groups may be around a field. Prost allows as many messages.
 const DEPTH_MAX: usize = 100;
 
 /// A message of type `M` as its encoding: unknown fields survive, and an encoding that a cache holds is sent as it is.
@@ -29,6 +27,14 @@ impl<M: Message + Default> Raw<M> {
     /// Encodes a message.
     pub fn of(message: &M) -> Self {
         Self::from_bytes(message.encode_to_vec().into())
+    }
+
+    /// Encodes a message, and puts encoded fields behind it.
+    pub fn with_fields(message: &M, fields: &[u8]) -> Self {
+        let mut bytes = BytesMut::with_capacity(message.encoded_len() + fields.len());
+        message.encode_raw(&mut bytes);
+        bytes.extend_from_slice(fields);
+        Self::from_bytes(bytes.freeze())
     }
 
     /// The message without its unknown fields.
@@ -56,7 +62,7 @@ impl<M: Message + Default> Raw<M> {
     }
 }
 
-/// Appends a field as it stands, which is in so many groups.
+/// Appends a field that is inside `depth` groups.
 fn copy_field(
     tag: u32,
     wire_type: WireType,
@@ -107,7 +113,7 @@ impl<M: Message + Default> Message for Raw<M> {
         to.put_slice(&self.bytes);
     }
 
-    /// Fields of a message come one after the other, and those that come later win or are added: so it is with the bytes.
+    /// Appends the field, because a message followed by further fields is the encoding of both merged.
     fn merge_field(
         &mut self,
         tag: u32,
@@ -116,9 +122,14 @@ impl<M: Message + Default> Message for Raw<M> {
         _: DecodeContext,
     ) -> Result<(), DecodeError> {
         let bytes = std::mem::take(&mut self.bytes);
-        // Without a copy where nobody else holds them, as while a message is read.
+        // While a message is decoded, nobody else holds its bytes, so they are not copied for each field.
         let mut bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        let length = bytes.len();
         let merged = copy_field(tag, wire_type, from, &mut bytes, 0);
+        if merged.is_err() {
+            // Half a field would make everything that is encoded after it unreadable.
+            bytes.truncate(length);
+        }
         self.bytes = bytes.freeze();
         merged
     }
@@ -144,16 +155,16 @@ impl<M> Clone for Raw<M> {
     }
 }
 
+/// Compares encodings. A message can have several, so two equal messages can be unequal here.
 impl<M> PartialEq for Raw<M> {
     fn eq(&self, other: &Self) -> bool {
         self.bytes == other.bytes
     }
 }
 
-/// Not its content, which may be of a person.
+/// Shows the length only, because the content may be personal data.
 impl<M> fmt::Debug for Raw<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Raw").field("bytes", &self.bytes.len()).finish()
     }
 }
-

@@ -271,6 +271,125 @@ def test_a_hundred_at_once_over_both_make_one():
     assert [one.id for one in found.customers] == ids[:1]
 
 
+def test_an_import_creates_those_that_can_be_created():
+    taken = create(id=f"import-{RUN}").id
+
+    def batches():
+        for number in range(20):
+            customers = [customer(name=f"i{number}.{place}") for place in range(100)]
+            if number == 3:
+                customers[7].name = ""
+                customers[9].id = taken
+            yield customers_pb2.ImportRequest(customers=customers)
+
+    sent = list(batches())
+    key = (("idempotency-key", f"import-{RUN}"),)
+    done = service.Import(iter(sent), metadata=key)
+    assert (done.created, done.refused) == (1_998, 2)
+    assert [(one.index, one.field) for one in done.problems] == [(307, "name"), (309, "id")]
+    assert service.Import(iter(sent), metadata=key) == done, "sent again, it creates nobody"
+    assert service.Import(iter([])).created == 0
+
+
+def test_an_export_has_everybody_once_and_goes_on_where_it_broke_off():
+    ids = set(service.BatchCreate(customers_pb2.BatchCreateRequest(
+        customers=[customer(name=f"e{number}") for number in range(1_200)])).ids)
+    seen, token = [], ""
+    for page in service.Export(customers_pb2.ExportRequest()):
+        seen += [one.id for one in page.customers]
+        token = page.page_token
+        if len(seen) >= 1_000:
+            break
+    for page in service.Export(customers_pb2.ExportRequest(page_token=token)):
+        seen += [one.id for one in page.customers]
+        token = page.page_token
+    assert not token and len(seen) == len(set(seen)) and ids <= set(seen)
+    refused(lambda: list(service.Export(customers_pb2.ExportRequest(page_token="x"))), grpc.StatusCode.INVALID_ARGUMENT)
+
+
+def changes(stream, count):
+    """So many changes of a stream, and the position of the last one."""
+    found, position = [], None
+    for watched in stream:
+        position = watched.position
+        if watched.change:
+            found.append((watched.change.removeprefix("customer_"), watched.id, watched.version))
+        if len(found) == count:
+            break
+    stream.cancel()
+    return found, position
+
+
+def test_a_watch_tells_every_change_once_and_goes_on_from_a_position():
+    watch = lambda position="": service.Watch(customers_pb2.WatchRequest(position=position), timeout=60)
+    stream = watch()
+    begin = next(stream).position
+    ids = [f"w{number}-{RUN}" for number in range(3)]
+    [create(id=id) for id in ids]
+    change = customer_pb2.Customer(id=ids[1], name="Changed")
+    service.Update(customers_pb2.UpdateRequest(customer=change, update_mask=field_mask_pb2.FieldMask(paths=["name"])))
+    service.Delete(customers_pb2.DeleteRequest(id=ids[2]))
+    batch = [customer(id=f"wb{number}-{RUN}") for number in range(5)]
+    service.BatchCreate(customers_pb2.BatchCreateRequest(customers=batch))
+    expected = [("created", id, 1) for id in ids] + [("updated", ids[1], 2), ("deleted", ids[2], 2)]
+    expected += [("created", one.id, 1) for one in batch]
+    found, _ = changes(stream, len(expected))
+    assert found == expected, found
+    again, _ = changes(watch(begin), len(expected))
+    assert again == expected
+    # From the middle of a batch, and one by one.
+    one_by_one, position = [], begin
+    for _ in expected:
+        found, position = changes(watch(position), 1)
+        one_by_one += found
+    assert one_by_one == expected
+    refused(lambda: next(watch("now")), grpc.StatusCode.INVALID_ARGUMENT)
+    refused(lambda: next(watch("999999999")), grpc.StatusCode.INVALID_ARGUMENT)
+
+
+def watch_until_it_dies():
+    """Creates customers and watches them until the server is gone; notes what was created and what was seen."""
+    seen = open(f"{stubs}/seen", "a")
+    stream = service.Watch(customers_pb2.WatchRequest())
+    print(next(stream).position, file=seen, flush=True)
+
+    def watch():
+        try:
+            for watched in stream:
+                print(watched.position, watched.id, file=seen, flush=True)
+        except grpc.RpcError as error:
+            assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED), error
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    with open(f"{stubs}/created", "a") as created:
+        for number in range(1_000_000):
+            try:
+                print(create(id=f"{ROUND}-{number}").id, file=created, flush=True)
+                open(f"{stubs}/begun", "w").close()
+            except grpc.RpcError as error:
+                assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED), error
+                break
+    watching.join()
+
+
+def watch_on():
+    """Watches on from the last position that was seen: nothing is missing, and nothing comes twice."""
+    lines = [line.split() for line in open(f"{stubs}/seen")]
+    seen = [line[1] for line in lines if len(line) > 1]
+    created = open(f"{stubs}/created").read().split()
+    # The last one may have been created although its caller never heard of it.
+    rest = create(id=f"{ROUND}-last").id
+    for watched in service.Watch(customers_pb2.WatchRequest(position=lines[-1][0]), timeout=60):
+        if watched.id:
+            seen.append(watched.id)
+        if watched.id == rest:
+            break
+    assert len(seen) == len(set(seen)), "something came twice"
+    missing = set(created) - set(seen)
+    assert not missing and len(seen) - len(created) in (1, 2), (missing, len(seen), len(created))
+
+
 def until_it_dies():
     """Creates customers, each with its key, until the server is gone. The crash test of the house calls this."""
     for number in range(1_000_000):

@@ -68,13 +68,13 @@ fn customers_can_be_a_process_of_their_own() {
     assert_eq!(customers.ask("GET", "/api/v1/profiles", "").status, 404);
 }
 
-fn survive(place: &Place) {
+fn survive(place: &Place, before: &str, after: &str) {
     for load in [100, 700] {
         // Its name is in the keys of this round.
         let (stubs, running) = (stubs(), place.start(&[]));
         let address = running.address;
         let told = thread::scope(|scope| {
-            let sending = scope.spawn(|| client(address, stubs.path(), &["until_it_dies"]));
+            let sending = scope.spawn(|| client(address, stubs.path(), &[before]));
             // By then it has sent some.
             until("something was sent", PATIENCE, || stubs.path().join("begun").exists());
             thread::park_timeout(Duration::from_millis(load));
@@ -84,11 +84,20 @@ fn survive(place: &Place) {
         passes(&told);
         drop(running);
         let running = place.start(&[]);
-        passes(&client(running.address, stubs.path(), &["again_after_its_death"]));
+        passes(&client(running.address, stubs.path(), &[after]));
     }
 }
 
 #[test]
 fn prove_that_a_key_makes_one_customer_over_both_ways_though_the_server_is_killed() {
-    Place::both().iter().for_each(survive);
+    for place in Place::both() {
+        survive(&place, "until_it_dies", "again_after_its_death");
+    }
+}
+
+#[test]
+fn prove_that_a_watch_goes_on_without_a_gap_or_a_repeat_though_the_server_is_killed() {
+    for place in Place::both() {
+        survive(&place, "watch_until_it_dies", "watch_on");
+    }
 }

@@ -75,7 +75,7 @@ impl Customers {
                     }
                 }
                 for (id, _) in &plan.customers {
-                    let change = events::created(id.key());
+                    let change = events::created(id);
                     if plan.chosen.contains(&id.key()) {
                         write.changed(change)
                     } else {

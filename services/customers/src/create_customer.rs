@@ -21,7 +21,7 @@ impl Customers {
             let customer = given.born(&id, self.0.parts.clock.now());
             let mut write = turn.begin().await?;
             store::insert(&mut write.tx, call.tenant(), id.key(), &customer);
-            let change = events::created(id.key());
+            let change = events::created(&id);
             // Somebody may have read before that no customer has the chosen id.
             if chosen {
                 write.changed(change)

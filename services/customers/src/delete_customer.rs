@@ -16,13 +16,14 @@ impl Customers {
         id: &str,
     ) -> Result<Written<()>, Fault> {
         let write = self.0.base.writes.once(call, |turn| async move {
-            let key = CustomerId::parse(id).map_err(of_id)?.key();
+            let id = CustomerId::parse(id).map_err(of_id)?;
+            let key = id.key();
             let mut write = turn.begin().await?;
             let customer = store::lock(&mut write.tx, call.tenant(), key).await?.ok_or_else(no_customer)?;
             expected.check("customer", customer.version)?;
             let version = customer.version + 1;
             store::delete(&mut write.tx, call.tenant(), key, (version, self.0.parts.clock.now()));
-            write.changed(events::deleted(key, version));
+            write.changed(events::deleted(&id, version));
             write.done(())
         });
         write.await

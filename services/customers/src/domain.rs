@@ -6,3 +6,4 @@ pub(crate) mod events;
 pub(crate) mod faults;
 pub(crate) mod id;
 pub(crate) mod phone;
+pub(crate) mod position;

@@ -1,12 +1,15 @@
 //! The operations over gRPC.
 
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use pando_grpc::{BadDescriptor, GrpcRoutes, GrpcServices, Request, Response, Status, caller};
 use pando_http::decode_cursor;
-use pando_service::grpc::{write_call, written};
+use pando_service::grpc::{key_of, of_stream, write_call, written};
 use pando_service::prelude::*;
+use pando_service::{BadText, Violations};
 use pando_wire::Raw;
 use prost::{DecodeError, Message as _};
-use tonic::async_trait;
+use tonic::{Streaming, async_trait};
 
 use crate::domain::content::{BATCH_CREATE, CREATE, DELETE, UPDATE, content};
 use crate::domain::customer::{Given, moment};
@@ -14,9 +17,10 @@ use crate::list_customers::LIMIT;
 use crate::messages::customer_service_server::{CustomerService, CustomerServiceServer};
 use crate::messages::{
     BatchCreateRequest, BatchCreateResponse, CreateRequest, Customer, DESCRIPTOR, DeleteRequest,
-    DeleteResponse, GetRequest, ListRequest, ListResponse, Refused, UpdateRequest,
+    DeleteResponse, ExportRequest, ExportResponse, GetRequest, ImportRequest, ImportResponse, ListRequest,
+    ListResponse, Refused, UpdateRequest, WatchRequest, WatchResponse,
 };
-use crate::{Created, Customers, Question, Update};
+use crate::{Created, Customers, ExportPage, Imported, Question, Update, Watched, WatchedChange};
 
 /// How large a message may be. The edge refuses larger ones of most methods before they are read.
 const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -64,6 +68,46 @@ impl CustomerService for Customers {
         Ok(written(self.delete_customer(&call, &expected, id).await?, |()| DeleteResponse {}))
     }
 
+    async fn import(
+        &self,
+        request: Request<Streaming<ImportRequest>>,
+    ) -> Result<Response<ImportResponse>, Status> {
+        let (call, key) = (caller(&request)?, key_of(&request)?);
+        let batches = request.into_inner().map(|message| {
+            // The stream broke: what was done stays done, and the caller knows.
+            let ImportRequest { customers } = message.map_err(of_stream)?;
+            customers.iter().map(Given::message).collect::<Result<_, _>>().map_err(Fault::internal)
+        });
+        let imported = self.import_customers(&call, key.as_deref(), batches).await?;
+        Ok(Response::new(ImportResponse::from(imported)))
+    }
+
+    type ExportStream = BoxStream<'static, Result<ExportResponse, Status>>;
+
+    async fn export(&self, request: Request<ExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
+        let call = caller(&request)?;
+        let after = position(&request.get_ref().page_token)?;
+        let pages = self.export_customers(&call, after).map(|page| {
+            let ExportPage { customers, next } = page?;
+            let page_token = next.as_ref().map(encode_cursor).transpose().map_err(Fault::from)?;
+            let customers = customers.iter().map(|customer| customer.message()).collect();
+            Ok(ExportResponse { customers, page_token: page_token.unwrap_or_default() })
+        });
+        Ok(Response::new(pages.boxed()))
+    }
+
+    type WatchStream = BoxStream<'static, Result<WatchResponse, Status>>;
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let call = caller(&request)?;
+        let WatchRequest { position } = request.get_ref();
+        let after = (!position.is_empty()).then(|| position.parse()).transpose();
+        let after =
+            after.map_err(|bad: BadText| Fault::from(Violations::one("position", bad.code, bad.message)))?;
+        let changes = self.watch_customers(&call, after).await?;
+        Ok(Response::new(changes.map(|watched| Ok(WatchResponse::from(watched?))).boxed()))
+    }
+
     async fn batch_create(
         &self,
         request: Request<BatchCreateRequest>,
@@ -79,12 +123,33 @@ impl CustomerService for Customers {
 
 impl From<Created> for BatchCreateResponse {
     fn from(created: Created) -> Self {
-        let refused = created.refused.into_iter().map(|refused| Refused {
-            index: i32::try_from(refused.index).unwrap_or(i32::MAX),
-            field: refused.field,
-            message: refused.message,
-        });
-        Self { refused: refused.collect(), created_at: Some(moment(created.created_at)), ids: created.ids }
+        let refused = created.refused.into_iter().map(Refused::from).collect();
+        Self { refused, created_at: Some(moment(created.created_at)), ids: created.ids }
+    }
+}
+
+impl From<Imported> for ImportResponse {
+    fn from(imported: Imported) -> Self {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let problems = imported.problems.into_iter().map(Refused::from).collect();
+        Self { created: count(imported.created), refused: count(imported.refused), problems }
+    }
+}
+
+impl From<crate::Refused> for Refused {
+    fn from(refused: crate::Refused) -> Self {
+        let index = i64::try_from(refused.index).unwrap_or(i64::MAX);
+        Self { index, field: refused.field, message: refused.message }
+    }
+}
+
+impl From<Watched> for WatchResponse {
+    fn from(Watched { position, change }: Watched) -> Self {
+        let position = position.to_string();
+        match change {
+            None => Self { position, ..Self::default() },
+            Some(WatchedChange { kind, id, version }) => Self { position, change: kind, id, version },
+        }
     }
 }
 
@@ -96,10 +161,14 @@ fn question(request: ListRequest) -> Result<Question, Fault> {
     let ListRequest { limit, offset, page_token, email, phone } = request;
     // Negative numbers are above every limit.
     let number = |number: i32| usize::try_from(number).unwrap_or(usize::MAX);
-    let after = (!page_token.is_empty()).then(|| decode_cursor(&page_token)).transpose();
-    let after = after.map_err(Fault::from)?;
+    let after = position(&page_token)?;
     let limit = if limit == 0 { LIMIT.0 } else { number(limit) };
     Ok(Question { limit, offset: number(offset), after, email, phone })
+}
+
+/// The place that a page token stands for.
+fn position(page_token: &str) -> Result<Option<PageEnd>, Fault> {
+    Ok((!page_token.is_empty()).then(|| decode_cursor(page_token)).transpose()?)
 }
 
 /// The version that a change is meant for, if it names one.

@@ -4,29 +4,37 @@ mod batch_create;
 mod create_customer;
 mod delete_customer;
 mod domain;
+mod export_customers;
 mod get_customer;
 mod grpc;
 mod http;
+mod import_customers;
 mod list_customers;
 pub mod messages;
 mod options;
 mod service;
 mod store;
 mod update_customer;
+mod watch_customers;
 
 use std::sync::Arc;
 
 use pando_service::CacheWrites;
 use pando_service::prelude::*;
+use watch_customers::Bell;
 
 pub use batch_create::{BATCH_MAX, Created, Refused};
 pub use domain::customer::{Customer, Given, Metadata};
 pub use domain::id::CustomerId;
+pub use domain::position::Position;
+pub use export_customers::ExportPage;
+pub use import_customers::Imported;
 pub use list_customers::Question;
 pub use options::CustomersOptions;
 pub use service::{BLUEPRINT, open, serve};
 pub use store::MIGRATIONS;
 pub use update_customer::Update;
+pub use watch_customers::{Watched, WatchedChange};
 
 /// The customers. Cloning shares them.
 #[derive(Clone)]
@@ -35,6 +43,8 @@ pub struct Customers(Arc<Inner>);
 struct Inner {
     parts: Parts,
     base: Base,
+    /// Rings when something was published.
+    bell: Bell,
 }
 
 impl Customers {
@@ -54,7 +64,12 @@ impl Customers {
             ..BasePlan::new("customers", memory)
         };
         let base = parts.base(plan).map_err(|error| BadSetting::new("customers", "cache", error))?;
-        Ok(Self(Arc::new(Inner { parts: parts.clone(), base })))
+        Ok(Self(Arc::new(Inner { parts: parts.clone(), base, bell: Bell::new() })))
+    }
+
+    /// Lets go of all who watch: the server stops.
+    pub(crate) fn end_watches(&self) {
+        self.0.bell.end();
     }
 
     pub(crate) fn base(&self) -> &Base {

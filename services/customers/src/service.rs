@@ -28,5 +28,9 @@ pub fn open(
 pub fn serve(customers: &Customers) -> Result<Service, BadDescriptor> {
     let routes = http::routes().with_state(customers.clone());
     let routes = ServiceRoutes::new("customers", routes, http::limits()).grpc(grpc::routes(customers)?);
-    Ok(Service::new(vec![routes], customers.base()))
+    let mut service = Service::new(vec![routes], customers.base());
+    service.subscribers.push(customers.watch_subscriber());
+    let customers = customers.clone();
+    service.on_drain = Some(Box::new(move || customers.end_watches()));
+    Ok(service)
 }

@@ -37,7 +37,8 @@ impl Customers {
     ) -> Result<Written<Customer>, Fault> {
         let write = self.0.base.writes.once(call, |turn| async move {
             let Update { given, mask } = &update;
-            let key = CustomerId::parse(&given.id).map_err(of_id)?.key();
+            let id = CustomerId::parse(&given.id).map_err(of_id)?;
+            let key = id.key();
             check_mask(mask)?;
             let mut write = turn.begin().await?;
             let ticket = write.before_change(key);
@@ -54,7 +55,7 @@ impl Customers {
             }
             let customer = customer.grown(after, self.0.parts.clock.now());
             store::update(&mut write.tx, call.tenant(), key, &customer);
-            write.changed(events::updated(key, customer.version, &fields));
+            write.changed(events::updated(&id, customer.version, &fields));
             write.remember(ticket, key, || Ok(customer.loaded()))?;
             write.done(customer)
         });

@@ -5,6 +5,7 @@ use serde::Serialize;
 pub(crate) const CREATE: &str = "customers.create";
 pub(crate) const UPDATE: &str = "customers.update";
 pub(crate) const DELETE: &str = "customers.delete";
+pub(crate) const IMPORT: &str = "customers.import";
 pub(crate) const BATCH_CREATE: &str = "customers.batch_create";
 
 /// The content of a write, which must be the same in a repeat.
