@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::load::{self, Pressure};
 use crate::report::Report;
 use crate::server::Server;
-use crate::{limits, outage, sample};
+use crate::{customers, limits, outage, sample};
 
 /// Profiles of one read by many ids.
 const ROWS: usize = 100;
@@ -38,6 +38,7 @@ const UNCACHED: &[(&str, &str)] = &[
     ("PANDO_PROFILES__CACHE__L1", "false"),
     ("PANDO_PROFILES__CACHE__L2", "false"),
     ("PANDO_PROFILES__PAGES__L1", "false"),
+    ("PANDO_CUSTOMERS__PAGES__L1", "false"),
 ];
 
 /// The extent of a run.
@@ -46,6 +47,7 @@ pub(crate) struct Plan {
     pub(crate) seconds: u64,
     pub(crate) clients: usize,
     pub(crate) profiles: usize,
+    pub(crate) only_customers: bool,
     pub(crate) binary: PathBuf,
     pub(crate) results: PathBuf,
 }
@@ -102,13 +104,23 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
     let results = plan.results.clone();
     let stage = Stage::set(plan).await?;
     let mut report = Report::default();
-    stage.figures(&mut report).await?;
-    let mut rates = Rates::default();
+    let all = !stage.plan.only_customers;
+    if all {
+        stage.figures(&mut report).await?;
+    }
+    let of_customers = stage.customers().await?;
+    let (mut rates, mut rates_of_customers) = (Rates::default(), customers::Rates::default());
     for round in 0..stage.plan.rounds {
         eprintln!("round {} of {}", round + 1, stage.plan.rounds);
-        stage.round(round, &mut rates).await?;
+        if all {
+            stage.round(round, &mut rates).await?;
+        }
+        of_customers.round(round, stage.pressure(), &mut rates_of_customers).await?;
     }
-    rates.judge(&mut report);
+    if all {
+        rates.judge(&mut report);
+    }
+    rates_of_customers.judge(&mut report);
     stage.strike().await?;
     eprintln!();
     print(&report.table());
@@ -176,6 +188,15 @@ impl Stage {
         Ok(stage)
     }
 
+    async fn customers(&self) -> Result<customers::Stage> {
+        let servers = (&self.remembering, &self.on_postgres);
+        customers::Stage::set(self.folder.path(), servers, &self.postgres_url).await
+    }
+
+    fn pressure(&self) -> Pressure {
+        Pressure { clients: self.plan.clients, seconds: self.plan.seconds }
+    }
+
     /// A profile of two kilobytes from memory, for a client that accepts gzip.
     async fn packed_answer(&self) -> Result<Bytes> {
         let url = format!("{}/api/v1/profiles/{}", self.remembering.url, sample::id(LARGE));
@@ -229,7 +250,7 @@ impl Stage {
 
     /// One measurement of every contestant, limit and product next to each other.
     async fn round(&self, round: usize, rates: &mut Rates) -> Result<()> {
-        let pressure = Pressure { clients: self.plan.clients, seconds: self.plan.seconds };
+        let pressure = self.pressure();
         let script = |name: &str, text: String| -> Result<PathBuf> {
             let file = self.folder.path().join(name);
             std::fs::write(&file, text)?;

@@ -1,6 +1,6 @@
 //! Runs the standard tools: wrk against servers, pgbench and psql against PostgreSQL.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -25,6 +25,19 @@ pub(crate) async fn wrk(url: &str, script: Option<&Path>, pressure: Pressure) ->
     ensure!(!output.contains("Non-2xx"), "the server refused some requests:\n{output}");
     ensure!(!output.contains("Socket errors"), "some connections broke:\n{output}");
     number_after(&output, "Requests/sec:").with_context(|| format!("wrk printed no rate:\n{output}"))
+}
+
+/// Calls per second of a gRPC method that a server answers, with the same request each time. The edge of the client sees only
+/// whether there is an answer: what it says is checked before.
+pub(crate) async fn h2load(url: String, request: PathBuf, pressure: Pressure) -> Result<f64> {
+    let mut command = Command::new("h2load");
+    // A few connections with many calls each, as clients of gRPC have them.
+    command.args(["-t", "1", "-c", "8", "-m", &pressure.clients.div_ceil(8).to_string()]);
+    command.args(["-D", &pressure.seconds.to_string(), "-H", "content-type: application/grpc"]);
+    let output = output(command.args(["-H", "te: trailers", "-d"]).arg(request).arg(url)).await?;
+    ensure!(output.contains(" 0 failed, 0 errored, 0 timeout"), "the server refused some calls:\n{output}");
+    let rate = output.split_once(" req/s").and_then(|(before, _)| before.rsplit(' ').next());
+    rate.and_then(|rate| rate.parse().ok()).with_context(|| format!("h2load printed no rate:\n{output}"))
 }
 
 /// How long the slowest one of a hundred requests took, in milliseconds.

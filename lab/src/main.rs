@@ -1,6 +1,7 @@
 //! `pando-lab`: measures Pando beside the limits of the machine.
 
 mod bench;
+mod customers;
 mod limits;
 mod load;
 mod outage;
@@ -35,6 +36,9 @@ enum Verb {
         /// How many profiles are in the table.
         #[arg(long, default_value_t = 10_000)]
         profiles: usize,
+        /// Measure customers only.
+        #[arg(long)]
+        only_customers: bool,
         /// The binary to measure; built with `cargo build --release`.
         #[arg(long, default_value = "target/release/pando")]
         binary: PathBuf,
@@ -46,6 +50,8 @@ enum Verb {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Verb::Bench { rounds, seconds, clients, profiles, binary, results } = Arguments::parse().verb;
-    bench::run(bench::Plan { rounds, seconds, clients, profiles, binary, results }).await
+    let Verb::Bench { rounds, seconds, clients, profiles, only_customers, binary, results } =
+        Arguments::parse().verb;
+    let plan = bench::Plan { rounds, seconds, clients, profiles, only_customers, binary, results };
+    bench::run(plan).await
 }

@@ -8,6 +8,7 @@ use pando_http::{Code, GrpcMethod, GrpcRoutes, body_problem};
 use pando_resilience::Call;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
+use prost_types::method_options::IdempotencyLevel;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::{Request, Status};
@@ -95,9 +96,14 @@ fn methods_of(service: &'static str, descriptor: &[u8]) -> Result<Vec<GrpcMethod
             package => service.strip_prefix(package).and_then(|rest| rest.strip_prefix('.')) == Some(name),
         };
         for found in file.service.iter().filter(|found| named(found.name())) {
-            methods.extend(found.method.iter().map(|method| GrpcMethod {
-                path: format!("/{service}/{}", method.name()),
-                streams: method.client_streaming() || method.server_streaming(),
+            methods.extend(found.method.iter().map(|method| {
+                GrpcMethod {
+                    path: format!("/{service}/{}", method.name()),
+                    streams: method.client_streaming() || method.server_streaming(),
+                    reads: method.options.as_ref().is_some_and(|options| {
+                        options.idempotency_level() == IdempotencyLevel::NoSideEffects
+                    }),
+                }
             }));
         }
     }
@@ -128,8 +134,11 @@ mod tests {
     fn the_methods_of_a_service_are_those_of_its_descriptor() {
         let health = tonic_health::pb::FILE_DESCRIPTOR_SET;
         let methods = methods_of("grpc.health.v1.Health", health).expect("it is described");
-        let method =
-            |name: &str, streams| GrpcMethod { path: format!("/grpc.health.v1.Health/{name}"), streams };
+        let method = |name: &str, streams| GrpcMethod {
+            path: format!("/grpc.health.v1.Health/{name}"),
+            streams,
+            reads: false,
+        };
         assert_eq!(methods[..2], [method("Check", false), method("Watch", true)]);
         for (service, descriptor, reason) in [
             (

@@ -23,6 +23,8 @@ pub(crate) struct AccessLog {
 pub(crate) struct Line<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) method: MethodIndex,
+    /// Whether the request changes nothing.
+    pub(crate) reads: bool,
     pub(crate) template: &'a str,
     pub(crate) path: &'a str,
     pub(crate) status: StatusCode,
@@ -48,7 +50,7 @@ impl AccessLog {
     pub(crate) fn write<'a>(&self, line: &Line<'_>, cache: impl FnOnce() -> Option<&'a str>) {
         let status = line.status.as_u16();
         // Clients that ask for missing things could fill the log.
-        let ordinary = line.method.is_read() && (status < 400 || status == 404) && line.took < self.slow;
+        let ordinary = line.reads && (status < 400 || status == 404) && line.took < self.slow;
         let second = || line.now.saturating_duration_since(self.started).as_secs();
         // Most reads are not logged: whether the log is on at all is asked after that, it costs more.
         if (ordinary && !self.sampled(second())) || !tracing::enabled!(target: "access", tracing::Level::INFO)

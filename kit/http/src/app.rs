@@ -76,6 +76,8 @@ pub struct GrpcMethod {
     pub path: String,
     /// Whether the request or the answer is a stream, which may take as long as the caller lets it.
     pub streams: bool,
+    /// Whether it changes nothing: then the access log takes it for a read.
+    pub reads: bool,
 }
 
 /// Makes the gRPC services that every server has, health and reflection, out of those of the services.

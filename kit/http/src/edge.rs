@@ -115,7 +115,12 @@ pub(crate) fn handle(
             parts.headers.remove(header::CONTENT_LENGTH);
         }
         edge.record(&parts, &seen, &admitted, body.size_hint().exact());
-        edge.finish_headers(&mut parts.headers, admitted.request_id, varies);
+        if is_grpc {
+            // The others are for browsers and caches, which read no gRPC.
+            edge.common_headers(&mut parts.headers, admitted.request_id);
+        } else {
+            edge.finish_headers(&mut parts.headers, admitted.request_id, varies);
+        }
         edge.close_if_draining(&mut parts.headers, version);
         Ok(Response::from_parts(parts, EdgeBody::new(body, version, origin, busy)))
     }))
@@ -302,6 +307,7 @@ impl Edge {
         let line = Line {
             request_id: admitted.request_id(),
             method: seen.method,
+            reads: seen.method.is_read() || seen.route.reads,
             template: &seen.route.template,
             path: seen.path,
             status: parts.status,

@@ -87,7 +87,7 @@ impl Edge {
     /// The headers every answer has.
     pub(crate) fn finish_headers(&self, headers: &mut HeaderMap, request_id: HeaderValue, varies: bool) {
         // No reserve: they fit where the first one was put, and growing costs more than all of them.
-        headers.insert(REQUEST_ID, request_id);
+        self.common_headers(headers, request_id);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         // Only a page has links to follow.
         if headers.get(header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"text/html")) {
@@ -98,12 +98,17 @@ impl Edge {
             let policy = if headers.contains_key(header::ETAG) { REVALIDATE } else { NO_STORE };
             headers.insert(header::CACHE_CONTROL, policy);
         }
-        if let Some(pod) = &self.pod_name {
-            headers.insert(POD_NAME, pod.clone());
-        }
         if varies {
             // Beside what its handler says it depends on.
             headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        }
+    }
+
+    /// The headers of every answer: whose request it was, and who answered.
+    pub(crate) fn common_headers(&self, headers: &mut HeaderMap, request_id: HeaderValue) {
+        headers.insert(REQUEST_ID, request_id);
+        if let Some(pod) = &self.pod_name {
+            headers.insert(POD_NAME, pod.clone());
         }
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct RouteEntry {
     pub(crate) hot: Option<HotFind>,
     /// Whether it is a gRPC method.
     pub(crate) is_grpc: bool,
+    /// Whether it is a gRPC method that changes nothing.
+    pub(crate) reads: bool,
     methods: [bool; OTHER + 1],
     service: &'static str,
     metrics: Metrics,
@@ -151,11 +153,12 @@ impl RouteTable {
         let post = METHODS.map(|(name, _)| name == "POST");
         let mut allowed = [false; OTHER + 1];
         allowed[..OTHER].copy_from_slice(&post);
-        for GrpcMethod { path, streams } in methods {
+        for GrpcMethod { path, streams, reads } in methods {
             let metrics = self.unknown.metrics.clone();
             let limits = limits.iter().find(|limits| limits.path == path);
             let mut route = RouteEntry::new(path, service, allowed, options, limits, &metrics);
             route.is_grpc = true;
+            route.reads = *reads;
             route.deadline = match streams {
                 true => ENDLESS,
                 false => Duration::from_millis(
@@ -251,6 +254,7 @@ impl RouteEntry {
             allow: HeaderValue::try_from(allowed.join(", ")).expect("method names are visible ASCII"),
             hot: None,
             is_grpc: false,
+            reads: false,
             methods,
             service,
             metrics: metrics.clone(),

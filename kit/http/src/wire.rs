@@ -137,6 +137,7 @@ impl Wire {
         let line = Line {
             request_id,
             method: get,
+            reads: true,
             template: &route.template,
             path,
             status: StatusCode::OK,

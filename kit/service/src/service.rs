@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use futures_util::future::BoxFuture;
+use pando_audit::{Audit, AuditOptions};
 use pando_cache::{CacheError, Caches, RedisOptions};
 use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
@@ -27,6 +28,8 @@ pub struct Parts {
     pub queue: Queue,
     /// Where outcomes are kept for repeats: on the same database.
     pub idempotency: Idempotency,
+    /// Where changes are recorded, if the settings ask for it: on the same database.
+    pub audit: Audit,
     /// Where files are kept.
     pub objects: Objects,
     /// Where times and ids come from.
@@ -122,6 +125,7 @@ impl Parts {
             database: self.database.clone(),
             idempotency: self.idempotency.clone(),
             outbox,
+            audit: Some(self.audit.clone()).filter(Audit::is_enabled),
             memory: Some(memory.clone()),
             rules,
         });
@@ -143,6 +147,7 @@ impl Parts {
             caches: Caches::open(&RedisOptions::default(), &metrics, clock).await?,
             queue: Queue::new(parts, QueueOptions::default())?,
             idempotency: Idempotency::new(database, clock, &metrics, IdempotencyOptions::default())?,
+            audit: Audit::new(database, clock, &metrics, AuditOptions::default())?,
             objects: Objects::open(&place, &metrics, clock)?,
             clock: clock.clone(),
             metrics,

@@ -57,7 +57,7 @@ pub struct Answer {
 /// When the house cannot be opened, and wherever the test does.
 pub async fn each_house(tables: &[MigrationSet], clock: impl Fn() -> Clock, test: impl AsyncFn(TestHouse)) {
     each_engine(async |database: Database| {
-        let kit = [pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS];
+        let kit = [pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS, pando_audit::MIGRATIONS];
         database.migrate(&[tables, &kit].concat()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let parts = Parts::with_defaults(&database, &folder.path().join("objects"), &clock()).await.unwrap();

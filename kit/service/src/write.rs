@@ -25,6 +25,8 @@ pub struct Write {
     pub(crate) about: Option<String>,
     pub(crate) news: News,
     pub(crate) events: Vec<Event>,
+    /// The changes for the audit log.
+    pub(crate) recorded: Vec<Change>,
 }
 
 /// A write whose effect is in its transaction, and its outcome.
@@ -61,7 +63,11 @@ impl Write {
         self.publish(change);
     }
 
-    fn publish(&mut self, Change { event, id, version, data }: Change) {
+    fn publish(&mut self, change: Change) {
+        if self.writes.is_audited() {
+            self.recorded.push(change.clone());
+        }
+        let Change { event, id, version, data } = change;
         if let Some(outbox) = self.writes.outbox() {
             let mut event = outbox.event(event, id, version, data);
             event.tenant = self.call.tenant().clone();

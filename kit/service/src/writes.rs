@@ -3,15 +3,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use pando_database::{Database, DatabaseError, Token};
+use pando_audit::{Audit, Entry, EntryResult};
+use pando_database::{Database, DatabaseError, Token, Transaction};
 use pando_idempotency::{Admission, Claim, Idempotency, Key, Outcome, Request, Scope, Ticket};
 use pando_queue::Outbox;
 use pando_resilience::{Call, Repeat};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::memory::{Memory, News};
-use crate::write::{Done, Write};
+use crate::write::{Change, Done, Write};
 use crate::{Class, Fault};
 
 /// How often a write is tried if other requests come in between.
@@ -47,6 +49,8 @@ pub struct WritesParts {
     pub idempotency: Idempotency,
     /// Where events are published; nowhere when they are off.
     pub outbox: Option<Outbox>,
+    /// Where changes are recorded; nowhere when that is off.
+    pub audit: Option<Audit>,
     /// The caches that have to learn of writes.
     pub memory: Option<Memory>,
     /// The rules of the service's tables that a caller can break.
@@ -81,6 +85,10 @@ impl Writes {
 
     pub(crate) fn outbox(&self) -> Option<&Outbox> {
         self.0.outbox.as_ref()
+    }
+
+    pub(crate) fn is_audited(&self) -> bool {
+        self.0.audit.is_some()
     }
 
     pub(crate) fn memory(&self) -> Option<&Memory> {
@@ -220,6 +228,7 @@ impl Turn {
                 about: None,
                 news: News::default(),
                 events: Vec::new(),
+                recorded: Vec::new(),
             })
         })
     }
@@ -234,12 +243,15 @@ impl Write {
     /// The same, with the outcome. Every write ends here.
     fn commit(self, outcome: Option<Outcome>) -> BoxFuture<'static, Result<Token, Fault>> {
         Box::pin(async move {
-            let Self { call, mut tx, writes, keyed, about, news, events, .. } = self;
+            let Self { call, mut tx, writes, keyed, about, news, events, recorded } = self;
             if let (Some(keyed), Some(outcome)) = (&keyed, &outcome) {
                 keyed.ticket.store_about(&mut tx, outcome, about.as_deref()).await?;
             }
             if let Some(outbox) = writes.outbox() {
                 outbox.publish_all(&mut tx, &events)?;
+            }
+            if let Some(audit) = &writes.0.audit {
+                record(audit, &mut tx, &call, &recorded).await?;
             }
             let Some(memory) = writes.memory() else { return Ok(tx.commit().await?) };
             let unsettled = memory.unsettled(call.tenant(), news);
@@ -259,6 +271,27 @@ impl Write {
 }
 
 /// Commits a write that is done.
+/// Records changes in the audit log: what was done to which thing, and its version since.
+async fn record(audit: &Audit, tx: &mut Transaction, call: &Call, changes: &[Change]) -> Result<(), Fault> {
+    let ids: Vec<String> = changes.iter().map(|change| change.id.to_string()).collect();
+    let entries: Vec<Entry<'_>> = changes.iter().zip(&ids).map(|(change, id)| entry(change, id)).collect();
+    match entries.as_slice() {
+        [one] => audit.record(tx, call, one),
+        all => audit.record_all(tx, call, all).await.map_err(Fault::internal)?,
+    }
+    Ok(())
+}
+
+fn entry<'a>(change: &Change, id: &'a str) -> Entry<'a> {
+    let mut details = change.data.clone();
+    if let Value::Object(details) = &mut details {
+        details.insert("version".to_owned(), change.version.into());
+    }
+    // The event of a thing begins with the name of the thing.
+    let resource = change.event.split_once('_').map_or(change.event, |(resource, _)| resource);
+    Entry { action: change.event, resource, resource_id: id, result: EntryResult::Ok, details }
+}
+
 async fn committed<T: Serialize>(done: Result<Done<T>, Fault>) -> Result<(T, Token), Fault> {
     let Done { write, value } = done?;
     let outcome = write.keyed.as_ref().map(|_| serde_json::to_vec(&value)).transpose()?;

@@ -437,6 +437,22 @@ def test_fields_that_the_server_does_not_know_survive():
     assert listed == changed and listed.SerializeToString().endswith(unknown)
 
 
+def test_messages_are_compressed_for_those_who_ask():
+    for encoding in (grpc.Compression.Gzip, grpc.Compression.NoCompression):
+        with grpc.insecure_channel(address, compression=encoding) as other:
+            stub = customers_pb2_grpc.CustomerServiceStub(other)
+            batch = [customer(name="compressed", metadata={"text": "the same words " * 60}) for _ in range(500)]
+            ids = list(stub.BatchCreate(customers_pb2.BatchCreateRequest(customers=batch)).ids)
+            page = stub.List(customers_pb2.ListRequest(limit=500))
+            assert [one.id for one in page.customers] == list(reversed(ids))
+    # A message that grows beyond what the server takes is refused.
+    bomb = customer(metadata={"text": "0" * 40_000_000})
+    with grpc.insecure_channel(address, compression=grpc.Compression.Gzip) as other:
+        stub = customers_pb2_grpc.CustomerServiceStub(other)
+        request = customers_pb2.BatchCreateRequest(customers=[bomb])
+        refused(lambda: stub.BatchCreate(request), grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+
 def test_a_deadline_ends_a_call_in_time():
     began = time.monotonic()
     request = customers_pb2.BatchCreateRequest(customers=[customer() for _ in range(10_000)])

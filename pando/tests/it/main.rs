@@ -1,6 +1,7 @@
 //! The whole house from the outside: the real binary, real files, real sockets.
 #![expect(clippy::unwrap_used, reason = "in a test, an unexpected error is a failure")]
 
+mod audit;
 mod bad_input;
 mod cache;
 mod client;

@@ -49,7 +49,7 @@ impl Tasks {
         options.check()?;
         let Parts { database, queue, idempotency, .. } = parts.clone();
         let writes =
-            Writes::new(WritesParts { database, idempotency, outbox: None, memory: None, rules: &[] });
+            Writes::new(WritesParts { database, idempotency, outbox: None, audit: None, memory: None, rules: &[] });
         let closing = watch::Sender::new(false);
         Ok(Self(Arc::new(Inner { queue, registry, writes, options, closing })))
     }

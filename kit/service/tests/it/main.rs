@@ -107,6 +107,7 @@ impl House {
             database: database.clone(),
             idempotency: idempotency.clone(),
             outbox,
+            audit: None,
             memory: Some(memory.clone()),
             rules: UNIQUE_KEYS,
         });
