@@ -10,9 +10,11 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use pando_clock::Clock;
 
+use crate::audit::AuditCommand;
 use crate::config::{Flags, Loaded, Sources};
+use crate::pipeline::PipelineCommand;
 use crate::queue::QueueCommand;
-use crate::{VERSION, doctor, files, migrate, openapi, queue, seed, serve};
+use crate::{VERSION, audit, doctor, files, migrate, openapi, pipeline, queue, seed, serve};
 
 /// How long threads that are still busy may hold up the end of the program.
 const LAST_THREADS: Duration = Duration::from_secs(1);
@@ -88,6 +90,12 @@ enum Command {
     /// Show jobs and queues, redrive dead jobs, pause queues
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Check the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Write customers that have changed to the object store
+    #[command(subcommand)]
+    Pipeline(PipelineCommand),
     /// Accept the configured file store as the one that belongs to the database
     ///
     /// A server does not start with files that belong to another database, because servers that share a database must
@@ -146,6 +154,12 @@ impl CommandLine {
                 block_on(migrate::run(&sources.load()?.config, (dry_run, finish), &clock, out))?
             }
             Command::AdoptFiles => block_on(files::adopt(&sources.load()?.config, &clock, out))?,
+            Command::Audit(command) => {
+                return block_on(audit::run(&sources.load()?.config, command, &clock, out));
+            }
+            Command::Pipeline(command) => {
+                block_on(pipeline::run(&sources.load()?.config, command, &clock, out))?;
+            }
             Command::Queue(command) => {
                 block_on(queue::run(&sources.load()?.config, command, &clock, out))?;
             }

@@ -8,6 +8,7 @@ mod listing;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use pando_audit::AuditOptions;
 use pando_cache::RedisOptions;
 use pando_customers::CustomersOptions;
 use pando_database::{DatabaseOptions, SqliteOptions};
@@ -62,6 +63,8 @@ pub struct Config {
     pub worker: WorkerOptions,
     /// Answers to repeated requests.
     pub idempotency: IdempotencyOptions,
+    /// The audit log.
+    pub audit: AuditOptions,
 }
 
 /// The roles that a process can have.
@@ -160,6 +163,7 @@ impl Default for Config {
             queue: QueueOptions::default(),
             worker: WorkerOptions::default(),
             idempotency: IdempotencyOptions::default(),
+            audit: AuditOptions::default(),
         }
     }
 }
@@ -294,6 +298,9 @@ impl Config {
         }
         if let Err(error) = self.queue.check() {
             found.push(("queue", error.to_string()));
+        }
+        if let Err((setting, reason)) = self.audit.check() {
+            found.push(("audit", format!("{setting}: {reason}")));
         }
         if let Err((setting, reason)) = self.idempotency.check() {
             found.push(("idempotency", format!("{setting}: {reason}")));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use pando_clock::Clock;
+use pando_customers::PIPELINE;
 use pando_database::Database;
 use pando_queue::{Queue, QueueOptions, QueueParts, Registry, Schedule, Scheduler, Stopped, Worker};
 use pando_telemetry::Metrics;
@@ -60,5 +61,9 @@ fn apart(mut options: QueueOptions) -> QueueOptions {
 /// The queue alone: enough to look at jobs, and to lead operators to them.
 pub(crate) fn queue(config: &Config, database: &Database, metrics: &Metrics, clock: &Clock) -> Result<Queue> {
     let parts = QueueParts { database: database.clone(), clock: clock.clone(), metrics: metrics.clone() };
-    Ok(Queue::new(parts, apart(config.queue.clone()))?)
+    let queue = Queue::new(parts, apart(config.queue.clone()))?;
+    if config.customers.pipeline.enabled {
+        queue.uses_reader(PIPELINE);
+    }
+    Ok(queue)
 }

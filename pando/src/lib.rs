@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admin;
+mod audit;
 mod command;
 mod config;
 mod doctor;
@@ -9,6 +10,7 @@ mod front_door;
 mod jobs;
 mod migrate;
 mod openapi;
+mod pipeline;
 mod platform;
 mod queue;
 mod seed;

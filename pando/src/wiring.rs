@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use futures_util::future::join_all;
+use pando_audit::Audit;
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
@@ -55,7 +56,7 @@ const SERVICES: &[Wire] = &[
 /// The schema of every role: all processes on one database agree on it, whatever each of them does.
 pub(crate) fn migrations() -> Vec<MigrationSet> {
     let of_services = SERVICES.iter().filter_map(|wire| wire.blueprint.migrations);
-    let of_the_house = [pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS];
+    let of_the_house = [pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS, pando_audit::MIGRATIONS];
     [files::MIGRATIONS].into_iter().chain(of_services).chain(of_the_house).collect()
 }
 
@@ -89,6 +90,9 @@ pub(crate) async fn wire(
     let parts = parts(config, (database, caches), metrics, clock)?;
     if SERVICES.iter().any(|wire| config.plays(wire.role)) {
         parts.idempotency.keep_swept();
+    }
+    if parts.audit.is_enabled() {
+        parts.audit.keep_sealed();
     }
     files::check(database, &parts.objects, clock, &config.files_place()).await?;
     let system = |services: &[&GrpcRoutes], readiness| {
@@ -129,6 +133,7 @@ pub(crate) fn parts(
 ) -> Result<Parts> {
     let queue = jobs::queue(config, database, metrics, clock)?;
     Ok(Parts {
+        audit: Audit::new(database, clock, metrics, config.audit.clone())?,
         database: database.clone(),
         caches: caches.clone(),
         idempotency: Idempotency::new(database, clock, metrics, config.idempotency.clone())?,

@@ -8,6 +8,8 @@ use prost::Message as _;
 
 const CUSTOMER: &str = "pando/customers/v1/customer.proto";
 const SERVICE: &str = "pando/customers/v1/customers.proto";
+/// The records of the pipeline.
+const ARCHIVE: &str = "pando/customers/v1/archive.proto";
 /// The same service by its older name.
 const OLDER: &str = "customer/v1/customer.proto";
 
@@ -18,7 +20,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         reason = "so does cargo tell a build script where its results belong"
     )]
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("customers.bin"), protox::compile([SERVICE, OLDER], ["proto"])?.encode_to_vec())?;
+    fs::write(
+        out.join("customers.bin"),
+        protox::compile([SERVICE, ARCHIVE, OLDER], ["proto"])?.encode_to_vec(),
+    )?;
     // Pairs in the order of their keys, so that equal messages have equal bytes.
     let generator =
         || tonic_prost_build::configure().build_client(false).build_transport(false).btree_map(".");
@@ -29,6 +34,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     // and in the messages of the service it keeps the others, too.
     generator()
         .extern_path(".pando.customers.v1.Customer", "::pando_wire::Raw<crate::messages::Customer>")
-        .compile_fds(protox::compile([SERVICE], ["proto"])?)?;
+        .compile_fds(protox::compile([SERVICE, ARCHIVE], ["proto"])?)?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::response::IntoResponse;
 use http_body_util::BodyExt as _;
-use pando_http::{Code, GrpcMethod, GrpcRoutes, body_problem};
+use pando_http::{Code, GrpcMethod, GrpcRoutes, GrpcService, body_problem};
 use pando_resilience::Call;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
@@ -71,9 +71,9 @@ impl GrpcServices {
             }
             request
         };
-        let path = format!("/{name}/{{*method}}");
         let service = service.map_request(renamed).map_request(of_edge);
-        self.routes.router = self.routes.router.route_service(&path, service);
+        let service = service.map_response(IntoResponse::into_response);
+        self.routes.services.push((name, GrpcService::new(service)));
         if !self.routes.descriptors.contains(&descriptor) {
             self.routes.descriptors.push(descriptor);
         }

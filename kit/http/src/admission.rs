@@ -83,7 +83,7 @@ pub(crate) fn identify(
     };
     let named = |header| headers.get_all(header).iter().map(HeaderValue::as_bytes);
     let client = edge.proxies.client(connection.peer.ip(), named);
-    let timeout = match route.is_grpc {
+    let timeout = match route.grpc.is_some() {
         true => grpc_timeout(headers),
         false => asked.timeout.and_then(|value| request_timeout(std::str::from_utf8(value).ok()?)),
     };
@@ -96,7 +96,7 @@ pub(crate) fn identify(
         began,
         budget,
         consistency,
-        compress: asked.accepts_compression && !route.is_grpc,
+        compress: asked.accepts_compression && route.grpc.is_none(),
     }
 }
 
@@ -157,7 +157,7 @@ pub(crate) fn admit(
             Problem::new(Code::MethodNotAllowed, format!("this route accepts only {}", show(&route.allow)));
         return refuse(problem.with_header(header::ALLOW, route.allow.clone()));
     }
-    if route.is_grpc && head.version != Version::HTTP_2 {
+    if route.grpc.is_some() && head.version != Version::HTTP_2 {
         return refuse(Problem::malformed("this is a gRPC method: call it over HTTP/2"));
     }
     if let Some(bytes) = head.body {

@@ -1,9 +1,14 @@
 //! The description of a server: the routes of each service, their limits, and their dependencies.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use tower::util::BoxCloneSyncService;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::health::{Dependency, Readiness};
@@ -61,13 +66,16 @@ pub struct ServiceRoutes {
 /// The gRPC methods of a service.
 #[derive(Clone, Debug, Default)]
 pub struct GrpcRoutes {
-    /// The router that answers the methods. It has no fallback.
-    pub router: axum::Router,
+    /// What answers the methods of each service: the edge knows the method of a call and needs no router.
+    pub services: Vec<(&'static str, GrpcService)>,
     /// The methods. One that is not listed is not served.
     pub methods: Vec<GrpcMethod>,
     /// The descriptions of services and messages, each a serialized `FileDescriptorSet`.
     pub descriptors: Vec<&'static [u8]>,
 }
+
+/// What answers the methods of a gRPC service. It is always ready.
+pub type GrpcService = BoxCloneSyncService<Request<Body>, Response, Infallible>;
 
 /// One method.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -115,12 +115,7 @@ pub(crate) fn handle(
             parts.headers.remove(header::CONTENT_LENGTH);
         }
         edge.record(&parts, &seen, &admitted, body.size_hint().exact());
-        if is_grpc {
-            // The others are for browsers and caches, which read no gRPC.
-            edge.common_headers(&mut parts.headers, admitted.request_id);
-        } else {
-            edge.finish_headers(&mut parts.headers, admitted.request_id, varies);
-        }
+        edge.finish_headers(&mut parts.headers, admitted.request_id, varies, is_grpc);
         edge.close_if_draining(&mut parts.headers, version);
         Ok(Response::from_parts(parts, EdgeBody::new(body, version, origin, busy)))
     }))
@@ -184,9 +179,11 @@ impl Handler {
         let share = has_body.then(|| Arc::new(BodyShare::new(edge.bodies.clone())));
         let context = RequestContext { call, client: admitted.client, share: share.clone() };
         let (request, waiting) = prepare(connection, route, context, request);
-        let work = match edge.compressed.as_ref().filter(|_| admitted.compress) {
-            Some(service) => Either::Right(compressed(service.clone(), request)),
-            None => Either::Left(edge.router.clone().call(request)),
+        let work = match (&route.grpc, edge.compressed.as_ref().filter(|_| admitted.compress)) {
+            // Its messages are compressed, if anything is, and not the whole.
+            (Some(service), _) => Either::Right(service.clone().call(request)),
+            (None, Some(service)) => Either::Right(compressed(service.clone(), request)),
+            (None, None) => Either::Left(edge.router.clone().call(request)),
         };
         Self { work: Box::pin(AssertUnwindSafe(work).catch_unwind()), deadline, waiting, _share: share }
     }

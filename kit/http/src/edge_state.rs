@@ -85,9 +85,22 @@ impl Edge {
     }
 
     /// The headers every answer has.
-    pub(crate) fn finish_headers(&self, headers: &mut HeaderMap, request_id: HeaderValue, varies: bool) {
+    pub(crate) fn finish_headers(
+        &self,
+        headers: &mut HeaderMap,
+        request_id: HeaderValue,
+        varies: bool,
+        is_grpc: bool,
+    ) {
         // No reserve: they fit where the first one was put, and growing costs more than all of them.
-        self.common_headers(headers, request_id);
+        headers.insert(REQUEST_ID, request_id);
+        if let Some(pod) = &self.pod_name {
+            headers.insert(POD_NAME, pod.clone());
+        }
+        if is_grpc {
+            // The others are for browsers and caches, which read no gRPC.
+            return;
+        }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         // Only a page has links to follow.
         if headers.get(header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"text/html")) {
@@ -104,19 +117,11 @@ impl Edge {
         }
     }
 
-    /// The headers of every answer: whose request it was, and who answered.
-    pub(crate) fn common_headers(&self, headers: &mut HeaderMap, request_id: HeaderValue) {
-        headers.insert(REQUEST_ID, request_id);
-        if let Some(pod) = &self.pod_name {
-            headers.insert(POD_NAME, pod.clone());
-        }
-    }
-
     /// The headers of every hot answer.
     pub(crate) fn hot_headers(&mut self) {
         let mut headers = HeaderMap::new();
         headers.insert(header::ETAG, HeaderValue::from_static(""));
-        self.finish_headers(&mut headers, HeaderValue::from_static(""), self.compressed.is_some());
+        self.finish_headers(&mut headers, HeaderValue::from_static(""), self.compressed.is_some(), false);
         self.hot_headers = hot_template(headers);
         self.hot_head = lasting_head(&self.hot_headers);
     }

@@ -47,7 +47,7 @@ const DEADLINE_EXCEEDED: usize = 4;
 pub(crate) fn is_grpc<B>(route: &RouteEntry, is_unknown: bool, request: &Request<B>) -> bool {
     let media = || request.headers().get(header::CONTENT_TYPE);
     request.version() == Version::HTTP_2
-        && (route.is_grpc
+        && (route.grpc.is_some()
             || is_unknown && media().is_some_and(|it| it.as_bytes().starts_with(MEDIA.as_bytes())))
 }
 

@@ -38,7 +38,9 @@ mod static_files;
 mod sweeper;
 mod wire;
 
-pub use app::{App, Gate, GateRequest, GrpcMethod, GrpcRoutes, GrpcSystem, RouteLimits, ServiceRoutes};
+pub use app::{
+    App, Gate, GateRequest, GrpcMethod, GrpcRoutes, GrpcService, GrpcSystem, RouteLimits, ServiceRoutes,
+};
 pub use body::{RawBody, StreamedBody, body_problem};
 pub use caller::{CONSISTENCY_TOKEN, Caller, ClientAddress, REQUEST_ID, call_of};
 pub use compression::CompressStream;

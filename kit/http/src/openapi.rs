@@ -104,7 +104,7 @@ pub(crate) fn assemble(
         let (part, part_document) = routes.split_for_parts();
         // The table first: it reports a path that two services claim, where the router would panic.
         if let Some(grpc) = &grpc {
-            table.add_grpc(name, &grpc.methods, &limits, options)?;
+            table.add_grpc(name, grpc, &limits, options)?;
         }
         table.add(name, &part_document, &limits, options)?;
         for hot in hot.into_iter().filter(|_| options.hot_reads) {
@@ -112,9 +112,6 @@ pub(crate) fn assemble(
         }
         errors.into_iter().for_each(|shape| table.error_shapes.add(shape));
         router = router.merge(part);
-        if let Some(grpc) = grpc {
-            router = router.merge(grpc.router);
-        }
         document.merge(part_document);
     }
     document.info =

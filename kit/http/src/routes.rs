@@ -10,7 +10,7 @@ use utoipa::openapi::{OpenApi, PathItem};
 use crate::error_shape::ErrorShapes;
 use crate::hot::{HotFind, HotRead};
 use crate::pace::PaceLimits;
-use crate::{Code, GrpcMethod, HttpError, HttpOptions, RouteLimits};
+use crate::{Code, GrpcMethod, GrpcRoutes, GrpcService, HttpError, HttpOptions, RouteLimits};
 
 /// The methods the metrics know by name; anything else is `OTHER`.
 const METHODS: [(&str, Method); 7] = [
@@ -55,8 +55,8 @@ pub(crate) struct RouteEntry {
     pub(crate) pace: Option<PaceLimits>,
     pub(crate) allow: HeaderValue,
     pub(crate) hot: Option<HotFind>,
-    /// Whether it is a gRPC method.
-    pub(crate) is_grpc: bool,
+    /// What answers it, if it is a gRPC method.
+    pub(crate) grpc: Option<GrpcService>,
     /// Whether it is a gRPC method that changes nothing.
     pub(crate) reads: bool,
     methods: [bool; OTHER + 1],
@@ -146,18 +146,22 @@ impl RouteTable {
     pub(crate) fn add_grpc(
         &mut self,
         service: &'static str,
-        methods: &[GrpcMethod],
+        grpc: &GrpcRoutes,
         limits: &[RouteLimits],
         options: &HttpOptions,
     ) -> Result<(), HttpError> {
         let post = METHODS.map(|(name, _)| name == "POST");
         let mut allowed = [false; OTHER + 1];
         allowed[..OTHER].copy_from_slice(&post);
-        for GrpcMethod { path, streams, reads } in methods {
+        for GrpcMethod { path, streams, reads } in &grpc.methods {
             let metrics = self.unknown.metrics.clone();
             let limits = limits.iter().find(|limits| limits.path == path);
             let mut route = RouteEntry::new(path, service, allowed, options, limits, &metrics);
-            route.is_grpc = true;
+            let name = path.trim_start_matches('/').split_once('/').map_or("", |(name, _)| name);
+            let service = grpc.services.iter().find(|(service, _)| *service == name);
+            let no_service =
+                || HttpError::Route { path: path.clone(), reason: "no service has it".to_owned() };
+            route.grpc = Some(service.ok_or_else(no_service)?.1.clone());
             route.reads = *reads;
             route.deadline = match streams {
                 true => ENDLESS,
@@ -253,7 +257,7 @@ impl RouteEntry {
             pace: (body_idle.is_some() || deadline > grace).then(|| PaceLimits::new(options, body_idle)),
             allow: HeaderValue::try_from(allowed.join(", ")).expect("method names are visible ASCII"),
             hot: None,
-            is_grpc: false,
+            grpc: None,
             reads: false,
             methods,
             service,

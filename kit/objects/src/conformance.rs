@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use pando_resilience::Call;
 
-use crate::{Listed, ObjectName, Objects, ObjectsError};
+use crate::{ArchivePath, Archived, Listed, ObjectName, Objects, ObjectsError};
 
 /// Runs the suite on an empty store.
 ///
@@ -22,6 +22,7 @@ pub async fn exercise(objects: &Objects) {
     many_may_put_the_same_at_once(objects).await;
     what_was_deleted_is_gone_and_may_come_back(objects).await;
     a_store_keeps_its_mark_and_lists_it_nowhere(objects).await;
+    the_archive_is_a_place_of_its_own(objects).await;
 }
 
 /// A call with enough time for a busy machine.
@@ -55,6 +56,35 @@ async fn a_store_keeps_its_mark_and_lists_it_nowhere(objects: &Objects) {
         objects.write_mark(&call(), mark).await.expect("it is kept");
         assert_eq!(objects.read_mark(&call()).await.expect("the store answers").as_deref(), Some(mark));
     }
+    assert_eq!(list(objects).await, before);
+}
+
+async fn the_archive_is_a_place_of_its_own(objects: &Objects) {
+    let before = list(objects).await;
+    let path = |text: &str| ArchivePath::parse(text).expect("it is a path");
+    let listed = async |below: Option<&str>| {
+        let listed = objects.list_at(below.map(path).as_ref()).try_collect::<Vec<Archived>>().await;
+        let paths =
+            listed.expect("it can be listed").into_iter().map(|it| (it.path.to_string(), it.found.bytes));
+        paths.collect::<Vec<_>>()
+    };
+    assert_eq!(listed(None).await, []);
+    assert!(objects.get_at(&call(), &path("a/b")).await.expect("the store answers").is_none());
+    let paths = ["a-b/one", "a/date=2026-01-01/two.pb.zst", "a/x=1/y/three", "a/x=1/z", "ab/four", "five"];
+    for text in paths {
+        for _ in 0..2 {
+            let put = objects.put_at(&call(), &path(text), Bytes::from(text), "text/plain").await;
+            put.expect("it is kept");
+        }
+        let object = objects.get_at(&call(), &path(text)).await.expect("the store answers");
+        assert_eq!(object.expect("it is there").read().await.expect("it can be read"), text);
+    }
+    let all = |paths: &[&str]| paths.iter().map(|it| ((*it).to_owned(), it.len() as u64)).collect::<Vec<_>>();
+    assert_eq!(listed(None).await, all(&paths));
+    assert_eq!(listed(Some("a")).await, all(&paths[1..4]), "and not those of a-b");
+    assert_eq!(listed(Some("a/x=1")).await, all(&paths[2..4]));
+    assert_eq!(listed(Some("b")).await, []);
+    assert!(objects.get_at(&call(), &path("a/x=1")).await.expect("the store answers").is_none(), "a folder");
     assert_eq!(list(objects).await, before);
 }
 

@@ -1,6 +1,8 @@
 //! Objects in a folder. The folder is opened once, and every path starts at its handle and follows no link, so nothing
 //! outside of the folder is ever touched.
 
+mod archive;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -126,21 +128,8 @@ impl Folder {
     }
 
     fn read(&self, name: &ObjectName, range: Option<Range<u64>>) -> Result<Option<Object>, ObjectsError> {
-        let Some((mut file, found)) = self.find(name)? else { return Ok(None) };
-        let asked = range.unwrap_or(0..found.bytes);
-        let start = asked.start.min(found.bytes);
-        let range = start..asked.end.clamp(start, found.bytes);
-        file.seek(SeekFrom::Start(range.start))?;
-        let rest = range.end - range.start;
-        let content = stream::try_unfold((file, rest), |(file, rest)| async move {
-            if rest == 0 {
-                return Ok(None);
-            }
-            let (file, piece) = blocking(move || read_piece(file, rest)).await?;
-            let rest = rest - piece.len() as u64;
-            Ok(Some((piece, (file, rest))))
-        });
-        Ok(Some(Object { bytes: found.bytes, range, content: content.boxed() }))
+        let Some((file, found)) = self.find(name)? else { return Ok(None) };
+        object_of(file, found, range).map(Some)
     }
 
     pub(crate) async fn head(&self, name: &ObjectName) -> Result<Option<Found>, ObjectsError> {
@@ -193,39 +182,15 @@ impl Folder {
         Ok(listed)
     }
 
-    /// The file of an object. Anything that is not a plain file (a link, a folder) is not an object.
+    /// The file of an object.
     fn find(&self, name: &ObjectName) -> Result<Option<(File, Found)>, ObjectsError> {
         let Some(shelf) = self.subfolder(shelf_of(name), false)? else { return Ok(None) };
-        // Without NONBLOCK, a pipe of this name would keep us waiting.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&shelf, name.as_str(), flags, Mode::empty()) {
-            Ok(file) => file,
-            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
-            Err(error) => return Err(io(error)),
-        };
-        let stat = rustix::fs::fstat(&file).map_err(io)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Ok(None);
-        }
-        let found = Found { bytes: stat.st_size.unsigned_abs(), modified: modified(&stat) };
-        Ok(Some((File::from(file), found)))
+        open_file(&shelf, name.as_str())
     }
 
     /// A folder directly below; none when it is not there and not to be made.
     fn subfolder(&self, name: &str, make: bool) -> Result<Option<OwnedFd>, ObjectsError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(self.root()?, name, flags, Mode::empty()) {
-            Ok(folder) => return Ok(Some(folder)),
-            Err(Errno::NOENT) if make => {}
-            Err(Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(io(error)),
-        }
-        match rustix::fs::mkdirat(self.root()?, name, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(io(error)),
-        }
-        rustix::fs::fsync(self.root()?).map_err(io)?;
-        rustix::fs::openat(self.root()?, name, flags, Mode::empty()).map(Some).map_err(io)
+        folder_in(self.root()?, name, make)
     }
 
     fn sweep_incoming(&self) -> Result<(), ObjectsError> {
@@ -247,6 +212,58 @@ impl Folder {
 
 fn shelf_of(name: &ObjectName) -> &str {
     &name.as_str()[..2]
+}
+
+/// A folder in another one; none when it is not there and not to be made.
+fn folder_in(parent: &OwnedFd, name: &str, make: bool) -> Result<Option<OwnedFd>, ObjectsError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::openat(parent, name, flags, Mode::empty()) {
+        Ok(folder) => return Ok(Some(folder)),
+        Err(Errno::NOENT) if make => {}
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(io(error)),
+    }
+    match rustix::fs::mkdirat(parent, name, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(io(error)),
+    }
+    rustix::fs::fsync(parent).map_err(io)?;
+    rustix::fs::openat(parent, name, flags, Mode::empty()).map(Some).map_err(io)
+}
+
+/// A file in a folder. Anything that is not a plain file (a link, a folder) is not an object.
+fn open_file(folder: &OwnedFd, name: &str) -> Result<Option<(File, Found)>, ObjectsError> {
+    // Without NONBLOCK, a pipe of this name would keep us waiting.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+        Err(error) => return Err(io(error)),
+    };
+    let stat = rustix::fs::fstat(&file).map_err(io)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Ok(None);
+    }
+    let found = Found { bytes: stat.st_size.unsigned_abs(), modified: modified(&stat) };
+    Ok(Some((File::from(file), found)))
+}
+
+/// An open file as an object, or those of its bytes that lie in the range.
+fn object_of(mut file: File, found: Found, range: Option<Range<u64>>) -> Result<Object, ObjectsError> {
+    let asked = range.unwrap_or(0..found.bytes);
+    let start = asked.start.min(found.bytes);
+    let range = start..asked.end.clamp(start, found.bytes);
+    file.seek(SeekFrom::Start(range.start))?;
+    let rest = range.end - range.start;
+    let content = stream::try_unfold((file, rest), |(file, rest)| async move {
+        if rest == 0 {
+            return Ok(None);
+        }
+        let (file, piece) = blocking(move || read_piece(file, rest)).await?;
+        let rest = rest - piece.len() as u64;
+        Ok(Some((piece, (file, rest))))
+    });
+    Ok(Object { bytes: found.bytes, range, content: content.boxed() })
 }
 
 fn modified(stat: &rustix::fs::Stat) -> Timestamp {

@@ -14,7 +14,7 @@ use pando_telemetry::{LATENCY_BUCKETS, Metrics};
 
 use crate::local::Folder;
 use crate::s3::Bucket;
-use crate::{ObjectName, ObjectsError, ObjectsOptions};
+use crate::{ArchivePath, ObjectName, ObjectsError, ObjectsOptions};
 
 /// Objects by the hash of their content. Cloning shares the store.
 #[derive(Clone, Debug)]
@@ -46,6 +46,15 @@ pub struct Found {
 pub struct Listed {
     /// Its name.
     pub name: ObjectName,
+    /// The size and age of the object.
+    pub found: Found,
+}
+
+/// One entry of a list of the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// Its path.
+    pub path: ArchivePath,
     /// The size and age of the object.
     pub found: Found,
 }
@@ -165,6 +174,46 @@ impl Objects {
         match &self.0.place {
             Place::Folder(folder) => folder.list(),
             Place::Bucket(bucket) => bucket.list(),
+        }
+    }
+
+    /// Stores an object in the archive, at a path that its writer chooses. When this returns, the object survives a power cut. An
+    /// object that is there already is replaced: writers see to it that a path never gets other bytes, for example by a hash
+    /// in the path. [`Self::list`] does not return the archive, and nothing in this crate deletes from it.
+    pub fn put_at<'a>(
+        &'a self,
+        call: &'a Call,
+        path: &'a ArchivePath,
+        content: Bytes,
+        media_type: &'static str,
+    ) -> BoxFuture<'a, Result<(), ObjectsError>> {
+        self.measured("put_at", async move {
+            match &self.0.place {
+                Place::Folder(folder) => bounded(call, folder.put_at(path, content)).await,
+                Place::Bucket(bucket) => bounded(call, bucket.put_at(path, content, media_type)).await,
+            }
+        })
+    }
+
+    /// An object of the archive; `None` if it does not exist.
+    pub fn get_at<'a>(
+        &'a self,
+        call: &'a Call,
+        path: &'a ArchivePath,
+    ) -> BoxFuture<'a, Result<Option<Object>, ObjectsError>> {
+        self.measured("get_at", async move {
+            match &self.0.place {
+                Place::Folder(folder) => bounded(call, folder.get_at(path)).await,
+                Place::Bucket(bucket) => bounded(call, bucket.get_at(path)).await,
+            }
+        })
+    }
+
+    /// The objects of the archive in the order of their paths: all of them, or those in a folder and below it.
+    pub fn list_at(&self, below: Option<&ArchivePath>) -> BoxStream<'static, Result<Archived, ObjectsError>> {
+        match &self.0.place {
+            Place::Folder(folder) => folder.list_at(below),
+            Place::Bucket(bucket) => bucket.list_at(below),
         }
     }
 

@@ -16,7 +16,7 @@ use pando_clock::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::http_client::Connector;
-use crate::{Found, Listed, Object, ObjectName, ObjectsError, S3Options};
+use crate::{ArchivePath, Archived, Found, Listed, Object, ObjectName, ObjectsError, S3Options};
 
 /// A bucket, with what every key in it begins with.
 #[derive(Debug)]
@@ -71,7 +71,10 @@ impl Bucket {
         content: Bytes,
         media_type: &'static str,
     ) -> Result<(), ObjectsError> {
-        let key = self.key(name);
+        self.put_key(self.key(name), content, media_type).await
+    }
+
+    async fn put_key(&self, key: Path, content: Bytes, media_type: &'static str) -> Result<(), ObjectsError> {
         let attributes = Attributes::from_iter([(Attribute::ContentType, AttributeValue::from(media_type))]);
         if content.len() < self.multipart_bytes_min {
             let options = PutOptions { attributes, ..PutOptions::default() };
@@ -104,7 +107,11 @@ impl Bucket {
                 options.range = Some(GetRange::Bounded(start..end));
             }
         }
-        match self.store.get_opts(&self.key(name), options).await {
+        self.get_key(&self.key(name), options).await
+    }
+
+    async fn get_key(&self, key: &Path, options: GetOptions) -> Result<Option<Object>, ObjectsError> {
+        match self.store.get_opts(key, options).await {
             Ok(got) => {
                 let (bytes, range) = (got.meta.size, got.range.clone());
                 Ok(Some(Object {
@@ -116,6 +123,35 @@ impl Bucket {
             Err(Theirs::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    pub(crate) async fn put_at(
+        &self,
+        path: &ArchivePath,
+        content: Bytes,
+        media_type: &'static str,
+    ) -> Result<(), ObjectsError> {
+        let key = Path::from(format!("{}{path}", self.archive()));
+        self.put_key(key, content, media_type).await
+    }
+
+    pub(crate) async fn get_at(&self, path: &ArchivePath) -> Result<Option<Object>, ObjectsError> {
+        self.get_key(&Path::from(format!("{}{path}", self.archive())), GetOptions::default()).await
+    }
+
+    pub(crate) fn list_at(
+        &self,
+        below: Option<&ArchivePath>,
+    ) -> BoxStream<'static, Result<Archived, ObjectsError>> {
+        let start = self.archive();
+        let folder = Path::from(format!("{start}{}", below.map_or("", ArchivePath::as_str)));
+        let listed = self.store.list(Some(&folder)).map_err(ObjectsError::from);
+        listed
+            .try_filter_map(move |meta| {
+                let path = meta.location.as_ref().strip_prefix(start.as_str()).and_then(ArchivePath::parse);
+                std::future::ready(Ok(path.map(|path| Archived { path, found: found(&meta) })))
+            })
+            .boxed()
     }
 
     pub(crate) async fn head(&self, name: &ObjectName) -> Result<Option<Found>, ObjectsError> {
@@ -161,6 +197,11 @@ impl Bucket {
     /// The key that tells this store from others.
     fn mark(&self) -> Path {
         Path::from(format!("{}store-mark", self.prefix))
+    }
+
+    /// The beginning of every key of the archive. No name of another object begins like this.
+    fn archive(&self) -> String {
+        format!("{}archive/", self.prefix)
     }
 
     fn key(&self, name: &ObjectName) -> Path {

@@ -8,6 +8,7 @@ mod events;
 mod faults;
 mod lanes;
 mod order;
+mod readers;
 mod tenants;
 mod timing;
 

@@ -1,7 +1,8 @@
 //! The queue: the handle that every part of the program holds.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use pando_clock::Clock;
@@ -49,6 +50,8 @@ struct Inner {
     depths: Depths,
     moving_lanes: MovingLanes,
     changes: broadcast::Sender<Uuid>,
+    /// The readers of events that these settings name.
+    readers: Mutex<BTreeSet<String>>,
 }
 
 impl Queue {
@@ -70,6 +73,7 @@ impl Queue {
             depths: Depths::default(),
             moving_lanes: MovingLanes::default(),
             changes,
+            readers: Mutex::default(),
         })))
     }
 
@@ -92,6 +96,16 @@ impl Queue {
     /// watcher must also read the jobs now and then.
     pub fn watch(&self) -> broadcast::Receiver<Uuid> {
         self.0.changes.subscribe()
+    }
+
+    /// Says that the settings of this process name the [reader](crate::EventReader): operators are told that it is in use, though
+    /// nobody holds its place while it does not read.
+    pub fn uses_reader(&self, name: &str) {
+        self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+    }
+
+    pub(crate) fn is_used_reader(&self, name: &str) -> bool {
+        self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 
     pub(crate) fn changed(&self, id: Uuid) {

@@ -47,7 +47,9 @@ impl Outbox {
                 since: lags.get(subscriber).and_then(|lag| lag.since),
                 kept_alone: behind(subscriber).saturating_sub(furthest_other),
                 moved_at: *moved_at,
-                in_use: *held || (subscriber == BROKER && self.queue.options().broker.url.is_some()),
+                in_use: *held
+                    || self.queue.is_used_reader(subscriber)
+                    || (subscriber == BROKER && self.queue.options().broker.url.is_some()),
             }
         };
         Ok(places.iter().map(status).collect())

@@ -6,12 +6,17 @@ use pando_service::prelude::*;
 use pando_service::{FieldError, Violations};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::domain::customer::{Customer, Given, refused};
+use crate::domain::customer::{Given, refused};
 use crate::domain::events;
 use crate::domain::faults::{of_id, taken};
 use crate::domain::id::CustomerId;
+use crate::domain::planned::Planned;
 use crate::{Customers, store};
+
+/// The message about an id that another customer has.
+const TAKEN: &str = "is taken by another customer";
 
 /// How many customers a batch may have.
 pub const BATCH_MAX: usize = 10_000;
@@ -39,12 +44,9 @@ pub struct Refused {
     pub message: String,
 }
 
-/// The customers of a batch that can be created, each with its place in the request.
+/// The customers of a batch that can be created, and what is wrong with the others.
 struct Plan {
-    places: Vec<usize>,
-    customers: Vec<(CustomerId, Customer)>,
-    /// The ids that the callers chose, which somebody may have asked for before.
-    chosen: HashSet<uuid::Uuid>,
+    planned: Vec<Planned>,
     refused: Vec<(usize, FieldError)>,
 }
 
@@ -56,34 +58,20 @@ impl Customers {
         given: Vec<Given>,
         partial: bool,
     ) -> Result<Written<Created>, Fault> {
-        let write = self.0.base.writes.once_patiently(call, |turn| {
-            let given = given.clone();
-            async move {
-                let now = self.0.parts.clock.now();
-                let mut plan = self.plan(given, now)?;
-                if !partial {
-                    plan.refuse_all()?;
-                }
-                let mut write = turn.begin().await?;
-                if partial {
-                    let free = store::insert_free(&mut write.tx, call.tenant(), &plan.customers).await?;
-                    plan.keep(&free);
-                } else if !plan.customers.is_empty() {
-                    let inserted = store::insert_all(&mut write.tx, call.tenant(), &plan.customers).await;
-                    if let Err(error) = inserted {
-                        return Err(self.named(call, &plan, error).await);
-                    }
-                }
-                for (id, _) in &plan.customers {
-                    let change = events::created(id);
-                    if plan.chosen.contains(&id.key()) {
-                        write.changed(change)
-                    } else {
-                        write.created(change)
-                    }
-                }
-                write.done(plan.outcome(now))
+        let now = self.0.parts.clock.now();
+        let mut plan = self.plan(given, now)?;
+        if !partial {
+            refused(plan.refused.drain(..).map(|(_, fault)| fault).collect())?;
+        }
+        let plan = &plan;
+        let write = self.0.base.writes.once_patiently(call, |turn| async move {
+            let mut write = turn.begin().await?;
+            let free = self.insert(&mut write, plan, partial).await?;
+            for planned in plan.planned.iter().filter(|planned| planned.is_in(free.as_ref())) {
+                let change = events::created(&planned.id);
+                if planned.is_chosen { write.changed(change) } else { write.created(change) }
             }
+            write.done(plan.outcome(free.as_ref(), now))
         });
         write.await
     }
@@ -94,81 +82,77 @@ impl Customers {
             return Err(Violations::one("customers", "too_many", message).into());
         }
         let (mut seen, mut faults) = (HashSet::with_capacity(given.len()), Vec::new());
-        let mut plan = Plan {
-            places: Vec::with_capacity(given.len()),
-            customers: Vec::with_capacity(given.len()),
-            chosen: HashSet::new(),
-            refused: Vec::new(),
-        };
+        let mut plan = Plan { planned: Vec::with_capacity(given.len()), refused: Vec::new() };
         for (place, given) in given.into_iter().enumerate() {
-            given.check(&format!("customers[{place}]."), &mut faults);
+            given.check(Some(place), &mut faults);
             if !faults.is_empty() {
                 plan.refused.extend(faults.drain(..).map(|fault| (place, fault)));
                 continue;
             }
-            let chosen = !given.id.is_empty();
+            let is_chosen = !given.id.is_empty();
             let id = given.id_or(|| CustomerId::fresh(self.0.parts.clock.fresh_id())).map_err(of_id)?;
             if !seen.insert(id.key()) {
                 plan.refused.push((place, taken(place, "is the id of an earlier customer of this batch")));
                 continue;
             }
-            if chosen {
-                plan.chosen.insert(id.key());
-            }
             let customer = given.born(&id, now);
-            plan.places.push(place);
-            plan.customers.push((id, customer));
+            plan.planned.push(Planned { place, is_chosen, id, customer });
         }
         Ok(plan)
     }
 
+    /// Inserts the customers; of a partial batch, the keys of those whose id was free.
+    async fn insert(
+        &self,
+        write: &mut Write,
+        plan: &Plan,
+        partial: bool,
+    ) -> Result<Option<HashSet<Uuid>>, Fault> {
+        let (tenant, planned) = (write.call.tenant().clone(), &plan.planned);
+        if partial {
+            return Ok(Some(store::insert_free(&mut write.tx, &tenant, planned).await?));
+        }
+        if !planned.is_empty()
+            && let Err(error) = store::insert_all(&mut write.tx, &tenant, planned).await
+        {
+            return Err(self.named(&write.call, planned, error).await);
+        }
+        Ok(None)
+    }
+
     /// The fault of a batch that was not inserted: it names each customer whose id is taken.
-    async fn named(&self, call: &Call, plan: &Plan, error: DatabaseError) -> Fault {
+    async fn named(&self, call: &Call, planned: &[Planned], error: DatabaseError) -> Fault {
         if !matches!(error, DatabaseError::UniqueViolation { .. }) {
             return error.into();
         }
         let read = self.0.parts.database.read_primary(call);
-        let keys = plan.customers.iter().map(|(id, _)| id.key()).collect();
+        let keys = planned.iter().map(|planned| planned.id.key()).collect();
         let in_use = match store::in_use(&read, call.tenant(), keys).await {
             Ok(in_use) => in_use,
             Err(error) => return error.into(),
         };
-        let places =
-            plan.places.iter().zip(&plan.customers).filter(|(_, (id, _))| in_use.contains(&id.key()));
-        let errors = places.map(|(place, _)| taken(*place, "is taken by another customer"));
+        let errors = planned.iter().filter(|planned| planned.is_in(Some(&in_use)));
+        let errors = errors.map(|planned| taken(planned.place, TAKEN));
         let fault = Fault::conflict("customers of the batch have ids that are taken");
         errors.fold(fault, |fault, error| fault.with_field(error.field, error.code, error.message))
     }
 }
 
 impl Plan {
-    /// Refuses the batch if any of its customers is refused.
-    fn refuse_all(&mut self) -> Result<(), Fault> {
-        refused(self.refused.drain(..).map(|(_, fault)| fault).collect())
-    }
-
-    /// Keeps the customers that were inserted, and refuses the others.
-    fn keep(&mut self, inserted: &HashSet<uuid::Uuid>) {
-        let mut places = Vec::with_capacity(inserted.len());
-        for (place, (id, _)) in self.places.iter().zip(&self.customers) {
-            match inserted.contains(&id.key()) {
-                true => places.push(*place),
-                false => self.refused.push((*place, taken(*place, "is taken by another customer"))),
-            }
-        }
-        self.customers.retain(|(id, _)| inserted.contains(&id.key()));
-        self.places = places;
-        self.refused.sort_by_key(|(place, _)| *place);
-    }
-
-    fn outcome(self, created_at: Timestamp) -> Created {
-        let refused = self.refused.into_iter().map(|(index, fault)| Refused {
+    /// The outcome, if the customers with these keys were inserted, or all.
+    fn outcome(&self, inserted: Option<&HashSet<Uuid>>, created_at: Timestamp) -> Created {
+        let mut refused = self.refused.clone();
+        let left = self.planned.iter().filter(|planned| !planned.is_in(inserted));
+        refused.extend(left.map(|planned| (planned.place, taken(planned.place, TAKEN))));
+        refused.sort_by_key(|(place, _)| *place);
+        let refused = refused.into_iter().map(|(index, fault)| Refused {
             index,
             field: fault.field.rsplit_once("].").map_or(&*fault.field, |(_, field)| field).to_owned(),
             message: fault.message.to_string(),
         });
+        let created = self.planned.iter().filter(|planned| planned.is_in(inserted));
         Created {
-            ids: self.customers.into_iter().map(|(id, _)| id.as_str().to_owned()).collect(),
+            ids: created.map(|planned| planned.id.as_str().to_owned()).collect(),
             refused: refused.collect(),
             created_at,
         }

@@ -14,7 +14,7 @@ impl Customers {
     pub async fn create_customer(&self, call: &Call, given: Given) -> Result<Written<Customer>, Fault> {
         let write = self.0.base.writes.once(call, |turn| async move {
             let mut faults = Vec::new();
-            given.check("", &mut faults);
+            given.check(None, &mut faults);
             refused(faults)?;
             let chosen = !given.id.is_empty();
             let id = given.id_or(|| CustomerId::fresh(self.0.parts.clock.fresh_id())).map_err(of_id)?;

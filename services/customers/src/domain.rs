@@ -6,4 +6,6 @@ pub(crate) mod events;
 pub(crate) mod faults;
 pub(crate) mod id;
 pub(crate) mod phone;
+pub(crate) mod planned;
 pub(crate) mod position;
+pub(crate) mod record;

@@ -9,6 +9,7 @@ use pando_service::prelude::*;
 use pando_service::{BadText, Violations};
 use pando_wire::Raw;
 use prost::{DecodeError, Message as _};
+use tonic::codec::CompressionEncoding;
 use tonic::{Streaming, async_trait};
 
 use crate::domain::content::{BATCH_CREATE, CREATE, DELETE, UPDATE, content};
@@ -27,7 +28,10 @@ const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The methods, by both names of the service.
 pub(crate) fn routes(customers: &Customers) -> Result<GrpcRoutes, BadDescriptor> {
-    let service = CustomerServiceServer::new(customers.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let service = [CompressionEncoding::Gzip, CompressionEncoding::Zstd].into_iter().fold(
+        CustomerServiceServer::new(customers.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        |service, encoding| service.accept_compressed(encoding).send_compressed(encoding),
+    );
     let services = GrpcServices::default().add(DESCRIPTOR, service.clone())?;
     Ok(services.add_as("customer.v1.CustomerService", DESCRIPTOR, service)?.into_routes())
 }
@@ -37,13 +41,13 @@ impl CustomerService for Customers {
     async fn create(&self, request: Request<CreateRequest>) -> Result<Response<Raw<Customer>>, Status> {
         let given = given(request.get_ref().customer.as_ref())?;
         let call = write_call(&request, CREATE, |_| content(&given))?;
-        Ok(written(self.create_customer(&call, given).await?, |customer| customer.message()))
+        Ok(small(written(self.create_customer(&call, given).await?, |customer| customer.message())))
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<Raw<Customer>>, Status> {
         let call = caller(&request)?;
         let found = self.get_customer(&call, &request.get_ref().id).await?;
-        Ok(Response::new(Raw::from_bytes(found.bytes().clone())))
+        Ok(small(Response::new(Raw::from_bytes(found.bytes().clone()))))
     }
 
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
@@ -58,7 +62,8 @@ impl CustomerService for Customers {
         let given = given(customer.as_ref())?;
         let (expected, update) = (expected(given.version), Update::new(given, mask));
         let call = write_call(&request, UPDATE, |_| content(&(&update, &expected)))?;
-        Ok(written(self.update_customer(&call, &expected, update).await?, |customer| customer.message()))
+        let done = self.update_customer(&call, &expected, update).await?;
+        Ok(small(written(done, |customer| customer.message())))
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
@@ -169,6 +174,12 @@ fn question(request: ListRequest) -> Result<Question, Fault> {
 /// The place that a page token stands for.
 fn position(page_token: &str) -> Result<Option<PageEnd>, Fault> {
     Ok((!page_token.is_empty()).then(|| decode_cursor(page_token)).transpose()?)
+}
+
+/// An answer that no compression makes smaller by more than it costs.
+fn small<M>(mut response: Response<M>) -> Response<M> {
+    response.disable_compression();
+    response
 }
 
 /// The version that a change is meant for, if it names one.

@@ -132,7 +132,7 @@ async fn create(
     body: JsonDocument,
 ) -> Result<WriteAnswer, Problem> {
     let fields = body.into_object()?;
-    let given = given(&fields, "")?;
+    let given = given(&fields)?;
     let call = keyed.of_operation(CREATE, || content(&given));
     let done = customers.create_customer(&call, given).await?;
     let place = format!("/api/v1/customers/{}", done.value.id);
@@ -258,12 +258,12 @@ async fn batch_create(
 }
 
 /// A customer of which everything is right that can be told without its values.
-fn given(fields: &Map<String, Value>, at: &str) -> Result<Given, Fault> {
+fn given(fields: &Map<String, Value>) -> Result<Given, Fault> {
     let mut faults = Vec::new();
-    let given = read_given(fields, at, &mut faults);
+    let given = read_given(fields, "", &mut faults);
     if !faults.is_empty() {
         // With everything else that is wrong.
-        given.check(at, &mut faults);
+        given.check(None, &mut faults);
     }
     refused(faults)?;
     Ok(given)

@@ -3,25 +3,30 @@
 use std::error::Error;
 
 use pando_grpc::BadDescriptor;
+use pando_service::OwnQueue;
 use pando_service::prelude::*;
 
-use crate::{Customers, CustomersOptions, MIGRATIONS, grpc, http};
+use crate::{Customers, CustomersOptions, MIGRATIONS, Pipeline, grpc, http, jobs};
 
 /// The service before it is opened.
 pub const BLUEPRINT: Blueprint = Blueprint {
     name: "customers",
     migrations: Some(MIGRATIONS),
-    queues: &[],
+    queues: &[OwnQueue { name: "pipeline", concurrency: 1, kinds: &["customers_pipeline"] }],
     described: || vec![ServiceRoutes::described("customers", http::routes())],
 };
 
-/// Opens the service.
+/// Opens the service, and adds its job to those that the process can run.
 pub fn open(
     parts: &Parts,
     options: &CustomersOptions,
-    _: &mut Registry,
+    registry: &mut Registry,
 ) -> Result<Service, Box<dyn Error + Send + Sync>> {
-    Ok(serve(&Customers::new(parts, options)?)?)
+    let customers = Customers::new(parts, options)?;
+    let pipeline = Pipeline::new(&parts.queue, &parts.objects, &parts.metrics, &options.pipeline)?;
+    registry.add(jobs::kind(&pipeline))?;
+    let schedules = jobs::schedules(&options.pipeline, registry)?;
+    Ok(Service { schedules, ..serve(&customers)? })
 }
 
 /// The service over these customers.

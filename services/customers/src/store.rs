@@ -8,13 +8,16 @@ use pando_service::{Email, Listed, Page};
 use uuid::Uuid;
 
 use crate::domain::customer::{Customer, Metadata};
-use crate::domain::id::CustomerId;
 use crate::domain::phone;
+use crate::domain::planned::Planned;
 
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "customers",
-    migrations: &[Migration::new(1, "customers", include_str!("../migrations/0001_customers.sql"))],
+    migrations: &[
+        Migration::new(1, "customers", include_str!("../migrations/0001_customers.sql")),
+        Migration::new(2, "pipeline", include_str!("../migrations/0002_pipeline.sql")),
+    ],
 };
 
 /// The newest customers first.
@@ -26,6 +29,9 @@ macro_rules! columns {
         "id, given_id, email, name, phone, metadata, unknown, version, created_at, updated_at, deleted_at"
     };
 }
+
+// Here, because it uses the macro.
+pub(crate) mod pipeline;
 
 static FIND: OwnedQuery = OwnedQuery::new(
     "customers.find",
@@ -162,18 +168,18 @@ pub(crate) fn insert(tx: &mut Transaction, tenant: &Tenant, key: Uuid, customer:
 pub(crate) async fn insert_all(
     tx: &mut Transaction,
     tenant: &Tenant,
-    customers: &[(CustomerId, Customer)],
+    planned: &[Planned],
 ) -> Result<(), DatabaseError> {
-    tx.bulk_insert(&INSERT, rows(tenant, customers)).await.map(drop)
+    tx.bulk_insert(&INSERT, rows(tenant, planned)).await.map(drop)
 }
 
 /// Adds those of these customers whose id is free, and returns their keys.
 pub(crate) async fn insert_free(
     tx: &mut Transaction,
     tenant: &Tenant,
-    customers: &[(CustomerId, Customer)],
+    planned: &[Planned],
 ) -> Result<HashSet<Uuid>, DatabaseError> {
-    Ok(tx.bulk_insert(&INSERT_FREE, rows(tenant, customers)).await?.into_iter().collect())
+    Ok(tx.bulk_insert(&INSERT_FREE, rows(tenant, planned)).await?.into_iter().collect())
 }
 
 /// Writes a changed customer over its row, which the transaction has locked.
@@ -218,8 +224,8 @@ fn stored_from(row: &Row) -> Result<Stored, DatabaseError> {
     Ok(Stored { key: row.get("id")?, customer, is_deleted })
 }
 
-fn rows(tenant: &Tenant, customers: &[(CustomerId, Customer)]) -> Vec<Vec<Value>> {
-    customers.iter().map(|(id, customer)| insert_values(tenant, id.key(), customer)).collect()
+fn rows(tenant: &Tenant, planned: &[Planned]) -> Vec<Vec<Value>> {
+    planned.iter().map(|planned| insert_values(tenant, planned.id.key(), &planned.customer)).collect()
 }
 
 /// The values of [`INSERT`]: those of an update, and the time of the creation.

@@ -46,7 +46,7 @@ impl Customers {
             expected.check("customer", customer.version)?;
             let (before, mut faults) = (customer.given(), Vec::new());
             let after = before.clone().changed_by(given, mask);
-            after.check("", &mut faults);
+            after.check(None, &mut faults);
             refused(faults)?;
             write.about(key);
             let fields = before.difference(&after);

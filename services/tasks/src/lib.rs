@@ -48,8 +48,14 @@ impl Tasks {
     pub fn new(parts: &Parts, registry: Registry, options: TasksOptions) -> Result<Self, QueueError> {
         options.check()?;
         let Parts { database, queue, idempotency, .. } = parts.clone();
-        let writes =
-            Writes::new(WritesParts { database, idempotency, outbox: None, audit: None, memory: None, rules: &[] });
+        let writes = Writes::new(WritesParts {
+            database,
+            idempotency,
+            outbox: None,
+            audit: None,
+            memory: None,
+            rules: &[],
+        });
         let closing = watch::Sender::new(false);
         Ok(Self(Arc::new(Inner { queue, registry, writes, options, closing })))
     }

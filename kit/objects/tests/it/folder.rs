@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use pando_objects::{Listed, ObjectName, ObjectsError, conformance};
+use pando_objects::{ArchivePath, Archived, Listed, ObjectName, ObjectsError, conformance};
 
 use crate::{call, in_folder};
 
@@ -42,6 +42,24 @@ async fn links_out_of_the_folder_are_followed_by_nobody() {
     assert!(refused(objects.put(&call(), &name, Bytes::new(), "image/png").await));
     assert!(refused(objects.delete(&call(), &name).await));
     assert_eq!(fs::read(outside.path().join(name.as_str())).unwrap(), b"secret");
+}
+
+#[tokio::test]
+async fn links_out_of_the_archive_are_followed_by_nobody() {
+    let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let objects = in_folder(folder.path());
+    let path = |text: &str| ArchivePath::parse(text).unwrap();
+    objects.put_at(&call(), &path("a/b"), Bytes::from_static(b"x"), "text/plain").await.unwrap();
+    fs::write(outside.path().join("secret"), "secret").unwrap();
+    symlink(outside.path(), folder.path().join("archive/a/link")).unwrap();
+    symlink(outside.path().join("secret"), folder.path().join("archive/a/file")).unwrap();
+    let put = objects.put_at(&call(), &path("a/link/secret"), Bytes::new(), "text/plain").await;
+    assert!(matches!(put, Err(ObjectsError::Refused { .. })), "{put:?}");
+    assert!(objects.get_at(&call(), &path("a/link/secret")).await.is_err());
+    assert!(objects.get_at(&call(), &path("a/file")).await.unwrap().is_none());
+    let listed: Vec<Archived> = objects.list_at(None).try_collect().await.unwrap();
+    assert_eq!(listed.iter().map(|it| it.path.as_str()).collect::<Vec<_>>(), ["a/b"]);
+    assert_eq!(fs::read(outside.path().join("secret")).unwrap(), b"secret");
 }
 
 #[tokio::test]

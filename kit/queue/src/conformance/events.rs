@@ -33,6 +33,7 @@ pub(super) async fn exercise(fresh: &impl AsyncFn() -> Database) {
     what_nobody_reads_is_swept(&real().await).await;
     one_that_hangs_keeps_nobody_waiting(&real().await).await;
     a_place_that_was_moved_meanwhile_is_obeyed(&real().await).await;
+    super::readers::exercise(&real().await).await;
 }
 
 /// A delivery that never ends, beside others of the same relay and of another one.

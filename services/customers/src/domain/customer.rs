@@ -116,14 +116,14 @@ impl Given {
         if self.id.is_empty() { Ok(fresh()) } else { CustomerId::parse(&self.id) }
     }
 
-    /// Notes everything that is wrong with the values, those of a batch below the place of the customer.
-    pub(crate) fn check(&self, place: &str, faults: &mut Vec<FieldError>) {
-        let known: Vec<String> = faults.iter().map(|fault| fault.field.to_string()).collect();
+    /// Notes everything that is wrong with the values; those of a batch have their place in it.
+    pub(crate) fn check(&self, place: Option<usize>, faults: &mut Vec<FieldError>) {
+        let known = faults.len();
         let mut check = |field: &str, checked: Result<(), BadText>| {
-            let field = format!("{place}{field}");
-            if let Err(BadText { code, message }) = checked
-                && !known.contains(&field)
-            {
+            // Nothing is formatted for what is right.
+            let Err(BadText { code, message }) = checked else { return };
+            let field = place.map_or_else(|| field.to_owned(), |place| format!("customers[{place}].{field}"));
+            if !faults[..known].iter().any(|fault| fault.field == field) {
                 faults.push(FieldError::new(field, code, message));
             }
         };
@@ -137,7 +137,9 @@ impl Given {
             check("metadata", Err(BadText::value("must have at most 64 pairs")));
         }
         for (key, value) in &self.metadata {
-            check(&format!("metadata.{key}"), check_pair(key, value));
+            if let Err(bad) = check_pair(key, value) {
+                check(&format!("metadata.{key}"), Err(bad));
+            }
         }
         if self.unknown.len() > UNKNOWN_BYTES_MAX {
             check("unknown_fields", Err(BadText::value("must have at most 16384 bytes")));

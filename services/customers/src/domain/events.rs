@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use super::id::CustomerId;
 
+/// The service that publishes them.
+pub(crate) const SERVICE: &str = "customers";
+
 /// The event about a new customer.
 pub(crate) const CREATED: &str = "customer_created";
 

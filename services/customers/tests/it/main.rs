@@ -4,6 +4,7 @@
 mod customers;
 mod freshness;
 mod numbers;
+mod pipeline;
 mod plans;
 mod tenants;
 
@@ -19,7 +20,7 @@ pub(crate) struct House {
     pub(crate) customers: Customers,
     pub(crate) parts: Parts,
     pub(crate) server: TestServer,
-    _house: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// Runs a test in a fresh house on every engine.
@@ -28,7 +29,7 @@ pub(crate) async fn each_house(test: impl AsyncFn(House)) {
         let options = CustomersOptions::default();
         let customers = Customers::new(&parts, &options).unwrap();
         let server = TestServer::start(&parts, serve(&customers).unwrap());
-        test(House { customers, parts, server, _house: folder }).await;
+        test(House { customers, parts, server, folder }).await;
     })
     .await;
 }
