@@ -31,7 +31,7 @@ use crate::compression::{compressed, varies};
 use crate::connection::{Busy, Carried, Connection};
 use crate::edge_state::Edge;
 use crate::error_shape::ErrorAnswer;
-use crate::grpc::{Answer, is_grpc, refuse, watch};
+use crate::grpc::{Answer, is_failure, is_grpc, refuse, watch};
 use crate::hot::{X_CACHE, replace};
 use crate::look_up::hot_answer;
 use crate::routes::{MethodIndex, RouteEntry, RouteIndex};
@@ -180,7 +180,7 @@ impl Handler {
         let context = RequestContext { call, client: admitted.client, share: share.clone() };
         let (request, waiting) = prepare(connection, route, context, request);
         let work = match (&route.grpc, edge.compressed.as_ref().filter(|_| admitted.compress)) {
-            // Its messages are compressed, if anything is, and not the whole.
+            // gRPC compresses each message, so the edge does not compress the body.
             (Some(service), _) => Either::Right(service.clone().call(request)),
             (None, Some(service)) => Either::Right(compressed(service.clone(), request)),
             (None, None) => Either::Left(edge.router.clone().call(request)),
@@ -304,7 +304,7 @@ impl Edge {
         let line = Line {
             request_id: admitted.request_id(),
             method: seen.method,
-            reads: seen.method.is_read() || seen.route.reads,
+            reads: seen.method.is_read() || seen.route.reads && !is_failure(parts),
             template: &seen.route.template,
             path: seen.path,
             status: parts.status,

@@ -40,8 +40,10 @@ const NAMES: [&str; GRPC_STATUSES] = [
     "DATA_LOSS",
     "UNAUTHENTICATED",
 ];
+const OK: usize = 0;
 const UNKNOWN: usize = 2;
 const DEADLINE_EXCEEDED: usize = 4;
+const NOT_FOUND: usize = 5;
 
 /// Whether the caller of a request reads gRPC. This is also true for a gRPC call to an unknown method.
 pub(crate) fn is_grpc<B>(route: &RouteEntry, is_unknown: bool, request: &Request<B>) -> bool {
@@ -58,6 +60,11 @@ pub(crate) fn refuse(parts: &mut Parts, problem: &Problem) {
     parts.headers.remove(header::ALLOW);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA));
     say(&mut parts.headers, status_of(problem.code()), problem.detail());
+}
+
+/// Whether an answer is a failure whose status stands in its head. A thing that is missing is none.
+pub(crate) fn is_failure(parts: &Parts) -> bool {
+    parts.headers.get(STATUS).is_some_and(|status| ![OK, NOT_FOUND].contains(&number(status)))
 }
 
 /// Counts the status of an answer, and ends it at its deadline.

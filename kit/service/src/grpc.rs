@@ -20,6 +20,10 @@ const KEY: &str = "idempotency-key";
 const CONSISTENCY: &str = "pando-consistency";
 /// The version that a thing has, in the metadata of an answer that refuses a change of another version.
 const VERSION: &str = "pando-version";
+/// How many bytes of bad fields a status names: clients refuse heads of more than 8 KiB.
+const DETAILS_BYTES_MAX: usize = 3_072;
+/// The longest message of a status.
+const DETAIL_CHARS_MAX: usize = 512;
 /// The domain of the reasons in error details.
 const DOMAIN: &str = "pando";
 
@@ -46,7 +50,15 @@ impl From<Fault> for Status {
     fn from(fault: Fault) -> Self {
         let mut details = ErrorDetails::new();
         details.set_error_info(reason(&fault), DOMAIN, HashMap::new());
-        for error in fault.errors() {
+        let mut room = DETAILS_BYTES_MAX;
+        for (place, error) in fault.errors().iter().enumerate() {
+            let bytes = error.field.len() + error.message.len();
+            let Some(rest) = room.checked_sub(bytes) else {
+                let left = fault.errors().len() - place;
+                details.add_bad_request_violation("", format!("{left} more values are invalid"));
+                break;
+            };
+            room = rest;
             details.add_bad_request_violation(&*error.field, &*error.message);
         }
         if let Some(seconds) = fault.retry_after() {
@@ -59,7 +71,8 @@ impl From<Fault> for Status {
         if fault.is_repeat() {
             metadata.insert(REPLAYED, MetadataValue::from_static("true"));
         }
-        let (code, detail) = (fault.class().status(), fault.detail().to_owned());
+        let detail: String = fault.detail().chars().take(DETAIL_CHARS_MAX).collect();
+        let code = fault.class().status();
         if let Some(source) = fault.into_source() {
             match code {
                 Code::Internal => tracing::error!(error = %source, "a call failed"),

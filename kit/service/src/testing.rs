@@ -68,8 +68,6 @@ pub async fn each_house(tables: &[MigrationSet], clock: impl Fn() -> Clock, test
 
 /// A clock that stands still until the test moves it on.
 ///
-/// # Panics
-/// Never: the moment is one.
 pub fn still_clock() -> Clock {
     Clock::scripted("2026-01-01T00:00:00Z".parse().unwrap())
 }

@@ -270,9 +270,11 @@ impl Write {
     }
 }
 
-/// Commits a write that is done.
 /// Records changes in the audit log: what was done to which thing, and its version since.
 async fn record(audit: &Audit, tx: &mut Transaction, call: &Call, changes: &[Change]) -> Result<(), Fault> {
+    if changes.is_empty() {
+        return Ok(());
+    }
     let ids: Vec<String> = changes.iter().map(|change| change.id.to_string()).collect();
     let entries: Vec<Entry<'_>> = changes.iter().zip(&ids).map(|(change, id)| entry(change, id)).collect();
     match entries.as_slice() {
@@ -292,6 +294,7 @@ fn entry<'a>(change: &Change, id: &'a str) -> Entry<'a> {
     Entry { action: change.event, resource, resource_id: id, result: EntryResult::Ok, details }
 }
 
+/// Commits a write that is done.
 async fn committed<T: Serialize>(done: Result<Done<T>, Fault>) -> Result<(T, Token), Fault> {
     let Done { write, value } = done?;
     let outcome = write.keyed.as_ref().map(|_| serde_json::to_vec(&value)).transpose()?;

@@ -347,6 +347,49 @@ def test_a_watch_tells_every_change_once_and_goes_on_from_a_position():
     refused(lambda: next(watch("999999999")), grpc.StatusCode.INVALID_ARGUMENT)
 
 
+def test_a_watch_goes_past_large_batches():
+    stream = service.Watch(customers_pb2.WatchRequest(), timeout=60)
+    begin = next(stream).position
+    expected = []
+    for size in (499, 500, 501, 10_000):
+        batch = customers_pb2.BatchCreateRequest(customers=[customer(name="large") for _ in range(size)])
+        expected += service.BatchCreate(batch).ids
+        expected.append(create().id)
+    found, _ = changes(stream, len(expected))
+    assert [id for _, id, _ in found] == expected
+    # From the end of a row that many events share, and from its middle.
+    for place in (498, 499, 500, 1_400):
+        head, position = changes(service.Watch(customers_pb2.WatchRequest(position=begin), timeout=60), place)
+        rest, _ = changes(service.Watch(customers_pb2.WatchRequest(position=position), timeout=60), len(expected) - place)
+        assert [id for _, id, _ in head + rest] == expected, place
+
+
+def test_pages_of_large_customers_arrive():
+    large = {f"k{number}": "x" * 1_000 for number in range(64)}
+    batch = [customer(name="large", metadata=large) for _ in range(150)]
+    ids = list(service.BatchCreate(customers_pb2.BatchCreateRequest(customers=batch[:75])).ids)
+    ids += service.BatchCreate(customers_pb2.BatchCreateRequest(customers=batch[75:])).ids
+    page = service.List(customers_pb2.ListRequest(limit=1_000))
+    assert 10 < len(page.customers) < 150 and page.next_page_token
+    seen = []
+    for part in service.Export(customers_pb2.ExportRequest()):
+        seen += [one.id for one in part.customers]
+        if len(seen) >= len(ids):
+            break
+    assert seen[: len(ids)] == list(reversed(ids))
+    refused(lambda: service.List(customers_pb2.ListRequest(page_token="eyJzb3J0IjoiZW1haWwiLCJrZXkiOiIiLCJpZCI6IjAxOTAwMDAwLTAwMDAtNzAwMC04MDAwLTAwMDAwMDAwMDAwMSJ9")), grpc.StatusCode.INVALID_ARGUMENT)
+
+
+def test_a_thousand_bad_customers_are_refused_readably():
+    batch = customers_pb2.BatchCreateRequest(customers=[customer(name="") for _ in range(1_000)])
+    error = refused(lambda: service.BatchCreate(batch), grpc.StatusCode.INVALID_ARGUMENT)
+    violations = details(error)["BadRequest"].field_violations
+    assert violations[0].field == "customers[0].name" and "more values are invalid" in violations[-1].description
+    request = customers_pb2.CreateRequest(customer=customer(metadata={"k" * 50_000: "x"}))
+    error = refused(lambda: service.Create(request), grpc.StatusCode.INVALID_ARGUMENT)
+    assert [violation.field for violation in details(error)["BadRequest"].field_violations] == ["metadata"]
+
+
 def watch_until_it_dies():
     """Creates customers and watches them until the server is gone; notes what was created and what was seen."""
     seen = open(f"{stubs}/seen", "a")

@@ -21,14 +21,14 @@ const TAKEN: &str = "is taken by another customer";
 /// How many customers a batch may have.
 pub const BATCH_MAX: usize = 10_000;
 
-/// The outcome of a batch. It names no person, because it is kept for repeats.
+/// The outcome of a batch. It is kept for repeats, so it says nothing about a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Created {
     /// The ids of the customers that were created, in the order of the request.
     pub ids: Vec<String>,
     /// The customers that were not created.
     pub refused: Vec<Refused>,
-    /// When those that were created were.
+    /// The time of creation of the customers in `ids`.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
@@ -66,7 +66,14 @@ impl Customers {
         let plan = &plan;
         let write = self.0.base.writes.once_patiently(call, |turn| async move {
             let mut write = turn.begin().await?;
-            let free = self.insert(&mut write, plan, partial).await?;
+            let free = match self.insert(&mut write, plan, partial).await {
+                Ok(free) => free,
+                Err(error) => {
+                    // Its connection is needed to find out which ids are taken.
+                    write.tx.rollback().await?;
+                    return Err(self.named(call, &plan.planned, error).await);
+                }
+            };
             for planned in plan.planned.iter().filter(|planned| planned.is_in(free.as_ref())) {
                 let change = events::created(&planned.id);
                 if planned.is_chosen { write.changed(change) } else { write.created(change) }
@@ -107,15 +114,13 @@ impl Customers {
         write: &mut Write,
         plan: &Plan,
         partial: bool,
-    ) -> Result<Option<HashSet<Uuid>>, Fault> {
+    ) -> Result<Option<HashSet<Uuid>>, DatabaseError> {
         let (tenant, planned) = (write.call.tenant().clone(), &plan.planned);
         if partial {
             return Ok(Some(store::insert_free(&mut write.tx, &tenant, planned).await?));
         }
-        if !planned.is_empty()
-            && let Err(error) = store::insert_all(&mut write.tx, &tenant, planned).await
-        {
-            return Err(self.named(&write.call, planned, error).await);
+        if !planned.is_empty() {
+            store::insert_all(&mut write.tx, &tenant, planned).await?;
         }
         Ok(None)
     }
@@ -147,7 +152,7 @@ impl Plan {
         refused.sort_by_key(|(place, _)| *place);
         let refused = refused.into_iter().map(|(index, fault)| Refused {
             index,
-            field: fault.field.rsplit_once("].").map_or(&*fault.field, |(_, field)| field).to_owned(),
+            field: fault.field.split_once("].").map_or(&*fault.field, |(_, field)| field).to_owned(),
             message: fault.message.to_string(),
         });
         let created = self.planned.iter().filter(|planned| planned.is_in(inserted));

@@ -1,5 +1,7 @@
 //! Deletes a customer and everything known of it.
 
+use pando_idempotency::Outcome;
+use pando_service::Class;
 use pando_service::prelude::*;
 
 use crate::domain::events;
@@ -23,9 +25,17 @@ impl Customers {
             expected.check("customer", customer.version)?;
             let version = customer.version + 1;
             store::delete(&mut write.tx, call.tenant(), key, (version, self.0.parts.clock.now()));
+            // Kept answers to requests with a key tell of the customer as well.
+            let (kept, about) = (&self.0.parts.idempotency, (call.tenant(), &*key.to_string()));
+            kept.replace(&mut write.tx, about, &gone()).await?;
             write.changed(events::deleted(&id, version));
             write.done(())
         });
         write.await
     }
+}
+
+/// The outcome of a repeated request about a customer that was deleted.
+fn gone() -> Outcome {
+    Outcome::refusal(Fault::new(Class::NotFound, "the customer was deleted").to_kept(None))
 }

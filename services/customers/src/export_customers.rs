@@ -8,6 +8,7 @@ use pando_service::prelude::*;
 
 use crate::Customers;
 use crate::domain::customer::Customer;
+use crate::list_customers::bounded;
 use crate::store::{self, Filter};
 
 /// How many customers are read at once.
@@ -40,6 +41,7 @@ impl Customers {
                 let call = call.with_deadline(call.deadline.sooner(Deadline::after(PAGE_BUDGET)));
                 let (read, asked) = (database.read(&call), (after.as_ref(), PAGE));
                 let page = store::page(&read, call.tenant(), &Filter::default(), asked).await?;
+                let page = bounded(page, call.tenant());
                 let customers = page.items.into_iter().map(|stored| stored.customer).collect();
                 let next = page.next.clone().map(Some);
                 Ok(Some((ExportPage { customers, next: page.next }, next)))

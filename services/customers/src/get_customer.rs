@@ -9,13 +9,15 @@ use crate::{Customers, store};
 impl Customers {
     /// A customer as its message, from memory if possible.
     pub async fn get_customer(&self, call: &Call, id: &str) -> Result<Kept, Fault> {
-        // The ordinary case first: no future, and nothing that a load would need.
-        let token = call.consistency.as_deref();
-        if let Some(kept) = self.0.base.memory.recall(call.tenant(), id, token) {
-            return Ok(kept);
-        }
         // No customer has an id that is none.
         let id = CustomerId::parse(id).map_err(|_| no_customer())?;
+        // The ordinary case first: no future, and nothing that a load would need.
+        let token = call.consistency.as_deref();
+        if id.is_key()
+            && let Some(kept) = self.0.base.memory.recall(call.tenant(), id.as_str(), token)
+        {
+            return Ok(kept);
+        }
         let (database, key) = (self.0.parts.database.clone(), id.key());
         let load = move |call: Call| async move {
             let customer = store::find(&database.read(&call), call.tenant(), key).await?;

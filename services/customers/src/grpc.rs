@@ -6,7 +6,7 @@ use pando_grpc::{BadDescriptor, GrpcRoutes, GrpcServices, Request, Response, Sta
 use pando_http::decode_cursor;
 use pando_service::grpc::{key_of, of_stream, write_call, written};
 use pando_service::prelude::*;
-use pando_service::{BadText, Violations};
+use pando_service::{BadText, Class, Violations};
 use pando_wire::Raw;
 use prost::{DecodeError, Message as _};
 use tonic::codec::CompressionEncoding;
@@ -14,7 +14,7 @@ use tonic::{Streaming, async_trait};
 
 use crate::domain::content::{BATCH_CREATE, CREATE, DELETE, UPDATE, content};
 use crate::domain::customer::{Given, moment};
-use crate::list_customers::LIMIT;
+use crate::list_customers::{LIMIT, bad_token, check_token};
 use crate::messages::customer_service_server::{CustomerService, CustomerServiceServer};
 use crate::messages::{
     BatchCreateRequest, BatchCreateResponse, CreateRequest, Customer, DESCRIPTOR, DeleteRequest,
@@ -81,7 +81,7 @@ impl CustomerService for Customers {
         let batches = request.into_inner().map(|message| {
             // The stream broke: what was done stays done, and the caller knows.
             let ImportRequest { customers } = message.map_err(of_stream)?;
-            customers.iter().map(Given::message).collect::<Result<_, _>>().map_err(Fault::internal)
+            customers.iter().map(Given::message).collect::<Result<_, _>>().map_err(malformed)
         });
         let imported = self.import_customers(&call, key.as_deref(), batches).await?;
         Ok(Response::new(ImportResponse::from(imported)))
@@ -92,6 +92,7 @@ impl CustomerService for Customers {
     async fn export(&self, request: Request<ExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
         let call = caller(&request)?;
         let after = position(&request.get_ref().page_token)?;
+        check_token(&call, after.as_ref())?;
         let pages = self.export_customers(&call, after).map(|page| {
             let ExportPage { customers, next } = page?;
             let page_token = next.as_ref().map(encode_cursor).transpose().map_err(Fault::from)?;
@@ -173,7 +174,7 @@ fn question(request: ListRequest) -> Result<Question, Fault> {
 
 /// The place that a page token stands for.
 fn position(page_token: &str) -> Result<Option<PageEnd>, Fault> {
-    Ok((!page_token.is_empty()).then(|| decode_cursor(page_token)).transpose()?)
+    (!page_token.is_empty()).then(|| decode_cursor(page_token).map_err(|_| bad_token())).transpose()
 }
 
 /// An answer that no compression makes smaller by more than it costs.
@@ -187,6 +188,10 @@ fn expected(version: i64) -> Expected {
     if version == 0 { Expected::Any } else { Expected::OneOf(vec![version]) }
 }
 
+fn malformed(error: DecodeError) -> Fault {
+    Fault::new(Class::Malformed, format!("the message cannot be read: {error}"))
+}
+
 fn broken(error: DecodeError) -> Status {
-    Status::invalid_argument(format!("the message cannot be read: {error}"))
+    malformed(error).into()
 }

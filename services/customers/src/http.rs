@@ -1,10 +1,11 @@
 //! The operations as JSON.
 
 use axum::extract::State;
+use axum::response::IntoResponse as _;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use pando_http::{JsonDocument, QueryString, RouteLimits, decode_cursor};
-use pando_service::http::Keyed;
+use pando_service::http::{Keyed, ignored_fields, with_ignored};
 use pando_service::prelude::*;
 use pando_service::{FieldError, Violations};
 use pando_wire::Raw;
@@ -93,7 +94,7 @@ struct ListParameters {
     /// Only customers with this e-mail address
     #[param(required = false)]
     email: String,
-    /// Only customers with this phone number, however it is written
+    /// Only customers with this phone number, whatever signs stand between its digits
     #[param(required = false)]
     phone: String,
 }
@@ -130,13 +131,15 @@ async fn create(
     State(customers): State<Customers>,
     keyed: Keyed,
     body: JsonDocument,
-) -> Result<WriteAnswer, Problem> {
+) -> Result<Response, Problem> {
     let fields = body.into_object()?;
-    let given = given(&fields)?;
+    let (given, ignored) = (given(&fields)?, ignored(&fields));
     let call = keyed.of_operation(CREATE, || content(&given));
     let done = customers.create_customer(&call, given).await?;
     let place = format!("/api/v1/customers/{}", done.value.id);
-    Ok(WriteAnswer::json(StatusCode::CREATED, &done, &shown(&done.value)).version(1).location(&place))
+    let answer =
+        WriteAnswer::json(StatusCode::CREATED, &done, &shown(&done.value)).version(1).location(&place);
+    Ok(with_ignored(answer.into_response(), ignored))
 }
 
 /// Read a customer
@@ -193,12 +196,15 @@ async fn update(
     headers: HeaderMap,
     keyed: Keyed,
     body: JsonDocument,
-) -> Result<WriteAnswer, Problem> {
+) -> Result<Response, Problem> {
     let expected = expected(&headers, false)?;
-    let update = change(id, body.into_object()?)?;
+    let fields = body.into_object()?;
+    let ignored = ignored(&fields);
+    let update = change(id, fields)?;
     let call = keyed.of_operation(UPDATE, || content(&(&update, &expected)));
     let done = customers.update_customer(&call, &expected, update).await?;
-    Ok(WriteAnswer::json(StatusCode::OK, &done, &shown(&done.value)).version(done.value.version))
+    let answer = WriteAnswer::json(StatusCode::OK, &done, &shown(&done.value)).version(done.value.version);
+    Ok(with_ignored(answer.into_response(), ignored))
 }
 
 /// Delete a customer and everything known of it
@@ -257,7 +263,7 @@ async fn batch_create(
     Ok(WriteAnswer::json(StatusCode::OK, &done, &done.value))
 }
 
-/// A customer of which everything is right that can be told without its values.
+/// Reads a customer, and refuses fields of a wrong type.
 fn given(fields: &Map<String, Value>) -> Result<Given, Fault> {
     let mut faults = Vec::new();
     let given = read_given(fields, "", &mut faults);
@@ -305,6 +311,12 @@ fn change(id: String, mut fields: Map<String, Value>) -> Result<Update, Fault> {
     }
     refused(faults)?;
     Ok(Update::new(given, mask))
+}
+
+/// The names of the fields that no customer has, or that a caller cannot set.
+fn ignored(fields: &Map<String, Value>) -> Option<HeaderValue> {
+    let known = ["id", "email", "name", "phone", "metadata"];
+    ignored_fields(fields.keys().map(String::as_str).filter(|name| !known.contains(name)))
 }
 
 /// A customer as JSON shows it: without the fields that we do not know.

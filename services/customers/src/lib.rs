@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use pando_service::CacheWrites;
 use pando_service::prelude::*;
+use tokio::sync::Semaphore;
 use watch_customers::Bell;
 
 pub use batch_create::{BATCH_MAX, Created, Refused};
@@ -49,6 +50,8 @@ struct Inner {
     base: Base,
     /// Rings when something was published.
     bell: Bell,
+    /// The watches of this process.
+    watches: Arc<Semaphore>,
 }
 
 impl Customers {
@@ -68,10 +71,15 @@ impl Customers {
             ..BasePlan::new("customers", memory)
         };
         let base = parts.base(plan).map_err(|error| BadSetting::new("customers", "cache", error))?;
-        Ok(Self(Arc::new(Inner { parts: parts.clone(), base, bell: Bell::new() })))
+        Ok(Self(Arc::new(Inner {
+            parts: parts.clone(),
+            base,
+            bell: Bell::new(),
+            watches: Arc::new(Semaphore::new(options.watches_max)),
+        })))
     }
 
-    /// Lets go of all who watch: the server stops.
+    /// Ends all watches: the server stops.
     pub(crate) fn end_watches(&self) {
         self.0.bell.end();
     }

@@ -5,11 +5,13 @@ use pando_service::{Email, Page, Violations};
 use prost::Message as _;
 
 use crate::messages::ListResponse;
-use crate::store::{self, Filter, NEWEST};
+use crate::store::{self, Filter, NEWEST, Stored};
 use crate::{Customers, domain};
 
 /// How many customers a page has unless it says otherwise, and at most.
 pub(crate) const LIMIT: (usize, usize) = (20, 1_000);
+/// How many bytes a page may have, about: clients of gRPC refuse answers of more than 4 MiB.
+const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// How many customers a page may step over: each of them is read.
 pub(crate) const OFFSET_MAX: usize = 10_000;
 
@@ -61,6 +63,7 @@ impl Customers {
     /// A page of customers as a [`ListResponse`], from memory if possible.
     pub async fn list_customers(&self, call: &Call, question: Question) -> Result<Kept, Fault> {
         question.check()?;
+        check_token(call, question.after.as_ref())?;
         let filter = question.filter()?;
         let is_filtered = !question.email.is_empty() || !question.phone.is_empty();
         let key = format!("{} {}", question.offset, PageEnd::key(question.after.as_ref(), question.limit)?);
@@ -73,8 +76,9 @@ impl Customers {
                 // One more than asked for tells whether there is another page.
                 let rows = store::first(&read, tenant, &filter, question.offset + question.limit + 1).await?;
                 let rest = rows.into_iter().skip(question.offset).collect();
-                Page::cut(rest, question.limit, (tenant, &NEWEST), |stored| stored.customer.place(stored.key))
+                Page::cut(rest, question.limit, (tenant, &NEWEST), Stored::place)
             };
+            let page = bounded(page, tenant);
             let customers = page.items.iter().map(|stored| stored.customer.message()).collect();
             let next_page_token = page.next.as_ref().map(encode_cursor).transpose()?.unwrap_or_default();
             Ok::<_, Fault>(ListResponse { customers, next_page_token }.encode_to_vec())
@@ -85,4 +89,30 @@ impl Customers {
         }
         self.0.base.memory.read_list(call, &key, load).await
     }
+}
+
+/// A token of another list, or of another tenant, would begin at the first page without a word.
+pub(crate) fn check_token(call: &Call, after: Option<&PageEnd>) -> Result<(), Fault> {
+    match after {
+        Some(after) if after.place_in(call.tenant(), &NEWEST).is_none() => Err(bad_token()),
+        _ => Ok(()),
+    }
+}
+
+/// The token of a page was not returned by this list.
+pub(crate) fn bad_token() -> Fault {
+    Violations::one("page_token", "value", "is not a token that this list returned").into()
+}
+
+/// The first customers of a page, which have so many bytes together, and one at least.
+pub(crate) fn bounded(page: Page<Stored>, tenant: &Tenant) -> Page<Stored> {
+    let (mut bytes, mut count) = (0, 0);
+    for stored in &page.items {
+        bytes += stored.customer.size();
+        if bytes > PAGE_BYTES_MAX && count > 0 {
+            return Page::cut(page.items, count, (tenant, &NEWEST), Stored::place);
+        }
+        count += 1;
+    }
+    page
 }

@@ -99,6 +99,13 @@ pub(crate) struct Stored {
     pub(crate) is_deleted: bool,
 }
 
+impl Stored {
+    /// Its place in the order of a list.
+    pub(crate) fn place(&self) -> Place {
+        Place { key: SortKey::Time(self.customer.created_at), id: self.key }
+    }
+}
+
 /// The condition on a list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
@@ -136,7 +143,7 @@ pub(crate) async fn page(
     asked: (Option<&PageEnd>, usize),
 ) -> Result<Page<Stored>, DatabaseError> {
     let list = filter.list(tenant);
-    list.page(read, &NEWEST, asked, stored_from, |stored| stored.customer.place(stored.key)).await
+    list.page(read, &NEWEST, asked, stored_from, Stored::place).await
 }
 
 /// As many rows of a list from its start.

@@ -1,14 +1,14 @@
 //! Tells what happens to customers, as it happens.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{Stream, try_unfold};
 use pando_queue::{Event, Outbox, Subscriber};
 use pando_resilience::Deadline;
 use pando_service::prelude::*;
 use pando_service::{Class, Violations};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::Customers;
 use crate::domain::events;
@@ -20,8 +20,10 @@ const BATCH: usize = 500;
 const READ_BUDGET: Duration = Duration::from_secs(10);
 /// How often the log is looked at where nobody says that there is something new.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often a reader is given a position in whose tenant nothing happens.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// Something that happened to a customer; or only where a stream begins.
+/// Something that happened to a customer; or only how far the stream has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watched {
     /// From here the stream goes on, without a gap and without a repeat.
@@ -60,7 +62,7 @@ impl Bell {
         self.0.send_modify(|ring| ring.count += 1);
     }
 
-    /// Lets go of all who watch: the server stops.
+    /// Ends all watches: the server stops.
     pub(crate) fn end(&self) {
         self.0.send_modify(|ring| ring.is_over = true);
     }
@@ -70,32 +72,40 @@ impl Bell {
 struct Walk {
     outbox: Outbox,
     call: Call,
-    position: Position,
+    /// Where the stream began: nothing up to there is sent.
+    begin: Position,
+    /// The last row of the log that was read. Rows come whole.
+    row: i64,
     pending: VecDeque<Watched>,
     bell: watch::Receiver<Ring>,
-    has_begun: bool,
+    /// When the reader was last given a position; at first it was given none.
+    told: Option<Instant>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Customers {
     /// What happens to the customers of the caller's tenant, each change once and in the order of the log: from now on, or
-    /// after a position.
+    /// after a position. Now and then an answer has only a position, so that a reader in whose tenant nothing happens does
+    /// not fall behind the log.
     pub async fn watch_customers(
         &self,
         call: &Call,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<Watched, Fault>> + Send + 'static, Fault> {
+        let full = |_| Fault::new(Class::TooMany, "this server has as many watches as it allows");
+        let place = self.0.watches.clone().try_acquire_owned().map_err(full)?;
         let (outbox, bell) = (Outbox::new(&self.0.parts.queue, "customers"), self.0.bell.0.subscribe());
         let end = outbox.end(call).await?;
-        let position = after.unwrap_or_else(|| Position::at(end));
-        if position.number > end {
+        let begin = after.unwrap_or_else(|| Position::at(end));
+        if begin.number > end {
             return Err(Violations::one("position", "value", "was not returned by this server").into());
         }
-        if position.row_before() < end {
-            let next = outbox.read_after(call, position.row_before(), 1).await?;
-            check_kept(position, next.first())?;
+        let row = begin.row_before();
+        if row < end {
+            check_kept(row, outbox.read_after(call, row, 1).await?.first())?;
         }
-        let walk =
-            Walk { outbox, call: call.clone(), position, pending: VecDeque::new(), bell, has_begun: false };
+        let (call, pending) = (call.clone(), VecDeque::new());
+        let walk = Walk { outbox, call, begin, row, pending, bell, told: None, _place: place };
         Ok(try_unfold(walk, |mut walk| async move { Ok(walk.next().await?.map(|next| (next, walk))) }))
     }
 
@@ -111,12 +121,18 @@ impl Customers {
 
 impl Walk {
     async fn next(&mut self) -> Result<Option<Watched>, Fault> {
-        if !std::mem::replace(&mut self.has_begun, true) {
-            return Ok(Some(Watched { position: self.position, change: None }));
-        }
+        let next = match self.told {
+            None => Watched { position: self.begin, change: None },
+            Some(_) => self.wait().await?,
+        };
+        self.told = Some(Instant::now());
+        Ok(Some(next))
+    }
+
+    async fn wait(&mut self) -> Result<Watched, Fault> {
         loop {
             if let Some(next) = self.pending.pop_front() {
-                return Ok(Some(next));
+                return Ok(next);
             }
             if self.bell.borrow_and_update().is_over || self.bell.has_changed().is_err() {
                 return Err(Fault::new(
@@ -124,40 +140,42 @@ impl Walk {
                     "the server stops: watch on from the last position",
                 ));
             }
-            if !self.read().await? {
-                // Also where nobody rings: events may come by another process.
-                let _rung = tokio::time::timeout(LOOK_EVERY, self.bell.changed()).await;
+            if self.read().await? {
+                continue;
             }
+            if self.row > self.begin.number && self.told.is_some_and(|told| told.elapsed() > TELL_EVERY) {
+                self.begin = Position::at(self.row);
+                return Ok(Watched { position: self.begin, change: None });
+            }
+            // Also where nobody rings: events may come by another process.
+            let _rung = tokio::time::timeout(LOOK_EVERY, self.bell.changed()).await;
         }
     }
 
     /// Reads on in the log; whether there was anything.
     async fn read(&mut self) -> Result<bool, Fault> {
         let call = self.call.with_deadline(self.call.deadline.sooner(Deadline::after(READ_BUDGET)));
-        // A row of the log may hold many events, and the last one of a stream may be in its middle.
-        let events = self.outbox.read_after(&call, self.position.row_before(), BATCH).await?;
-        if !events.is_empty() {
-            check_kept(self.position, events.first())?;
+        let events = self.outbox.read_after(&call, self.row, BATCH).await?;
+        if events.is_empty() {
+            return Ok(false);
         }
-        let (mut place, mut is_new) = (Position::at(0), false);
+        check_kept(self.row, events.first())?;
+        let mut place = Position::at(self.row);
         for (number, event) in events {
             place = place.next_of(number);
-            if place <= self.position {
-                continue;
-            }
-            is_new = true;
-            if event.service == "customers" && event.tenant == *self.call.tenant() {
+            let is_ours = event.service == "customers" && event.tenant == *self.call.tenant();
+            if is_ours && place > self.begin {
                 self.pending.push_back(Watched { position: place, change: Some(change(event)) });
             }
-            self.position = place;
+            self.row = number;
         }
-        Ok(is_new)
+        Ok(true)
     }
 }
 
-/// Whether the event after a position is still there: numbers have no gaps.
-fn check_kept(position: Position, next: Option<&(i64, Event)>) -> Result<(), Fault> {
-    if next.is_some_and(|(number, _)| *number == position.row_before() + 1) {
+/// Whether the event after a row is still there: numbers have no gaps.
+fn check_kept(row: i64, next: Option<&(i64, Event)>) -> Result<(), Fault> {
+    if next.is_some_and(|(number, _)| *number == row + 1) {
         return Ok(());
     }
     let message =

@@ -56,8 +56,8 @@ static CONFIRM: Query = Query::write(
     "update profile_blobs set touched_at = $3 where name = $1 and generation = $2 and not leaving",
 );
 
-// Before a mark: who waited for the transaction of a confirmation must see what it refers to, and a statement sees only
-// what was committed before it began.
+// Before a mark: a deletion that waited for a confirmation must see the new reference, and a statement sees only what was
+// committed before it began.
 static LOCK: Query =
     Query::point("profiles.lock_blob", "select leaving from profile_blobs where name = $1 for update");
 

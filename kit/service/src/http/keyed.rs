@@ -94,7 +94,8 @@ impl Keyed {
         self.with_hash(|asked| hash_of(&[asked.path.as_bytes(), &[], &asked.if_match, &content]))
     }
 
-    /// The call of a write that other transports have, too: a repeat may come by any of them. The content is what they agree on.
+    /// The call of a write that other transports have, too: a repeat may come by any of them. The content is the same for
+    /// the same write, whichever transport it comes by.
     pub fn of_operation(self, operation: &str, content: impl FnOnce() -> Vec<u8>) -> Call {
         let call = self.with_hash(|_| hash_of(&[&content()]));
         let repeat =

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pando_service::prelude::*;
-use pando_service::{BadText, Email, FieldError};
+use pando_service::{BadText, Email, FieldError, Violations};
 use pando_wire::Raw;
 use prost::DecodeError;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ const METADATA: &str = "metadata.";
 
 const NAME_CHARS_MAX: usize = 200;
 const PAIRS_MAX: usize = 64;
+/// How many paths a mask may have: those of all fields, of pairs to be set, and of pairs to be removed.
+const MASK_PATHS_MAX: usize = 200;
 const PAIR_KEY_CHARS_MAX: usize = 100;
 const PAIR_VALUE_CHARS_MAX: usize = 1_000;
 /// How many bytes the fields may have that we do not know.
@@ -138,7 +140,10 @@ impl Given {
         }
         for (key, value) in &self.metadata {
             if let Err(bad) = check_pair(key, value) {
-                check(&format!("metadata.{key}"), Err(bad));
+                // A key that is no key is not repeated: what is refused may be kept.
+                let is_key = key.chars().count() <= PAIR_KEY_CHARS_MAX;
+                let field = if is_key { format!("metadata.{key}") } else { "metadata".to_owned() };
+                check(&field, Err(bad));
             }
         }
         if self.unknown.len() > UNKNOWN_BYTES_MAX {
@@ -269,9 +274,11 @@ impl Customer {
         })
     }
 
-    /// Its place in the order of a list: by the time of creation.
-    pub(crate) fn place(&self, key: uuid::Uuid) -> Place {
-        Place { key: SortKey::Time(self.created_at), id: key }
+    /// About how many bytes its message has.
+    pub(crate) fn size(&self) -> usize {
+        let pairs: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len() + 6).sum();
+        let texts = self.id.len() + self.email.len() + self.name.len() + 2 * self.phone.len();
+        texts + pairs + self.unknown.len() + 48
     }
 }
 
@@ -304,12 +311,16 @@ fn check_pair(key: &str, value: &str) -> Result<(), BadText> {
 
 /// Checks that a mask names fields that can be changed.
 pub(crate) fn check_mask(mask: &[String]) -> Result<(), Fault> {
-    let is_field =
-        |path: &str| FIELDS.contains(&path) || path.strip_prefix(METADATA).is_some_and(|key| !key.is_empty());
-    let unknown = mask.iter().filter(|path| !is_field(path));
-    let message =
-        |path: &String| format!("{path:?} is none of email, name, phone, metadata and metadata.key");
-    refused(unknown.map(|path| FieldError::new("update_mask".to_owned(), "value", message(path))).collect())
+    let is_key = |key: &str| (1..=PAIR_KEY_CHARS_MAX).contains(&key.chars().count());
+    let is_field = |path: &str| FIELDS.contains(&path) || path.strip_prefix(METADATA).is_some_and(is_key);
+    let message = if mask.len() > MASK_PATHS_MAX {
+        format!("must have at most {MASK_PATHS_MAX} paths")
+    } else {
+        let Some(unknown) = mask.iter().find(|path| !is_field(path)) else { return Ok(()) };
+        let shown: String = unknown.chars().take(PAIR_KEY_CHARS_MAX).collect();
+        format!("{shown:?} is none of email, name, phone, metadata and metadata.key")
+    };
+    Err(Violations::one("update_mask", "value", message).into())
 }
 
 /// A moment as protobuf has it.

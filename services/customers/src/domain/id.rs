@@ -8,8 +8,8 @@ const BYTES_MAX: usize = 64;
 /// In which ids that are no UUIDs have theirs.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6a1c_7d52_2f0b_5c1e_9a54_c0de_c057_0e25);
 
-/// The id of a customer, as its callers write it. Rows, events and caches have a UUID for it: the id itself, if it is one,
-/// and otherwise one that is made of its text.
+/// The id of a customer, as its callers write it. Rows, events and caches have a UUID for it: the id itself, if it is one
+/// (but not of version 5), and otherwise a UUID of version 5 that is made of its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomerId {
     text: String,
@@ -23,8 +23,14 @@ impl CustomerId {
         if !(1..=BYTES_MAX).contains(&text.len()) || !text.bytes().all(is_id) {
             return Err(BadText::value("must have 1 to 64 letters, digits, dots, underscores and hyphens"));
         }
-        // Only as we write them: other spellings of a UUID are texts of their own.
-        let uuid = Uuid::try_parse(text).ok().filter(|uuid| uuid.to_string() == text);
+        // As a part of an address they mean something else.
+        if [".", "..", "batch"].contains(&text) {
+            return Err(BadText::value("must not be \".\", \"..\" or \"batch\""));
+        }
+        // Only as we write them: other spellings of a UUID are texts of their own. So are those of version 5, one of which may
+        // have been made of another text.
+        let is_key = |uuid: &Uuid| uuid.get_version_num() != 5 && uuid.to_string() == text;
+        let uuid = Uuid::try_parse(text).ok().filter(is_key);
         let key = uuid.unwrap_or_else(|| Uuid::new_v5(&NAMESPACE, text.as_bytes()));
         Ok(Self { text: text.to_owned(), key })
     }
@@ -37,6 +43,11 @@ impl CustomerId {
     /// As callers write it.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it is the UUID of its rows itself.
+    pub(crate) fn is_key(&self) -> bool {
+        self.key.get_version_num() != 5
     }
 
     /// The UUID of its rows, events and caches.
@@ -60,8 +71,10 @@ mod tests {
             assert_eq!(CustomerId::parse(text).unwrap().as_str(), text);
         }
         assert_ne!(key("1"), key("2"));
+        let made = key("1").to_string();
+        assert_ne!(key(&made).to_string(), made, "the UUID of another customer is no id of it");
         assert_ne!(key("019B76DA-A800-7000-8000-000000000001"), key(uuid));
-        for bad in ["", "a b", "a/b", "é", "x\n", &"x".repeat(65)] {
+        for bad in ["", ".", "..", "batch", "a b", "a/b", "é", "x\n", &"x".repeat(65)] {
             assert!(CustomerId::parse(bad).is_err(), "{bad:?}");
         }
     }

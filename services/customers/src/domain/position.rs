@@ -50,7 +50,7 @@ impl FromStr for Position {
             text.split_once('.').map_or((text, None), |(number, place)| (number, Some(place)));
         let number: i64 = number.parse().map_err(|_| bad())?;
         let place = place.map(str::parse).transpose().map_err(|_| bad())?.unwrap_or(u32::MAX);
-        if number < 0 { Err(bad()) } else { Ok(Self { number, place }) }
+        if number < i64::from(place != u32::MAX) { Err(bad()) } else { Ok(Self { number, place }) }
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
         for text in ["0", "17", "17.0", "17.499"] {
             assert_eq!(text.parse::<Position>().unwrap().to_string(), text);
         }
-        for bad in ["", "-1", "1.", ".1", "1.x", "now"] {
+        for bad in ["", "-1", "0.5", "1.", ".1", "1.x", "now"] {
             assert!(bad.parse::<Position>().is_err(), "{bad}");
         }
         let last: Position = "17.499".parse().unwrap();

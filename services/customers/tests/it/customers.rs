@@ -1,8 +1,11 @@
 //! One customer, and many.
 
+use std::sync::Arc;
+
 use http::Method;
 use pando_customers::{BATCH_MAX, Given, Question};
 use pando_database::{Query, params};
+use pando_resilience::{Call, Repeat};
 use pando_service::{Class, Expected};
 use serde_json::{Value, json};
 
@@ -49,8 +52,12 @@ async fn a_deleted_customer_leaves_its_id_and_nothing_else() {
         let customers = &house.customers;
         let ann = Given { id: "1".into(), phone: "+41 44 668 18 00".into(), ..given("Ann") };
         let ann = Given { metadata: [("k".to_owned(), "v".to_owned())].into(), ..ann };
-        customers.create_customer(&call(), ann.clone()).await.unwrap();
+        let repeat = Repeat { operation: "test".to_owned(), key: "k".to_owned(), hash: [7; 32] };
+        let keyed = Call { repeat: Some(Arc::new(repeat)), ..call() };
+        customers.create_customer(&keyed, ann.clone()).await.unwrap();
         customers.delete_customer(&call(), &Expected::Any, "1").await.unwrap();
+        // The kept answer to the creation told of the customer.
+        assert!(is(&customers.create_customer(&keyed, ann.clone()).await, Class::NotFound));
         let rows = house.parts.database.read_primary(&call()).rows(&ROW, params![]).await.unwrap();
         assert_eq!(rows[0].get::<String>(0).unwrap(), "{}");
         assert!(is(&customers.create_customer(&call(), ann).await, Class::Conflict));
