@@ -112,6 +112,7 @@ pub(crate) fn assemble(
         }
         errors.into_iter().for_each(|shape| table.error_shapes.add(shape));
         router = router.merge(part);
+        check_schemas(&document, &part_document)?;
         document.merge(part_document);
     }
     document.info =
@@ -123,6 +124,20 @@ pub(crate) fn assemble(
         .map_err(|error| HttpError::Route { path: "/openapi.json".to_owned(), reason: error.to_string() })?;
     documents.json.get_or_init(|| (Bytes::from(json.clone()), content_etag(json.as_bytes())));
     Ok(Assembled { router, table, json })
+}
+
+/// Merging would keep one of two different schemas with the same name without a word.
+fn check_schemas(document: &OpenApi, part: &OpenApi) -> Result<(), HttpError> {
+    let (Some(known), Some(new)) = (&document.components, &part.components) else { return Ok(()) };
+    let other =
+        new.schemas.iter().find(|(name, schema)| known.schemas.get(*name).is_some_and(|it| it != *schema));
+    match other {
+        Some((name, _)) => Err(HttpError::Route {
+            path: "/openapi.json".to_owned(),
+            reason: format!("two services describe different schemas of the name {name}"),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Documents on every operation the error answers that the server can give without the handler.
@@ -296,5 +311,26 @@ impl Documents {
         let mut response = self.page.answer(file, headers);
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::openapi::{Components, OpenApiBuilder};
+
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_one_schema() {
+        let document = |schema: RefOr<Schema>| {
+            let mut components = Components::new();
+            components.schemas.insert("Created".to_owned(), schema);
+            OpenApiBuilder::new().components(Some(components)).build()
+        };
+        let (one, other) = (document(FieldError::schema()), document(ProblemDocument::schema()));
+        assert!(check_schemas(&one, &one).is_ok());
+        assert!(check_schemas(&OpenApi::default(), &one).is_ok());
+        let refused = check_schemas(&one, &other).unwrap_err().to_string();
+        assert!(refused.contains("different schemas of the name Created"), "{refused}");
     }
 }

@@ -23,6 +23,7 @@ pub const BATCH_MAX: usize = 10_000;
 
 /// The outcome of a batch. It is kept for repeats, so it says nothing about a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CustomersCreated)]
 pub struct Created {
     /// The ids of the customers that were created, in the order of the request.
     pub ids: Vec<String>,
@@ -35,6 +36,7 @@ pub struct Created {
 
 /// A customer that was not created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CustomerRefused)]
 pub struct Refused {
     /// The place in the request, from 0.
     pub index: usize,

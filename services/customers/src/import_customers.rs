@@ -8,7 +8,6 @@ use pando_idempotency::hash_of;
 use pando_resilience::{Deadline, Repeat};
 use pando_service::prelude::*;
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::domain::content::{IMPORT, content};
 use crate::domain::customer::Given;
@@ -20,7 +19,7 @@ const BATCH_BUDGET: Duration = Duration::from_secs(30);
 const PROBLEMS_MAX: usize = 100;
 
 /// The outcome of an import.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Imported {
     /// How many customers were created.
     pub created: usize,
