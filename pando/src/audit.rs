@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use pando_audit::{Audit, Head, Verdict};
 use pando_clock::Clock;
-use pando_database::Database;
 use pando_resilience::{Call, Tenant};
 use pando_telemetry::Metrics;
 
 use crate::config::Config;
+use crate::migrate;
 
 /// How long a verification may take: a million entries are read in seconds.
 const BUDGET: Duration = Duration::from_secs(24 * 3_600);
@@ -44,13 +44,8 @@ pub(crate) async fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
     let expected = expect.as_deref().map(read_heads).transpose()?.unwrap_or_default();
-    if let Some(file) = config.database_file().filter(|file| !file.exists()) {
-        bail!("there is no database {}", file.display());
-    }
     let metrics = Metrics::new();
-    let database = Database::open(&config.database_options(), &metrics, clock)
-        .await
-        .with_context(|| format!("cannot open the database {}", config.database_place()))?;
+    let database = migrate::open(config, &metrics, clock).await?;
     let audit = Audit::new(&database, clock, &metrics, config.audit.clone())?;
     let verdicts = audit.verify_all(&Call::internal("audit.verify", BUDGET), &expected).await;
     database.close().await;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use pando_clock::Clock;
 use pando_database::Database;
 use pando_telemetry::Metrics;
@@ -32,6 +32,27 @@ pub(crate) async fn run(
     let done = bring_up_to_date(&database, (dry_run, finish), out).await;
     database.close().await;
     done
+}
+
+/// Opens the database for a command that works on what is in it.
+pub(crate) async fn open(config: &Config, metrics: &Metrics, clock: &Clock) -> Result<Database> {
+    let place = config.database_place();
+    if config.database_file().is_some_and(|file| !file.exists()) {
+        // Opening it would make it, and there is nothing in what was just made.
+        bail!("there is no database {place} yet");
+    }
+    Database::open(&config.database_options(), metrics, clock)
+        .await
+        .with_context(|| format!("cannot open the database {place}"))
+}
+
+/// Checks that the schema is the one of this program.
+pub(crate) async fn check(database: &Database) -> Result<()> {
+    let pending = database.pending_migrations(&migrations()).await?;
+    if pending.iter().any(|migration| !migration.waits) {
+        bail!("the schema is outdated: run `pando migrate`");
+    }
+    Ok(())
 }
 
 async fn bring_up_to_date(

@@ -3,17 +3,16 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use pando_clock::Clock;
 use pando_customers::{PIPELINE, Pipeline, PipelineStatus, Shipped};
-use pando_database::Database;
 use pando_objects::Objects;
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
 
 use crate::config::Config;
-use crate::{files, jobs, wiring};
+use crate::{files, jobs, migrate};
 
 /// How long a run may take: the first one may be about millions. Each of its steps has a limit of its own.
 const RUN_BUDGET: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -40,19 +39,10 @@ pub(crate) async fn run(
     clock: &Clock,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let place = config.database_place();
-    if config.database_file().is_some_and(|file| !file.exists()) {
-        bail!("there is no database {place} yet");
-    }
     let metrics = Metrics::new();
-    let database = Database::open(&config.database_options(), &metrics, clock)
-        .await
-        .with_context(|| format!("cannot open the database {place}"))?;
+    let database = migrate::open(config, &metrics, clock).await?;
     let done = async {
-        let pending = database.pending_migrations(&wiring::migrations()).await?;
-        if pending.iter().any(|migration| !migration.waits) {
-            bail!("the schema is outdated: run `pando migrate`");
-        }
+        migrate::check(&database).await?;
         let queue = jobs::queue(config, &database, &metrics, clock)?;
         let objects = Objects::open(&config.objects_options(), &metrics, clock)?;
         let pipeline = Pipeline::new(&queue, &objects, &metrics, &config.customers.pipeline)?;

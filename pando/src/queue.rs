@@ -6,14 +6,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use pando_clock::Clock;
-use pando_database::Database;
 use pando_queue::{DeadSelection, Outbox, Queue};
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::{jobs, wiring};
+use crate::{jobs, migrate};
 
 /// How long one question or command may take; a redrive may be about many.
 const BUDGET: Duration = Duration::from_secs(60);
@@ -88,20 +87,10 @@ pub(crate) async fn run(
     clock: &Clock,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let place = config.database_place();
-    if config.database_file().is_some_and(|file| !file.exists()) {
-        // Opening it would make it, and there is nothing in what was just made.
-        bail!("there is no database {place} yet");
-    }
     let metrics = Metrics::new();
-    let database = Database::open(&config.database_options(), &metrics, clock)
-        .await
-        .with_context(|| format!("cannot open the database {place}"))?;
+    let database = migrate::open(config, &metrics, clock).await?;
     let done = async {
-        let pending = database.pending_migrations(&wiring::migrations()).await?;
-        if pending.iter().any(|migration| !migration.waits) {
-            bail!("the schema is outdated: run `pando migrate`");
-        }
+        migrate::check(&database).await?;
         let queue = jobs::queue(config, &database, &metrics, clock)?;
         obey(&queue, command, out).await
     };

@@ -1,4 +1,4 @@
-//! What a caller records, and the form in which it is stored.
+//! The entry that a caller records, and the form in which it is stored.
 
 use pando_clock::{Clock, Timestamp};
 use pando_database::{DatabaseError, Row, Value, params};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::Head;
 
-/// What a verification found in the log of one tenant.
+/// The findings of a verification in the log of one tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The tenant.
@@ -42,7 +42,7 @@ pub struct Finding {
     pub fault: Fault,
 }
 
-/// What is wrong with an entry, or with the end of the log.
+/// The faults of an entry, or of the end of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

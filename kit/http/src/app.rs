@@ -66,7 +66,7 @@ pub struct ServiceRoutes {
 /// The gRPC methods of a service.
 #[derive(Clone, Debug, Default)]
 pub struct GrpcRoutes {
-    /// What answers the methods of each service: the edge knows the method of a call and needs no router.
+    /// The handler of each service: the edge knows the method of a call and needs no router.
     pub services: Vec<(&'static str, GrpcService)>,
     /// The methods. One that is not listed is not served.
     pub methods: Vec<GrpcMethod>,
@@ -74,7 +74,7 @@ pub struct GrpcRoutes {
     pub descriptors: Vec<&'static [u8]>,
 }
 
-/// What answers the methods of a gRPC service. It is always ready.
+/// The handler of a gRPC service. It is always ready.
 pub type GrpcService = BoxCloneSyncService<Request<Body>, Response, Infallible>;
 
 /// One method.

@@ -55,7 +55,7 @@ pub(crate) struct RouteEntry {
     pub(crate) pace: Option<PaceLimits>,
     pub(crate) allow: HeaderValue,
     pub(crate) hot: Option<HotFind>,
-    /// What answers it, if it is a gRPC method.
+    /// The handler of its service, if it is a gRPC method.
     pub(crate) grpc: Option<GrpcService>,
     /// Whether it is a gRPC method that changes nothing.
     pub(crate) reads: bool,

@@ -1,4 +1,4 @@
-//! What the tests of services share: the parts of a process on each engine, and a server to send requests to.
+//! The house that the tests of services share: the parts of a process on each engine, and a server to send requests to.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

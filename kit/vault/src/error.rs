@@ -1,4 +1,4 @@
-//! What can be wrong with the settings of a keyring, and with a value. No message contains a key or a value.
+//! The faults of the settings of a keyring, and of a value. No message contains a key or a value.
 
 use std::io;
 use std::path::PathBuf;

@@ -119,7 +119,7 @@ pub enum UnpackError {
     Inflate {
         /// The length that the header declares.
         bytes: usize,
-        /// What went wrong while inflating.
+        /// The error of the decoder.
         source: io::Error,
     },
 }

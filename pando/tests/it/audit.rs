@@ -13,7 +13,7 @@ use crate::engines::Place;
 const ON: &[(&str, &str)] = &[("PANDO_AUDIT__ENABLED", "true"), ("PANDO_AUDIT__SEAL_MS", "20")];
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What somebody does who can write to the database, and what is found.
+/// Changes by somebody who can write to the database, and the findings.
 const TAMPERED: [(Query, &str); 2] = [
     (
         Query::write("test.change", "update audit_entries set actor = 'nobody' where number = 2"),

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PROTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../services/customers/proto");
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/customers.py");
 
-/// What a newcomer makes of the published files: Python modules.
+/// The Python modules that a newcomer makes of the published files.
 fn stubs() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().display();

@@ -45,7 +45,7 @@ struct Inner {
     options: PipelineOptions,
 }
 
-/// What a run has done.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Shipped {
     /// How many records were written. A customer that changed between two batches has one in each.

@@ -32,7 +32,7 @@ pub struct Watched {
     pub change: Option<WatchedChange>,
 }
 
-/// What happened to a customer.
+/// A change of a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchedChange {
     /// `customer_created`, `customer_updated` or `customer_deleted`.

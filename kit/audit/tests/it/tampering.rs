@@ -1,4 +1,4 @@
-//! Whatever an outsider does to the tables is found and named.
+//! An outsider changes the tables in every way there is, and each change is found and named.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::*;
 use Fault::{Changed, ExpectedHeadDiffers, HeadDisagrees, Inserted, Missing, OutOfOrder, TailRemoved};
 
-/// What is done to a log of ten entries of the tenant `acme`, and the findings.
+/// A change of a log with ten entries of the tenant `acme`, and the findings.
 async fn expect(what: &str, statements: &[Statement], expected: &[(i64, Fault)]) {
     each_engine(async |database| {
         let house = House::on(database).await;
@@ -168,7 +168,7 @@ async fn an_entry_that_was_moved_to_another_tenant_is_found_in_both_logs() {
     .await;
 }
 
-/// What is done, how, and the findings.
+/// A change, its statements, and the findings.
 type Case = (&'static str, Vec<Statement>, Vec<(i64, Fault)>);
 
 /// An entry that an outsider wrote who knows how the log is made.

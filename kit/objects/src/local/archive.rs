@@ -64,7 +64,7 @@ impl Folder {
         listed.boxed()
     }
 
-    /// What is in a folder of the archive, the last one first.
+    /// The objects in a folder of the archive, the last one first.
     fn entries_of(&self, path: &str) -> Result<Vec<Entry>, ObjectsError> {
         let Some(place) = self.archive_folder(path, false)? else { return Ok(Vec::new()) };
         let mut entries = Vec::new();

@@ -6,7 +6,7 @@ use pando_wire::Raw;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
-/// What this program knows about a tree. The messages of these tests have further fields.
+/// The fields of a tree that this program knows. The messages of these tests have further fields.
 #[derive(Clone, PartialEq, Message)]
 struct Tree {
     #[prost(string, tag = "1")]

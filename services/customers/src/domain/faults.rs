@@ -16,7 +16,7 @@ pub(crate) fn id_taken() -> Fault {
     )
 }
 
-/// What a caller gave as the id of a customer is none.
+/// A caller gave an id that no customer can have.
 pub(crate) fn of_id(bad: BadText) -> Fault {
     Violations::one("id", bad.code, bad.message).into()
 }

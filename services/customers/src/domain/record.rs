@@ -8,7 +8,7 @@ use super::customer::Customer;
 use crate::messages;
 use crate::options::ArchiveFormat;
 
-/// What the archive says about a customer.
+/// A record of a customer in the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Record {
     /// Its values.

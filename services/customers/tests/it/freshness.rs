@@ -9,7 +9,7 @@ use crate::{House, call, each_house};
 
 const PAGES: [&str; 4] = ["", "?limit=1", "?limit=2&offset=1", "?limit=50"];
 
-/// What every page says: names and versions.
+/// The names and versions on every page.
 async fn pages(house: &House) -> Vec<Vec<Value>> {
     let mut pages = Vec::new();
     for page in PAGES {
