@@ -14,7 +14,8 @@ use crate::audit::AuditCommand;
 use crate::config::{Flags, Loaded, Sources};
 use crate::pipeline::PipelineCommand;
 use crate::queue::QueueCommand;
-use crate::{VERSION, audit, doctor, files, migrate, openapi, pipeline, queue, seed, serve};
+use crate::vault::VaultCommand;
+use crate::{VERSION, audit, doctor, files, migrate, openapi, pipeline, queue, seed, serve, vault};
 
 /// How long threads that are still busy may hold up the end of the program.
 const LAST_THREADS: Duration = Duration::from_secs(1);
@@ -96,6 +97,9 @@ enum Command {
     /// Write customers that have changed to the object store
     #[command(subcommand)]
     Pipeline(PipelineCommand),
+    /// Seal rows with the current key
+    #[command(subcommand)]
+    Vault(VaultCommand),
     /// Accept the configured file store as the one that belongs to the database
     ///
     /// A server does not start with files that belong to another database, because servers that share a database must
@@ -159,6 +163,9 @@ impl CommandLine {
             }
             Command::Pipeline(command) => {
                 block_on(pipeline::run(&sources.load()?.config, command, &clock, out))?;
+            }
+            Command::Vault(command) => {
+                block_on(vault::run(&sources.load()?.config, command, &clock, out))?;
             }
             Command::Queue(command) => {
                 block_on(queue::run(&sources.load()?.config, command, &clock, out))?;

@@ -19,6 +19,7 @@ use pando_profiles::ProfilesOptions;
 use pando_queue::QueueOptions;
 use pando_tasks::TasksOptions;
 use pando_telemetry::{LogOptions, redact};
+use pando_vault::{Keyring, KeyringOptions};
 use serde::{Deserialize, Serialize};
 
 pub use layers::{Flags, Loaded, Sources};
@@ -65,6 +66,8 @@ pub struct Config {
     pub idempotency: IdempotencyOptions,
     /// The audit log.
     pub audit: AuditOptions,
+    /// The keys that seal fields of rows.
+    pub vault: KeyringOptions,
 }
 
 /// The roles that a process can have.
@@ -164,6 +167,7 @@ impl Default for Config {
             worker: WorkerOptions::default(),
             idempotency: IdempotencyOptions::default(),
             audit: AuditOptions::default(),
+            vault: KeyringOptions::default(),
         }
     }
 }
@@ -301,6 +305,9 @@ impl Config {
         }
         if let Err((setting, reason)) = self.audit.check() {
             found.push(("audit", format!("{setting}: {reason}")));
+        }
+        if let Err(error) = Keyring::new(&self.vault) {
+            found.push(("vault", error.to_string()));
         }
         if let Err((setting, reason)) = self.idempotency.check() {
             found.push(("idempotency", format!("{setting}: {reason}")));

@@ -16,6 +16,7 @@ mod queue;
 mod seed;
 mod serve;
 mod signals;
+mod vault;
 mod wiring;
 
 pub use command::CommandLine;

@@ -1,6 +1,7 @@
 //! `pando pipeline`: archives customers, and shows how far that has come.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,6 +11,7 @@ use pando_customers::{PIPELINE, Pipeline, PipelineStatus, Shipped};
 use pando_objects::Objects;
 use pando_resilience::Call;
 use pando_telemetry::Metrics;
+use pando_vault::Keyring;
 
 use crate::config::Config;
 use crate::{files, jobs, migrate};
@@ -44,8 +46,9 @@ pub(crate) async fn run(
     let done = async {
         migrate::check(&database).await?;
         let queue = jobs::queue(config, &database, &metrics, clock)?;
+        let vault = Arc::new(Keyring::new(&config.vault)?);
         let objects = Objects::open(&config.objects_options(), &metrics, clock)?;
-        let pipeline = Pipeline::new(&queue, &objects, &metrics, &config.customers.pipeline)?;
+        let pipeline = Pipeline::new(&queue, &objects, &vault, &metrics, &config.customers.pipeline)?;
         match command {
             PipelineCommand::Run => {
                 files::check(&database, &objects, clock, &config.files_place()).await?;

@@ -17,6 +17,7 @@ use pando_queue::{EventExchange, Outbox, Queue, Registry, Relay, Subscriber};
 use pando_resilience::Call;
 use pando_service::{Blueprint, OwnQueue, Parts, Service};
 use pando_telemetry::Metrics;
+use pando_vault::Keyring;
 
 use crate::admin::Insides;
 use crate::config::{Config, Role};
@@ -137,6 +138,7 @@ pub(crate) fn parts(
         database: database.clone(),
         caches: caches.clone(),
         idempotency: Idempotency::new(database, clock, metrics, config.idempotency.clone())?,
+        vault: Arc::new(Keyring::new(&config.vault)?),
         objects: Objects::open(&config.objects_options(), metrics, clock)?,
         clock: clock.clone(),
         metrics: metrics.clone(),

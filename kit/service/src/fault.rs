@@ -257,7 +257,7 @@ impl Fault {
     }
 
     /// The unique key that was violated, or the statement that did not change as many rows as it must.
-    pub(crate) fn broken_rule(&self) -> Option<&str> {
+    pub fn broken_rule(&self) -> Option<&str> {
         match self.database_error() {
             Some(DatabaseError::UniqueViolation { constraint, .. }) => Some(constraint),
             Some(DatabaseError::WrongCount { name, .. }) => Some(name),

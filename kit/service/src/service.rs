@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use pando_audit::{Audit, AuditOptions};
@@ -14,6 +15,7 @@ use pando_idempotency::{Idempotency, IdempotencyOptions};
 use pando_objects::{Objects, ObjectsOptions};
 use pando_queue::{Outbox, Queue, QueueOptions, QueueParts, Schedule, Subscriber};
 use pando_telemetry::Metrics;
+use pando_vault::{Keyring, KeyringOptions};
 
 use crate::{Memory, MemoryPlan, Rule, Writes, WritesParts};
 
@@ -30,6 +32,8 @@ pub struct Parts {
     pub idempotency: Idempotency,
     /// Where changes are recorded, if the settings ask for it: on the same database.
     pub audit: Audit,
+    /// The keys that seal fields of rows, if there are any.
+    pub vault: Arc<Keyring>,
     /// Where files are kept.
     pub objects: Objects,
     /// Where times and ids come from.
@@ -126,6 +130,7 @@ impl Parts {
             idempotency: self.idempotency.clone(),
             outbox,
             audit: Some(self.audit.clone()).filter(Audit::is_enabled),
+            vault: self.vault.clone(),
             memory: Some(memory.clone()),
             rules,
         });
@@ -148,6 +153,7 @@ impl Parts {
             queue: Queue::new(parts, QueueOptions::default())?,
             idempotency: Idempotency::new(database, clock, &metrics, IdempotencyOptions::default())?,
             audit: Audit::new(database, clock, &metrics, AuditOptions::default())?,
+            vault: Arc::new(Keyring::new(&KeyringOptions::default())?),
             objects: Objects::open(&place, &metrics, clock)?,
             clock: clock.clone(),
             metrics,

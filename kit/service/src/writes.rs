@@ -8,6 +8,7 @@ use pando_database::{Database, DatabaseError, Token, Transaction};
 use pando_idempotency::{Admission, Claim, Idempotency, Key, Outcome, Request, Scope, Ticket};
 use pando_queue::Outbox;
 use pando_resilience::{Call, Repeat};
+use pando_vault::Keyring;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -53,6 +54,8 @@ pub struct WritesParts {
     pub audit: Option<Audit>,
     /// The caches that have to learn of writes.
     pub memory: Option<Memory>,
+    /// The keys that seal kept outcomes about a person.
+    pub vault: Arc<Keyring>,
     /// The rules of the service's tables that a caller can break.
     pub rules: &'static [Rule],
 }
@@ -171,7 +174,7 @@ impl Writes {
         if outcome.is_refusal {
             return Err(Fault::from_kept(&outcome.body));
         }
-        let value = serde_json::from_slice(&outcome.body)?;
+        let value = serde_json::from_slice(&opened(&self.0.vault, call, outcome.body)?)?;
         // A read that follows must see at least the write of the first request, which is committed.
         Ok(Written { value, token: self.0.database.position(call).await?, replayed: true })
     }
@@ -244,8 +247,11 @@ impl Write {
     fn commit(self, outcome: Option<Outcome>) -> BoxFuture<'static, Result<Token, Fault>> {
         Box::pin(async move {
             let Self { call, mut tx, writes, keyed, about, news, events, recorded } = self;
-            if let (Some(keyed), Some(outcome)) = (&keyed, &outcome) {
-                keyed.ticket.store_about(&mut tx, outcome, about.as_deref()).await?;
+            if let (Some(keyed), Some(mut outcome)) = (&keyed, outcome) {
+                if about.is_some() {
+                    outcome.body = sealed(&writes.0.vault, &call, outcome.body)?;
+                }
+                keyed.ticket.store_about(&mut tx, &outcome, about.as_deref()).await?;
             }
             if let Some(outbox) = writes.outbox() {
                 outbox.publish_all(&mut tx, &events)?;
@@ -268,6 +274,24 @@ impl Write {
             }
         })
     }
+}
+
+/// An outcome about a person, as it is kept.
+fn sealed(vault: &Keyring, call: &Call, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let Some(repeat) = call.repeat.as_deref().filter(|_| vault.has_keys()) else { return Ok(body) };
+    let plain = str::from_utf8(&body).map_err(Fault::internal)?;
+    Ok(vault.seal(&place_of_outcome(call, repeat), plain).map_err(Fault::internal)?.into())
+}
+
+/// An outcome that was kept like that.
+fn opened(vault: &Keyring, call: &Call, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let Some(repeat) = call.repeat.as_deref() else { return Ok(body) };
+    let kept = str::from_utf8(&body).map_err(Fault::internal)?;
+    Ok(vault.open(&place_of_outcome(call, repeat), kept).map_err(Fault::internal)?.into())
+}
+
+fn place_of_outcome<'a>(call: &'a Call, repeat: &'a Repeat) -> [&'a str; 4] {
+    [call.tenant().as_str(), "outcomes", &repeat.operation, &repeat.key]
 }
 
 /// Records changes in the audit log: what was done to which thing, and its version since.

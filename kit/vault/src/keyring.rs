@@ -41,6 +41,13 @@ impl Keyring {
     }
 }
 
+impl Keyring {
+    /// Whether it seals anything.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+}
+
 /// Every key with its name, the index keys last.
 fn read_keys(options: &KeyringOptions) -> Result<Vec<(String, KeyBytes)>, KeyringError> {
     let mut read: Vec<(String, KeyBytes)> = Vec::new();

@@ -260,3 +260,41 @@ fn who_was_deleted_is_erased_too_and_spares_who_has_the_address_now() {
         assert_eq!(client.get(&theirs).unwrap().value()["status"], "scheduled");
     }
 }
+
+#[test]
+fn a_person_and_a_customer_with_one_address_are_erased_apart() {
+    for place in Place::both() {
+        let running = place.start(&[]);
+        let mut client = connect(&running);
+        let path = make_zoe(&mut client);
+        let customer = json!({"id": "c-7", "name": "Zoë", "email": "zoe.changed@example.org"});
+        let made = keyed(&mut client, "customer", "POST", "/api/v1/customers", &customer);
+        assert_eq!(made.status, 201, "{made:?}");
+        let other = json!({"id": "c-8", "name": "Zoë", "email": "zoe.changed@example.org"});
+        assert_eq!(client.json("POST", "/api/v1/customers", &other).unwrap().status, 201);
+        let renamed = client.json("PATCH", "/api/v1/customers/c-7", &json!({"phone": "1"})).unwrap().value();
+
+        // The customer goes: the person keeps everything, other customers too.
+        let known = |client: &mut Client| {
+            let mut known = client.get(&format!("{path}/data-export")).unwrap().value();
+            known["exported_at"].take();
+            known
+        };
+        let person = known(&mut client);
+        let gone = keyed(&mut client, "gone", "DELETE", "/api/v1/customers/c-8", &json!({}));
+        assert_eq!(gone.status, 204, "{gone:?}");
+        assert_eq!(known(&mut client), person);
+        assert_eq!(client.get("/api/v1/customers/c-7").unwrap().value(), renamed);
+
+        // The person goes: the customer keeps everything, also the answer to its request.
+        let accepted = keyed(&mut client, "erase", "POST", &format!("{path}/erase"), &json!({}));
+        let task = ended(&mut client, accepted.header("location").unwrap());
+        assert_eq!(task["status"], "completed", "{task}");
+        assert_eq!(client.get("/api/v1/customers/c-7").unwrap().value(), renamed);
+        let found = client.get("/api/v1/customers?email=ZOE.changed@example.org").unwrap().value();
+        assert_eq!(found["customers"], json!([renamed]));
+        let again = keyed(&mut client, "customer", "POST", "/api/v1/customers", &customer);
+        assert_eq!((again.status, again.value()), (201, made.value()), "on {}", place.name);
+        cannot_be_reached(&mut client, &path);
+    }
+}

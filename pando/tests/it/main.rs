@@ -39,5 +39,6 @@ mod starting;
 mod stopping;
 mod subscribers;
 mod tasks;
+mod vault;
 mod watchers;
 mod worker;

@@ -48,6 +48,7 @@ const KIT_ARROWS: [(&str, &[&str]); 17] = [
             "resilience",
             "servers",
             "telemetry",
+            "vault",
         ],
     ),
 ];

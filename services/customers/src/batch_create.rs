@@ -70,10 +70,10 @@ impl Customers {
             let mut write = turn.begin().await?;
             let free = match self.insert(&mut write, plan, partial).await {
                 Ok(free) => free,
-                Err(error) => {
+                Err(fault) => {
                     // Its connection is needed to find out which ids are taken.
                     write.tx.rollback().await?;
-                    return Err(self.named(call, &plan.planned, error).await);
+                    return Err(self.named(call, &plan.planned, fault).await);
                 }
             };
             for planned in plan.planned.iter().filter(|planned| planned.is_in(free.as_ref())) {
@@ -116,21 +116,21 @@ impl Customers {
         write: &mut Write,
         plan: &Plan,
         partial: bool,
-    ) -> Result<Option<HashSet<Uuid>>, DatabaseError> {
+    ) -> Result<Option<HashSet<Uuid>>, Fault> {
         let (tenant, planned) = (write.call.tenant().clone(), &plan.planned);
         if partial {
-            return Ok(Some(store::insert_free(&mut write.tx, &tenant, planned).await?));
+            return Ok(Some(self.0.store.insert_free(&mut write.tx, &tenant, planned).await?));
         }
         if !planned.is_empty() {
-            store::insert_all(&mut write.tx, &tenant, planned).await?;
+            self.0.store.insert_all(&mut write.tx, &tenant, planned).await?;
         }
         Ok(None)
     }
 
     /// The fault of a batch that was not inserted: it names each customer whose id is taken.
-    async fn named(&self, call: &Call, planned: &[Planned], error: DatabaseError) -> Fault {
-        if !matches!(error, DatabaseError::UniqueViolation { .. }) {
-            return error.into();
+    async fn named(&self, call: &Call, planned: &[Planned], fault: Fault) -> Fault {
+        if fault.broken_rule().is_none() {
+            return fault;
         }
         let read = self.0.parts.database.read_primary(call);
         let keys = planned.iter().map(|planned| planned.id.key()).collect();

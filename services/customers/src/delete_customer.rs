@@ -21,7 +21,8 @@ impl Customers {
             let id = CustomerId::parse(id).map_err(of_id)?;
             let key = id.key();
             let mut write = turn.begin().await?;
-            let customer = store::lock(&mut write.tx, call.tenant(), key).await?.ok_or_else(no_customer)?;
+            let customer =
+                self.0.store.lock(&mut write.tx, call.tenant(), key).await?.ok_or_else(no_customer)?;
             expected.check("customer", customer.version)?;
             let version = customer.version + 1;
             store::delete(&mut write.tx, call.tenant(), key, (version, self.0.parts.clock.now()));

@@ -9,7 +9,7 @@ use pando_service::prelude::*;
 use crate::Customers;
 use crate::domain::customer::Customer;
 use crate::list_customers::bounded;
-use crate::store::{self, Filter};
+use crate::store::Filter;
 
 /// How many customers are read at once.
 const PAGE: usize = 500;
@@ -33,14 +33,15 @@ impl Customers {
         call: &Call,
         after: Option<PageEnd>,
     ) -> impl Stream<Item = Result<ExportPage, Fault>> + Send + 'static {
-        let (database, call) = (self.0.parts.database.clone(), call.clone());
+        let (store, database) = (self.0.store.clone(), self.0.parts.database.clone());
+        let call = call.clone();
         try_unfold(Some(after), move |place| {
-            let (database, call) = (database.clone(), call.clone());
+            let (store, database, call) = (store.clone(), database.clone(), call.clone());
             async move {
                 let Some(after) = place else { return Ok(None) };
                 let call = call.with_deadline(call.deadline.sooner(Deadline::after(PAGE_BUDGET)));
                 let (read, asked) = (database.read(&call), (after.as_ref(), PAGE));
-                let page = store::page(&read, call.tenant(), &Filter::default(), asked).await?;
+                let page = store.page(&read, call.tenant(), &Filter::default(), asked).await?;
                 let page = bounded(page, call.tenant());
                 let customers = page.items.into_iter().map(|stored| stored.customer).collect();
                 let next = page.next.clone().map(Some);

@@ -2,9 +2,9 @@
 
 use pando_service::prelude::*;
 
+use crate::Customers;
 use crate::domain::faults::no_customer;
 use crate::domain::id::CustomerId;
-use crate::{Customers, store};
 
 impl Customers {
     /// A customer as its message, from memory if possible.
@@ -18,9 +18,9 @@ impl Customers {
         {
             return Ok(kept);
         }
-        let (database, key) = (self.0.parts.database.clone(), id.key());
+        let (store, database, key) = (self.0.store.clone(), self.0.parts.database.clone(), id.key());
         let load = move |call: Call| async move {
-            let customer = store::find(&database.read(&call), call.tenant(), key).await?;
+            let customer = store.find(&database.read(&call), call.tenant(), key).await?;
             Ok(customer.map(|customer| customer.loaded()))
         };
         self.0.base.memory.read(call, (key, ""), load).await?.ok_or_else(no_customer)

@@ -14,6 +14,7 @@ mod list_customers;
 pub mod messages;
 mod options;
 mod pipeline;
+mod reseal_customers;
 mod service;
 mod store;
 mod update_customer;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use pando_service::CacheWrites;
 use pando_service::prelude::*;
+use store::Store;
 use tokio::sync::Semaphore;
 use watch_customers::Bell;
 
@@ -36,8 +38,9 @@ pub use import_customers::Imported;
 pub use list_customers::Question;
 pub use options::{ArchiveFormat, CustomersOptions, PipelineOptions};
 pub use pipeline::{PIPELINE, Pipeline, PipelineStatus, Shipped};
+pub use reseal_customers::reseal_customers;
 pub use service::{BLUEPRINT, open, serve};
-pub use store::MIGRATIONS;
+pub use store::{MIGRATIONS, Resealed};
 pub use update_customer::Update;
 pub use watch_customers::{Watched, WatchedChange};
 
@@ -48,6 +51,7 @@ pub struct Customers(Arc<Inner>);
 struct Inner {
     parts: Parts,
     base: Base,
+    store: Store,
     /// Rings when something was published.
     bell: Bell,
     /// The watches of this process.
@@ -58,8 +62,10 @@ impl Customers {
     /// Puts them together.
     pub fn new(parts: &Parts, options: &CustomersOptions) -> Result<Self, BadSetting> {
         options.check()?;
+        // With keys, only the memory of processes holds them in the clear.
+        let l2 = options.cache.l2 && !parts.vault.has_keys();
         let memory = MemoryPlan {
-            things: ("customers", options.cache.clone()),
+            things: ("customers", CacheOptions { l2, ..options.cache.clone() }),
             lists: ("customer_pages", options.pages.clone()),
             forms: &[""],
             writes: CacheWrites::Through,
@@ -74,6 +80,7 @@ impl Customers {
         Ok(Self(Arc::new(Inner {
             parts: parts.clone(),
             base,
+            store: Store::new(&parts.vault),
             bell: Bell::new(),
             watches: Arc::new(Semaphore::new(options.watches_max)),
         })))

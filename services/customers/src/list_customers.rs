@@ -5,7 +5,7 @@ use pando_service::{Email, Page, Violations};
 use prost::Message as _;
 
 use crate::messages::ListResponse;
-use crate::store::{self, Filter, NEWEST, Stored};
+use crate::store::{Filter, NEWEST, Stored};
 use crate::{Customers, domain};
 
 /// How many customers a page has unless it says otherwise, and at most.
@@ -67,14 +67,14 @@ impl Customers {
         let filter = question.filter()?;
         let is_filtered = !question.email.is_empty() || !question.phone.is_empty();
         let key = format!("{} {}", question.offset, PageEnd::key(question.after.as_ref(), question.limit)?);
-        let database = self.0.parts.database.clone();
+        let (store, database) = (self.0.store.clone(), self.0.parts.database.clone());
         let load = move |call: Call| async move {
             let (read, tenant) = (database.read(&call), call.tenant());
             let page = if question.offset == 0 {
-                store::page(&read, tenant, &filter, (question.after.as_ref(), question.limit)).await?
+                store.page(&read, tenant, &filter, (question.after.as_ref(), question.limit)).await?
             } else {
                 // One more than asked for tells whether there is another page.
-                let rows = store::first(&read, tenant, &filter, question.offset + question.limit + 1).await?;
+                let rows = store.first(&read, tenant, &filter, question.offset + question.limit + 1).await?;
                 let rest = rows.into_iter().skip(question.offset).collect();
                 Page::cut(rest, question.limit, (tenant, &NEWEST), Stored::place)
             };

@@ -14,12 +14,13 @@ use pando_queue::{EventReader, JobContext, Outbox, Queue, SubscriberStatus};
 use pando_resilience::Deadline;
 use pando_service::prelude::*;
 use pando_telemetry::Metrics;
+use pando_vault::Keyring;
 use serde::Serialize;
 
 use crate::domain::events;
 use crate::domain::record::DeadLetter;
 use crate::options::PipelineOptions;
-use crate::store::pipeline as store;
+use crate::store::{Store, pipeline as store};
 use batch::{ArchiveObject, Packed, Rows, Span, changes_of, pack};
 use meters::Meters;
 
@@ -41,6 +42,7 @@ struct Inner {
     queue: Queue,
     reader: EventReader,
     objects: Objects,
+    store: Store,
     meters: Meters,
     options: PipelineOptions,
 }
@@ -84,6 +86,7 @@ impl Pipeline {
     pub fn new(
         queue: &Queue,
         objects: &Objects,
+        vault: &Arc<Keyring>,
         metrics: &Metrics,
         options: &PipelineOptions,
     ) -> Result<Self, BadSetting> {
@@ -92,6 +95,7 @@ impl Pipeline {
             queue: queue.clone(),
             reader: Outbox::new(queue, events::SERVICE).reader(PIPELINE),
             objects: objects.clone(),
+            store: Store::new(vault),
             meters: Meters::new(metrics),
             options: options.clone(),
         })))
@@ -159,7 +163,7 @@ impl Pipeline {
 
     /// Reads events from the place on, and the customers that they are about.
     async fn read_batch(&self, call: &Call) -> Result<Option<Batch>, Fault> {
-        let Inner { queue, reader, options, .. } = &*self.0;
+        let Inner { queue, reader, store, options, .. } = &*self.0;
         let call = within(call, DATABASE_BUDGET);
         let place = reader.enter(&call).await?;
         let events = reader.read_after(&call, place, options.batch_max).await?;
@@ -168,7 +172,7 @@ impl Pipeline {
         let read = queue.database().read_primary(&call);
         let mut rows = Vec::new();
         for (tenant, changes) in changes_of(&events) {
-            let found = store::find(&read, &tenant, changes.keys().copied().collect()).await?;
+            let found = store.records(&read, &tenant, changes.keys().copied().collect()).await?;
             rows.push(Rows { tenant, changes, found });
         }
         let options = options.clone();

@@ -23,7 +23,8 @@ pub fn open(
     registry: &mut Registry,
 ) -> Result<Service, Box<dyn Error + Send + Sync>> {
     let customers = Customers::new(parts, options)?;
-    let pipeline = Pipeline::new(&parts.queue, &parts.objects, &parts.metrics, &options.pipeline)?;
+    let pipeline =
+        Pipeline::new(&parts.queue, &parts.objects, &parts.vault, &parts.metrics, &options.pipeline)?;
     registry.add(jobs::kind(&pipeline))?;
     let schedules = jobs::schedules(&options.pipeline, registry)?;
     Ok(Service { schedules, ..serve(&customers)? })

@@ -1,15 +1,18 @@
 //! Every statement of this service, beside the row that it reads.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use pando_database::Value;
 use pando_service::prelude::*;
 use pando_service::{Email, Listed, Page};
+use pando_vault::Keyring;
 use uuid::Uuid;
 
 use crate::domain::customer::{Customer, Metadata};
 use crate::domain::phone;
 use crate::domain::planned::Planned;
+use sealed::{EMAIL, PHONE};
 
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
@@ -32,6 +35,9 @@ macro_rules! columns {
 
 // Here, because it uses the macro.
 pub(crate) mod pipeline;
+mod sealed;
+
+pub use sealed::Resealed;
 
 static FIND: OwnedQuery = OwnedQuery::new(
     "customers.find",
@@ -91,6 +97,12 @@ static INSERT: BulkInsert = BulkInsert {
 static INSERT_FREE: BulkInsert =
     BulkInsert { name: "customers.insert_free", on_conflict: OnConflict::Skip("(id, tenant)"), ..INSERT };
 
+/// The rows of customers. With keys, e-mail addresses and phone numbers are sealed in them. Cloning shares it.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    vault: Arc<Keyring>,
+}
+
 /// A customer as it stands in its row.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
@@ -113,48 +125,164 @@ pub(crate) struct Filter {
     pub(crate) phone: Option<String>,
 }
 
-/// A customer that was not deleted.
-pub(crate) async fn find(
-    read: &Read<'_>,
-    tenant: &Tenant,
-    key: Uuid,
-) -> Result<Option<Customer>, DatabaseError> {
-    let row = read.by_key_of(&FIND, tenant, key).await?;
-    let stored = row.as_ref().map(stored_from).transpose()?;
-    Ok(stored.filter(|stored| !stored.is_deleted).map(|stored| stored.customer))
-}
+impl Store {
+    pub(crate) fn new(vault: &Arc<Keyring>) -> Self {
+        Self { vault: vault.clone() }
+    }
 
-/// The same, locked until the transaction ends.
-pub(crate) async fn lock(
-    tx: &mut Transaction,
-    tenant: &Tenant,
-    key: Uuid,
-) -> Result<Option<Customer>, DatabaseError> {
-    let row = tx.row(&LOCK, params![key, tenant]).await?;
-    let stored = row.as_ref().map(stored_from).transpose()?;
-    Ok(stored.filter(|stored| !stored.is_deleted).map(|stored| stored.customer))
-}
+    /// A customer that was not deleted.
+    pub(crate) async fn find(
+        &self,
+        read: &Read<'_>,
+        tenant: &Tenant,
+        key: Uuid,
+    ) -> Result<Option<Customer>, DatabaseError> {
+        self.living(tenant, read.by_key_of(&FIND, tenant, key).await?.as_ref())
+    }
 
-/// A page of a list.
-pub(crate) async fn page(
-    read: &Read<'_>,
-    tenant: &Tenant,
-    filter: &Filter,
-    asked: (Option<&PageEnd>, usize),
-) -> Result<Page<Stored>, DatabaseError> {
-    let list = filter.list(tenant);
-    list.page(read, &NEWEST, asked, stored_from, Stored::place).await
-}
+    /// The same, locked until the transaction ends.
+    pub(crate) async fn lock(
+        &self,
+        tx: &mut Transaction,
+        tenant: &Tenant,
+        key: Uuid,
+    ) -> Result<Option<Customer>, DatabaseError> {
+        self.living(tenant, tx.row(&LOCK, params![key, tenant]).await?.as_ref())
+    }
 
-/// As many rows of a list from its start.
-pub(crate) async fn first(
-    read: &Read<'_>,
-    tenant: &Tenant,
-    filter: &Filter,
-    count: usize,
-) -> Result<Vec<Stored>, DatabaseError> {
-    let rows = filter.list(tenant).rows(read, &NEWEST, None, count).await?;
-    rows.iter().map(stored_from).collect()
+    /// A page of a list.
+    pub(crate) async fn page(
+        &self,
+        read: &Read<'_>,
+        tenant: &Tenant,
+        filter: &Filter,
+        asked: (Option<&PageEnd>, usize),
+    ) -> Result<Page<Stored>, DatabaseError> {
+        let stored = |row: &Row| self.stored_from(tenant, row);
+        self.list(tenant, filter).page(read, &NEWEST, asked, stored, Stored::place).await
+    }
+
+    /// As many rows of a list from its start.
+    pub(crate) async fn first(
+        &self,
+        read: &Read<'_>,
+        tenant: &Tenant,
+        filter: &Filter,
+        count: usize,
+    ) -> Result<Vec<Stored>, DatabaseError> {
+        let rows = self.list(tenant, filter).rows(read, &NEWEST, None, count).await?;
+        rows.iter().map(|row| self.stored_from(tenant, row)).collect()
+    }
+
+    /// Adds a customer with the commit.
+    pub(crate) fn insert(
+        &self,
+        tx: &mut Transaction,
+        tenant: &Tenant,
+        key: Uuid,
+        customer: &Customer,
+    ) -> Result<(), Fault> {
+        tx.insert_later(&INSERT, self.insert_values(tenant, key, customer)?);
+        Ok(())
+    }
+
+    /// Adds all of these customers, or fails.
+    pub(crate) async fn insert_all(
+        &self,
+        tx: &mut Transaction,
+        tenant: &Tenant,
+        planned: &[Planned],
+    ) -> Result<(), Fault> {
+        tx.bulk_insert(&INSERT, self.rows(tenant, planned)?).await?;
+        Ok(())
+    }
+
+    /// Adds those of these customers whose id is free, and returns their keys.
+    pub(crate) async fn insert_free(
+        &self,
+        tx: &mut Transaction,
+        tenant: &Tenant,
+        planned: &[Planned],
+    ) -> Result<HashSet<Uuid>, Fault> {
+        Ok(tx.bulk_insert(&INSERT_FREE, self.rows(tenant, planned)?).await?.into_iter().collect())
+    }
+
+    /// Writes a changed customer over its row, which the transaction has locked.
+    pub(crate) fn update(
+        &self,
+        tx: &mut Transaction,
+        tenant: &Tenant,
+        key: Uuid,
+        customer: &Customer,
+    ) -> Result<(), Fault> {
+        tx.execute_later(&UPDATE, self.values(tenant, key, customer)?);
+        Ok(())
+    }
+
+    fn list<'a>(&self, tenant: &'a Tenant, filter: &Filter) -> Listed<'a> {
+        let mut list = LIST.of(tenant);
+        if let Some(email) = &filter.email {
+            list = self.equal(list, tenant, &EMAIL, email.as_str());
+        }
+        if let Some(phone) = &filter.phone {
+            list = self.equal(list, tenant, &PHONE, phone).filter("phone_key <> ''", params![]);
+        }
+        list
+    }
+
+    fn living(&self, tenant: &Tenant, row: Option<&Row>) -> Result<Option<Customer>, DatabaseError> {
+        let stored = row.map(|row| self.stored_from(tenant, row)).transpose()?;
+        Ok(stored.filter(|stored| !stored.is_deleted).map(|stored| stored.customer))
+    }
+
+    fn stored_from(&self, tenant: &Tenant, row: &Row) -> Result<Stored, DatabaseError> {
+        let key = row.get("id")?;
+        let phone = self.open(tenant, &PHONE, key, row)?;
+        let customer = Customer {
+            id: row.get("given_id")?,
+            email: self.open(tenant, &EMAIL, key, row)?,
+            name: row.get("name")?,
+            phone_e164: phone::e164(&phone).unwrap_or_default(),
+            phone,
+            metadata: row.get::<Json<_>>("metadata")?.0,
+            version: row.get("version")?,
+            created_at: row.get("created_at")?,
+            updated_at: row.get("updated_at")?,
+            unknown: row.get("unknown")?,
+        };
+        let is_deleted = row.get::<Option<Timestamp>>("deleted_at")?.is_some();
+        Ok(Stored { key, customer, is_deleted })
+    }
+
+    fn rows(&self, tenant: &Tenant, planned: &[Planned]) -> Result<Vec<Vec<Value>>, Fault> {
+        let rows = planned.iter();
+        rows.map(|planned| self.insert_values(tenant, planned.id.key(), &planned.customer)).collect()
+    }
+
+    /// The values of [`INSERT`]: those of an update, and the time of the creation.
+    fn insert_values(&self, tenant: &Tenant, key: Uuid, customer: &Customer) -> Result<Vec<Value>, Fault> {
+        let mut values = self.values(tenant, key, customer)?;
+        values.extend(params![customer.created_at]);
+        Ok(values)
+    }
+
+    fn values(&self, tenant: &Tenant, key: Uuid, customer: &Customer) -> Result<Vec<Value>, Fault> {
+        let values = params![
+            tenant,
+            key,
+            customer.id.as_str(),
+            self.seal(tenant, &EMAIL, key, &customer.email)?,
+            self.index(tenant, &EMAIL, &customer.email),
+            customer.name.as_str(),
+            self.seal(tenant, &PHONE, key, &customer.phone)?,
+            self.index(tenant, &PHONE, &customer.phone),
+            pairs(&customer.metadata),
+            customer.unknown.as_slice(),
+            customer.version,
+            customer.updated_at,
+        ];
+        Ok(values.into())
+    }
 }
 
 /// Which of these ids are taken.
@@ -166,99 +294,10 @@ pub(crate) async fn in_use(
     read.rows(&IN_USE, params![keys, tenant]).await?.iter().map(|row| row.get(0)).collect()
 }
 
-/// Adds a customer with the commit.
-pub(crate) fn insert(tx: &mut Transaction, tenant: &Tenant, key: Uuid, customer: &Customer) {
-    tx.insert_later(&INSERT, insert_values(tenant, key, customer));
-}
-
-/// Adds all of these customers, or fails.
-pub(crate) async fn insert_all(
-    tx: &mut Transaction,
-    tenant: &Tenant,
-    planned: &[Planned],
-) -> Result<(), DatabaseError> {
-    tx.bulk_insert(&INSERT, rows(tenant, planned)).await.map(drop)
-}
-
-/// Adds those of these customers whose id is free, and returns their keys.
-pub(crate) async fn insert_free(
-    tx: &mut Transaction,
-    tenant: &Tenant,
-    planned: &[Planned],
-) -> Result<HashSet<Uuid>, DatabaseError> {
-    Ok(tx.bulk_insert(&INSERT_FREE, rows(tenant, planned)).await?.into_iter().collect())
-}
-
-/// Writes a changed customer over its row, which the transaction has locked.
-pub(crate) fn update(tx: &mut Transaction, tenant: &Tenant, key: Uuid, customer: &Customer) {
-    tx.execute_later(&UPDATE, values(tenant, key, customer));
-}
-
 /// Removes everything from a locked row but its id and its versions.
 pub(crate) fn delete(tx: &mut Transaction, tenant: &Tenant, key: Uuid, (version, now): (i64, Timestamp)) {
     let values = params![key, tenant, version, pairs(&Metadata::new()), Vec::<u8>::new(), now];
     tx.execute_later(&DELETE, values);
-}
-
-impl Filter {
-    fn list<'a>(&self, tenant: &'a Tenant) -> Listed<'a> {
-        let mut list = LIST.of(tenant);
-        if let Some(email) = &self.email {
-            list = list.filter("email_key = $1", params![email.key()]);
-        }
-        if let Some(phone) = &self.phone {
-            list = list.filter("phone_key = $1 and phone_key <> ''", params![phone::key(phone)]);
-        }
-        list
-    }
-}
-
-fn stored_from(row: &Row) -> Result<Stored, DatabaseError> {
-    let phone: String = row.get("phone")?;
-    let customer = Customer {
-        id: row.get("given_id")?,
-        email: row.get("email")?,
-        name: row.get("name")?,
-        phone_e164: phone::e164(&phone).unwrap_or_default(),
-        phone,
-        metadata: row.get::<Json<_>>("metadata")?.0,
-        version: row.get("version")?,
-        created_at: row.get("created_at")?,
-        updated_at: row.get("updated_at")?,
-        unknown: row.get("unknown")?,
-    };
-    let is_deleted = row.get::<Option<Timestamp>>("deleted_at")?.is_some();
-    Ok(Stored { key: row.get("id")?, customer, is_deleted })
-}
-
-fn rows(tenant: &Tenant, planned: &[Planned]) -> Vec<Vec<Value>> {
-    planned.iter().map(|planned| insert_values(tenant, planned.id.key(), &planned.customer)).collect()
-}
-
-/// The values of [`INSERT`]: those of an update, and the time of the creation.
-fn insert_values(tenant: &Tenant, key: Uuid, customer: &Customer) -> Vec<Value> {
-    let mut values = values(tenant, key, customer);
-    values.extend(params![customer.created_at]);
-    values
-}
-
-fn values(tenant: &Tenant, key: Uuid, customer: &Customer) -> Vec<Value> {
-    let email_key = Email::stored(customer.email.clone()).key();
-    params![
-        tenant,
-        key,
-        customer.id.as_str(),
-        customer.email.as_str(),
-        email_key,
-        customer.name.as_str(),
-        customer.phone.as_str(),
-        phone::key(&customer.phone),
-        pairs(&customer.metadata),
-        customer.unknown.as_slice(),
-        customer.version,
-        customer.updated_at,
-    ]
-    .into()
 }
 
 fn pairs(metadata: &Metadata) -> Value {

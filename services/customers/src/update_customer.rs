@@ -3,11 +3,11 @@
 use pando_service::prelude::*;
 use serde::Serialize;
 
+use crate::Customers;
 use crate::domain::customer::{Customer, Given, check_mask, refused};
 use crate::domain::events;
 use crate::domain::faults::{no_customer, of_id};
 use crate::domain::id::CustomerId;
-use crate::{Customers, store};
 
 /// A change of a customer.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -42,7 +42,8 @@ impl Customers {
             check_mask(mask)?;
             let mut write = turn.begin().await?;
             let ticket = write.before_change(key);
-            let customer = store::lock(&mut write.tx, call.tenant(), key).await?.ok_or_else(no_customer)?;
+            let customer =
+                self.0.store.lock(&mut write.tx, call.tenant(), key).await?.ok_or_else(no_customer)?;
             expected.check("customer", customer.version)?;
             let (before, mut faults) = (customer.given(), Vec::new());
             let after = before.clone().changed_by(given, mask);
@@ -54,7 +55,7 @@ impl Customers {
                 return write.done(customer);
             }
             let customer = customer.grown(after, self.0.parts.clock.now());
-            store::update(&mut write.tx, call.tenant(), key, &customer);
+            self.0.store.update(&mut write.tx, call.tenant(), key, &customer)?;
             write.changed(events::updated(&id, customer.version, &fields));
             write.remember(ticket, key, || Ok(customer.loaded()))?;
             write.done(customer)

@@ -47,12 +47,13 @@ impl Tasks {
     /// Builds the service. `registry` has every kind of task there is; workers run the same ones.
     pub fn new(parts: &Parts, registry: Registry, options: TasksOptions) -> Result<Self, QueueError> {
         options.check()?;
-        let Parts { database, queue, idempotency, .. } = parts.clone();
+        let Parts { database, queue, idempotency, vault, .. } = parts.clone();
         let writes = Writes::new(WritesParts {
             database,
             idempotency,
             outbox: None,
             audit: None,
+            vault,
             memory: None,
             rules: &[],
         });

@@ -22,6 +22,7 @@ use pando_service::{
     CacheWrites, Change, Fault, Kept, Memory, MemoryPlan, Rule, Writes, WritesParts, Written,
 };
 use pando_telemetry::Metrics;
+use pando_vault::{Keyring, KeyringOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -107,6 +108,7 @@ impl House {
             database: database.clone(),
             idempotency: idempotency.clone(),
             outbox,
+            vault: Arc::new(Keyring::new(&KeyringOptions::default()).unwrap()),
             audit: None,
             memory: Some(memory.clone()),
             rules: UNIQUE_KEYS,

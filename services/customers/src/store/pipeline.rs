@@ -3,7 +3,7 @@
 use pando_service::prelude::*;
 use uuid::Uuid;
 
-use super::{Stored, stored_from};
+use super::{Store, Stored};
 use crate::domain::record::{DeadLetter, Record};
 
 static FIND: Query = Query::scan(
@@ -32,19 +32,22 @@ static DEAD: Query = Query::scan(
 static COUNT_DEAD: Query =
     Query::scan("customers.archive_count_dead", "select count(*) from customer_pipeline_dead");
 
-/// The rows of these customers as records; instead of one that cannot be read, the reason.
-pub(crate) async fn find(
-    read: &Read<'_>,
-    tenant: &Tenant,
-    keys: Vec<Uuid>,
-) -> Result<Vec<(Uuid, Result<Record, String>)>, DatabaseError> {
-    let rows = read.rows(&FIND, params![keys, tenant]).await?;
-    let found = rows.iter().map(|row| {
-        // The text of such an error never contains a value.
-        let record = stored_from(row).map(record_of).map_err(|error| error.to_string());
-        Ok((row.get("id")?, record))
-    });
-    found.collect()
+impl Store {
+    /// The rows of these customers as records; instead of one that cannot be read, the reason.
+    pub(crate) async fn records(
+        &self,
+        read: &Read<'_>,
+        tenant: &Tenant,
+        keys: Vec<Uuid>,
+    ) -> Result<Vec<(Uuid, Result<Record, String>)>, DatabaseError> {
+        let rows = read.rows(&FIND, params![keys, tenant]).await?;
+        let found = rows.iter().map(|row| {
+            // The text of such an error never contains a value.
+            let record = self.stored_from(tenant, row).map(record_of).map_err(|error| error.to_string());
+            Ok((row.get("id")?, record))
+        });
+        found.collect()
+    }
 }
 
 /// Notes that a version of a customer is not in the archive.

@@ -21,7 +21,7 @@ fn options() -> PipelineOptions {
 
 fn pipeline(house: &House, options: &PipelineOptions) -> Pipeline {
     let parts = &house.parts;
-    Pipeline::new(&parts.queue, &parts.objects, &parts.metrics, options).unwrap()
+    Pipeline::new(&parts.queue, &parts.objects, &parts.vault, &parts.metrics, options).unwrap()
 }
 
 async fn run(house: &House) -> Shipped {
