@@ -55,6 +55,7 @@ pub(crate) struct Rates {
     copy: Vec<f64>,
     create: Vec<f64>,
     pgbench_create: Vec<f64>,
+    pgbench_create_and_event: Vec<f64>,
     first_page: Vec<f64>,
     deep_page: Vec<f64>,
 }
@@ -119,9 +120,14 @@ impl Stage {
         }
         let url = format!("{}/{SERVICE}/Create", self.on_postgres);
         rates.create.push(load::h2load(url, self.file("create"), pressure).await?);
-        let script = self.file("create.sql");
-        std::fs::write(&script, pgbench_script())?;
-        rates.pgbench_create.push(load::pgbench(&self.postgres_url, &script, pressure).await?);
+        for (name, script, pgbench) in [
+            ("create.sql", insert(), &mut rates.pgbench_create),
+            ("create_and_event.sql", with_its_event(), &mut rates.pgbench_create_and_event),
+        ] {
+            let file = self.file(name);
+            std::fs::write(&file, script)?;
+            pgbench.push(load::pgbench(&self.postgres_url, &file, pressure).await?);
+        }
         Ok(())
     }
 
@@ -189,6 +195,13 @@ impl Rates {
                 &self.pgbench_create,
                 "requests/s",
                 Some(0.65),
+            ),
+            (
+                "gRPC Create on PostgreSQL / pgbench, the customer and its event",
+                &self.create,
+                &self.pgbench_create_and_event,
+                "requests/s",
+                None,
             ),
             ("page 10,000 of customers / page 1", &self.deep_page, &self.first_page, "requests/s", Some(0.8)),
         ] {
@@ -262,11 +275,23 @@ fn copy_command(file: &Path) -> String {
     format!("\\copy customers ({COLUMNS}) from '{}' csv", file.display())
 }
 
-fn pgbench_script() -> String {
+/// Writes the row of a create.
+fn insert() -> String {
     format!(
         "insert into customers ({COLUMNS}) select '', id, cast(id as text), 'customer1@example.org', 'customer1@example.org', \
          'Customer Number 1', '+41 44 0000001', '+41440000001', '{{\"tier\": \"gold\", \"source\": \"shop\"}}', '', 1, now(), now() \
          from (select gen_random_uuid() as id) as one;\n"
+    )
+}
+
+/// All that a create writes, in one transaction that travels at once, as ours does.
+fn with_its_event() -> String {
+    let insert = insert();
+    format!(
+        "\\startpipeline\nbegin;\n{insert}\
+         insert into outbox_events (id, service, type, subject, version, data, trace, created_at, event_count, tenant, \
+         log_number) select id, 'lab', 'customer_created', cast(id as text), 1, '{{}}', cast(id as text), now(), 1, '', \
+         null from (select gen_random_uuid() as id) as one;\ncommit;\n\\endpipeline\n"
     )
 }
 
@@ -330,7 +355,7 @@ mod tests {
         let file = folder.path().join("copy.csv");
         std::fs::write(&file, copy_file(0)).unwrap();
         load::psql(&url, &many(7)).await.unwrap();
-        for commands in [copy_command(&file), pgbench_script()] {
+        for commands in [copy_command(&file), insert()] {
             load::psql(&url, &commands).await.unwrap();
         }
         assert_eq!(load::psql(&url, "select count(*) from customers").await.unwrap().trim(), "10008");

@@ -503,6 +503,19 @@ def test_a_deadline_ends_a_call_in_time():
     assert time.monotonic() - began < 5
 
 
+def every_call_waits_for_the_table():
+    key = (("idempotency-key", f"{RUN}-late"),)
+    for call in (
+        lambda: service.Get(customers_pb2.GetRequest(id=f"{RUN}-late"), timeout=0.3),
+        lambda: service.List(customers_pb2.ListRequest(limit=7), timeout=0.3),
+        lambda: service.Update(customers_pb2.UpdateRequest(customer=customer(id=f"{RUN}-late")), timeout=0.3),
+        lambda: service.Create(customers_pb2.CreateRequest(customer=customer()), timeout=0.3, metadata=key),
+    ):
+        began = time.monotonic()
+        refused(call, grpc.StatusCode.DEADLINE_EXCEEDED)
+        assert time.monotonic() - began < 2
+
+
 def test_the_older_name_has_the_same_customers():
     service_before = older.CustomerServiceStub(channel)
     made = service_before.Create(customers_pb2.CreateRequest(customer=customer()))

@@ -6,8 +6,12 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
+use pando_clock::Clock;
 use pando_database::testing::TestPostgres;
+use pando_database::{Database, DatabaseOptions, Query, params};
+use pando_resilience::Call;
 use pando_servers::{python, until};
+use pando_telemetry::{Metrics, Secret};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -66,6 +70,43 @@ fn customers_can_be_a_process_of_their_own() {
     let stubs = stubs();
     passes(&client(customers.address, stubs.path(), &[]));
     assert_eq!(customers.ask("GET", "/api/v1/profiles", "").status, 404);
+}
+
+static LOCK: Query = Query::write("test.lock", "lock table customers in access exclusive mode");
+static WAITING: Query = Query::scan(
+    "test.waiting",
+    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+);
+
+/// Somebody has locked the table. The callers give up, and then nothing of theirs waits in PostgreSQL any more.
+#[test]
+fn a_call_whose_deadline_passes_stops_its_statement() {
+    let place = Place::postgres(TestPostgres::shared());
+    let (running, stubs) = (place.start(&[]), stubs());
+    let url = place.url().map(Secret::new);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = DatabaseOptions { url, ..DatabaseOptions::default() };
+    let database = runtime.block_on(Database::open(&options, &Metrics::new(), &Clock::system())).unwrap();
+    let call = Call::internal("test", PATIENCE);
+    let mut tx = runtime.block_on(database.transaction(&call)).unwrap();
+    runtime.block_on(tx.execute(&LOCK, params![])).unwrap();
+    let waiting = || {
+        let call = Call::internal("test", PATIENCE);
+        let row = runtime.block_on(database.read_primary(&call).row(&WAITING, params![])).unwrap();
+        row.unwrap().get::<i64>(0).unwrap()
+    };
+    let told = thread::scope(|scope| {
+        let calls =
+            scope.spawn(|| client(running.address, stubs.path(), &["every_call_waits_for_the_table"]));
+        until("a statement waits for the lock", PATIENCE, || waiting() > 0);
+        calls.join().unwrap()
+    });
+    passes(&told);
+    // The lock is still held: a statement that was left alone would wait on.
+    until("no statement waits", Duration::from_secs(2), || waiting() == 0);
+    runtime.block_on(tx.rollback()).unwrap();
+    passes(&client(running.address, stubs.path(), &["test_a_customer_is_created_read_changed_and_deleted"]));
+    runtime.block_on(database.close());
 }
 
 fn survive(place: &Place, before: &str, after: &str) {
