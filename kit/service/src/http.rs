@@ -1,11 +1,13 @@
-//! HTTP: faults as problems, requests with a key, and the answers to reads and writes.
+//! HTTP: faults as problems, requests with a key, the answers to reads and writes, and streams of events.
 
 mod answers;
+mod events;
 mod id;
 mod keyed;
 mod problems;
 
 pub use answers::{WriteAnswer, cached, hot_read, ignored_fields, json, with_ignored, with_x_cache};
+pub use events::{ServerEvent, event_stream};
 pub use id::Id;
 pub(crate) use keyed::REPLAYED;
 pub use keyed::{KeyParameter, KeyRefused, Keyed, WriteBody, WriteCall, WriteDocument, WriteFields};

@@ -18,16 +18,12 @@ use crate::{Task, Tasks};
 const LOOK_BUDGET: Duration = Duration::from_secs(3);
 /// When to look again after the database was away.
 const AWAY: Duration = Duration::from_secs(1);
-/// How often a quiet stream sends a sign of life, so that no proxy on the way closes it.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// The items of a stream about a task.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Said {
     /// How the task stands now.
     Changed(Box<Task>),
-    /// Nothing, and that it is still there.
-    Alive,
     /// That this process ends; others know how the task goes on.
     Closing,
 }
@@ -70,7 +66,6 @@ impl Watch {
         if self.over || self.said.as_ref().is_some_and(|task| task.status.is_end()) {
             return None;
         }
-        let quiet_until = Instant::now() + KEEP_ALIVE;
         loop {
             if let Some(task) = self.next.take() {
                 let (now, moment) = (Instant::now(), self.tasks.0.queue.clock().now());
@@ -88,13 +83,9 @@ impl Watch {
                 self.over = true;
                 return Some((Said::Closing, self));
             }
-            if Instant::now() >= quiet_until {
-                return Some((Said::Alive, self));
-            }
             tokio::select! {
                 () = changed(&mut self.changes, self.id) => {}
                 () = sleep_until(self.look_at) => {}
-                () = sleep_until(quiet_until) => continue,
                 _ = self.closing.wait_for(|closing| *closing) => continue,
             }
             match self.look().await {

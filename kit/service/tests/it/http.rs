@@ -1,7 +1,10 @@
 //! Over HTTP: the key of a request, what is the same in a repeat, and faults as problems.
 
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
 use pando_http::Problem;
-use pando_service::http::expected;
+use pando_service::http::{ServerEvent, event_stream, expected};
 use pando_service::{Class, Expected, Fault};
 
 #[test]
@@ -37,4 +40,31 @@ fn if_match_names_the_expected_versions() {
     assert!(expected(&headers("3"), false).is_err());
     assert!(Expected::OneOf(vec![2, 3]).check("note", 3).is_ok());
     assert_eq!(Expected::OneOf(vec![2]).check("note", 3).unwrap_err().current(), Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_events_shows_signs_of_life_while_it_is_quiet_and_breaks_off_at_a_fault() {
+    let told = stream::iter([
+        Ok(ServerEvent::id("6")),
+        ServerEvent::new("7", "note_created", &serde_json::json!({"text": "two\nlines"})),
+        Ok(ServerEvent::comment("the end\nis near")),
+    ]);
+    let late = stream::once(async {
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        Err(Fault::busy("later"))
+    });
+    let response = event_stream(told.chain(late));
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let mut pieces = response.into_body().into_data_stream();
+    for expected in [
+        "id: 6\n\n",
+        "id: 7\nevent: note_created\ndata: {\"text\":\"two\\nlines\"}\n\n",
+        ": the end is near\n\n",
+        ":\n\n",
+        ":\n\n",
+    ] {
+        assert_eq!(pieces.next().await.unwrap().unwrap(), expected);
+    }
+    assert!(pieces.next().await.unwrap().is_err());
 }

@@ -1,16 +1,14 @@
 //! Routes of tasks.
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use futures_util::StreamExt;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use pando_clock::Timestamp;
 use pando_http::{
     Caller, JsonAnswer, JsonDocument, PageRequest, Problem, QueryString, encode_cursor, next_link,
 };
-use pando_service::http::{Keyed, WriteAnswer};
+use pando_service::http::{Keyed, ServerEvent, WriteAnswer, event_stream};
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -149,22 +147,11 @@ pub(super) async fn events(
         }
     }
     let said = tasks.watch_task(&call, id).await?;
-    let lines = said.map(|said| {
-        let text = match said {
-            Said::Alive => ":\n\n".to_owned(),
-            Said::Closing => ": this server ends, ask again\n\n".to_owned(),
-            Said::Changed(task) => {
-                let json = serde_json::to_string(&*task).map_err(std::io::Error::other)?;
-                format!("id: {}\nevent: task\ndata: {json}\n\n", event_id(&task))
-            }
-        };
-        Ok::<Bytes, std::io::Error>(Bytes::from(text))
+    let told = said.map(|said| match said {
+        Said::Closing => Ok(ServerEvent::comment("this server ends, ask again")),
+        Said::Changed(task) => ServerEvent::new(&event_id(&task), "task", &*task),
     });
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    Ok((headers, Body::from_stream(lines)).into_response())
+    Ok(event_stream(told))
 }
 
 /// Distinguishes the ends of a task, also if it was redriven as a dead letter and ended again.
