@@ -13,49 +13,65 @@ use prost::Message as _;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType, Type};
+use utoipa::openapi::{Object, RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::domain::content::{BATCH_CREATE, CREATE, DELETE, UPDATE, content};
-use crate::domain::customer::{Customer, Given, refused};
+use crate::domain::customer::{Customer, FIELDS, Given, refused};
 use crate::list_customers::LIMIT;
 use crate::messages::ListResponse;
-use crate::{BATCH_MAX, Created, Customers, Metadata, Question, Update};
+use crate::{BATCH_MAX, Created, Customers, Question, Update};
 
 /// How large a batch may be.
 pub(crate) const BATCH_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// How long a batch may take.
 const BATCH_MS_MAX: u64 = 30_000;
 
-/// The fields of a new customer.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes the body; Given reads it")]
-struct CustomerFields {
-    /// The id; the server chooses one if there is none.
-    #[schema(required = false, min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
-    id: String,
-    #[schema(format = "email", max_length = 254)]
-    email: String,
-    #[schema(min_length = 1, max_length = 200)]
-    name: String,
-    #[schema(required = false, max_length = 50)]
-    phone: String,
-    #[schema(required = false)]
-    metadata: Metadata,
+/// The body of a new customer: those fields of [`Customer`] that a caller gives.
+struct CustomerFields;
+
+/// The body of a change: the same fields, none of which is required, and null for pairs that are to be removed.
+struct CustomerChange;
+
+impl ToSchema for CustomerFields {}
+
+impl utoipa::PartialSchema for CustomerFields {
+    fn schema() -> RefOr<Schema> {
+        let described = "The fields of a new customer. The server chooses an id if there is none.";
+        given_fields(described, &["email", "name"]).into()
+    }
 }
 
-/// The fields to change. A pair of `metadata` is removed by null.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes the body; update reads it")]
-struct CustomerChange {
-    #[schema(required = false, format = "email", max_length = 254)]
-    email: String,
-    #[schema(required = false, min_length = 1, max_length = 200)]
-    name: String,
-    #[schema(required = false, max_length = 50)]
-    phone: String,
-    #[schema(required = false)]
-    metadata: std::collections::BTreeMap<String, Option<String>>,
+impl ToSchema for CustomerChange {}
+
+impl utoipa::PartialSchema for CustomerChange {
+    fn schema() -> RefOr<Schema> {
+        let described = "The fields to change. A pair of `metadata` is removed by null.";
+        let mut change = given_fields(described, &[]);
+        change.properties.remove("id");
+        if let Some(RefOr::T(Schema::Object(metadata))) = change.properties.get_mut("metadata") {
+            let value = Object::with_type(SchemaType::from_iter([Type::String, Type::Null]));
+            metadata.additional_properties = Some(Box::new(AdditionalProperties::from(Schema::from(value))));
+        }
+        change.into()
+    }
+}
+
+/// The fields of [`Customer`] that a caller gives, so that a new field is described where it is.
+fn given_fields(description: &str, required: &[&str]) -> Object {
+    let RefOr::T(Schema::Object(mut object)) = <Customer as utoipa::PartialSchema>::schema() else {
+        return Object::new();
+    };
+    let is_given = |field: &RefOr<Schema>| match field {
+        RefOr::T(Schema::Object(field)) => field.read_only != Some(true),
+        _ => true,
+    };
+    object.properties.retain(|_, field| is_given(field));
+    object.required.retain(|field| required.contains(&field.as_str()));
+    object.description = Some(description.to_owned());
+    object
 }
 
 /// Many new customers.
@@ -297,17 +313,17 @@ fn change(id: String, mut fields: Map<String, Value>) -> Result<Update, Fault> {
     } else if fields.contains_key("metadata") {
         mask.push("metadata".to_owned());
     }
-    for field in ["email", "name", "phone"].into_iter().filter(|field| fields.contains_key(*field)) {
-        mask.push(field.to_owned());
-    }
+    mask.extend(
+        FIELDS
+            .iter()
+            .filter(|field| **field != "metadata" && fields.contains_key(**field))
+            .map(ToString::to_string),
+    );
     let mut faults = Vec::new();
     let given = Given { id, ..read_given(&fields, "", &mut faults) };
     if mask.is_empty() {
-        faults.push(FieldError::new(
-            "body",
-            "required",
-            "must name a field to change: email, name, phone or metadata",
-        ));
+        let message = format!("must name a field to change: {}", FIELDS.join(", "));
+        faults.push(FieldError::new("body", "required", message));
     }
     refused(faults)?;
     Ok(Update::new(given, mask))
@@ -315,8 +331,8 @@ fn change(id: String, mut fields: Map<String, Value>) -> Result<Update, Fault> {
 
 /// The names of the fields that no customer has, or that a caller cannot set.
 fn ignored(fields: &Map<String, Value>) -> Option<HeaderValue> {
-    let known = ["id", "email", "name", "phone", "metadata"];
-    ignored_fields(fields.keys().map(String::as_str).filter(|name| !known.contains(name)))
+    let is_known = |name: &&str| *name == "id" || FIELDS.contains(name);
+    ignored_fields(fields.keys().map(String::as_str).filter(|name| !is_known(name)))
 }
 
 /// A customer as JSON shows it: without the fields that we do not know.

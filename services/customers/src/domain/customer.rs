@@ -16,8 +16,8 @@ use crate::messages;
 
 /// The numbers of the fields of the message that we know.
 const KNOWN: [u32; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-/// The fields that an update may name.
-const FIELDS: [&str; 4] = ["email", "name", "phone", "metadata"];
+/// The fields that an update may name. Beside them, callers give only the id of a new customer.
+pub(crate) const FIELDS: [&str; 4] = ["email", "name", "phone", "metadata"];
 /// The beginning of the name of a pair.
 const METADATA: &str = "metadata.";
 
@@ -37,6 +37,7 @@ pub type Metadata = BTreeMap<String, String>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Customer {
     /// The id that the caller chose, or the server.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     pub id: String,
     /// The e-mail address.
     #[schema(format = "email", max_length = 254)]
@@ -48,16 +49,19 @@ pub struct Customer {
     #[schema(max_length = 50)]
     pub phone: String,
     /// The phone number in the form of E.164; empty where it has no country code.
+    #[schema(read_only)]
     pub phone_e164: String,
     /// Pairs that mean something to the caller.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub metadata: Metadata,
     /// Counts the changes.
+    #[schema(read_only)]
     pub version: i64,
     /// When it was created.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(read_only, value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(read_only, value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     /// Fields of a newer version of the message, encoded: callers of gRPC get them back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -318,7 +322,7 @@ pub(crate) fn check_mask(mask: &[String]) -> Result<(), Fault> {
     } else {
         let Some(unknown) = mask.iter().find(|path| !is_field(path)) else { return Ok(()) };
         let shown: String = unknown.chars().take(PAIR_KEY_CHARS_MAX).collect();
-        format!("{shown:?} is none of email, name, phone, metadata and metadata.key")
+        format!("{shown:?} is none of {} and metadata.key", FIELDS.join(", "))
     };
     Err(Violations::one("update_mask", "value", message).into())
 }
