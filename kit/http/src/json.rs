@@ -127,7 +127,7 @@ fn is_of_another_site(headers: &HeaderMap) -> bool {
 }
 
 /// The media type of the body without parameters, in lower case.
-pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (first, second) = (values.next(), values.next());
     let Some(first) = first else { return Ok(None) };

@@ -51,7 +51,7 @@ pub use error_shape::{ErrorAnswer, ErrorShape};
 pub use header_docs::{HeaderUse, describe_headers};
 pub use health::{Dependency, Readiness};
 pub use hot::{HotAnswer, HotFind, HotRead, HotRequest};
-pub use json::{JSON_DEPTH_MAX, JsonAnswer, JsonBody, JsonDocument, expect_json, parse_json};
+pub use json::{JSON_DEPTH_MAX, JsonAnswer, JsonBody, JsonDocument, expect_json, media_type, parse_json};
 pub use openapi::document;
 pub use options::{AccessLogOptions, HttpOptions, JSON_NODES_MAX};
 pub use page::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PageRequest, decode_cursor, encode_cursor, next_link};

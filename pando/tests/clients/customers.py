@@ -3,6 +3,7 @@
 usage: customers.py ADDRESS STUBS [TEST...]
 """
 
+import http.client
 import json
 import os
 import sys
@@ -418,19 +419,162 @@ def watch_until_it_dies():
 
 def watch_on():
     """Watches on from the last position that was seen: nothing is missing, and nothing comes twice."""
+    def after(position, last):
+        for watched in service.Watch(customers_pb2.WatchRequest(position=position), timeout=60):
+            if watched.id:
+                yield watched.id
+            if watched.id == last:
+                return
+
+    compare(after)
+
+
+def compare(after):
+    """Compares the customers that were created with those that were seen, before and after the death of the server."""
     lines = [line.split() for line in open(f"{stubs}/seen")]
     seen = [line[1] for line in lines if len(line) > 1]
     created = open(f"{stubs}/created").read().split()
     # The last one may have been created although its caller never heard of it.
     rest = create(id=f"{ROUND}-last").id
-    for watched in service.Watch(customers_pb2.WatchRequest(position=lines[-1][0]), timeout=60):
-        if watched.id:
-            seen.append(watched.id)
-        if watched.id == rest:
-            break
+    seen += after(lines[-1][0], rest)
     assert len(seen) == len(set(seen)), "something came twice"
     missing = set(created) - set(seen)
     assert not missing and len(seen) - len(created) in (1, 2), (missing, len(seen), len(created))
+
+
+def streamed(path, headers=(), data=None):
+    """A request whose answer is read as it comes."""
+    request = urllib.request.Request(f"http://{address}/api/v1/customers{path}", data, dict(headers))
+    return urllib.request.urlopen(request, timeout=60)
+
+
+def imported(lines, key=None):
+    """The answer to an import of lines, which are sent as they are made."""
+    headers = {"content-type": "application/x-ndjson"} | ({"idempotency-key": key} if key else {})
+    with streamed("/import", headers, (line.encode() + b"\n" for line in lines)) as answer:
+        return json.load(answer)
+
+
+def told(stream):
+    """The events of a watch: its positions, and the change, id and version of each that tells of a change."""
+    event = {}
+    for line in stream:
+        name, _, value = line.decode().rstrip("\n").partition(": ")
+        if name:
+            event[name] = value
+        elif event:
+            data = json.loads(event.get("data", "{}"))
+            assert data.get("change") == event.get("event")
+            yield event.get("id"), data and (data["change"].removeprefix("customer_"), data["id"], data["version"])
+            event = {}
+
+
+def test_an_export_over_http_is_that_of_grpc_and_goes_on_behind_any_line():
+    for part in range(5):
+        batch = [customer(name=f"h{part}.{number}") for number in range(1_000)]
+        service.BatchCreate(customers_pb2.BatchCreateRequest(customers=batch))
+    expected = [one.id for page in service.Export(customers_pb2.ExportRequest()) for one in page.customers]
+    assert len(expected) >= 5_000
+    with streamed("/export") as answer:
+        assert answer.headers["transfer-encoding"] == "chunked"
+        # A reader that takes its time, and then goes away.
+        seen = [json.loads(answer.readline())["id"] for _ in range(2_345)]
+        time.sleep(0.5)
+    with streamed(f"/export?after={seen[-1]}") as answer:
+        seen += [json.loads(line)["id"] for line in answer]
+    assert seen == expected
+    token = next(iter(service.Export(customers_pb2.ExportRequest()))).page_token
+    with streamed(f"/export?cursor={token}") as answer:
+        assert json.loads(answer.readline())["id"] in expected[1:1_001]
+
+
+def test_an_import_is_the_same_over_both_ways():
+    for grpc_first in (True, False):
+        key = f"lines-{RUN}-{grpc_first}"
+        given = [{"name": f"l{number}", "email": f"l{number}-{key.lower()}@example.org"} for number in range(1_700)]
+        given[7]["name"], given[1_600]["email"] = "", "none"
+        cut = [given[:1], given[1:1_000], given[1_000:]]
+        messages = [customers_pb2.ImportRequest(customers=[customer_pb2.Customer(**one) for one in part]) for part in cut]
+        over_grpc = lambda: service.Import(iter(messages), metadata=(("idempotency-key", key),))
+        over_lines = lambda: imported(map(json.dumps, given), key)
+        if grpc_first:
+            done, lines = over_grpc(), over_lines()
+        else:
+            lines, done = over_lines(), over_grpc()
+        assert (done.created, done.refused) == (lines["created"], lines["refused"]) == (1_698, 2)
+        assert [(one.index, one.field) for one in done.problems] == [(7, "name"), (1_600, "email")]
+        assert [(one["line"], one["field"]) for one in lines["problems"]] == [(8, "name"), (1_601, "email")]
+        for number in (0, 600, 1_699):
+            found = service.List(customers_pb2.ListRequest(email=given[number]["email"]))
+            assert len(found.customers) == 1, "created once"
+    lines = imported(["", "{", json.dumps({"name": "Good", "email": f"good-{RUN}@example.org"}), "[]"])
+    assert (lines["created"], [one["line"] for one in lines["problems"]]) == (1, [2, 4]), lines
+
+
+def test_a_watch_over_http_goes_on_from_a_position_of_grpc():
+    stream = streamed("/watch")
+    watched = told(stream)
+    begin, nothing = next(watched)
+    assert not nothing
+    ids = list(service.BatchCreate(customers_pb2.BatchCreateRequest(customers=[customer() for _ in range(700)])).ids)
+    expected = [("created", id, 1) for id in ids]
+    # What was written just before may get its place in the log only now.
+    ours = (event for event in watched if event[1] and event[1][1] in set(ids))
+    seen = [next(ours) for _ in expected]
+    stream.close()
+    assert [change for _, change in seen] == expected
+    found, _ = changes(service.Watch(customers_pb2.WatchRequest(position=seen[350][0]), timeout=60), 349)
+    assert found == expected[351:]
+    with streamed(f"/watch?position={begin}", {"last-event-id": seen[350][0]}) as again:
+        watched = told(again)
+        assert next(watched) == (seen[350][0], {}) and next(watched) == seen[351]
+    for position in ("now", "999999999"):
+        try:
+            streamed(f"/watch?position={position}")
+            raise AssertionError(f"{position} is not refused")
+        except urllib.error.HTTPError as error:
+            assert error.code == 422 and json.load(error)["errors"][0]["field"] == "position"
+
+
+def events_until_it_dies():
+    """Does what watch_until_it_dies does, with server-sent events and creations over HTTP."""
+    seen = open(f"{stubs}/seen", "a")
+    watched = told(streamed("/watch"))
+    print(next(watched)[0], file=seen, flush=True)
+
+    def watch():
+        try:
+            for position, change in watched:
+                print(position, *change[1:2], file=seen, flush=True)
+        except (OSError, http.client.HTTPException):
+            pass
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    with open(f"{stubs}/created", "a") as created:
+        for number in range(1_000_000):
+            given = {"id": f"{ROUND}-{number}", "name": "Ann", "email": "ann@example.org"}
+            try:
+                status, _, shown = over_http("POST", "", given, f"{ROUND}-{number}")
+            except (OSError, http.client.HTTPException):
+                break
+            assert status == 201, shown
+            print(shown["id"], file=created, flush=True)
+            open(f"{stubs}/begun", "w").close()
+    watching.join()
+
+
+def events_on():
+    """Does what watch_on does, with server-sent events."""
+    def after(position, last):
+        with streamed("/watch", {"last-event-id": position}) as stream:
+            for _, change in told(stream):
+                if change:
+                    yield change[1]
+                if change and change[1] == last:
+                    return
+
+    compare(after)
 
 
 def until_it_dies():

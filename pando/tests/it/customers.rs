@@ -1,6 +1,7 @@
 //! Customers through the real binary, with a client in another language.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
@@ -140,5 +141,24 @@ fn prove_that_a_key_makes_one_customer_over_both_ways_though_the_server_is_kille
 fn prove_that_a_watch_goes_on_without_a_gap_or_a_repeat_though_the_server_is_killed() {
     for place in Place::both() {
         survive(&place, "watch_until_it_dies", "watch_on");
+        survive(&place, "events_until_it_dies", "events_on");
     }
+}
+
+#[test]
+fn an_import_that_comes_too_slowly_or_is_cut_short_says_how_far_it_came() {
+    let line = |number: usize| format!("{{\"name\": \"N\", \"email\": \"n{number}@example.org\"}}\n");
+    let lines: String = (0..600).map(line).collect();
+    let place = Place::sqlite();
+    let limits = [("PANDO_HTTP__BODY_TOTAL_MS", "1500"), ("PANDO_HTTP__BODY_GRACE_MS", "1000")];
+    let running = place.start(&limits);
+    let head = "POST /api/v1/customers/import HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                content-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n";
+    let mut stream = TcpStream::connect(running.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "{head}{:x}\r\n{lines}\r\n", lines.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("500 customers were created"), "{answer}");
+    assert_eq!(running.ask("GET", "/api/v1/customers/export", "").body.lines().count(), 500);
 }

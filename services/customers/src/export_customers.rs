@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use futures_util::stream::{Stream, try_unfold};
 use pando_resilience::Deadline;
+use pando_service::Violations;
 use pando_service::prelude::*;
 
 use crate::Customers;
 use crate::domain::customer::Customer;
+use crate::domain::id::CustomerId;
 use crate::list_customers::bounded;
-use crate::store::Filter;
+use crate::store::{self, Filter, NEWEST};
 
 /// How many customers are read at once.
 const PAGE: usize = 500;
-/// How long that may take; an export itself takes as long as its reader.
+/// How long that may take. An export itself takes as long as its reader, whatever time the request had for its first answer.
 const PAGE_BUDGET: Duration = Duration::from_secs(10);
 
 /// A part of an export.
@@ -27,7 +29,7 @@ pub struct ExportPage {
 
 impl Customers {
     /// All customers, the newest first, from the start or after the end of a part. The next part is read when this one was
-    /// taken. Whoever is created meanwhile is not in it.
+    /// taken. Customers who are created meanwhile are not in it.
     pub fn export_customers(
         &self,
         call: &Call,
@@ -39,7 +41,7 @@ impl Customers {
             let (store, database, call) = (store.clone(), database.clone(), call.clone());
             async move {
                 let Some(after) = place else { return Ok(None) };
-                let call = call.with_deadline(call.deadline.sooner(Deadline::after(PAGE_BUDGET)));
+                let call = call.with_deadline(Deadline::after(PAGE_BUDGET));
                 let (read, asked) = (database.read(&call), (after.as_ref(), PAGE));
                 let page = store.page(&read, call.tenant(), &Filter::default(), asked).await?;
                 let page = bounded(page, call.tenant());
@@ -48,5 +50,13 @@ impl Customers {
                 Ok(Some((ExportPage { customers, next: page.next }, next)))
             }
         })
+    }
+
+    /// The place in an export behind this customer, who may have been deleted since.
+    pub async fn place_behind(&self, call: &Call, id: &str) -> Result<PageEnd, Fault> {
+        let unknown = || Violations::one("after", "value", "must be the id of a customer of the export");
+        let id = CustomerId::parse(id).map_err(|_| unknown())?;
+        let place = store::place(&self.0.parts.database.read(call), call.tenant(), id.key()).await?;
+        Ok(PageEnd::at(call.tenant(), place.ok_or_else(unknown)?, &NEWEST))
     }
 }

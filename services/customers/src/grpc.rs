@@ -1,12 +1,14 @@
 //! The operations over gRPC.
 
-use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use std::pin::pin;
+
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use pando_grpc::{BadDescriptor, GrpcRoutes, GrpcServices, Request, Response, Status, caller};
 use pando_http::decode_cursor;
+use pando_service::Class;
 use pando_service::grpc::{key_of, of_stream, write_call, written};
 use pando_service::prelude::*;
-use pando_service::{BadText, Class, Violations};
 use pando_wire::Raw;
 use prost::{DecodeError, Message as _};
 use tonic::codec::CompressionEncoding;
@@ -21,7 +23,9 @@ use crate::messages::{
     DeleteResponse, ExportRequest, ExportResponse, GetRequest, ImportRequest, ImportResponse, ListRequest,
     ListResponse, Refused, UpdateRequest, WatchRequest, WatchResponse,
 };
-use crate::{Created, Customers, ExportPage, Imported, Question, Update, Watched, WatchedChange};
+use crate::{
+    Created, Customers, ExportPage, ImportItem, Imported, Position, Question, Update, Watched, WatchedChange,
+};
 
 /// How large a message may be. The edge refuses larger ones of most methods before they are read.
 const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -78,12 +82,15 @@ impl CustomerService for Customers {
         request: Request<Streaming<ImportRequest>>,
     ) -> Result<Response<ImportResponse>, Status> {
         let (call, key) = (caller(&request)?, key_of(&request)?);
-        let batches = request.into_inner().map(|message| {
-            // The stream broke: what was done stays done, and the caller knows.
-            let ImportRequest { customers } = message.map_err(of_stream)?;
-            customers.iter().map(Given::message).collect::<Result<_, _>>().map_err(malformed)
+        // If the stream breaks, customers that were created before stay, and the caller is told.
+        let messages = request.into_inner().map_err(of_stream);
+        let customers =
+            messages.map_ok(|message| stream::iter(message.customers).map(Ok::<_, Fault>)).try_flatten();
+        let items = customers.enumerate().map(|(place, customer)| {
+            let given = Given::message(&customer?).map_err(malformed)?;
+            Ok(ImportItem { place, given: Ok(given) })
         });
-        let imported = self.import_customers(&call, key.as_deref(), batches).await?;
+        let imported = self.import_customers(&call, key.as_deref(), pin!(items)).await?;
         Ok(Response::new(ImportResponse::from(imported)))
     }
 
@@ -106,10 +113,7 @@ impl CustomerService for Customers {
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let call = caller(&request)?;
-        let WatchRequest { position } = request.get_ref();
-        let after = (!position.is_empty()).then(|| position.parse()).transpose();
-        let after =
-            after.map_err(|bad: BadText| Fault::from(Violations::one("position", bad.code, bad.message)))?;
+        let after = Position::asked(&request.get_ref().position)?;
         let changes = self.watch_customers(&call, after).await?;
         Ok(Response::new(changes.map(|watched| Ok(WatchResponse::from(watched?))).boxed()))
     }

@@ -1,5 +1,8 @@
 //! The operations as JSON.
 
+mod lines;
+mod streams;
+
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
@@ -121,9 +124,10 @@ pub(crate) fn routes() -> OpenApiRouter<Customers> {
         .routes(routes!(create, list))
         .routes(routes!(read, update, delete))
         .routes(routes!(batch_create))
+        .merge(streams::routes())
 }
 
-/// The limits of batches, over both transports.
+/// The limits of batches, over both transports, and of streams.
 pub(crate) fn limits() -> Vec<RouteLimits> {
     let paths = [
         "/api/v1/customers/batch",
@@ -136,7 +140,7 @@ pub(crate) fn limits() -> Vec<RouteLimits> {
         deadline_ms: Some(BATCH_MS_MAX),
         ..RouteLimits::default()
     };
-    paths.map(batch).into()
+    paths.map(batch).into_iter().chain([streams::IMPORT]).collect()
 }
 
 /// Create a customer

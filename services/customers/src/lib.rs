@@ -34,7 +34,7 @@ pub use domain::id::CustomerId;
 pub use domain::position::Position;
 pub use domain::record::DeadLetter;
 pub use export_customers::ExportPage;
-pub use import_customers::Imported;
+pub use import_customers::{ImportItem, Imported};
 pub use list_customers::Question;
 pub use options::{ArchiveFormat, CustomersOptions, PipelineOptions};
 pub use pipeline::{PIPELINE, Pipeline, PipelineStatus, Shipped};

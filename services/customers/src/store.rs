@@ -55,6 +55,9 @@ static LIST: List = List {
     rows: "deleted_at is null",
 };
 
+static PLACE: Query =
+    Query::point("customers.place", "select created_at from customers where id = $1 and tenant = $2");
+
 static IN_USE: Query =
     Query::scan("customers.ids_in_use", "select id from customers where id = any($1) and tenant = $2");
 
@@ -283,6 +286,16 @@ impl Store {
         ];
         Ok(values.into())
     }
+}
+
+/// The place of a customer in the order of a list, also of one that was deleted.
+pub(crate) async fn place(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    key: Uuid,
+) -> Result<Option<Place>, DatabaseError> {
+    let row = read.row(&PLACE, params![key, tenant]).await?;
+    row.map(|row| Ok(Place { key: SortKey::Time(row.get(0)?), id: key })).transpose()
 }
 
 /// Which of these ids are taken.

@@ -8,7 +8,9 @@ use pando_queue::{Event, Outbox, Subscriber};
 use pando_resilience::Deadline;
 use pando_service::prelude::*;
 use pando_service::{Class, Violations};
+use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::ToSchema;
 
 use crate::Customers;
 use crate::domain::events;
@@ -16,7 +18,7 @@ use crate::domain::position::Position;
 
 /// How many events are read at once.
 const BATCH: usize = 500;
-/// How long that may take.
+/// How long that may take, whatever time the request had for its first answer.
 const READ_BUDGET: Duration = Duration::from_secs(10);
 /// How often the log is looked at where nobody says that there is something new.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -33,9 +35,11 @@ pub struct Watched {
 }
 
 /// A change of a customer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = CustomerEvent)]
 pub struct WatchedChange {
     /// `customer_created`, `customer_updated` or `customer_deleted`.
+    #[serde(rename = "change")]
     pub kind: String,
     /// The customer.
     pub id: String,
@@ -154,7 +158,7 @@ impl Walk {
 
     /// Reads on in the log; whether there was anything.
     async fn read(&mut self) -> Result<bool, Fault> {
-        let call = self.call.with_deadline(self.call.deadline.sooner(Deadline::after(READ_BUDGET)));
+        let call = self.call.with_deadline(Deadline::after(READ_BUDGET));
         let events = self.outbox.read_after(&call, self.row, BATCH).await?;
         if events.is_empty() {
             return Ok(false);

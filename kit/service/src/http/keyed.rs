@@ -77,9 +77,9 @@ impl Keyed {
         &self.call
     }
 
-    /// Whether there is a key.
-    pub fn has_key(&self) -> bool {
-        self.key.is_some()
+    /// The key, if there is one.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_ref().map(|asked| asked.key.as_str())
     }
 
     /// The call of a write with this body: it is part of the request's identity, like its path and type.

@@ -122,6 +122,13 @@ impl Given {
         if self.id.is_empty() { Ok(fresh()) } else { CustomerId::parse(&self.id) }
     }
 
+    /// About how many bytes it has.
+    pub(crate) fn size(&self) -> usize {
+        let pairs: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let texts = self.id.len() + self.email.len() + self.name.len() + self.phone.len();
+        texts + pairs + self.unknown.len()
+    }
+
     /// Notes everything that is wrong with the values; those of a batch have their place in it.
     pub(crate) fn check(&self, place: Option<usize>, faults: &mut Vec<FieldError>) {
         let known = faults.len();

@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 /// The longest id.
 const BYTES_MAX: usize = 64;
+/// As a part of a path they mean something else.
+const RESERVED: [&str; 6] = [".", "..", "batch", "export", "import", "watch"];
 /// In which ids that are no UUIDs have theirs.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6a1c_7d52_2f0b_5c1e_9a54_c0de_c057_0e25);
 
@@ -23,9 +25,10 @@ impl CustomerId {
         if !(1..=BYTES_MAX).contains(&text.len()) || !text.bytes().all(is_id) {
             return Err(BadText::value("must have 1 to 64 letters, digits, dots, underscores and hyphens"));
         }
-        // As a part of an address they mean something else.
-        if [".", "..", "batch"].contains(&text) {
-            return Err(BadText::value("must not be \".\", \"..\" or \"batch\""));
+        if RESERVED.contains(&text) {
+            return Err(BadText::value(&format!(
+                "must not be {text:?}, which means something else in a path"
+            )));
         }
         // Only as we write them: other spellings of a UUID are texts of their own. So are those of version 5, one of which may
         // have been made of another text.
@@ -74,7 +77,8 @@ mod tests {
         let made = key("1").to_string();
         assert_ne!(key(&made).to_string(), made, "the UUID of another customer is no id of it");
         assert_ne!(key("019B76DA-A800-7000-8000-000000000001"), key(uuid));
-        for bad in ["", ".", "..", "batch", "a b", "a/b", "é", "x\n", &"x".repeat(65)] {
+        let bad = ["", "a b", "a/b", "é", "x\n", &"x".repeat(65)];
+        for bad in bad.into_iter().chain(RESERVED) {
             assert!(CustomerId::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pando_service::BadText;
+use pando_service::{BadText, Fault, Violations};
 
 /// A place in the log: the number of a row, and the place of an event among those that share the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +13,12 @@ pub struct Position {
 }
 
 impl Position {
+    /// The position that a caller names; none if the text is empty.
+    pub(crate) fn asked(text: &str) -> Result<Option<Self>, Fault> {
+        let position = (!text.is_empty()).then(|| text.parse()).transpose();
+        position.map_err(|bad: BadText| Violations::one("position", bad.code, bad.message).into())
+    }
+
     /// After all events of a row.
     pub(crate) fn at(number: i64) -> Self {
         Self { number, place: u32::MAX }

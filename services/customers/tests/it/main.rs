@@ -7,6 +7,7 @@ mod freshness;
 mod numbers;
 mod pipeline;
 mod plans;
+mod streams;
 mod tenants;
 
 use pando_customers::{CustomersOptions, Given, MIGRATIONS, serve};

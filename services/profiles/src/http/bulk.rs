@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pando_clock::Clock;
-use pando_http::{Caller, Code, JsonAnswer, Problem, QueryString, StreamedBody};
+use pando_http::{Caller, Code, JsonAnswer, Problem, QueryString, StreamedBody, media_type};
 use pando_service::http::{KeyParameter, WriteAnswer, WriteDocument, with_ignored};
 use pando_service::{Fault, Violations};
 use serde::Serialize;
@@ -162,10 +162,9 @@ fn import_request(
     }
     let dry_run = query.boolean("dry_run").unwrap_or(false);
     query.finish()?;
-    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let format = match media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => RecordFormat::Ndjson,
-        "text/csv" => RecordFormat::Csv,
+    let format = match media_type(headers)?.as_deref() {
+        Some("application/x-ndjson" | "application/ndjson" | "application/jsonl") => RecordFormat::Ndjson,
+        Some("text/csv") => RecordFormat::Csv,
         _ => {
             return Err(Problem::new(
                 Code::UnsupportedMedia,

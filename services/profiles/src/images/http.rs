@@ -143,7 +143,7 @@ async fn add_image(
     let expected = expected(&images.0.profiles, &headers)?;
     let content = async {
         // A repeat is answered as it was, though the profile be gone by now.
-        if !keyed.has_key() {
+        if keyed.key().is_none() {
             let call = keyed.call();
             let read = images.0.database.read_primary(call);
             crate::store::find(&read, call.tenant(), id).await?.ok_or_else(no_profile)?;
