@@ -5,6 +5,7 @@ mod expected;
 mod fault;
 mod fields;
 pub mod grpc;
+pub mod history;
 pub mod http;
 mod kept;
 mod lists;

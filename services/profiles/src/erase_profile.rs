@@ -18,7 +18,8 @@ use crate::erase_files::Before;
 use crate::images::has_images;
 use crate::sought::Sought;
 use crate::store::StoredProfile;
-use crate::{Profiles, store};
+use crate::store::changes::HISTORY;
+use crate::{Change, Profiles, store};
 
 /// The job that erases a person. One attempt may take long: it looks at every job there is.
 pub(crate) const ERASE: JobType<AboutProfile> = JobType::new("erase").within_ms(600_000);
@@ -158,7 +159,7 @@ async fn names_of(
     let mut emails = BTreeSet::from([stored.profile.email.key()]);
     let mut before = i64::MAX;
     loop {
-        let changes = store::changes::page_in(tx, tenant, id, before, PAGE).await?;
+        let changes: Vec<Change> = HISTORY.page_in(tx, (tenant, id.into()), before, PAGE).await?;
         let texts = changes.iter().flat_map(|change| [change.before.get("email"), change.after.get("email")]);
         emails.extend(texts.flatten().filter_map(Value::as_str).map(folded));
         match changes.last() {

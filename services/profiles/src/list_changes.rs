@@ -6,6 +6,7 @@ use pando_service::Fault;
 use crate::domain::faults::no_profile;
 use crate::domain::history::Change;
 use crate::domain::profile::ProfileId;
+use crate::store::changes::{HISTORY, creation};
 use crate::{Profiles, store};
 
 impl Profiles {
@@ -21,8 +22,8 @@ impl Profiles {
         let stored = store::find_stored(&read, call.tenant(), id).await?.ok_or_else(no_profile)?;
         let before = before_version.unwrap_or(i64::MAX);
         if stored.profile.version == 1 {
-            return Ok(if before > 1 { vec![store::changes::creation(&stored)] } else { Vec::new() });
+            return Ok(if before > 1 { vec![creation(&stored)] } else { Vec::new() });
         }
-        Ok(store::changes::page(&read, call.tenant(), id, before, limit).await?)
+        Ok(HISTORY.page(&read, (call.tenant(), id.into()), before, limit).await?)
     }
 }

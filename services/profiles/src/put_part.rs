@@ -1,12 +1,12 @@
 //! Writes the address or the preferences of a profile.
 
 use pando_resilience::Call;
+use pando_service::history::difference;
 use pando_service::{Expected, Fault, Written};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::history::difference;
 use crate::domain::parts::{Address, Preferences};
 use crate::domain::profile::ProfileId;
 use crate::store::parts::{Part, locked};

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use pando_queue::{JobContext, JobType, NoPayload};
 use pando_resilience::{Call, Deadline};
+use pando_service::history::difference;
 use pando_service::{Fault, Write, patiently};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::history::{Operation, difference};
+use crate::domain::history::Operation;
 use crate::domain::profile::{IMAGE_URLS_BYTES_MAX, Profile, ProfileId};
 use crate::files::FILE_MS;
 use crate::images::Addresses;

@@ -2,19 +2,18 @@
 
 use pando_cache::Ticket;
 use pando_resilience::Call;
+use pando_service::history::difference;
 use pando_service::{Expected, Fault, Write, Written};
 use serde_json::{Map, Value};
 
 use crate::domain::events;
 use crate::domain::faults::no_profile;
-use crate::domain::history::{Operation, difference};
+use crate::domain::history::{Change, Operation};
 use crate::domain::profile::{Profile, ProfileDraft, ProfileId};
 use crate::read_profile::kept;
 use crate::store::StoredProfile;
+use crate::store::changes::{HISTORY, creation};
 use crate::{Profiles, store};
-
-/// A history is checked for its length each time the version is a multiple of this.
-const HISTORY_EVERY: i64 = 16;
 
 impl Profiles {
     /// Lays the caller's fields over the profile: absent ones stay, `null` clears.
@@ -82,10 +81,12 @@ impl Profiles {
     ) -> Result<(), Fault> {
         write.changed(events::of(next, operation, &fields.0));
         let (tenant, actor) = (write.call.tenant(), write.call.actor());
-        store::changes::record(&mut write.tx, tenant, stored, next, operation, actor, fields);
-        if next.version % HISTORY_EVERY == 0 {
-            store::changes::bound(&mut write.tx, tenant, next.id, self.0.options.history_bytes_max);
-        }
+        let (version, changed_at, changed_by) = (next.version, next.updated_at, actor.to_owned());
+        let (before, after) = fields;
+        let change = Change { version, operation, changed_at, changed_by, before, after };
+        let profile = (tenant, next.id.into());
+        HISTORY.record(&mut write.tx, profile, change, || creation(stored));
+        HISTORY.bound(&mut write.tx, profile, version, self.0.options.history_bytes_max);
         Ok(write.tx.make_room().await?)
     }
 }

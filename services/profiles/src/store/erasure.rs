@@ -6,6 +6,7 @@ use pando_resilience::Tenant;
 use uuid::Uuid;
 
 use crate::domain::profile::ProfileId;
+use crate::store::changes::HISTORY;
 
 static ADDRESS: Query = Query::write(
     "profiles.erase_address",
@@ -14,10 +15,6 @@ static ADDRESS: Query = Query::write(
 static PREFERENCES: Query = Query::write(
     "profiles.erase_preferences",
     "delete from profile_preferences where tenant = $2 and profile_id = $1",
-);
-static CHANGES: Query = Query::write(
-    "profiles.erase_changes",
-    "delete from profile_changes where tenant = $2 and profile_id = $1",
 );
 static PROFILE: Query = Query::write("profiles.erase", "delete from profiles where id = $1 and tenant = $2");
 
@@ -49,7 +46,7 @@ pub(crate) async fn erase(
     let removed = Removed {
         addresses: tx.execute(&ADDRESS, params![key, tenant]).await?,
         preferences: tx.execute(&PREFERENCES, params![key, tenant]).await?,
-        changes: tx.execute(&CHANGES, params![key, tenant]).await?,
+        changes: HISTORY.forget_all(tx, (tenant, key)).await?,
     };
     tx.execute(&PROFILE, params![key, tenant]).await?;
     Ok(removed)
