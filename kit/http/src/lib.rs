@@ -54,7 +54,9 @@ pub use hot::{HotAnswer, HotFind, HotRead, HotRequest};
 pub use json::{JSON_DEPTH_MAX, JsonAnswer, JsonBody, JsonDocument, expect_json, media_type, parse_json};
 pub use openapi::document;
 pub use options::{AccessLogOptions, HttpOptions, JSON_NODES_MAX};
-pub use page::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PageRequest, decode_cursor, encode_cursor, next_link};
+pub use page::{
+    PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PageRequest, decode_cursor, encode_cursor, next_link, next_link_by,
+};
 pub use patch::{PATCH_OPERATIONS_MAX, apply_patch};
 pub use problem::{Code, FieldError, PROBLEM_JSON, Problem};
 pub use proxies::Network;

@@ -74,20 +74,26 @@ pub fn decode_cursor<T: DeserializeOwned>(cursor: &str) -> Result<T, Problem> {
 
 /// The `Link` header that names the page at `cursor`; every other parameter of the request is kept.
 pub fn next_link(uri: &Uri, cursor: &str) -> HeaderValue {
-    let mut target = String::with_capacity(uri.path().len() + cursor.len() + 32);
+    next_link_by(uri, "cursor", cursor)
+}
+
+/// The same for a list whose pages are named by another parameter than `cursor`. The value is a number or base64url.
+pub fn next_link_by(uri: &Uri, parameter: &str, value: &str) -> HeaderValue {
+    let mut target = String::with_capacity(uri.path().len() + parameter.len() + value.len() + 32);
     target.push('<');
     target.push_str(uri.path());
     let kept = uri.query().unwrap_or_default().split('&');
     let mut mark = '?';
-    for pair in kept.filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("cursor")) {
+    for pair in kept.filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(parameter)) {
         target.push(mark);
         // A raw `>` would end the reference early.
         target.push_str(&pair.replace('<', "%3C").replace('>', "%3E"));
         mark = '&';
     }
     target.push(mark);
-    target.push_str("cursor=");
-    target.push_str(cursor);
+    target.push_str(parameter);
+    target.push('=');
+    target.push_str(value);
     target.push_str(">; rel=\"next\"");
     HeaderValue::try_from(target).expect("a URI and base64url are visible ASCII")
 }
@@ -154,5 +160,7 @@ mod tests {
         ] {
             assert_eq!(next_link(&uri.parse().unwrap(), "c"), link);
         }
+        let uri = "/p?before_version=9&limit=2".parse().unwrap();
+        assert_eq!(next_link_by(&uri, "before_version", "7"), "</p?limit=2&before_version=7>; rel=\"next\"");
     }
 }
