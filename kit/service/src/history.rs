@@ -103,17 +103,17 @@ impl History {
         Self { service, table, thing, kept, statements: OnceLock::new() }
     }
 
-    /// Records a change of a locked thing. The second version of a thing also records its creation: until then the thing's own
-    /// row tells of it, and a creation costs one insert.
+    /// Records a change of a locked thing. Together with the second version of a thing, its creation is recorded: until then the
+    /// thing's own row tells of it, and a creation costs one insert.
     pub fn record<O: Operation>(
         &self,
         tx: &mut Transaction,
         thing: Thing<'_>,
+        creation: Option<Change<O>>,
         change: Change<O>,
-        creation: impl FnOnce() -> Change<O>,
     ) {
-        if change.version == 2 {
-            self.insert(tx, thing, creation());
+        if let Some(creation) = creation {
+            self.insert(tx, thing, creation);
         }
         self.insert(tx, thing, change);
     }

@@ -100,6 +100,37 @@ def test_every_bad_field_is_named():
         refused(lambda: service.List(request), grpc.StatusCode.INVALID_ARGUMENT)
 
 
+def test_a_history_has_every_change_with_the_values_before_and_after():
+    made = create(name="Ann", metadata={"color": "red", "tier": "1"})
+    mask = field_mask_pb2.FieldMask(paths=["name", "metadata.color", "metadata.tier"])
+    change = customer_pb2.Customer(id=made.id, name="Bea", metadata={"color": "blue"})
+    changed = service.Update(customers_pb2.UpdateRequest(customer=change, update_mask=mask))
+    ask = lambda **fields: service.ListChanges(customers_pb2.ListChangesRequest(**{"id": made.id, **fields}))
+    updated, created = ask().changes
+    assert (updated.version, updated.operation, updated.changed_at) == (2, "updated", changed.updated_at)
+    assert dict(updated.before) == {"name": "Ann", "metadata.color": "red", "metadata.tier": "1"}
+    assert dict(updated.after) == {"name": "Bea", "metadata.color": "blue", "metadata.tier": None}
+    assert (created.version, created.operation, created.changed_at) == (1, "created", made.created_at)
+    assert created.after["email"] == made.email and not created.before.fields
+    first = ask(limit=1)
+    assert [one.version for one in first.changes] == [2] and first.next_before_version == 2
+    last = ask(before_version=first.next_before_version)
+    assert list(last.changes) == [created] and not last.next_before_version
+    request = urllib.request.Request(f"http://{address}/api/v1/customers/{made.id}/history?before_version=3&limit=1")
+    with urllib.request.urlopen(request) as answer:
+        shown, link = json.loads(answer.read()), answer.headers["link"]
+    assert "before_version=2" in link and [one["version"] for one in shown] == [2]
+    assert (shown[0]["before"], shown[0]["after"]) == (dict(updated.before), dict(updated.after))
+    for bad in [{"limit": -1}, {"limit": 1_001}, {"before_version": -1}]:
+        error = refused(lambda: ask(**bad), grpc.StatusCode.INVALID_ARGUMENT)
+        assert [violation.field for violation in details(error)["BadRequest"].field_violations] == list(bad)
+    refused(lambda: ask(id=f"none-{RUN}"), grpc.StatusCode.NOT_FOUND)
+    before = older.CustomerServiceStub(channel)
+    assert before.ListChanges(customers_pb2.ListChangesRequest(id=made.id)) == ask()
+    service.Delete(customers_pb2.DeleteRequest(id=made.id))
+    refused(ask, grpc.StatusCode.NOT_FOUND)
+
+
 def test_pages_are_newest_first_and_filters_find_one():
     email = f"List-{RUN}@example.org"
     ids = [create(name=f"c{number}", email=email, phone="044 668 18 00").id for number in range(25)]

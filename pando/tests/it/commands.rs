@@ -154,6 +154,13 @@ fn the_document_is_printed_and_nothing_is_left_behind() {
     assert!(names.contains(&"Pando-Consistency") && names.contains(&"If-None-Match"), "{names:?}");
     let image = &document["paths"]["/api/v1/profiles/{id}/images"]["post"]["requestBody"]["content"];
     assert!(image["image/png"]["schema"].to_string().contains("ImageBytes"), "{image}");
+    for rest in text.split("\"#/components/schemas/").skip(1) {
+        let name = rest.split('"').next().unwrap();
+        assert!(
+            document["components"]["schemas"][name].is_object(),
+            "{name} is referred to and is not there"
+        );
+    }
     // As it comes, without what tests ask for.
     let running = Running::start(data.path(), &[], &[("PANDO_HTTP__METRICS", "false")]);
     assert_eq!(
@@ -182,6 +189,7 @@ fn every_operation_has_a_name_of_its_own_that_says_what_it_is_about() {
         "list_profiles",
         "create_profile",
         "profile_history",
+        "customer_history",
         "list_tasks",
         "create_task",
         "read_task",

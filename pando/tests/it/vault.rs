@@ -69,7 +69,7 @@ fn no_table_holds_a_sealed_field_in_the_clear() {
         assert_eq!(changed.status, 200);
         found_by_both(&mut client);
         let sealed = place.printed(&["vault", "reseal"], &as_variables(&old));
-        assert_eq!(sealed, "customers: 2 rows read, 1 sealed\n", "Ann's only, on {}", place.name);
+        assert_eq!(sealed, "customers: 4 rows read, 1 sealed\n", "Ann's only, on {}", place.name);
         // The answer to Ann's request is from before there were keys.
         let tables = everything(&place);
         let left: Vec<&str> =
@@ -81,13 +81,16 @@ fn no_table_holds_a_sealed_field_in_the_clear() {
         // The key rotates.
         let both = keys("new", &[OLD, NEW]);
         let sealed = place.printed(&["vault", "reseal"], &as_variables(&both));
-        assert_eq!(sealed, "customers: 2 rows read, 2 sealed\n");
+        assert_eq!(sealed, "customers: 4 rows read, 4 sealed\n");
         let new = keys("new", &[NEW]);
         let running = place.start(&as_variables(&new));
         let mut client = connect(&running);
         assert_eq!(client.get(&format!("{API}/1")).unwrap().value(), ann);
         assert_eq!(client.get(&path).unwrap().value(), changed.value());
         found_by_both(&mut client);
+        let history = client.get(&format!("{path}/history")).unwrap().value();
+        assert_eq!(history[0]["before"], json!({"phone": "+41 44 6681800"}));
+        assert_eq!(history[1]["after"]["email"], "Zoe@Example.org");
         drop(running);
         a_missing_key_is_named(&place);
     }

@@ -117,12 +117,12 @@ impl Customers {
         plan: &Plan,
         partial: bool,
     ) -> Result<Option<HashSet<Uuid>>, Fault> {
-        let (tenant, planned) = (write.call.tenant().clone(), &plan.planned);
+        let (tx, call, planned) = (&mut write.tx, &write.call, &plan.planned);
         if partial {
-            return Ok(Some(self.0.store.insert_free(&mut write.tx, &tenant, planned).await?));
+            return Ok(Some(self.0.store.insert_free(tx, call, planned).await?));
         }
         if !planned.is_empty() {
-            self.0.store.insert_all(&mut write.tx, &tenant, planned).await?;
+            self.0.store.insert_all(tx, call, planned).await?;
         }
         Ok(None)
     }

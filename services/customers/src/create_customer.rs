@@ -19,7 +19,7 @@ impl Customers {
             let id = given.id_or(|| CustomerId::fresh(self.0.parts.clock.fresh_id())).map_err(of_id)?;
             let customer = given.born(&id, self.0.parts.clock.now());
             let mut write = turn.begin().await?;
-            self.0.store.insert(&mut write.tx, call.tenant(), id.key(), &customer)?;
+            self.0.store.insert(&mut write.tx, call, id.key(), &customer)?;
             let change = events::created(&id);
             // Somebody may have read before that no customer has the chosen id.
             if chosen {

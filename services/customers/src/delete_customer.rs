@@ -21,10 +21,11 @@ impl Customers {
             let id = CustomerId::parse(id).map_err(of_id)?;
             let key = id.key();
             let mut write = turn.begin().await?;
-            let customer =
+            let stored =
                 self.0.store.lock(&mut write.tx, call.tenant(), key).await?.ok_or_else(no_customer)?;
-            expected.check("customer", customer.version)?;
-            let version = customer.version + 1;
+            expected.check("customer", stored.customer.version)?;
+            let version = stored.customer.version + 1;
+            store::changes::forget_all(&mut write.tx, call.tenant(), key).await?;
             store::delete(&mut write.tx, call.tenant(), key, (version, self.0.parts.clock.now()));
             // Kept answers to requests with a key tell of the customer as well.
             let (kept, about) = (&self.0.parts.idempotency, (call.tenant(), &*key.to_string()));

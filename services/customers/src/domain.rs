@@ -4,6 +4,7 @@ pub(crate) mod content;
 pub(crate) mod customer;
 pub(crate) mod events;
 pub(crate) mod faults;
+pub(crate) mod history;
 pub(crate) mod id;
 pub(crate) mod phone;
 pub(crate) mod planned;

@@ -20,8 +20,8 @@ impl Customers {
         }
         let (store, database, key) = (self.0.store.clone(), self.0.parts.database.clone(), id.key());
         let load = move |call: Call| async move {
-            let customer = store.find(&database.read(&call), call.tenant(), key).await?;
-            Ok(customer.map(|customer| customer.loaded()))
+            let stored = store.find(&database.read(&call), call.tenant(), key).await?;
+            Ok(stored.map(|stored| stored.customer.loaded()))
         };
         self.0.base.memory.read(call, (key, ""), load).await?.ok_or_else(no_customer)
     }

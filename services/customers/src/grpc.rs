@@ -1,5 +1,7 @@
 //! The operations over gRPC.
 
+mod changes;
+
 use std::pin::pin;
 
 use futures_util::stream::{self, BoxStream};
@@ -20,8 +22,9 @@ use crate::list_customers::{LIMIT, bad_token, check_token};
 use crate::messages::customer_service_server::{CustomerService, CustomerServiceServer};
 use crate::messages::{
     BatchCreateRequest, BatchCreateResponse, CreateRequest, Customer, DESCRIPTOR, DeleteRequest,
-    DeleteResponse, ExportRequest, ExportResponse, GetRequest, ImportRequest, ImportResponse, ListRequest,
-    ListResponse, Refused, UpdateRequest, WatchRequest, WatchResponse,
+    DeleteResponse, ExportRequest, ExportResponse, GetRequest, ImportRequest, ImportResponse,
+    ListChangesRequest, ListChangesResponse, ListRequest, ListResponse, Refused, UpdateRequest, WatchRequest,
+    WatchResponse,
 };
 use crate::{
     Created, Customers, ExportPage, ImportItem, Imported, Position, Question, Update, Watched, WatchedChange,
@@ -58,6 +61,14 @@ impl CustomerService for Customers {
         let call = caller(&request)?;
         let page = self.list_customers(&call, question(request.into_inner())?).await?;
         Ok(Response::new(ListResponse::decode(page.bytes().clone()).map_err(broken)?))
+    }
+
+    async fn list_changes(
+        &self,
+        request: Request<ListChangesRequest>,
+    ) -> Result<Response<ListChangesResponse>, Status> {
+        let call = caller(&request)?;
+        Ok(Response::new(changes::list_changes(self, &call, request.get_ref()).await?))
     }
 
     async fn update(&self, request: Request<UpdateRequest>) -> Result<Response<Raw<Customer>>, Status> {

@@ -1,5 +1,6 @@
 //! The operations as JSON.
 
+mod history;
 mod lines;
 mod streams;
 
@@ -124,6 +125,7 @@ pub(crate) fn routes() -> OpenApiRouter<Customers> {
         .routes(routes!(create, list))
         .routes(routes!(read, update, delete))
         .routes(routes!(batch_create))
+        .routes(routes!(history::history))
         .merge(streams::routes())
 }
 

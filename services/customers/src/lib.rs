@@ -10,6 +10,7 @@ mod grpc;
 mod http;
 mod import_customers;
 mod jobs;
+mod list_changes;
 mod list_customers;
 pub mod messages;
 mod options;
@@ -30,11 +31,13 @@ use watch_customers::Bell;
 
 pub use batch_create::{BATCH_MAX, Created, Refused};
 pub use domain::customer::{Customer, Given, Metadata};
+pub use domain::history::{Change, Operation};
 pub use domain::id::CustomerId;
 pub use domain::position::Position;
 pub use domain::record::DeadLetter;
 pub use export_customers::ExportPage;
 pub use import_customers::{ImportItem, Imported};
+pub use list_changes::ChangePage;
 pub use list_customers::Question;
 pub use options::{ArchiveFormat, CustomersOptions, PipelineOptions};
 pub use pipeline::{PIPELINE, Pipeline, PipelineStatus, Shipped};
@@ -56,6 +59,7 @@ struct Inner {
     bell: Bell,
     /// The watches of this process.
     watches: Arc<Semaphore>,
+    history_bytes_max: usize,
 }
 
 impl Customers {
@@ -83,6 +87,7 @@ impl Customers {
             store: Store::new(&parts.vault),
             bell: Bell::new(),
             watches: Arc::new(Semaphore::new(options.watches_max)),
+            history_bytes_max: options.history_bytes_max,
         })))
     }
 

@@ -11,7 +11,7 @@ use crate::{Customers, domain};
 /// How many customers a page has unless it says otherwise, and at most.
 pub(crate) const LIMIT: (usize, usize) = (20, 1_000);
 /// How many bytes a page may have, about: clients of gRPC refuse answers of more than 4 MiB.
-const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub(crate) const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// How many customers a page may step over: each of them is read.
 pub(crate) const OFFSET_MAX: usize = 10_000;
 

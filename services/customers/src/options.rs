@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct CustomersOptions {
     /// Whether every change publishes an event.
     pub events: bool,
+    /// About how many bytes the history of one customer may take.
+    pub history_bytes_max: usize,
     /// How many watches a process serves at once.
     pub watches_max: usize,
     /// How customers are cached.
@@ -116,6 +118,7 @@ impl Default for CustomersOptions {
         let minutes = 5 * 60 * 1_000;
         Self {
             events: true,
+            history_bytes_max: 1024 * 1024,
             watches_max: 1_000,
             cache: CacheOptions { l1_ttl_ms: minutes, l2_ttl_ms: minutes, ..CacheOptions::default() },
             // Any write may change any page: each process keeps its own.
@@ -135,7 +138,13 @@ impl Default for CustomersOptions {
 impl CustomersOptions {
     /// Whether the service can run with these.
     pub fn check(&self) -> Result<(), BadSetting> {
-        BadSetting::check_ranges("customers", [("watches_max", self.watches_max as u64, 1..=100_000)])?;
+        BadSetting::check_ranges(
+            "customers",
+            [
+                ("history_bytes_max", self.history_bytes_max as u64, 16_384..=1_073_741_824),
+                ("watches_max", self.watches_max as u64, 1..=100_000),
+            ],
+        )?;
         for (name, cache) in [("cache", &self.cache), ("pages", &self.pages)] {
             cache.check().map_err(|error| BadSetting::new("customers", name, error))?;
         }

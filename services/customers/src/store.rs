@@ -20,6 +20,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
     migrations: &[
         Migration::new(1, "customers", include_str!("../migrations/0001_customers.sql")),
         Migration::new(2, "pipeline", include_str!("../migrations/0002_pipeline.sql")),
+        Migration::new(3, "changes", include_str!("../migrations/0003_changes.sql")),
     ],
 };
 
@@ -29,10 +30,11 @@ pub(crate) static NEWEST: Order =
 
 macro_rules! columns {
     () => {
-        "id, given_id, email, name, phone, metadata, unknown, version, created_at, updated_at, deleted_at"
+        "id, given_id, email, name, phone, metadata, unknown, version, created_at, created_by, updated_at, deleted_at"
     };
 }
 
+pub(crate) mod changes;
 // Here, because it uses the macro.
 pub(crate) mod pipeline;
 mod sealed;
@@ -70,7 +72,7 @@ static UPDATE: Query = Query::point(
 static DELETE: Query = Query::point(
     "customers.delete",
     "update customers set email = '', email_key = '', name = '', phone = '', phone_key = '', metadata = $4, \
-     unknown = $5, version = $3, updated_at = $6, deleted_at = $6 where id = $1 and tenant = $2",
+     unknown = $5, created_by = '', version = $3, updated_at = $6, deleted_at = $6 where id = $1 and tenant = $2",
 );
 
 /// New customers. If an id is taken, none is written.
@@ -91,6 +93,7 @@ static INSERT: BulkInsert = BulkInsert {
         ("version", ColumnType::Bigint),
         ("updated_at", ColumnType::Timestamp),
         ("created_at", ColumnType::Timestamp),
+        ("created_by", ColumnType::Text),
     ],
     on_conflict: OnConflict::Fail,
     key: "id",
@@ -111,6 +114,7 @@ pub(crate) struct Store {
 pub(crate) struct Stored {
     pub(crate) key: Uuid,
     pub(crate) customer: Customer,
+    pub(crate) created_by: String,
     pub(crate) is_deleted: bool,
 }
 
@@ -139,7 +143,7 @@ impl Store {
         read: &Read<'_>,
         tenant: &Tenant,
         key: Uuid,
-    ) -> Result<Option<Customer>, DatabaseError> {
+    ) -> Result<Option<Stored>, DatabaseError> {
         self.living(tenant, read.by_key_of(&FIND, tenant, key).await?.as_ref())
     }
 
@@ -149,7 +153,7 @@ impl Store {
         tx: &mut Transaction,
         tenant: &Tenant,
         key: Uuid,
-    ) -> Result<Option<Customer>, DatabaseError> {
+    ) -> Result<Option<Stored>, DatabaseError> {
         self.living(tenant, tx.row(&LOCK, params![key, tenant]).await?.as_ref())
     }
 
@@ -181,11 +185,11 @@ impl Store {
     pub(crate) fn insert(
         &self,
         tx: &mut Transaction,
-        tenant: &Tenant,
+        call: &Call,
         key: Uuid,
         customer: &Customer,
     ) -> Result<(), Fault> {
-        tx.insert_later(&INSERT, self.insert_values(tenant, key, customer)?);
+        tx.insert_later(&INSERT, self.insert_values(call, key, customer)?);
         Ok(())
     }
 
@@ -193,10 +197,10 @@ impl Store {
     pub(crate) async fn insert_all(
         &self,
         tx: &mut Transaction,
-        tenant: &Tenant,
+        call: &Call,
         planned: &[Planned],
     ) -> Result<(), Fault> {
-        tx.bulk_insert(&INSERT, self.rows(tenant, planned)?).await?;
+        tx.bulk_insert(&INSERT, self.rows(call, planned)?).await?;
         Ok(())
     }
 
@@ -204,10 +208,10 @@ impl Store {
     pub(crate) async fn insert_free(
         &self,
         tx: &mut Transaction,
-        tenant: &Tenant,
+        call: &Call,
         planned: &[Planned],
     ) -> Result<HashSet<Uuid>, Fault> {
-        Ok(tx.bulk_insert(&INSERT_FREE, self.rows(tenant, planned)?).await?.into_iter().collect())
+        Ok(tx.bulk_insert(&INSERT_FREE, self.rows(call, planned)?).await?.into_iter().collect())
     }
 
     /// Writes a changed customer over its row, which the transaction has locked.
@@ -233,9 +237,9 @@ impl Store {
         list
     }
 
-    fn living(&self, tenant: &Tenant, row: Option<&Row>) -> Result<Option<Customer>, DatabaseError> {
+    fn living(&self, tenant: &Tenant, row: Option<&Row>) -> Result<Option<Stored>, DatabaseError> {
         let stored = row.map(|row| self.stored_from(tenant, row)).transpose()?;
-        Ok(stored.filter(|stored| !stored.is_deleted).map(|stored| stored.customer))
+        Ok(stored.filter(|stored| !stored.is_deleted))
     }
 
     fn stored_from(&self, tenant: &Tenant, row: &Row) -> Result<Stored, DatabaseError> {
@@ -254,18 +258,18 @@ impl Store {
             unknown: row.get("unknown")?,
         };
         let is_deleted = row.get::<Option<Timestamp>>("deleted_at")?.is_some();
-        Ok(Stored { key, customer, is_deleted })
+        Ok(Stored { key, customer, created_by: row.get("created_by")?, is_deleted })
     }
 
-    fn rows(&self, tenant: &Tenant, planned: &[Planned]) -> Result<Vec<Vec<Value>>, Fault> {
+    fn rows(&self, call: &Call, planned: &[Planned]) -> Result<Vec<Vec<Value>>, Fault> {
         let rows = planned.iter();
-        rows.map(|planned| self.insert_values(tenant, planned.id.key(), &planned.customer)).collect()
+        rows.map(|planned| self.insert_values(call, planned.id.key(), &planned.customer)).collect()
     }
 
-    /// The values of [`INSERT`]: those of an update, and the time of the creation.
-    fn insert_values(&self, tenant: &Tenant, key: Uuid, customer: &Customer) -> Result<Vec<Value>, Fault> {
-        let mut values = self.values(tenant, key, customer)?;
-        values.extend(params![customer.created_at]);
+    /// The values of [`INSERT`]: those of an update, and who created the customer when.
+    fn insert_values(&self, call: &Call, key: Uuid, customer: &Customer) -> Result<Vec<Value>, Fault> {
+        let mut values = self.values(call.tenant(), key, customer)?;
+        values.extend(params![customer.created_at, call.actor()]);
         Ok(values)
     }
 

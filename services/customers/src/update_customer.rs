@@ -42,8 +42,9 @@ impl Customers {
             check_mask(mask)?;
             let mut write = turn.begin().await?;
             let ticket = write.before_change(key);
-            let customer =
+            let stored =
                 self.0.store.lock(&mut write.tx, call.tenant(), key).await?.ok_or_else(no_customer)?;
+            let customer = &stored.customer;
             expected.check("customer", customer.version)?;
             let (before, mut faults) = (customer.given(), Vec::new());
             let after = before.clone().changed_by(given, mask);
@@ -52,10 +53,11 @@ impl Customers {
             write.about(key);
             let fields = before.difference(&after);
             if fields.is_empty() {
-                return write.done(customer);
+                return write.done(stored.customer);
             }
             let customer = customer.grown(after, self.0.parts.clock.now());
             self.0.store.update(&mut write.tx, call.tenant(), key, &customer)?;
+            self.0.store.record_change(&mut write.tx, call, &stored, &customer, self.0.history_bytes_max)?;
             write.changed(events::updated(&id, customer.version, &fields));
             write.remember(ticket, key, || Ok(customer.loaded()))?;
             write.done(customer)

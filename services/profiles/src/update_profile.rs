@@ -85,7 +85,8 @@ impl Profiles {
         let (before, after) = fields;
         let change = Change { version, operation, changed_at, changed_by, before, after };
         let profile = (tenant, next.id.into());
-        HISTORY.record(&mut write.tx, profile, change, || creation(stored));
+        let created = (stored.profile.version == 1).then(|| creation(stored));
+        HISTORY.record(&mut write.tx, profile, created, change);
         HISTORY.bound(&mut write.tx, profile, version, self.0.options.history_bytes_max);
         Ok(write.tx.make_room().await?)
     }

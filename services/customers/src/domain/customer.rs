@@ -19,7 +19,7 @@ const KNOWN: [u32; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 /// The fields that an update may name. Beside them, callers give only the id of a new customer.
 pub(crate) const FIELDS: [&str; 4] = ["email", "name", "phone", "metadata"];
 /// The beginning of the name of a pair.
-const METADATA: &str = "metadata.";
+pub(super) const METADATA: &str = "metadata.";
 
 const NAME_CHARS_MAX: usize = 200;
 const PAIRS_MAX: usize = 64;

@@ -10,12 +10,12 @@ use super::Store;
 use crate::domain::phone;
 
 /// How many rows are looked at in one transaction.
-const BATCH: usize = 500;
+pub(super) const BATCH: usize = 500;
 
 /// A field that is sealed.
 pub(super) struct Field {
-    /// Its column.
-    name: &'static str,
+    /// Its column, and its name in a history.
+    pub(super) name: &'static str,
     /// The column of its blind index, compared with one value and with several.
     equal: &'static str,
     any: &'static str,
@@ -32,6 +32,8 @@ pub(super) static EMAIL: Field = Field {
 
 pub(super) static PHONE: Field =
     Field { name: "phone", equal: "phone_key = $1", any: "phone_key = any($1)", form: phone::key };
+
+pub(super) static SEALED: [&Field; 2] = [&EMAIL, &PHONE];
 
 static AFTER: Query = Query::scan(
     "customers.sealed_after",
@@ -79,9 +81,19 @@ impl Store {
         key: Uuid,
         row: &Row,
     ) -> Result<String, DatabaseError> {
-        let stored: String = row.get(field.name)?;
+        self.opened(tenant, field, key, &row.get::<String>(field.name)?)
+    }
+
+    /// The value that was sealed like this.
+    pub(super) fn opened(
+        &self,
+        tenant: &Tenant,
+        field: &Field,
+        key: Uuid,
+        stored: &str,
+    ) -> Result<String, DatabaseError> {
         let place = key.to_string();
-        self.vault.open(&[tenant.as_str(), "customers", field.name, &place], &stored).map_err(|error| {
+        self.vault.open(&[tenant.as_str(), "customers", field.name, &place], stored).map_err(|error| {
             DatabaseError::BadColumn {
                 column: field.name.to_owned(),
                 expected: "a value that can be opened",
@@ -113,8 +125,19 @@ impl Store {
         }
     }
 
+    /// Whether a value was sealed with another key than the current one, or not at all.
+    pub(super) fn needs_reseal(&self, stored: &str) -> bool {
+        !stored.is_empty() && self.vault.needs_reseal(stored)
+    }
+
     /// Seals the rows of all tenants with the current key that another key sealed, or none. Requests go on meanwhile.
     pub(crate) async fn reseal(&self, database: &Database, call: &Call) -> Result<Resealed, Fault> {
+        let (rows, changes) =
+            (self.reseal_rows(database, call).await?, self.reseal_changes(database, call).await?);
+        Ok(Resealed { seen: rows.seen + changes.seen, sealed: rows.sealed + changes.sealed })
+    }
+
+    async fn reseal_rows(&self, database: &Database, call: &Call) -> Result<Resealed, Fault> {
         let (mut done, mut last) = (Resealed::default(), (Uuid::nil(), Tenant::default()));
         loop {
             let mut tx = database.transaction(call).await?;
@@ -141,8 +164,7 @@ impl Store {
         let keys = [self.index(tenant, &EMAIL, &email), self.index(tenant, &PHONE, &phone)];
         let stored: [String; 2] = [row.get("email")?, row.get("phone")?];
         let known: [String; 2] = [row.get("email_key")?, row.get("phone_key")?];
-        let is_right = |value: &String| value.is_empty() || !self.vault.needs_reseal(value);
-        if stored.iter().all(is_right) && keys == known {
+        if !stored.iter().any(|value| self.needs_reseal(value)) && keys == known {
             return Ok(None);
         }
         let [email_key, phone_key] = keys;

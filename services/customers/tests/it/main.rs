@@ -4,6 +4,7 @@
 mod customers;
 mod description;
 mod freshness;
+mod history;
 mod numbers;
 mod pipeline;
 mod plans;
@@ -27,8 +28,12 @@ pub(crate) struct House {
 
 /// Runs a test in a fresh house on every engine.
 pub(crate) async fn each_house(test: impl AsyncFn(House)) {
+    each_house_with(CustomersOptions::default(), test).await;
+}
+
+/// The same with other settings.
+pub(crate) async fn each_house_with(options: CustomersOptions, test: impl AsyncFn(House)) {
     testing::each_house(&[MIGRATIONS], still_clock, async |TestHouse { parts, folder }| {
-        let options = CustomersOptions::default();
         let customers = Customers::new(&parts, &options).unwrap();
         let server = TestServer::start(&parts, serve(&customers).unwrap());
         test(House { customers, parts, server, folder }).await;
