@@ -12,10 +12,13 @@ use pando_clock::Clock;
 
 use crate::audit::AuditCommand;
 use crate::config::{Flags, Loaded, Sources};
+use crate::keys::KeysCommand;
 use crate::pipeline::PipelineCommand;
 use crate::queue::QueueCommand;
 use crate::vault::VaultCommand;
-use crate::{VERSION, audit, doctor, files, migrate, openapi, pipeline, queue, seed, serve, vault};
+use crate::{
+    VERSION, audit, doctor, files, keys, migrate, openapi, pipeline, queue, seed, serve, token, vault,
+};
 
 /// How long threads that are still busy may hold up the end of the program.
 const LAST_THREADS: Duration = Duration::from_secs(1);
@@ -97,6 +100,14 @@ enum Command {
     /// Write customers that have changed to the object store
     #[command(subcommand)]
     Pipeline(PipelineCommand),
+    /// Make, show, rotate and revoke API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Make a token for development
+    ///
+    /// Makes a token of the development issuer, whose key is in the data directory. Servers on that directory take it if
+    /// auth.mode is "required" and auth.development_issuer is true.
+    Token(token::New),
     /// Seal rows with the current key
     #[command(subcommand)]
     Vault(VaultCommand),
@@ -164,6 +175,10 @@ impl CommandLine {
             Command::Pipeline(command) => {
                 block_on(pipeline::run(&sources.load()?.config, command, &clock, out))?;
             }
+            Command::Keys(command) => {
+                block_on(keys::run(&sources.load()?.config, command, &clock, out))?;
+            }
+            Command::Token(new) => token::make(&sources.load()?.config, new, out)?,
             Command::Vault(command) => {
                 block_on(vault::run(&sources.load()?.config, command, &clock, out))?;
             }

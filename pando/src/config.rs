@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use pando_audit::AuditOptions;
+pub use pando_auth::{AuthMode, AuthOptions};
 use pando_cache::RedisOptions;
 use pando_customers::CustomersOptions;
 use pando_database::{DatabaseOptions, SqliteOptions};
@@ -102,25 +103,6 @@ pub struct AdminOptions {
 pub struct WorkerOptions {
     /// At shutdown: how long jobs under way may take before they are handed back.
     pub stop_ms: u64,
-}
-
-/// The authentication of callers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AuthOptions {
-    /// How callers are known.
-    pub mode: AuthMode,
-}
-
-/// How callers are known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AuthMode {
-    /// Not at all, on this machine's loopback addresses only.
-    #[default]
-    Loopback,
-    /// Not at all, on any address: only ever by the operator's own words.
-    Off,
 }
 
 /// Why the program cannot run with these settings: one line for each thing that is wrong.
@@ -306,6 +288,9 @@ impl Config {
         if let Err((setting, reason)) = self.audit.check() {
             found.push(("audit", format!("{setting}: {reason}")));
         }
+        if let Err(error) = self.auth.check() {
+            found.push(("auth", error.to_string()));
+        }
         if let Err(error) = Keyring::new(&self.vault) {
             found.push(("vault", error.to_string()));
         }
@@ -320,14 +305,14 @@ impl Config {
         found
     }
 
-    /// There is no authentication yet: another machine may reach this one only if the operator wrote that down.
+    /// Without authentication, another machine may reach this one only if the operator wrote that down.
     fn open_to_strangers(&self, listen: SocketAddr) -> Option<String> {
         let open = self.auth.mode == AuthMode::Loopback && !listen.ip().to_canonical().is_loopback();
         open.then(|| {
             format!(
-                "{listen} can be reached from other machines and nothing asks callers who they are; listen on \
-                 127.0.0.1, or write auth.mode = \"off\" (PANDO_AUTH__MODE=off) if something in front keeps \
-                 strangers out"
+                "{listen} can be reached from other machines and nothing asks callers who they are; write auth.mode = \
+                 \"required\" (PANDO_AUTH__MODE=required) to have them prove it, or auth.mode = \"off\" if something in \
+                 front keeps strangers out"
             )
         })
     }

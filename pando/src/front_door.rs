@@ -10,7 +10,7 @@ pub(crate) fn routes() -> OpenApiRouter {
 }
 
 /// Redirects to the documentation.
-#[utoipa::path(get, path = "/", tag = "system", responses((status = 307, description = "Go to `/docs`")))]
+#[utoipa::path(get, path = "/", tag = "system", security(()), responses((status = 307, description = "Go to `/docs`")))]
 async fn front_door() -> Redirect {
     Redirect::temporary("/docs")
 }

@@ -2,12 +2,14 @@
 
 mod admin;
 mod audit;
+mod authentication;
 mod command;
 mod config;
 mod doctor;
 mod files;
 mod front_door;
 mod jobs;
+mod keys;
 mod migrate;
 mod openapi;
 mod pipeline;
@@ -16,6 +18,7 @@ mod queue;
 mod seed;
 mod serve;
 mod signals;
+mod token;
 mod vault;
 mod wiring;
 

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::config::{Config, Role};
 use crate::jobs::Working;
 use crate::wiring::{OnDrain, Wired};
-use crate::{VERSION, admin, wiring};
+use crate::{VERSION, admin, authentication, wiring};
 
 /// How long closing the database may take. Writes that are not stored by then were never acknowledged.
 pub(crate) const CLOSE_BUDGET: Duration = Duration::from_secs(5);
@@ -107,9 +107,11 @@ impl Platform {
         prepare_schema(config, database).await?;
         let Wired { app, insides, jobs, relay, on_drain } =
             wiring::wire(config, database, caches, metrics, clock).await?;
+        let apps = (app, admin::app(insides));
+        let (app, operators) = authentication::guard(config, apps, (database, clock, metrics))?;
         let server = Server::bind(&config.http_options(), app, metrics, clock)?;
         let admin = match config.admin.enabled {
-            true => Server::bind(&config.admin_options(), admin::app(insides), metrics, clock).map(Some),
+            true => Server::bind(&config.admin_options(), operators, metrics, clock).map(Some),
             false => Ok(None),
         };
         let admin = match admin {

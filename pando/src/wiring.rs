@@ -57,7 +57,12 @@ const SERVICES: &[Wire] = &[
 /// The schema of every role: all processes on one database agree on it, whatever each of them does.
 pub(crate) fn migrations() -> Vec<MigrationSet> {
     let of_services = SERVICES.iter().filter_map(|wire| wire.blueprint.migrations);
-    let of_the_house = [pando_queue::MIGRATIONS, pando_idempotency::MIGRATIONS, pando_audit::MIGRATIONS];
+    let of_the_house = [
+        pando_queue::MIGRATIONS,
+        pando_idempotency::MIGRATIONS,
+        pando_audit::MIGRATIONS,
+        pando_auth::MIGRATIONS,
+    ];
     [files::MIGRATIONS].into_iter().chain(of_services).chain(of_the_house).collect()
 }
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use futures_util::future::BoxFuture;
+use pando_resilience::Identity;
 use tower::util::BoxCloneSyncService;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -27,14 +29,32 @@ pub struct App {
     pub services: Vec<ServiceRoutes>,
     /// What `/health` and `/health/ready` ask.
     pub dependencies: Vec<Dependency>,
-    /// The decision about each request: authentication and rate limits.
+    /// How callers prove who they are; everybody may do everything without it.
+    pub authentication: Option<Authentication>,
+    /// The decision about each request: rate limits.
     pub gate: Option<Gate>,
     /// Health and reflection for gRPC clients, where a service has gRPC methods.
     pub grpc_system: Option<GrpcSystem>,
 }
 
+/// How callers prove who they are.
+#[derive(Clone)]
+pub struct Authentication {
+    /// Recognises a credential that was verified a short time ago. It runs on the task of the connection, and must not wait.
+    pub recall: Recall,
+    /// Verifies a credential. A refusal says what is wrong with it, and never repeats it.
+    pub verify: Verify,
+}
+
+/// The caller with this credential at this address, if both are known.
+pub type Recall = Arc<dyn Fn(&str, IpAddr) -> Option<Arc<Identity>> + Send + Sync>;
+
+/// The caller with this credential at this address.
+pub type Verify =
+    Arc<dyn Fn(String, IpAddr) -> BoxFuture<'static, Result<Arc<Identity>, Problem>> + Send + Sync>;
+
 /// Decides about each request once, after every guard that costs nothing and before anything is looked up for it: the place
-/// of authentication and of a rate limit. It must be quick and must not wait: it runs on the connection's task.
+/// of a rate limit. It must be quick and must not wait: it runs on the connection's task.
 pub type Gate = Arc<dyn Fn(&GateRequest<'_>) -> Result<(), Problem> + Send + Sync>;
 
 /// The request about which a [`Gate`] decides.
@@ -131,6 +151,13 @@ impl App {
         self
     }
 
+    /// Has callers prove who they are, unless an operation is for everybody.
+    #[must_use]
+    pub fn authentication(mut self, authentication: Authentication) -> Self {
+        self.authentication = Some(authentication);
+        self
+    }
+
     /// Has `gate` decide about every request.
     #[must_use]
     pub fn gate(mut self, gate: Gate) -> Self {
@@ -186,6 +213,12 @@ impl ServiceRoutes {
     pub fn error_shape(mut self, shape: ErrorShape) -> Self {
         self.errors = Some(shape);
         self
+    }
+}
+
+impl fmt::Debug for Authentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authentication")
     }
 }
 

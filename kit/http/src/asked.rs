@@ -8,7 +8,7 @@ use crate::encoding::Encoding;
 use crate::proxies::is_local_origin;
 
 /// The names that [`Asked::note`] knows, in lower case. What reads heads itself makes room for the longest.
-pub(crate) const NAMES: [&str; 20] = [
+pub(crate) const NAMES: [&str; 22] = [
     "host",
     "origin",
     "content-length",
@@ -17,6 +17,8 @@ pub(crate) const NAMES: [&str; 20] = [
     "upgrade",
     "expect",
     "http2-settings",
+    "authorization",
+    "x-api-key",
     "x-request-id",
     "request-timeout",
     "pando-consistency",
@@ -49,6 +51,11 @@ const _: () = assert!(LONGEST_NAME <= 24);
 /// The headers the edge looks at, found in one pass: each look-up by name would hash it again.
 #[derive(Default)]
 pub(crate) struct Asked<'r> {
+    /// What `Authorization` or `X-API-Key` holds.
+    pub(crate) credential: Option<&'r [u8]>,
+    /// Whether it stood in `Authorization`.
+    pub(crate) is_bearer: bool,
+    pub(crate) credentials: usize,
     pub(crate) request_id: Option<&'r [u8]>,
     pub(crate) timeout: Option<&'r [u8]>,
     pub(crate) consistency: Option<&'r [u8]>,
@@ -100,6 +107,11 @@ impl<'r> Asked<'r> {
             }
             b"connection" => self.of_connection |= !value.eq_ignore_ascii_case(b"keep-alive"),
             b"upgrade" | b"expect" | b"http2-settings" => self.of_connection = true,
+            b"authorization" | b"x-api-key" => {
+                self.credentials += 1;
+                self.credential = Some(value);
+                self.is_bearer = name.len() == 13;
+            }
             b"x-request-id" => self.request_id = Some(value),
             b"request-timeout" => self.timeout = Some(value),
             b"pando-consistency" => self.consistency = Some(value),

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::ready;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,12 +19,13 @@ use http::response::Parts;
 use http::{HeaderMap, Request, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
-use pando_resilience::{Call, Deadline};
+use pando_resilience::{Call, Deadline, Identity};
 use tower::Service as _;
 
 use crate::access_log::Line;
 use crate::admission::{Admitted, Head, admit, identify, pass};
 use crate::answer::{EdgeBody, Origin};
+use crate::authentication::{Recognised, recognise, verify};
 use crate::body::{BoundedBody, body_too_slow};
 use crate::body_budget::BodyShare;
 use crate::caller::{REQUEST_ID, RequestContext};
@@ -66,20 +68,19 @@ pub(crate) fn handle(
     let head = Head::of(&request, connection);
     let mut admitted = identify(edge, connection, &busy, route, &head.asked, request.headers());
 
-    // The guards, route and body limit; then the gate, once for each request.
+    // The guards, route and body limit; then who asks, and the gate, once for each request.
     let (gate, known) = match connection.take_carried() {
         Some(Carried { gate, answer }) => (gate, Some(answer)),
         None => (None, None),
     };
-    let admission = admit(edge, index.map(|_| route), method, &head).and_then(|()| {
-        let passed = gate.or_else(|| pass(edge, route, admitted.client));
-        passed.unwrap_or(Ok(())).map_err(|problem| Box::new(problem.into_response()))
-    });
+    let admission = admit(edge, index.map(|_| route), method, &head)
+        .and_then(|()| welcome(edge, (route, method), &head, admitted.client, gate));
 
     // The hot read: what is in memory needs no handler.
-    if admission.is_ok()
+    if let Ok(Recognised::Caller(caller)) = &admission
         && let Some(find) = &route.hot
-        && let Some((parts, body)) = hot_answer(edge, find, found, &head.asked, &request, known)
+        && let Some((parts, body)) =
+            hot_answer(edge, find, (&caller.tenant, found), &head.asked, &request, known)
     {
         let seen = Seen { route, index, method, version, path: request.uri().path(), is_grpc };
         return Either::Left(ready(Ok(hot_response(edge, &seen, admitted, parts, body, busy))));
@@ -88,16 +89,10 @@ pub(crate) fn handle(
     // The handler begins.
     let origin = Origin::new(edge, admitted.request_id(), index, method);
     let target = request.uri().path_and_query().cloned();
-    if admission.is_err() && !request.body().is_end_stream() {
-        connection.linger_at_close();
-    }
-    let begun = admission.map(|()| Handler::begin(&origin, connection, route, &mut admitted, request));
+    let begun = Begun::new(&origin, connection, (route, admission), &mut admitted, request);
     // Boxed: hyper moves what it is given, and an answer from memory is small.
     Either::Right(Box::pin(async move {
-        let response = match begun {
-            Ok(handler) => handler.finish().await,
-            Err(refused) => *refused,
-        };
+        let response = begun.finish(&origin, (index, method), &mut admitted).await;
         let edge = origin.edge.clone();
         let path = target.as_ref().map_or("", |target| target.path());
         let seen = Seen { route: edge.routes.entry(index), index, method, version, path, is_grpc };
@@ -119,6 +114,91 @@ pub(crate) fn handle(
         edge.close_if_draining(&mut parts.headers, version);
         Ok(Response::from_parts(parts, EdgeBody::new(body, version, origin, busy)))
     }))
+}
+
+/// Finds out who asks, and asks the gate, unless the wire has done so.
+fn welcome(
+    edge: &Edge,
+    (route, method): (&RouteEntry, MethodIndex),
+    head: &Head<'_>,
+    client: IpAddr,
+    gate: Option<Result<(), Problem>>,
+) -> Result<Recognised, Box<Response>> {
+    let recognised = recognise(edge, route, method, &head.asked, || client);
+    let passed = gate.or_else(|| pass(edge, route, client)).unwrap_or(Ok(()));
+    passed.and(recognised).map_err(|problem| Box::new(problem.into_response()))
+}
+
+/// A request on its way to its answer.
+enum Begun {
+    Handler(Handler),
+    Verification { credential: String, request: Box<Request<Incoming>>, connection: Arc<Connection> },
+    Refused(Box<Response>),
+}
+
+impl Begun {
+    fn new(
+        origin: &Origin,
+        connection: &Arc<Connection>,
+        (route, admission): (&RouteEntry, Result<Recognised, Box<Response>>),
+        admitted: &mut Admitted,
+        request: Request<Incoming>,
+    ) -> Self {
+        match admission {
+            Ok(Recognised::Caller(caller)) => {
+                Self::Handler(Handler::begin(origin, connection, (route, caller), admitted, request))
+            }
+            Ok(Recognised::Unverified(credential)) => {
+                Self::Verification { credential, request: Box::new(request), connection: connection.clone() }
+            }
+            Err(refused) => {
+                if !request.body().is_end_stream() {
+                    connection.linger_at_close();
+                }
+                Self::Refused(refused)
+            }
+        }
+    }
+
+    async fn finish(
+        self,
+        origin: &Origin,
+        (index, method): (Option<RouteIndex>, MethodIndex),
+        admitted: &mut Admitted,
+    ) -> Response {
+        match self {
+            Self::Handler(handler) => handler.finish().await,
+            Self::Refused(refused) => *refused,
+            Self::Verification { credential, request, connection } => {
+                let route = (origin.edge.routes.entry(index), method);
+                verify_and_handle(origin, &connection, route, admitted, (credential, *request)).await
+            }
+        }
+    }
+}
+
+/// Answers a request whose caller is not known yet.
+async fn verify_and_handle(
+    origin: &Origin,
+    connection: &Arc<Connection>,
+    (route, method): (&RouteEntry, MethodIndex),
+    admitted: &mut Admitted,
+    (credential, request): (String, Request<Incoming>),
+) -> Response {
+    let verified = verify(&origin.edge, (route, method), credential, admitted.client);
+    let refused = match tokio::time::timeout_at(admitted.deadline(), verified).await {
+        Ok(Ok(caller)) => {
+            return Handler::begin(origin, connection, (route, caller), admitted, request).finish().await;
+        }
+        Ok(Err(problem)) => problem,
+        Err(_elapsed) => {
+            Problem::new(Code::Timeout, "the deadline passed before the credential was verified")
+        }
+    };
+    if !request.body().is_end_stream() {
+        connection.linger_at_close();
+    }
+    refused.into_response()
 }
 
 /// An answer from memory, recorded and dressed like any other.
@@ -162,15 +242,15 @@ impl Handler {
     fn begin(
         origin: &Origin,
         connection: &Arc<Connection>,
-        route: &RouteEntry,
+        (route, caller): (&RouteEntry, Arc<Identity>),
         admitted: &mut Admitted,
         request: Request<Incoming>,
     ) -> Self {
         let edge = &origin.edge;
         let call = Call {
-            deadline: Deadline::after(admitted.budget),
+            deadline: Deadline::at(admitted.deadline()),
             request_id: origin.request_id.clone(),
-            identity: edge.anonymous.clone(),
+            identity: (*caller).clone(),
             consistency: admitted.consistency.take(),
             repeat: None,
         };

@@ -17,7 +17,7 @@ use crate::compression::Compressed;
 use crate::hot::{hot_template, lasting_head};
 use crate::proxies::TrustedProxies;
 use crate::routes::{MethodIndex, RouteTable};
-use crate::{Gate, HttpOptions, Problem};
+use crate::{Authentication, Gate, HttpOptions, Problem};
 
 const POD_NAME: HeaderName = HeaderName::from_static("x-pod-name");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -36,7 +36,9 @@ pub(crate) struct Edge {
     pub(crate) clock: Clock,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) active: Gauge,
-    pub(crate) anonymous: Identity,
+    /// The caller where nobody asks who it is.
+    pub(crate) anonymous: Arc<Identity>,
+    pub(crate) authentication: Option<Authentication>,
     pub(crate) pod_name: Option<HeaderValue>,
     pub(crate) uri_bytes_max: usize,
     pub(crate) local_hosts_only: bool,

@@ -81,13 +81,16 @@ pub(crate) fn watch(parts: &Parts, body: Body, answer: Answer, deadline: Instant
 /// The gRPC status of a refusal by the edge.
 const fn status_of(code: Code) -> usize {
     match code {
+        Code::Unauthenticated => 16,
+        Code::Forbidden => 7,
+        Code::Gone => NOT_FOUND,
         Code::NotFound | Code::MethodNotAllowed | Code::NotImplemented => 12,
         Code::Timeout | Code::RequestTimeout => DEADLINE_EXCEEDED,
         Code::TooLarge | Code::TooMany | Code::HeaderTooLarge | Code::UriTooLong | Code::StorageFull => 8,
-        Code::Unavailable => 14,
+        Code::Unavailable | Code::BadGateway => 14,
         Code::Internal => 13,
         Code::Conflict | Code::VersionMismatch => 10,
-        Code::VersionRequired => 9,
+        Code::VersionRequired | Code::PaymentRequired => 9,
         Code::Malformed | Code::Invalid | Code::UnsupportedMedia => 3,
     }
 }

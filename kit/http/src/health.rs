@@ -123,7 +123,7 @@ impl Readiness {
 }
 
 /// The state of the server and its dependencies.
-#[utoipa::path(get, path = "/health", tag = "system", responses(
+#[utoipa::path(get, path = "/health", tag = "system", security(()), responses(
     (status = 200, description = "All is well", body = Health),
     (status = 503, description = "A dependency cannot be reached", body = Health),
 ))]
@@ -137,7 +137,7 @@ async fn health(State(vitals): State<Vitals>) -> Response {
 }
 
 /// Whether the process answers at all; checks no dependency.
-#[utoipa::path(get, path = "/health/live", tag = "system", responses(
+#[utoipa::path(get, path = "/health/live", tag = "system", security(()), responses(
     (status = 200, description = "The process answers", body = Condition),
 ))]
 async fn live() -> Response {
@@ -145,7 +145,7 @@ async fn live() -> Response {
 }
 
 /// Whether the server accepts requests: not while it shuts down, and not while a dependency cannot be reached.
-#[utoipa::path(get, path = "/health/ready", tag = "system", responses(
+#[utoipa::path(get, path = "/health/ready", tag = "system", security(()), responses(
     (status = 200, description = "The process accepts requests", body = Condition),
     (status = 503, description = "The process accepts no requests now", body = Condition),
 ))]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use pando_resilience::Tenant;
 
 use crate::{Encoding, REQUEST_ID};
 
@@ -29,6 +30,8 @@ pub type HotFind = Arc<dyn Fn(&HotRequest<'_>) -> Option<HotAnswer> + Send + Syn
 /// says.
 #[derive(Clone, Copy, Debug)]
 pub struct HotRequest<'r> {
+    /// The tenant of the caller.
+    pub tenant: &'r Tenant,
     /// The last parameter of the path, as it was sent.
     pub name: &'r str,
     /// The consistency token that came along: an older answer will not do.

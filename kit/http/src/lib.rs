@@ -5,6 +5,7 @@ mod admission;
 mod answer;
 mod app;
 mod asked;
+mod authentication;
 mod body;
 mod body_budget;
 mod caller;
@@ -32,6 +33,7 @@ mod problem;
 mod proxies;
 mod query;
 mod routes;
+mod scopes;
 mod server;
 mod socket;
 mod static_files;
@@ -39,7 +41,8 @@ mod sweeper;
 mod wire;
 
 pub use app::{
-    App, Gate, GateRequest, GrpcMethod, GrpcRoutes, GrpcService, GrpcSystem, RouteLimits, ServiceRoutes,
+    App, Authentication, Gate, GateRequest, GrpcMethod, GrpcRoutes, GrpcService, GrpcSystem, Recall,
+    RouteLimits, ServiceRoutes, Verify,
 };
 pub use body::{RawBody, StreamedBody, body_problem};
 pub use caller::{CONSISTENCY_TOKEN, Caller, ClientAddress, REQUEST_ID, call_of};

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
+use pando_resilience::Tenant;
 
 use crate::asked::Asked;
 use crate::edge_state::Edge;
@@ -16,7 +17,7 @@ use crate::{Encoding, Precondition};
 /// Looks into memory. A panic in the look-up must not end the connection: the handler answers instead.
 pub(crate) fn look_up(
     find: &HotFind,
-    name: &str,
+    (tenant, name): (&Tenant, &str),
     asked: &Asked<'_>,
     packed_bytes_min: Option<u64>,
 ) -> Option<HotAnswer> {
@@ -26,7 +27,7 @@ pub(crate) fn look_up(
     };
     let encoding = if packed_bytes_min.is_some() { asked.encoding } else { Encoding::Identity };
     let packed_bytes_min = packed_bytes_min.unwrap_or(u64::MAX);
-    let request = HotRequest { name, consistency, encoding, packed_bytes_min };
+    let request = HotRequest { tenant, name, consistency, encoding, packed_bytes_min };
     let answer = std::panic::catch_unwind(AssertUnwindSafe(|| find(&request))).unwrap_or_else(|_| {
         tracing::error!("the look-up of a hot read panicked: the handler answers");
         None
@@ -41,7 +42,7 @@ pub(crate) fn look_up(
 pub(crate) fn hot_answer(
     edge: &Edge,
     find: &HotFind,
-    found: Option<Found<'_>>,
+    (tenant, found): (&Tenant, Option<Found<'_>>),
     asked: &Asked<'_>,
     request: &Request<Incoming>,
     carried: Option<Option<HotAnswer>>,
@@ -57,7 +58,7 @@ pub(crate) fn hot_answer(
     };
     let answer = match carried {
         Some(carried) => carried?,
-        None => look_up(find, found?.name, asked, edge.packed_from(asked.accepts_compression))?,
+        None => look_up(find, (tenant, found?.name), asked, edge.packed_from(asked.accepts_compression))?,
     };
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.headers = edge.hot_headers.clone();

@@ -19,6 +19,7 @@ use crate::error_shape::{ErrorShape, ErrorShapes};
 use crate::operation_names::{name_operations, operations};
 use crate::problem::{FieldError, ProblemDocument};
 use crate::routes::RouteTable;
+use crate::scopes::{describe_credentials, describe_scopes};
 use crate::static_files::{StaticFile, StaticFiles, answer_bytes, content_etag};
 use crate::{App, Code, GrpcRoutes, HttpError, HttpOptions, ServiceRoutes, health};
 
@@ -101,7 +102,7 @@ pub(crate) fn assemble(
     }
     for ServiceRoutes { name, routes, limits, hot, errors, grpc } in app.services.into_iter().chain([system])
     {
-        let (part, part_document) = routes.split_for_parts();
+        let (part, mut part_document) = routes.split_for_parts();
         // The table first: it reports a path that two services claim, where the router would panic.
         if let Some(grpc) = &grpc {
             table.add_grpc(name, grpc, &limits, options)?;
@@ -112,12 +113,14 @@ pub(crate) fn assemble(
         }
         errors.into_iter().for_each(|shape| table.error_shapes.add(shape));
         router = router.merge(part);
+        describe_scopes(name, &mut part_document);
         check_schemas(&document, &part_document)?;
         document.merge(part_document);
     }
     document.info =
         InfoBuilder::new().title(app.title).version(app.version).description(app.description).build();
     name_operations(&mut document)?;
+    describe_credentials(&mut document);
     document_problems(&mut document, &table.error_shapes);
     let json = document
         .to_json()
@@ -185,6 +188,9 @@ fn common_codes(method: &str, operation: &Operation, in_path: bool) -> Vec<Code>
         Code::Unavailable,
         Code::Timeout,
     ];
+    if operation.security.as_ref().is_some_and(|needed| !needed.is_empty()) {
+        codes.extend([Code::Unauthenticated, Code::Forbidden]);
+    }
     if in_path || has(ParameterIn::Path) {
         codes.push(Code::NotFound);
     }
@@ -254,7 +260,7 @@ fn problem_response(description: &str, shape: Option<&ErrorShape>) -> RefOr<utoi
 }
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "system", responses(
+#[utoipa::path(get, path = "/openapi.json", tag = "system", security(()), responses(
     (status = 200, description = "The OpenAPI 3.1 document", body = serde_json::Value),
     (status = 304, description = "The caller has it"),
 ))]
@@ -268,7 +274,7 @@ async fn openapi_json(State(documents): State<Documents>, headers: HeaderMap) ->
 }
 
 /// A page that shows this document and can send requests.
-#[utoipa::path(get, path = "/docs", tag = "system", responses(
+#[utoipa::path(get, path = "/docs", tag = "system", security(()), responses(
     (status = 200, description = "A page", body = String, content_type = "text/html"),
     (status = 304, description = "The caller has it"),
 ))]
@@ -291,7 +297,7 @@ enum PageFile {
 }
 
 /// The files of the page.
-#[utoipa::path(get, path = "/docs/{file}", tag = "system",
+#[utoipa::path(get, path = "/docs/{file}", tag = "system", security(()),
     params(("file" = inline(PageFile), Path, description = "The name of the file")),
     responses(
         (status = 200, description = "A file", content(

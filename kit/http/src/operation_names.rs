@@ -10,7 +10,7 @@ use utoipa::openapi::{OpenApi, PathItem};
 use crate::HttpError;
 
 /// The tag of operations about the server itself.
-const SYSTEM: &str = "system";
+pub(crate) const SYSTEM: &str = "system";
 /// The verbs with which the name of a `GET` may begin; without one, the operation is named after its answer.
 const ASKING: [&str; 9] = ["download", "export", "fetch", "find", "get", "list", "read", "search", "show"];
 /// The verbs of operations about one thing although their path names no single one.

@@ -19,6 +19,12 @@ pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/prob
 pub enum Code {
     /// 400: the request cannot be read.
     Malformed,
+    /// 401: the request has no credential, or one that does not count.
+    Unauthenticated,
+    /// 402: a payment was refused.
+    PaymentRequired,
+    /// 403: the caller may not do this.
+    Forbidden,
     /// 404: no such route or resource.
     NotFound,
     /// 405: the route exists, but not with this method.
@@ -27,6 +33,8 @@ pub enum Code {
     RequestTimeout,
     /// 409: the request contradicts the present state, such as a value that must be unique.
     Conflict,
+    /// 410: it was here, and will not come back.
+    Gone,
     /// 412: the resource has another version than the client named.
     VersionMismatch,
     /// 413: the body is larger than the route allows.
@@ -47,6 +55,8 @@ pub enum Code {
     Internal,
     /// 501: this deployment does not offer the feature.
     NotImplemented,
+    /// 502: a server behind this one gave no usable answer.
+    BadGateway,
     /// 503: a dependency cannot be reached at the moment.
     Unavailable,
     /// 504: the deadline passed before the answer was ready.
@@ -57,12 +67,16 @@ pub enum Code {
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 23] = [
         Self::Malformed,
+        Self::Unauthenticated,
+        Self::PaymentRequired,
+        Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::Conflict,
+        Self::Gone,
         Self::VersionMismatch,
         Self::TooLarge,
         Self::UriTooLong,
@@ -73,6 +87,7 @@ impl Code {
         Self::HeaderTooLarge,
         Self::Internal,
         Self::NotImplemented,
+        Self::BadGateway,
         Self::Unavailable,
         Self::Timeout,
         Self::StorageFull,
@@ -82,12 +97,16 @@ impl Code {
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::Malformed => (StatusCode::BAD_REQUEST, "malformed", "Malformed request"),
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "Unauthenticated"),
+            Self::PaymentRequired => (StatusCode::PAYMENT_REQUIRED, "payment_required", "Payment required"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "Not found"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
             }
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout", "Request timeout"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "Conflict"),
+            Self::Gone => (StatusCode::GONE, "gone", "Gone"),
             Self::VersionMismatch => {
                 (StatusCode::PRECONDITION_FAILED, "version_mismatch", "Version mismatch")
             }
@@ -106,6 +125,7 @@ impl Code {
             }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
             Self::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "not_implemented", "Not implemented"),
+            Self::BadGateway => (StatusCode::BAD_GATEWAY, "bad_gateway", "Bad gateway"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Deadline exceeded"),
             Self::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "storage_full", "Storage full"),
@@ -404,7 +424,7 @@ mod tests {
             assert!(Code::ALL[..index].iter().all(|other| other.name() != code.name()));
         }
         assert_eq!(Code::from_status(StatusCode::NOT_ACCEPTABLE), Code::Malformed);
-        assert_eq!(Code::from_status(StatusCode::BAD_GATEWAY), Code::Internal);
+        assert_eq!(Code::from_status(StatusCode::HTTP_VERSION_NOT_SUPPORTED), Code::Internal);
     }
 
     #[test]

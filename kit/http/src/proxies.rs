@@ -1,5 +1,6 @@
 //! The peers whose word about the client's address is believed.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::HttpError;
@@ -99,6 +100,12 @@ pub(crate) fn is_local_host(host: &[u8]) -> bool {
 pub(crate) fn is_local_origin(origin: &[u8]) -> bool {
     let host = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
     host.is_some_and(|host| is_host(host) && is_local_host(host))
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
 }
 
 impl Network {

@@ -9,7 +9,9 @@ use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::error_shape::ErrorShapes;
 use crate::hot::{HotFind, HotRead};
+use crate::operation_names::operations;
 use crate::pace::PaceLimits;
+use crate::scopes::{scope_of, scope_of_method};
 use crate::{Code, GrpcMethod, GrpcRoutes, GrpcService, HttpError, HttpOptions, RouteLimits};
 
 /// The methods the metrics know by name; anything else is `OTHER`.
@@ -25,9 +27,9 @@ const METHODS: [(&str, Method); 7] = [
 const OTHER: usize = METHODS.len();
 
 /// The statuses that have a counter of their own in each route; any other is looked up.
-const STATUSES: [u16; 27] = [
-    200, 201, 202, 204, 206, 301, 303, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 428, 429,
-    431, 500, 501, 503, 504, 507,
+const STATUSES: [u16; 30] = [
+    200, 201, 202, 204, 206, 301, 303, 304, 400, 401, 402, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422,
+    428, 429, 431, 500, 501, 502, 503, 504, 507,
 ];
 
 /// How many statuses gRPC has.
@@ -59,6 +61,8 @@ pub(crate) struct RouteEntry {
     pub(crate) grpc: Option<GrpcService>,
     /// Whether it is a gRPC method that changes nothing.
     pub(crate) reads: bool,
+    /// The scope that each method asks for; none if it is for everybody.
+    scopes: [Option<Arc<str>>; OTHER + 1],
     methods: [bool; OTHER + 1],
     service: &'static str,
     metrics: Metrics,
@@ -127,7 +131,14 @@ impl RouteTable {
         for (path, item) in &document.paths.paths {
             let limits = limits.iter().find(|limits| limits.path == path);
             let metrics = self.unknown.metrics.clone();
-            let route = RouteEntry::new(path, service, documented(item), options, limits, &metrics);
+            let mut route = RouteEntry::new(path, service, documented(item), options, limits, &metrics);
+            for (method, operation) in operations(&mut item.clone()) {
+                let scope = scope_of(service, method, operation).map(Arc::from);
+                let place = METHODS.iter().position(|(name, _)| name.eq_ignore_ascii_case(method));
+                route.scopes[place.unwrap_or(OTHER)] = scope;
+            }
+            // HEAD is answered as GET is.
+            route.scopes[1] = route.scopes[1].take().or_else(|| route.scopes[0].clone());
             self.paths
                 .insert(path.clone(), self.routes.len())
                 .map_err(|error| HttpError::Route { path: path.clone(), reason: error.to_string() })?;
@@ -151,9 +162,11 @@ impl RouteTable {
         options: &HttpOptions,
     ) -> Result<(), HttpError> {
         let post = METHODS.map(|(name, _)| name == "POST");
+        let owner = service;
         let mut allowed = [false; OTHER + 1];
         allowed[..OTHER].copy_from_slice(&post);
-        for GrpcMethod { path, streams, reads } in &grpc.methods {
+        for method in &grpc.methods {
+            let GrpcMethod { path, streams, reads } = method;
             let metrics = self.unknown.metrics.clone();
             let limits = limits.iter().find(|limits| limits.path == path);
             let mut route = RouteEntry::new(path, service, allowed, options, limits, &metrics);
@@ -163,6 +176,7 @@ impl RouteTable {
                 || HttpError::Route { path: path.clone(), reason: "no service has it".to_owned() };
             route.grpc = Some(service.ok_or_else(no_service)?.1.clone());
             route.reads = *reads;
+            route.scopes[2] = scope_of_method(owner, method).map(Arc::from);
             route.deadline = match streams {
                 true => ENDLESS,
                 false => Duration::from_millis(
@@ -259,6 +273,7 @@ impl RouteEntry {
             hot: None,
             grpc: None,
             reads: false,
+            scopes: [const { None }; OTHER + 1],
             methods,
             service,
             metrics: metrics.clone(),
@@ -269,6 +284,11 @@ impl RouteEntry {
 
     pub(crate) fn allows(&self, method: MethodIndex) -> bool {
         self.methods[method.0]
+    }
+
+    /// The scope that the method asks for; none if it is for everybody.
+    pub(crate) fn scope(&self, method: MethodIndex) -> Option<&str> {
+        self.scopes[method.0].as_deref()
     }
 
     /// Counts one answer.

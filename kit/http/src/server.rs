@@ -99,7 +99,7 @@ impl Server {
             return Err(HttpError::Option("connections_max and connections_per_peer_max must be at least 1"));
         }
         let draining = Arc::new(AtomicBool::new(false));
-        let gate = app.gate.clone();
+        let (gate, authentication) = (app.gate.clone(), app.authentication.clone());
         let Assembled { router, table: routes, .. } = assemble(app, options, metrics, &draining)?;
         let mut edge = Edge {
             routes,
@@ -110,7 +110,8 @@ impl Server {
             clock: clock.clone(),
             draining: draining.clone(),
             active: metrics.gauge("http_active_requests", "Requests being answered.", &[]),
-            anonymous: Identity::of("anonymous"),
+            anonymous: Arc::new(Identity::of("anonymous")),
+            authentication,
             pod_name: Edge::pod_name(options),
             uri_bytes_max: options.uri_bytes_max,
             local_hosts_only: options.local_hosts_only,

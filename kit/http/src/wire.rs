@@ -11,6 +11,7 @@ use crate::Encoding;
 use crate::access_log::Line;
 use crate::admission::{Head, admit, is_request_id, pass, show};
 use crate::asked::{Asked, LONGEST_NAME};
+use crate::authentication::{Recognised, recognise};
 use crate::connection::{Carried, Connection};
 use crate::edge_state::Edge;
 use crate::hot::HotAnswer;
@@ -115,10 +116,18 @@ impl Wire {
             body: None,
         };
         admit(edge, Some(route), get, &head).ok()?;
+        // A credential that is not known yet is verified behind hyper.
+        let Recognised::Caller(caller) = recognise(edge, route, get, &head.asked, &client).ok()? else {
+            return None;
+        };
         let gate = if edge.gate.is_some() { pass(edge, route, client()) } else { None };
         let refused = matches!(gate, Some(Err(_)));
         let packed_from = edge.packed_from(head.asked.accepts_compression);
-        let mut answer = if refused { None } else { look_up(find, found.name, &head.asked, packed_from) };
+        let mut answer = if refused {
+            None
+        } else {
+            look_up(find, (&caller.tenant, found.name), &head.asked, packed_from)
+        };
         let Some(answer) = answer.take_if(|answer| answer.body.len() <= COPIED_MAX) else {
             connection.carry(Carried { gate, answer });
             return None;

@@ -22,6 +22,11 @@ impl Deadline {
         Self(now.checked_add(budget).unwrap_or_else(|| now + Duration::from_secs(100 * 365 * 86_400)))
     }
 
+    /// This moment.
+    pub fn at(moment: Instant) -> Self {
+        Self(moment)
+    }
+
     /// The remaining time; zero after the deadline.
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())

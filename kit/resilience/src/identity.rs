@@ -16,6 +16,25 @@ pub struct Identity {
     pub tenant: Tenant,
     /// The name of the caller, which histories record.
     pub subject: Arc<str>,
+    /// What the caller may do.
+    pub scopes: Scopes,
+}
+
+/// What a caller may do: scopes such as `profiles:read`. `profiles:*` allows everything with profiles, `*:read` allows to read
+/// everything, and `*` allows everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(Option<Arc<[Box<str>]>>);
+
+/// The roles of callers, each of which may do what the one before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// May read.
+    Readonly,
+    /// May also create and change.
+    Operator,
+    /// May do everything.
+    Admin,
 }
 
 /// An owner of data, who never sees anything of another. The default tenant has an empty name: where it is the only one,
@@ -30,9 +49,77 @@ pub struct Tenant(Arc<str>);
 pub struct BadTenant;
 
 impl Identity {
-    /// A caller of the default tenant.
+    /// A caller of the default tenant who may do everything.
     pub fn of(subject: impl Into<Arc<str>>) -> Self {
-        Self { tenant: Tenant::default(), subject: subject.into() }
+        Self { tenant: Tenant::default(), subject: subject.into(), scopes: Scopes::all() }
+    }
+}
+
+impl Scopes {
+    /// Everything.
+    pub fn all() -> Self {
+        Self::named(["*"])
+    }
+
+    /// These scopes.
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names: Arc<[Box<str>]> = names.into_iter().map(Box::from).collect();
+        Self((!names.is_empty()).then_some(names))
+    }
+
+    /// The scopes of a role.
+    pub fn of_role(role: Role) -> Self {
+        match role {
+            Role::Readonly => Self::named(["*:read"]),
+            Role::Operator => Self::named(["*:read", "*:write"]),
+            Role::Admin => Self::all(),
+        }
+    }
+
+    /// Whether they allow this: `profiles:read`.
+    pub fn allow(&self, scope: &str) -> bool {
+        let covers = |granted: &str| match granted.split_once('*') {
+            None => granted == scope,
+            Some((before, after)) => {
+                scope.len() >= before.len() + after.len()
+                    && scope.starts_with(before)
+                    && scope.ends_with(after)
+            }
+        };
+        self.iter().any(covers)
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|names| names.iter()).map(|name| &**name)
+    }
+
+    /// Whether a text is a scope: `*`, or two words with a colon between them, either of which may be `*`.
+    pub fn is_scope(text: &str) -> bool {
+        let is_word = |word: &str| {
+            word == "*"
+                || (1..=40).contains(&word.len())
+                    && word
+                        .bytes()
+                        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        };
+        text == "*" || text.split_once(':').is_some_and(|(what, how)| is_word(what) && is_word(how))
+    }
+}
+
+impl Role {
+    /// The role of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Readonly, Self::Operator, Self::Admin].into_iter().find(|role| role.name() == name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Readonly => "readonly",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
     }
 }
 
@@ -105,6 +192,30 @@ mod tests {
         assert_eq!(Tenant::named("acme-2").unwrap().as_str(), "acme-2");
         for bad in ["", "2acme", "-acme", "Acme", "ac me", "ac/me", "ac@me", "é", &"a".repeat(41)] {
             assert_eq!(Tenant::named(bad), Err(BadTenant), "{bad}");
+        }
+    }
+
+    #[test]
+    fn scopes_allow_what_they_name() {
+        let scopes = Scopes::named(["profiles:read", "tasks:*"]);
+        for (scope, allowed) in [
+            ("profiles:read", true),
+            ("profiles:write", false),
+            ("tasks:delete", true),
+            ("tasks", false),
+            ("customers:read", false),
+            ("profiles:read:x", false),
+        ] {
+            assert_eq!(scopes.allow(scope), allowed, "{scope}");
+        }
+        let [readonly, operator, admin] = [Role::Readonly, Role::Operator, Role::Admin].map(Scopes::of_role);
+        assert!(readonly.allow("customers:read") && !readonly.allow("customers:write"));
+        assert!(operator.allow("customers:write") && !operator.allow("customers:delete"));
+        assert!(admin.allow("customers:delete") && !Scopes::default().allow("customers:read"));
+        for (text, right) in
+            [("*", true), ("*:read", true), ("a:*", true), ("a", false), ("a:B", false), ("a:b:c", false)]
+        {
+            assert_eq!(Scopes::is_scope(text), right, "{text}");
         }
     }
 

@@ -8,4 +8,4 @@ mod identity;
 pub use breaker::{Breaker, BreakerOpen, BreakerOptions, BreakerState, Permit};
 pub use call::{Call, Repeat};
 pub use deadline::{Deadline, DeadlineExceeded};
-pub use identity::{BadTenant, Identity, Tenant};
+pub use identity::{BadTenant, Identity, Role, Scopes, Tenant};

@@ -20,12 +20,20 @@ pub use pando_http::FieldError;
 pub enum Class {
     /// The request cannot be read.
     Malformed,
+    /// Nobody knows who asks.
+    Unauthenticated,
+    /// A payment was refused.
+    PaymentRequired,
+    /// The caller may not do this.
+    Forbidden,
     /// There is no such thing.
     NotFound,
     /// The request did not arrive in time.
     RequestTimeout,
     /// The request contradicts the present state, such as a value that must be unique.
     Conflict,
+    /// The thing was there, and will not come back.
+    Gone,
     /// The thing has another version than the caller expects.
     VersionMismatch,
     /// The caller has to say which version it expects.
@@ -42,6 +50,8 @@ pub enum Class {
     Internal,
     /// This deployment does not offer the feature.
     NotImplemented,
+    /// A server behind this one gave no usable answer.
+    BadGateway,
     /// Not possible at this moment.
     Unavailable,
     /// The deadline passed before the work was done.

@@ -31,15 +31,17 @@ impl Class {
     const fn status(self) -> Code {
         match self {
             Self::Malformed | Self::Invalid | Self::UnsupportedMedia => Code::InvalidArgument,
-            Self::NotFound => Code::NotFound,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::Forbidden => Code::PermissionDenied,
+            Self::NotFound | Self::Gone => Code::NotFound,
             Self::RequestTimeout | Self::Timeout => Code::DeadlineExceeded,
             Self::Conflict => Code::AlreadyExists,
             Self::VersionMismatch => Code::Aborted,
-            Self::VersionRequired => Code::FailedPrecondition,
+            Self::VersionRequired | Self::PaymentRequired => Code::FailedPrecondition,
             Self::TooLarge | Self::TooMany | Self::StorageFull => Code::ResourceExhausted,
             Self::Internal => Code::Internal,
             Self::NotImplemented => Code::Unimplemented,
-            Self::Unavailable => Code::Unavailable,
+            Self::Unavailable | Self::BadGateway => Code::Unavailable,
         }
     }
 }

@@ -678,6 +678,26 @@ def test_a_deadline_ends_a_call_in_time():
     assert time.monotonic() - began < 5
 
 
+def credentials_are_asked_for():
+    """With the keys that the test has put into the environment."""
+    credential = lambda name: (("authorization", f"Bearer {os.environ[name]}"),)
+    one = customers_pb2.CreateRequest(customer=customer())
+    refused(lambda: service.Create(one), grpc.StatusCode.UNAUTHENTICATED)
+    refused(lambda: service.Create(one, metadata=(("x-api-key", "sk_live_x"),)), grpc.StatusCode.UNAUTHENTICATED)
+    refused(lambda: service.Create(one, metadata=credential("READER")), grpc.StatusCode.PERMISSION_DENIED)
+    made = service.Create(one, metadata=credential("OPERATOR"))
+    for _ in range(3):
+        assert service.Get(customers_pb2.GetRequest(id=made.id), metadata=credential("READER")) == made
+    gone = customers_pb2.DeleteRequest(id=made.id)
+    refused(lambda: service.Delete(gone, metadata=credential("OPERATOR")), grpc.StatusCode.PERMISSION_DENIED)
+    other = customers_pb2.GetRequest(id=made.id)
+    refused(lambda: service.Get(other, metadata=credential("STRANGER")), grpc.StatusCode.NOT_FOUND)
+    watch = service.Watch(customers_pb2.WatchRequest())
+    refused(lambda: next(watch), grpc.StatusCode.UNAUTHENTICATED)
+    service.Delete(gone, metadata=credential("ADMIN"))
+    assert health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).status == 1
+
+
 def every_call_waits_for_the_table():
     key = (("idempotency-key", f"{RUN}-late"),)
     for call in (

@@ -41,7 +41,15 @@ fn client(address: SocketAddr, stubs: &Path, tests: &[&str]) -> Output {
     Command::new(python()).arg(CLIENT).arg(address.to_string()).arg(stubs).args(tests).output().unwrap()
 }
 
-fn passes(output: &Output) {
+/// Runs one test of the script with these variables.
+pub(crate) fn client_with(address: SocketAddr, test: &str, variables: &[(&str, String)]) -> Output {
+    let stubs = stubs();
+    let mut command = Command::new(python());
+    command.arg(CLIENT).arg(address.to_string()).arg(stubs.path()).arg(test);
+    command.envs(variables.iter().map(|(name, value)| (*name, value))).output().unwrap()
+}
+
+pub(crate) fn passes(output: &Output) {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, an unexpected error is a failure")]
 
 mod audit;
+mod auth;
 mod bad_input;
 mod cache;
 mod client;

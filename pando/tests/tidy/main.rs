@@ -15,7 +15,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const DRAWERS: [&str; 6] = ["utils", "common", "helpers", "manager", "types", "misc"];
 
 /// Which kit crates a kit crate may stand on. Services stand on any of them, and on no other service.
-const KIT_ARROWS: [(&str, &[&str]); 17] = [
+const KIT_ARROWS: [(&str, &[&str]); 18] = [
     ("clock", &[]),
     ("wire", &[]),
     ("audit", &["database", "queue", "resilience", "telemetry", "clock", "servers"]),
@@ -32,6 +32,7 @@ const KIT_ARROWS: [(&str, &[&str]); 17] = [
     ("idempotency", &["database", "resilience", "telemetry", "clock", "servers"]),
     ("objects", &["resilience", "telemetry", "clock", "servers"]),
     ("http", &["resilience", "telemetry", "clock", "servers"]),
+    ("auth", &["database", "http", "resilience", "telemetry", "clock", "servers"]),
     ("grpc", &["http", "resilience", "telemetry", "clock"]),
     (
         "service",

@@ -10,7 +10,6 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use pando_http::{HeaderUse, HotRead, Problem, RouteLimits, describe_headers};
-use pando_resilience::Tenant;
 use pando_service::Expected;
 use pando_service::http::ignored_fields;
 use serde_json::{Map, Value};
@@ -90,10 +89,9 @@ pub(crate) fn operator_routes(profiles: Profiles) -> OpenApiRouter {
 
 /// Reads of one profile, answered before the router when this process holds it.
 pub(crate) fn hot_read(profiles: &Profiles) -> HotRead {
-    // Nobody can say on this way yet who calls.
-    let (profiles, tenant) = (profiles.clone(), Tenant::default());
-    pando_service::http::hot_read("/api/v1/profiles/{id}", move |id, token| {
-        profiles.recall(&tenant, id, token)
+    let profiles = profiles.clone();
+    pando_service::http::hot_read("/api/v1/profiles/{id}", move |(tenant, id), token| {
+        profiles.recall(tenant, id, token)
     })
 }
 

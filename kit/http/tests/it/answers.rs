@@ -109,7 +109,7 @@ async fn an_error_without_a_problem_becomes_one() {
     assert_eq!((teapot.status, teapot.header("content-type")), (418, "application/problem+json"));
     assert_eq!(teapot.json()["detail"], "short and stout");
     let bare = server.get("/behave/bare").await;
-    assert_eq!((bare.status, bare.json()["code"].as_str()), (502, Some("internal")));
+    assert_eq!((bare.status, bare.json()["code"].as_str()), (502, Some("bad_gateway")));
     let own = server.get("/behave/own").await;
     assert_eq!((own.status, own.json()["own"].as_bool()), (409, Some(true)));
     server.stop().await;

@@ -10,6 +10,7 @@ use pando_cache::Source;
 use pando_http::{
     CONSISTENCY_TOKEN, Encoding, HotAnswer, HotRead, HotRequest, JsonAnswer, Precondition, etag,
 };
+use pando_resilience::Tenant;
 use serde::Serialize;
 
 use super::keyed::REPLAYED;
@@ -71,10 +72,10 @@ fn x_cache(source: Source, age: Duration) -> HeaderValue {
 /// and the consistency token.
 pub fn hot_read(
     path: &'static str,
-    recall: impl Fn(&str, Option<&str>) -> Option<Kept> + Send + Sync + 'static,
+    recall: impl Fn((&Tenant, &str), Option<&str>) -> Option<Kept> + Send + Sync + 'static,
 ) -> HotRead {
     let find = move |asked: &HotRequest<'_>| {
-        let found = recall(asked.name, asked.consistency)?;
+        let found = recall((asked.tenant, asked.name), asked.consistency)?;
         let (version, cache) = (found.version(), x_cache(found.source(), found.age()));
         let wanted = asked.encoding_for(found.bytes().len());
         let (body, encoding) = match found.packed(wanted) {

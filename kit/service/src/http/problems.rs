@@ -10,6 +10,11 @@ impl Class {
     pub(crate) const fn code(self) -> Code {
         match self {
             Self::Malformed => Code::Malformed,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::PaymentRequired => Code::PaymentRequired,
+            Self::Forbidden => Code::Forbidden,
+            Self::Gone => Code::Gone,
+            Self::BadGateway => Code::BadGateway,
             Self::NotFound => Code::NotFound,
             Self::RequestTimeout => Code::RequestTimeout,
             Self::Conflict => Code::Conflict,
@@ -29,6 +34,11 @@ impl Class {
 
     const fn of(code: Code) -> Self {
         match code {
+            Code::Unauthenticated => Self::Unauthenticated,
+            Code::PaymentRequired => Self::PaymentRequired,
+            Code::Forbidden => Self::Forbidden,
+            Code::Gone => Self::Gone,
+            Code::BadGateway => Self::BadGateway,
             Code::NotFound => Self::NotFound,
             Code::RequestTimeout => Self::RequestTimeout,
             Code::Conflict => Self::Conflict,

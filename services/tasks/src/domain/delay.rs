@@ -2,27 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::{Span, SpanRelativeTo};
+use pando_clock::parse_duration;
 use serde_json::Value;
 
 /// The time that a value says; nothing when it says none, or one that is negative.
 pub(crate) fn parse(value: &Value) -> Option<Duration> {
     match value {
         Value::Number(seconds) => Duration::try_from_secs_f64(seconds.as_f64()?).ok(),
-        Value::String(text) => parse_text(text.trim()),
+        Value::String(text) => parse_duration(text.trim()),
         _ => None,
     }
-}
-
-/// As [`parse`], for a query string.
-pub(crate) fn parse_text(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let span: Span = text.parse().ok()?;
-    // A month is not accepted, because its length differs.
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    Duration::try_from(duration).ok()
 }
 
 #[cfg(test)]

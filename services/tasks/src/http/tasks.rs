@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode, Uri, header};
-use pando_clock::Timestamp;
+use pando_clock::{Timestamp, parse_duration};
 use pando_http::{
     Caller, JsonAnswer, JsonDocument, PageRequest, Problem, QueryString, encode_cursor, next_link,
 };
@@ -14,7 +14,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Id, KeyParameter};
-use crate::domain::delay;
 use crate::watch_task::Said;
 use crate::{Created, Task, TaskFilter, TaskRequest, TaskStatus, TaskSummary, Tasks};
 
@@ -96,7 +95,7 @@ pub(super) async fn read(
     Id(id): Id,
     mut query: QueryString,
 ) -> Result<Response, Problem> {
-    let wait = query.text("wait").map(|text| delay::parse_text(&text));
+    let wait = query.text("wait").map(|text| parse_duration(&text));
     if wait == Some(None) {
         query.error("wait", "duration", "must be a time like 30s, or a number of seconds");
     }

@@ -1,0 +1,138 @@
+//! Recognises callers by their credentials.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pando_clock::Clock;
+use pando_database::Database;
+use pando_http::{Authentication, Code, Network, Problem};
+use pando_resilience::{Call, Identity};
+use pando_telemetry::Metrics;
+use quick_cache::sync::Cache;
+
+use crate::issuer::Issuer;
+use crate::key_set::Fetch;
+use crate::keys::is_key;
+use crate::token::{Tokens, Unverified, is_token};
+use crate::{ApiKeys, AuthError, AuthOptions, DevelopmentIssuer, Refusal, ring_provider};
+
+/// How long the verification of one credential may take.
+const BUDGET: Duration = Duration::from_secs(5);
+/// A token that counts for longer is verified again after this: its issuer may have withdrawn the key.
+const TOKEN_KEPT_MAX: Duration = Duration::from_secs(300);
+
+/// Recognises callers. Cloning shares it.
+#[derive(Clone)]
+pub struct Credentials(Arc<Inner>);
+
+struct Inner {
+    tokens: Tokens,
+    keys: ApiKeys,
+    key_kept: Duration,
+    remembered: Cache<[u8; 32], Arc<Remembered>>,
+    metrics: Metrics,
+}
+
+/// A caller whose credential was verified.
+struct Remembered {
+    identity: Arc<Identity>,
+    until: Instant,
+    networks: Vec<Network>,
+}
+
+impl Credentials {
+    /// Recognises callers with these settings. `fetch` reads the keys of issuers.
+    pub fn new(
+        options: &AuthOptions,
+        development: Option<&DevelopmentIssuer>,
+        fetch: &Fetch,
+        (database, clock, metrics): (&Database, &Clock, &Metrics),
+    ) -> Result<Self, AuthError> {
+        options.check()?;
+        ring_provider::install();
+        let refresh = Duration::from_secs(options.refresh_seconds);
+        let issuers = options.issuers.iter().map(|issuer| Issuer::new(issuer, fetch, refresh));
+        let own = development.map(DevelopmentIssuer::issuer);
+        Ok(Self(Arc::new(Inner {
+            tokens: Tokens { issuers: issuers.chain(own).collect(), leeway_seconds: options.leeway_seconds },
+            keys: ApiKeys::new(database, clock),
+            key_kept: Duration::from_millis(options.key_recheck_ms),
+            remembered: Cache::new(options.remembered_max),
+            metrics: metrics.clone(),
+        })))
+    }
+
+    /// As the edge asks for it.
+    pub fn authentication(&self) -> Authentication {
+        let (recalling, verifying) = (self.clone(), self.clone());
+        Authentication {
+            recall: Arc::new(move |credential, client| recalling.recall(credential, client)),
+            verify: Arc::new(move |credential, client| {
+                let credentials = verifying.clone();
+                Box::pin(async move { credentials.verify(&credential, client).await })
+            }),
+        }
+    }
+
+    /// The caller, if the credential was verified a short time ago and may be used from this address.
+    fn recall(&self, credential: &str, client: IpAddr) -> Option<Arc<Identity>> {
+        // Nothing is remembered of the credential itself.
+        let known = self.0.remembered.get(blake3::hash(credential.as_bytes()).as_bytes())?;
+        let counts = known.until > Instant::now()
+            && (known.networks.is_empty() || known.networks.iter().any(|network| network.contains(client)));
+        counts.then(|| known.identity.clone())
+    }
+
+    async fn verify(&self, credential: &str, client: IpAddr) -> Result<Arc<Identity>, Problem> {
+        let (kind, verified) = match () {
+            () if is_key(credential) => ("key", self.verify_key(credential, client).await),
+            () if is_token(credential) => ("token", self.verify_token(credential).await),
+            () => ("unknown", Err(refused(Refusal::Unreadable))),
+        };
+        let (outcome, verified) = match verified {
+            Ok(verified) => ("ok", Ok(verified)),
+            Err((outcome, problem)) => (outcome, Err(problem)),
+        };
+        let labels = [("kind", kind), ("outcome", outcome)];
+        self.0.metrics.counter("auth_verifications_total", "Credentials that were verified.", &labels).inc();
+        let verified = Arc::new(verified?);
+        self.0.remembered.insert(*blake3::hash(credential.as_bytes()).as_bytes(), verified.clone());
+        Ok(verified.identity.clone())
+    }
+
+    async fn verify_key(&self, text: &str, client: IpAddr) -> Result<Remembered, (&'static str, Problem)> {
+        let call = Call::internal("auth.key", BUDGET);
+        let key = self.0.keys.verify(&call, text, client).await.map_err(|error| match error {
+            AuthError::Refused(refusal) => refused(refusal),
+            error => {
+                ("error", Problem::unavailable("API keys cannot be read at the moment").with_source(error))
+            }
+        })?;
+        let subject = Arc::from(key.subject());
+        let identity = Arc::new(Identity { tenant: key.tenant, subject, scopes: key.scopes });
+        Ok(Remembered { identity, until: Instant::now() + self.0.key_kept, networks: key.networks })
+    }
+
+    async fn verify_token(&self, text: &str) -> Result<Remembered, (&'static str, Problem)> {
+        let verified = self.0.tokens.verify(text).await.map_err(|error| match error {
+            Unverified::Refused(refusal) => refused(refusal),
+            Unverified::NoKeys(reason) => {
+                tracing::warn!(reason, "the keys of an issuer cannot be read");
+                ("error", Problem::unavailable("the keys of the issuer cannot be read at the moment"))
+            }
+        })?;
+        let until = Instant::now() + verified.remaining.min(TOKEN_KEPT_MAX);
+        Ok(Remembered { identity: Arc::new(verified.identity), until, networks: Vec::new() })
+    }
+}
+
+fn refused(refusal: Refusal) -> (&'static str, Problem) {
+    (refusal.name(), Problem::new(Code::Unauthenticated, refusal.to_string()))
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credentials")
+    }
+}

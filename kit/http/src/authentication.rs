@@ -1,0 +1,100 @@
+//! Who sends a request, and whether the caller may do what the request asks for.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::{HeaderValue, header};
+use pando_resilience::Identity;
+
+use crate::asked::Asked;
+use crate::edge_state::Edge;
+use crate::routes::{MethodIndex, RouteEntry};
+use crate::{Code, Problem};
+
+/// A longer credential is refused unread.
+const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer");
+const BAD_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+const TOO_NARROW: HeaderValue = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
+
+/// The caller of a request, or what has to be verified first.
+pub(crate) enum Recognised {
+    Caller(Arc<Identity>),
+    Unverified(String),
+}
+
+/// Recognises the caller of a request, and refuses one who may not use the route.
+pub(crate) fn recognise(
+    edge: &Edge,
+    route: &RouteEntry,
+    method: MethodIndex,
+    asked: &Asked<'_>,
+    client: impl FnOnce() -> IpAddr,
+) -> Result<Recognised, Problem> {
+    let (Some(authentication), Some(_)) = (&edge.authentication, route.scope(method)) else {
+        return Ok(Recognised::Caller(edge.anonymous.clone()));
+    };
+    let credential = credential(asked)?;
+    match (authentication.recall)(credential, client()) {
+        Some(identity) => {
+            permit(route, method, &identity)?;
+            Ok(Recognised::Caller(identity))
+        }
+        None => Ok(Recognised::Unverified(credential.to_owned())),
+    }
+}
+
+/// Verifies a credential that was not recognised.
+pub(crate) async fn verify(
+    edge: &Edge,
+    (route, method): (&RouteEntry, MethodIndex),
+    credential: String,
+    client: IpAddr,
+) -> Result<Arc<Identity>, Problem> {
+    let Some(authentication) = &edge.authentication else { return Ok(edge.anonymous.clone()) };
+    let identity =
+        (authentication.verify)(credential, client).await.map_err(|problem| match problem.code() {
+            Code::Unauthenticated => problem.with_header(header::WWW_AUTHENTICATE, BAD_TOKEN),
+            _ => problem,
+        })?;
+    permit(route, method, &identity)?;
+    Ok(identity)
+}
+
+/// The one credential of a request.
+fn credential<'r>(asked: &Asked<'r>) -> Result<&'r str, Problem> {
+    let refuse = |detail: &'static str| {
+        Problem::new(Code::Unauthenticated, detail).with_header(header::WWW_AUTHENTICATE, CHALLENGE)
+    };
+    if asked.credentials > 1 {
+        return Err(refuse("a request must have one credential: send Authorization or X-API-Key, once"));
+    }
+    let Some(sent) = asked.credential else {
+        return Err(refuse("this request needs a credential: send Authorization: Bearer, or X-API-Key"));
+    };
+    let text = std::str::from_utf8(sent).map_err(|_| refuse("the credential cannot be read"))?;
+    let text = match asked.is_bearer {
+        true => {
+            let scheme = text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+            scheme
+                .map(|_| text[7..].trim())
+                .ok_or_else(|| refuse("the scheme of Authorization must be Bearer"))?
+        }
+        false => text.trim(),
+    };
+    match (1..=CREDENTIAL_BYTES_MAX).contains(&text.len()) {
+        true => Ok(text),
+        false => Err(refuse("the credential is empty, or has more than 16 KiB")),
+    }
+}
+
+fn permit(route: &RouteEntry, method: MethodIndex, identity: &Identity) -> Result<(), Problem> {
+    match route.scope(method) {
+        Some(scope) if !identity.scopes.allow(scope) => {
+            let problem =
+                Problem::new(Code::Forbidden, format!("this credential does not have the scope {scope}"));
+            Err(problem.with_header(header::WWW_AUTHENTICATE, TOO_NARROW))
+        }
+        _ => Ok(()),
+    }
+}

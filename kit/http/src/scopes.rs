@@ -1,0 +1,97 @@
+//! Which scope each operation asks for: `SERVICE:read` to read, `SERVICE:delete` to delete, and otherwise `SERVICE:write`, unless the
+//! operation names another one, or is for everybody.
+
+use serde_json::Value;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+
+use crate::GrpcMethod;
+use crate::operation_names::{SYSTEM, operations};
+
+/// The two ways to send a credential, by their names in the document.
+const TOKEN: &str = "token";
+const KEY: &str = "key";
+
+/// The scope that an operation of a service asks for; none if it is for everybody, as `security(())` beside it says.
+pub(crate) fn scope_of(service: &str, method: &str, operation: &Operation) -> Option<String> {
+    match operation.security.as_deref() {
+        None => {
+            let verb = match method {
+                "get" | "head" => "read",
+                "delete" => "delete",
+                _ => "write",
+            };
+            Some(format!("{service}:{verb}"))
+        }
+        Some(requirements) => requirements.iter().find_map(named_scope),
+    }
+}
+
+/// The scope that a gRPC method asks for. Health and reflection are for everybody, as `/health` and `/openapi.json` are.
+pub(crate) fn scope_of_method(service: &str, method: &GrpcMethod) -> Option<String> {
+    if service == SYSTEM {
+        return None;
+    }
+    let name = method.path.rsplit('/').next().unwrap_or_default();
+    let verb = match () {
+        () if method.reads => "read",
+        () if name.starts_with("Delete") => "delete",
+        () => "write",
+    };
+    Some(format!("{service}:{verb}"))
+}
+
+fn named_scope(requirement: &SecurityRequirement) -> Option<String> {
+    let Value::Object(schemes) = serde_json::to_value(requirement).ok()? else { return None };
+    schemes.values().find_map(|scopes| Some(scopes.get(0)?.as_str()?.to_owned()))
+}
+
+/// Shows in the document of a service which scope each operation asks for.
+pub(crate) fn describe_scopes(service: &str, document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        for (method, operation) in operations(item) {
+            operation.security = Some(match scope_of(service, method, operation) {
+                Some(scope) => [TOKEN, KEY].map(|scheme| SecurityRequirement::new(scheme, [&scope])).into(),
+                None => Vec::new(),
+            });
+        }
+    }
+}
+
+/// Says in the document how a credential is sent.
+pub(crate) fn describe_credentials(document: &mut OpenApi) {
+    let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
+    let token =
+        token.description(Some("A token of one of the issuers in auth.issuers, or an API key")).build();
+    let key =
+        ApiKey::Header(ApiKeyValue::with_description("X-API-Key", "An API key: see `pando keys create`"));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(TOKEN, SecurityScheme::Http(token));
+    components.add_security_scheme(KEY, SecurityScheme::ApiKey(key));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use utoipa::openapi::path::OperationBuilder;
+
+    use super::*;
+
+    #[test]
+    fn the_scope_of_an_operation_follows_from_its_method_unless_it_says_otherwise() {
+        let plain = OperationBuilder::new().build();
+        let scope = |method: &str| scope_of("tasks", method, &plain);
+        assert_eq!(scope("get").unwrap(), "tasks:read");
+        assert_eq!(scope("put").unwrap(), "tasks:write");
+        assert_eq!(scope("delete").unwrap(), "tasks:delete");
+        let own = OperationBuilder::new().security(SecurityRequirement::new(TOKEN, ["tasks:write"])).build();
+        assert_eq!(scope_of("tasks", "delete", &own).unwrap(), "tasks:write");
+        let public = OperationBuilder::new().security(SecurityRequirement::default()).build();
+        assert_eq!(scope_of("system", "get", &public), None);
+        let shown = serde_json::to_value(&public.security).unwrap();
+        assert_eq!(shown, json!([{}]));
+    }
+}
