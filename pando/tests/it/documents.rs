@@ -47,7 +47,8 @@ fn steps(document: &str) -> Vec<Step> {
 
 /// One shell runs all steps of a document, because later ones use what earlier ones found out.
 fn script(steps: &[Step], address: &str) -> String {
-    let mut script = "set -eu\n".to_owned();
+    let programs = Path::new(env!("CARGO_BIN_EXE_pando")).parent().unwrap().display();
+    let mut script = format!("set -eu\nPATH={programs}:$PATH\n");
     for (number, step) in steps.iter().enumerate() {
         let commands = step.commands.replace(ADDRESS, address);
         script += &format!("{{\n{commands}}} > step{number} 2>&1\n");
@@ -65,10 +66,8 @@ fn run(document: &str, variables: &[(&str, &str)]) {
     assert!(seeded.status.success(), "{seeded:?}");
     let running = Running::start(data.path(), &[], variables);
     let script = script(&steps, &running.address.to_string());
-    let programs = Path::new(env!("CARGO_BIN_EXE_pando")).parent().unwrap().display();
-    let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
     let mut shell = Command::new("bash");
-    shell.args(["-c", &script]).current_dir(work.path()).env("PATH", path).env("PANDO_DATA_DIR", data.path());
+    shell.args(["-c", &script]).current_dir(work.path()).env("PANDO_DATA_DIR", data.path());
     let ended = shell.output().unwrap();
     for (number, step) in steps.iter().enumerate() {
         let output = fs::read_to_string(work.path().join(format!("step{number}"))).unwrap_or_default();
