@@ -1,8 +1,9 @@
 //! Each server starts, can be harmed and comes back.
 
 use std::collections::HashSet;
+use std::process::Command;
 
-use pando_servers::{RabbitMq, Redis, S3, free_port};
+use pando_servers::{CertificateFiles, Certificates, RabbitMq, Redis, S3, free_port};
 
 #[test]
 fn redis_can_be_paused_killed_and_brought_back_empty() {
@@ -47,4 +48,22 @@ fn no_port_is_given_twice() {
     // More than the kernel has in a row, so that it comes back to some.
     let ports: HashSet<u16> = (0..2_000).map(|_| free_port()).collect();
     assert_eq!(ports.len(), 2_000);
+}
+
+#[test]
+fn certificates_are_for_this_machine_and_hold_only_with_their_authority() {
+    let certificates = Certificates::new();
+    let verifies = |authority: &Certificates, files: &CertificateFiles| {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["verify", "-verify_hostname", "localhost", "-CAfile"]).arg(authority.authority());
+        openssl.arg(&files.certificate).output().unwrap().status.success()
+    };
+    let server = certificates.server("server");
+    assert!(verifies(&certificates, &server));
+    assert!(!verifies(&Certificates::new(), &server));
+    assert!(!verifies(&certificates, &certificates.client("somebody")), "it has another name");
+    let late = certificates.expired_server("late");
+    assert!(!verifies(&certificates, &late));
+    late.replace(&server);
+    assert!(!verifies(&certificates, &server));
 }
