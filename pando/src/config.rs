@@ -13,7 +13,7 @@ pub use pando_auth::{AuthMode, AuthOptions};
 use pando_cache::RedisOptions;
 use pando_customers::CustomersOptions;
 use pando_database::{DatabaseOptions, SqliteOptions};
-use pando_http::HttpOptions;
+use pando_http::{HttpOptions, TlsOptions};
 use pando_idempotency::IdempotencyOptions;
 use pando_objects::ObjectsOptions;
 use pando_profiles::ProfilesOptions;
@@ -201,20 +201,26 @@ impl Config {
         }
     }
 
-    /// The settings of the server. While it serves only this machine, requests with any other host name are refused.
+    /// The settings of the server, with relative files placed in the data directory. While it serves only this machine, requests
+    /// with any other host name are refused.
     pub fn http_options(&self) -> HttpOptions {
         let mut options = self.http.clone();
+        let TlsOptions { certificate, key, client_authorities, .. } = &mut options.tls;
+        for file in [certificate, key, client_authorities].into_iter().flatten() {
+            *file = self.data_dir.join(&file);
+        }
         options.local_hosts_only |= self.auth.mode == AuthMode::Loopback;
         options
     }
 
-    /// The settings of the server for operators: the same, at its own address, and gone as soon as the other is.
+    /// The settings of the server for operators: the same, at its own address, without TLS, and gone as soon as the other is.
     pub fn admin_options(&self) -> HttpOptions {
         let mut options = HttpOptions {
             listen: self.admin.listen,
             drain_delay_ms: 0,
             drain_ms: 1_000,
             metrics: true,
+            tls: TlsOptions::default(),
             ..self.http_options()
         };
         // A page in a browser on this machine must not reach it under another name, whoever may reach the other port.
@@ -263,6 +269,9 @@ impl Config {
         }
         if let Err(error) = self.log.check() {
             found.push(("log.level", error.to_string()));
+        }
+        if let Err(error) = self.http_options().tls.check() {
+            found.push(("http.tls", error.to_string()));
         }
         if let Err(error) = self.database_options().check() {
             found.push(("database", error.to_string()));

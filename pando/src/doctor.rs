@@ -1,6 +1,7 @@
 //! `pando doctor`: checks everything that can be checked before a start, and recommends changes.
 
 mod broker;
+mod certificate;
 mod files;
 mod machine;
 mod rows;
@@ -103,6 +104,7 @@ async fn examine(sources: &Sources, replicas: u64, clock: &Clock) -> Vec<Finding
     let unset = "unset it, or leave it for a later version";
     findings.extend(loaded.notes.iter().map(|note| Finding::warn("settings", note, unset)));
     findings.push(stopping(config));
+    findings.extend(certificate::examine(config, clock));
     findings.push(machine::open_files(config));
     findings.push(machine::disk_space(&config.data_dir));
     findings.extend(rows::examine(config, replicas, clock).await);

@@ -79,6 +79,7 @@ impl Platform {
             };
         let address = server.local_addr();
         let roles: Vec<&str> = wiring::roles(config);
+        let scheme = if config.http.tls.is_on() { "https" } else { "http" };
         info!(
             version = VERSION,
             address = %address,
@@ -88,7 +89,7 @@ impl Platform {
             cache = config.redis_place().as_deref().unwrap_or("in this process"),
             data_dir = %config.data_dir.display(),
             took_ms = (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0,
-            "pando is listening; try http://{address}/docs"
+            "pando is listening; try {scheme}://{address}/docs"
         );
         if let Some(admin) = &admin {
             info!(admin = %admin.local_addr(), "the pages for operators are at http://{}/docs", admin.local_addr());

@@ -2,7 +2,7 @@
 //! hyper alone.
 //!
 //! `edge_cost MODE PORT` with MODE one of `hot`, `hot-request` (the same with `hot_wire` off), `edge`, `axum`, `hyper`
-//! (`hot+log` logs too), or `packed` and `hyper-packed`: two kilobytes that are kept as gzip, for callers that take it
+//! (`hot+log` logs too, `hot-tls` and `hyper-tls` speak TLS with a certificate of their own), or `packed` and `hyper-packed`: two kilobytes that are kept as gzip, for callers that take it
 //! (`wrk -H 'accept-encoding: gzip'`); then for instance, server and client on a core each:
 //! `taskset -c 0 edge_cost edge 9001 & taskset -c 1 wrk -c 32 -t 1 -d 5 http://127.0.0.1:9001/items/7`.
 
@@ -23,8 +23,14 @@ use pando_clock::Clock;
 use pando_http::{
     App, Encoding, HotAnswer, HotFind, HotRead, HotRequest, HttpOptions, Server, ServiceRoutes,
 };
+use pando_servers::{CertificateFiles, Certificates};
 use pando_telemetry::Metrics;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tower::Service as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -66,7 +72,7 @@ async fn bare(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infa
     Ok(response)
 }
 
-async fn serve_bare<F, R, B>(port: u16, answer: F) -> Result<(), Box<dyn Error>>
+async fn serve_bare<F, R, B>(port: u16, tls: Option<TlsAcceptor>, answer: F) -> Result<(), Box<dyn Error>>
 where
     F: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
     R: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
@@ -79,16 +85,37 @@ where
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let service = service_fn(answer.clone());
-        pando_telemetry::spawn("bare", http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        let http = http1::Builder::new();
+        match tls.clone() {
+            None => {
+                drop(pando_telemetry::spawn("bare", http.serve_connection(TokioIo::new(stream), service)))
+            }
+            Some(tls) => drop(pando_telemetry::spawn("bare", async move {
+                let stream = tls.accept(stream).await?;
+                http.serve_connection(TokioIo::new(stream), service).await.map_err(std::io::Error::other)
+            })),
+        }
     }
 }
 
+/// TLS as rustls comes.
+fn acceptor(files: &CertificateFiles) -> Result<TlsAcceptor, Box<dyn Error>> {
+    let chain = vec![CertificateDer::from_pem_file(&files.certificate)?];
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
+    let config = config.with_single_cert(chain, PrivateKeyDer::from_pem_file(&files.key)?)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
 async fn run(mode: &str, port: u16) -> Result<(), Box<dyn Error>> {
+    let certificates = Certificates::new();
+    let certificate = certificates.server("server");
     match mode {
-        "hyper" => serve_bare(port, bare).await,
+        "hyper" => serve_bare(port, None, bare).await,
+        "hyper-tls" => serve_bare(port, Some(acceptor(&certificate)?), bare).await,
         "hyper-packed" => {
             let body = Encoding::Gzip.pack(large_text().as_bytes()).ok_or("it can be packed")?;
-            serve_bare(port, move |_request| {
+            serve_bare(port, None, move |_request| {
                 let mut response = Response::new(Full::new(body.clone()));
                 response.headers_mut().insert(header::CONTENT_TYPE, JSON);
                 response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -98,17 +125,21 @@ async fn run(mode: &str, port: u16) -> Result<(), Box<dyn Error>> {
         }
         "axum" => {
             let router = axum::Router::new().route("/items/{id}", axum::routing::get(item));
-            serve_bare(port, move |request| router.clone().call(request)).await
+            serve_bare(port, None, move |request| router.clone().call(request)).await
         }
         _ => {
             let mut options = HttpOptions { drain_delay_ms: 0, ..HttpOptions::default() };
             options.listen.set_port(port);
             options.hot_wire = mode != "hot-request";
+            if mode.ends_with("-tls") {
+                options.tls.certificate = Some(certificate.certificate);
+                options.tls.key = Some(certificate.key);
+            }
             let mut service =
                 ServiceRoutes::new("cost", OpenApiRouter::new().routes(routes!(item)), Vec::new());
             let find: Option<HotFind> = match mode {
                 "packed" => Some(packed_from_memory()),
-                "hot" | "hot-request" | "hot+log" => Some(Arc::new(from_memory)),
+                "hot" | "hot-request" | "hot+log" | "hot-tls" => Some(Arc::new(from_memory)),
                 _ => None,
             };
             if let Some(find) = find {

@@ -21,7 +21,7 @@ const HOST_BYTES_MAX: usize = 255;
 pub(crate) enum Phase {
     /// No byte has come yet.
     Fresh,
-    /// The head of a request is arriving.
+    /// The head of a request is arriving, or the handshake of TLS.
     Head,
     /// A request is being answered.
     Busy,
@@ -317,6 +317,11 @@ impl Connection {
         if self.in_flight.load(Ordering::Relaxed) == 0 && !self.is_http2() {
             self.reading_head.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// The handshake of TLS is over: the first request has a time of its own.
+    pub(crate) fn handshake_done(&self) {
+        self.reading_head.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn set_stalled(&self, stalled: bool) {

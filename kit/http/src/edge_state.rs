@@ -66,6 +66,15 @@ impl Edge {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the headers are too many or too large",
             _ => "the request is not valid HTTP",
         };
+        self.refusal(status, detail)
+    }
+
+    /// The answer to a request that came as plain HTTP where TLS is spoken.
+    pub(crate) fn plain_http_answer(&self) -> Vec<u8> {
+        self.refusal(StatusCode::BAD_REQUEST, "this port speaks HTTPS, and the request came as plain HTTP")
+    }
+
+    fn refusal(&self, status: StatusCode, detail: &'static str) -> Vec<u8> {
         let request_id = self.clock.fresh_id().to_string();
         let problem = Problem::from_status(status, detail);
         let body = problem.body(Some(&request_id), None);

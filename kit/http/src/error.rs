@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::certificates::CertificateError;
+
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
@@ -25,6 +27,9 @@ pub enum HttpError {
     /// An entry of `trusted_proxies` is no address and no CIDR block.
     #[error("trusted proxy {0:?} is neither an address nor a CIDR block")]
     Proxy(String),
+    /// A file of `tls` cannot be used, or its options contradict each other.
+    #[error(transparent)]
+    Tls(#[from] CertificateError),
     /// An option has a value the server cannot work with.
     #[error("{0}")]
     Option(&'static str),

@@ -9,6 +9,7 @@ mod authentication;
 mod body;
 mod body_budget;
 mod caller;
+mod certificates;
 mod compression;
 mod conditional;
 mod connection;
@@ -17,6 +18,7 @@ mod edge_state;
 mod encoding;
 mod error;
 mod error_shape;
+mod expiry;
 mod grpc;
 mod header_docs;
 mod health;
@@ -37,7 +39,9 @@ mod scopes;
 mod server;
 mod socket;
 mod static_files;
+mod stream;
 mod sweeper;
+mod tls;
 mod wire;
 
 pub use app::{
@@ -46,6 +50,7 @@ pub use app::{
 };
 pub use body::{RawBody, StreamedBody, body_problem};
 pub use caller::{CONSISTENCY_TOKEN, Caller, ClientAddress, REQUEST_ID, call_of};
+pub use certificates::CertificateError;
 pub use compression::CompressStream;
 pub use conditional::{IfMatch, IfNoneMatch, Precondition, Tag, etag};
 pub use encoding::Encoding;
@@ -56,7 +61,9 @@ pub use health::{Dependency, Readiness};
 pub use hot::{HotAnswer, HotFind, HotRead, HotRequest};
 pub use json::{JSON_DEPTH_MAX, JsonAnswer, JsonBody, JsonDocument, expect_json, media_type, parse_json};
 pub use openapi::document;
-pub use options::{AccessLogOptions, HttpOptions, JSON_NODES_MAX};
+pub use options::{
+    AccessLogOptions, ClientCertificates, HttpOptions, JSON_NODES_MAX, TlsOptions, TlsVersion,
+};
 pub use page::{
     PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PageRequest, decode_cursor, encode_cursor, next_link, next_link_by,
 };

@@ -1,6 +1,7 @@
 //! Every limit of the server, with its default.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,47 @@ pub struct HttpOptions {
     pub pod_name: Option<String>,
     /// Which successful reads are logged.
     pub access_log: AccessLogOptions,
+    /// TLS to callers.
+    pub tls: TlsOptions,
+}
+
+/// TLS to callers. With a certificate, the port speaks TLS only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsOptions {
+    /// PEM file: the certificate of this server, followed by those between it and the authority.
+    pub certificate: Option<PathBuf>,
+    /// PEM file: the private key of the certificate.
+    pub key: Option<PathBuf>,
+    /// The oldest version of TLS that is spoken.
+    pub version_min: TlsVersion,
+    /// PEM file: the authorities whose certificates clients may show; without it no client is asked for one.
+    pub client_authorities: Option<PathBuf>,
+    /// Whether clients must show a certificate of these authorities.
+    pub client_certificates: ClientCertificates,
+    /// How often the files are looked at.
+    pub reload_ms: u64,
+}
+
+/// The versions of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsVersion {
+    /// TLS 1.2, with forward secrecy and authenticated encryption only.
+    #[serde(rename = "1.2")]
+    V12,
+    /// TLS 1.3.
+    #[serde(rename = "1.3")]
+    V13,
+}
+
+/// Whether clients must show a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificates {
+    /// A client without a certificate is refused.
+    Required,
+    /// A client may have none; a bad one is refused.
+    Optional,
 }
 
 /// Which requests get a line in the access log. Writes, failures and slow requests always do.
@@ -129,6 +171,20 @@ impl Default for HttpOptions {
             trusted_proxies: Vec::new(),
             pod_name: None,
             access_log: AccessLogOptions::default(),
+            tls: TlsOptions::default(),
+        }
+    }
+}
+
+impl Default for TlsOptions {
+    fn default() -> Self {
+        Self {
+            certificate: None,
+            key: None,
+            version_min: TlsVersion::V12,
+            client_authorities: None,
+            client_certificates: ClientCertificates::Required,
+            reload_ms: 10_000,
         }
     }
 }

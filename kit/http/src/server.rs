@@ -1,4 +1,4 @@
-//! The server: listens, accepts, serves HTTP/1.1 and h2c on one port, and ends without losing a request.
+//! The server: listens, accepts, serves HTTP/1.1 and HTTP/2 on one port, and ends without losing a request.
 
 use std::future::Future;
 use std::io;
@@ -28,7 +28,9 @@ use crate::edge_state::Edge;
 use crate::openapi::{Assembled, assemble};
 use crate::proxies::TrustedProxies;
 use crate::socket::Socket;
+use crate::stream::Stream;
 use crate::sweeper::{Mood, Sweeper};
+use crate::tls::{Begun, Tls, Watching};
 use crate::{App, HttpError, HttpOptions};
 
 /// How many connections the kernel holds for us before we accept them.
@@ -74,6 +76,8 @@ pub struct Server {
     draining: Arc<AtomicBool>,
     connections: Gauge,
     protocols: Arc<Protocols>,
+    tls: Option<Arc<Tls>>,
+    _watching: Option<Watching>,
 }
 
 struct Protocols {
@@ -124,6 +128,8 @@ impl Server {
             bodies: Arc::new(BodyBudget::new(options.body_budget_bytes, options.json_nodes_max)),
         };
         edge.hot_headers();
+        let tls = Tls::open(&options.tls, metrics, clock)?.map(Arc::new);
+        let watching = tls.as_ref().map(|tls| tls.watch(&options.tls));
         let unusable = |source| HttpError::Listen { address: options.listen, source };
         let probe = Duration::from_millis(options.peer_probe_ms);
         let listener = listen(options.listen, probe).map_err(unusable)?;
@@ -137,6 +143,8 @@ impl Server {
             draining,
             connections: metrics.gauge("http_connections", "Open connections.", &[]),
             protocols: Arc::new(Protocols::new(options)),
+            tls,
+            _watching: watching,
         })
     }
 
@@ -196,21 +204,39 @@ impl Server {
         let counted = (!self.edge.proxies.trusts(peer.ip().to_canonical())).then(|| peer.ip());
         if !self.sweeper.add(id, connection.clone(), counted) {
             let answer = self.edge.protocol_answer(StatusCode::TOO_MANY_REQUESTS);
-            // It fits what the kernel holds for the client, and a client that is gone needs no answer.
-            let _ = stream.try_write(&answer);
+            // An answer over TLS would cost the handshake that the limit is there to spare.
+            if self.tls.is_none() {
+                // It fits what the kernel holds for the client, and a client that is gone needs no answer.
+                let _ = stream.try_write(&answer);
+            }
             return;
         }
         self.connections.inc();
         let open = Open { id, sweeper: self.sweeper.clone(), connections: self.connections.clone() };
-        let (edge, protocols) = (self.edge.clone(), self.protocols.clone());
+        let (edge, protocols, tls) = (self.edge.clone(), self.protocols.clone(), self.tls.clone());
         pando_telemetry::spawn("http_connection", async move {
             let _open = open;
-            serve(Socket::new(stream, connection.clone(), edge.clone()), connection, edge, &protocols).await;
+            let begun = match tls {
+                // On the heap, because the rest of a connection needs less.
+                Some(tls) => Box::pin(tls.begin(stream, &connection)).await,
+                None => Begun::Open(Stream::Plain(stream)),
+            };
+            match begun {
+                Begun::Open(stream) => {
+                    let socket = Socket::new(stream, connection.clone(), edge.clone());
+                    serve(socket, connection, edge, &protocols).await;
+                }
+                Begun::PlainHttp(stream) => {
+                    let socket = Socket::new(Stream::Plain(stream), connection, edge);
+                    Box::pin(socket.answer_plain_http()).await;
+                }
+                Begun::Ended => {}
+            }
         });
     }
 
     async fn drain(self) -> Drained {
-        let Self { listener, options, sweeper, .. } = self;
+        let Self { listener, options, sweeper, _watching, .. } = self;
         drop(listener);
         let (began, patience) = (Instant::now(), Duration::from_millis(options.drain_ms));
         while sweeper.len() > 0 && began.elapsed() < patience {
@@ -255,7 +281,7 @@ async fn rest_after(error: &io::Error) {
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
-/// One connection from its first byte to its last.
+/// One connection from the first byte of its first request to its last.
 async fn serve(mut socket: Socket, connection: Arc<Connection>, edge: Arc<Edge>, protocols: &Protocols) {
     let protocol = until_ordered(&connection, |cx, close| match socket.poll_protocol(cx) {
         // Nothing is begun that would have to be finished.

@@ -12,10 +12,10 @@ use bytes::{Buf as _, BytesMut};
 use http::StatusCode;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, until_ordered};
 use crate::edge_state::Edge;
+use crate::stream::Stream;
 use crate::wire::{Front, Wire};
 
 /// How HTTP/2 with prior knowledge begins; no method of HTTP/1.1 does.
@@ -39,9 +39,9 @@ const PART_MAX: usize = 8 * 1024;
 /// The capacity that the buffer for answers keeps while it is empty.
 const OUT_KEPT: usize = 4 * 1024;
 
-/// A TCP stream with what was read of it, and what is to be written before anything else.
+/// A stream with what was read of it, and what is to be written before anything else.
 pub(crate) struct Socket {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Stream>,
     connection: Arc<Connection>,
     edge: Arc<Edge>,
     /// Answers from memory; none once hyper reads everything itself.
@@ -60,7 +60,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>, edge: Arc<Edge>) -> Self {
+    pub(crate) fn new(stream: Stream, connection: Arc<Connection>, edge: Arc<Edge>) -> Self {
         Self {
             stream: TokioIo::new(stream),
             wire: edge.hot_wire.then(Wire::default),
@@ -107,6 +107,16 @@ impl Socket {
         let _ = tokio::time::timeout(LAST_WORD, said).await;
     }
 
+    /// Says that this port speaks TLS only. The client may still be sending.
+    pub(crate) async fn answer_plain_http(mut self) {
+        self.out = self.edge.plain_http_answer();
+        self.connection.linger_at_close();
+        let connection = self.connection.clone();
+        let mut socket = Pin::new(&mut self);
+        let _ = until_ordered(&connection, |cx, _close| hyper::rt::Write::poll_shutdown(socket.as_mut(), cx))
+            .await;
+    }
+
     /// The status, if `head` is an answer hyper made itself to what it could not parse: it has no body, and none
     /// of the headers that the edge writes on every answer.
     fn protocol_error(head: &[u8]) -> Option<StatusCode> {
@@ -139,10 +149,22 @@ impl Socket {
                 written => self.out_done += written,
             }
         }
+        if !self.out.is_empty() {
+            ready!(self.poll_flush_stream(cx))?;
+        }
         self.out_done = 0;
         self.out.clear();
         self.out.shrink_to(OUT_KEPT);
         Poll::Ready(Ok(()))
+    }
+
+    /// Hands over what the stream itself still holds. A client that does not take it stalls the connection.
+    fn poll_flush_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = hyper::rt::Write::poll_flush(Pin::new(&mut self.stream), cx);
+        if self.stream.inner().holds_bytes() {
+            self.connection.set_stalled(polled.is_pending());
+        }
+        polled
     }
 
     /// Whether hyper has written all its answers, so that the next answer is in turn.
@@ -268,7 +290,7 @@ impl hyper::rt::Write for Socket {
         ready!(self.poll_out(cx))?;
         // hyper flushes once its own buffer is empty.
         self.connection.all_written();
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.poll_flush_stream(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,11 +1,14 @@
 """Every method of customers, by a client that Python's grpcio-tools generate from the published .proto files.
 
 usage: customers.py ADDRESS STUBS [TEST...]
+
+With AUTHORITY, the PEM file of an authority, it speaks TLS.
 """
 
 import http.client
 import json
 import os
+import ssl
 import sys
 import threading
 import time
@@ -25,7 +28,20 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from grpc_status import rpc_status
 from pando.customers.v1 import customer_pb2, customers_pb2, customers_pb2_grpc
 
-channel = grpc.insecure_channel(address)
+authority = os.environ.get("AUTHORITY")
+scheme = "https" if authority else "http"
+context = ssl.create_default_context(cafile=authority) if authority else None
+
+
+def connect(**options):
+    """A channel to the server."""
+    if not authority:
+        return grpc.insecure_channel(address, **options)
+    with open(authority, "rb") as roots:
+        return grpc.secure_channel(address, grpc.ssl_channel_credentials(roots.read()), **options)
+
+
+channel = connect()
 service = customers_pb2_grpc.CustomerServiceStub(channel)
 RUN = uuid.uuid4().hex[:8]
 # The same for all that use these stubs.
@@ -207,9 +223,9 @@ def over_http(method, path, body, key, version=None):
     if version is not None:
         headers["if-match"] = f'"{version}"'
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://{address}/api/v1/customers{path}", data, headers, method=method)
+    request = urllib.request.Request(f"{scheme}://{address}/api/v1/customers{path}", data, headers, method=method)
     try:
-        with urllib.request.urlopen(request) as answer:
+        with urllib.request.urlopen(request, context=context) as answer:
             text = answer.read()
             return answer.status, answer.headers, json.loads(text) if text else None
     except urllib.error.HTTPError as error:
@@ -657,7 +673,7 @@ def test_fields_that_the_server_does_not_know_survive():
 
 def test_messages_are_compressed_for_those_who_ask():
     for encoding in (grpc.Compression.Gzip, grpc.Compression.NoCompression):
-        with grpc.insecure_channel(address, compression=encoding) as other:
+        with connect(compression=encoding) as other:
             stub = customers_pb2_grpc.CustomerServiceStub(other)
             batch = [customer(name="compressed", metadata={"text": "the same words " * 60}) for _ in range(500)]
             ids = list(stub.BatchCreate(customers_pb2.BatchCreateRequest(customers=batch)).ids)
@@ -665,7 +681,7 @@ def test_messages_are_compressed_for_those_who_ask():
             assert [one.id for one in page.customers] == list(reversed(ids))
     # A message that grows beyond what the server takes is refused.
     bomb = customer(metadata={"text": "0" * 40_000_000})
-    with grpc.insecure_channel(address, compression=grpc.Compression.Gzip) as other:
+    with connect(compression=grpc.Compression.Gzip) as other:
         stub = customers_pb2_grpc.CustomerServiceStub(other)
         request = customers_pb2.BatchCreateRequest(customers=[bomb])
         refused(lambda: stub.BatchCreate(request), grpc.StatusCode.RESOURCE_EXHAUSTED)

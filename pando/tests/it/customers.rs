@@ -20,10 +20,10 @@ use crate::engines::Place;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const PROTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../services/customers/proto");
-const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/customers.py");
+pub(crate) const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/customers.py");
 
 /// The Python modules that a newcomer makes of the published files.
-fn stubs() -> TempDir {
+pub(crate) fn stubs() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().display();
     let made = Command::new(python())

@@ -40,6 +40,7 @@ mod starting;
 mod stopping;
 mod subscribers;
 mod tasks;
+mod tls;
 mod vault;
 mod watchers;
 mod worker;

@@ -13,7 +13,7 @@ use pando_http::{
 };
 use pando_telemetry::Metrics;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -58,14 +58,14 @@ impl Running {
     }
 
     pub(crate) async fn connect(&self) -> Wire {
-        Wire { stream: TcpStream::connect(self.address).await.unwrap(), ahead: Vec::new() }
+        Wire::new(TcpStream::connect(self.address).await.unwrap())
     }
 
     /// Connects from another address of this machine, such as 127.0.0.2.
     pub(crate) async fn connect_from(&self, host: [u8; 4]) -> Wire {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind((host, 0).into()).unwrap();
-        Wire { stream: socket.connect(self.address).await.unwrap(), ahead: Vec::new() }
+        Wire::new(socket.connect(self.address).await.unwrap())
     }
 
     /// One request on a connection of its own.
@@ -116,8 +116,8 @@ pub(crate) async fn until(what: &str, so: impl Fn() -> bool) {
 }
 
 /// One connection, read and written by hand.
-pub(crate) struct Wire {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Wire<S = TcpStream> {
+    pub(crate) stream: S,
     ahead: Vec<u8>,
 }
 
@@ -157,7 +157,11 @@ impl Answer {
     }
 }
 
-impl Wire {
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, ahead: Vec::new() }
+    }
+
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         // A server that has refused may close while we still write.
         let _ = self.stream.write_all(bytes).await;
@@ -249,6 +253,13 @@ impl Wire {
         }
     }
 
+    /// Waits until the server closes, and tells whether it said nothing more.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        self.ahead.is_empty() && self.answer().await.is_none()
+    }
+}
+
+impl Wire {
     /// Whether an answer has begun to come.
     pub(crate) fn has_bytes(&mut self) -> bool {
         let mut buffer = [0; 4 * 1024];
@@ -256,11 +267,6 @@ impl Wire {
             self.ahead.extend_from_slice(&buffer[..read]);
         }
         !self.ahead.is_empty()
-    }
-
-    /// Waits until the server closes, and tells whether it said nothing more.
-    pub(crate) async fn is_closed(&mut self) -> bool {
-        self.ahead.is_empty() && self.answer().await.is_none()
     }
 }
 

@@ -12,4 +12,7 @@ mod health;
 mod hot;
 mod http2;
 mod shutdown;
+mod tls;
+mod tls_clients;
+mod tls_reload;
 mod wire;
