@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::load::{self, Pressure};
 use crate::report::Report;
 use crate::server::Server;
-use crate::{customers, limits, outage, sample};
+use crate::{customers, limits, outage, sample, tls};
 
 /// Profiles of one read by many ids.
 const ROWS: usize = 100;
@@ -109,16 +109,22 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
         stage.figures(&mut report).await?;
     }
     let of_customers = stage.customers().await?;
+    let over_tls = if all { Some(stage.over_tls().await?) } else { None };
     let (mut rates, mut rates_of_customers) = (Rates::default(), customers::Rates::default());
+    let mut rates_over_tls = tls::Rates::default();
     for round in 0..stage.plan.rounds {
         eprintln!("round {} of {}", round + 1, stage.plan.rounds);
         if all {
             stage.round(round, &mut rates).await?;
         }
+        if let Some(over_tls) = &over_tls {
+            over_tls.round(round, stage.pressure(), &mut rates_over_tls).await?;
+        }
         of_customers.round(round, stage.pressure(), &mut rates_of_customers).await?;
     }
     if all {
         rates.judge(&mut report);
+        rates_over_tls.judge(&mut report);
     }
     rates_of_customers.judge(&mut report);
     stage.strike().await?;
@@ -175,17 +181,29 @@ impl Stage {
             }
         }
         load::psql(&stage.postgres_url, "vacuum analyze profiles").await?;
-        let path = format!("{}/api/v1/profiles/{}", stage.remembering.url, sample::id(0));
+        let answer = stage.answer().await?;
+        stage.bare_url = limits::bare_hyper(answer, None).await?;
+        stage.bare_packed_url = limits::bare_hyper(stage.packed_answer().await?, None).await?;
+        Ok(stage)
+    }
+
+    /// A profile from memory.
+    async fn answer(&self) -> Result<Bytes> {
+        let path = format!("{}/api/v1/profiles/{}", self.remembering.url, sample::id(0));
         let mut answer = Bytes::new();
         // Twice: the second one is from memory, and a little shorter.
         for _ in 0..2 {
-            let read = stage.client.get(path.parse()?).await?;
+            let read = self.client.get(path.parse()?).await?;
             ensure!(read.status().is_success(), "a sample profile cannot be read: {}", read.status());
             answer = read.into_body().collect().await?.to_bytes();
         }
-        stage.bare_url = limits::bare_hyper(answer).await?;
-        stage.bare_packed_url = limits::bare_hyper(stage.packed_answer().await?).await?;
-        Ok(stage)
+        Ok(answer)
+    }
+
+    /// On the data of the server that runs already: SQLite takes several.
+    async fn over_tls(&self) -> Result<tls::Stage> {
+        let data = self.folder.path().join("remembering");
+        tls::Stage::set(&self.plan.binary, &data, self.answer().await?).await
     }
 
     async fn customers(&self) -> Result<customers::Stage> {

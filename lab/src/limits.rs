@@ -12,18 +12,20 @@ use hyper::{Response, server::conn::http1};
 use hyper_util::rt::TokioIo;
 use rusqlite::{Connection, OpenFlags};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
 use crate::sample;
 
-/// Serves these bytes to every request with nothing but hyper; answers with its address.
-pub(crate) async fn bare_hyper(body: Bytes) -> Result<String> {
+/// Serves these bytes to every request with nothing but hyper, and rustls if it is given; answers with its address.
+pub(crate) async fn bare_hyper(body: Bytes, tls: Option<TlsAcceptor>) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     pando_telemetry::spawn("lab.bare_hyper", async move {
         while let Ok((stream, _)) = listener.accept().await {
             let _ = stream.set_nodelay(true);
-            let body = body.clone();
+            let (body, tls) = (body.clone(), tls.clone());
             pando_telemetry::spawn("lab.bare_hyper.connection", async move {
                 let answer = service_fn(move |_| {
                     let response = Response::builder()
@@ -32,11 +34,18 @@ pub(crate) async fn bare_hyper(body: Bytes) -> Result<String> {
                         .expect("a fixed answer");
                     std::future::ready(Ok::<_, Infallible>(response))
                 });
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+                let http = http1::Builder::new();
+                let _ = match tls {
+                    None => http.serve_connection(TokioIo::new(stream), answer).await,
+                    Some(tls) => match tls.accept(stream).await {
+                        Ok(stream) => http.serve_connection(TokioIo::new(stream), answer).await,
+                        Err(_gone) => return,
+                    },
+                };
             });
         }
     });
-    Ok(format!("http://{address}"))
+    Ok(format!("{scheme}://{address}"))
 }
 
 /// Rows per second of a bare rusqlite loop: one connection, one prepared statement, every column into a Rust value.

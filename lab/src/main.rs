@@ -8,6 +8,7 @@ mod outage;
 mod report;
 mod sample;
 mod server;
+mod tls;
 
 use std::path::PathBuf;
 
