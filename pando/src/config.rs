@@ -20,6 +20,7 @@ use pando_profiles::ProfilesOptions;
 use pando_queue::QueueOptions;
 use pando_tasks::TasksOptions;
 use pando_telemetry::{LogOptions, redact};
+use pando_tls::Tls;
 use pando_vault::{Keyring, KeyringOptions};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,8 @@ pub struct Config {
     pub migrate_on_start: bool,
     /// The authentication of callers.
     pub auth: AuthOptions,
+    /// The authorities that are trusted when this program connects to another server.
+    pub tls: Tls,
     /// The HTTP server.
     pub http: HttpOptions,
     /// The pages for operators.
@@ -132,6 +135,7 @@ impl Default for Config {
             roles: vec![Role::All],
             migrate_on_start: true,
             auth: AuthOptions::default(),
+            tls: Tls::default(),
             http: HttpOptions::default(),
             admin: AdminOptions::default(),
             // Below the data directory, wherever that is.
@@ -232,6 +236,7 @@ impl Config {
     pub fn objects_options(&self) -> ObjectsOptions {
         let mut options = self.objects.clone();
         options.path = self.data_dir.join(&options.path);
+        options.s3.tls = self.tls.clone();
         options
     }
 
@@ -245,14 +250,9 @@ impl Config {
         options
     }
 
-    /// The settings of tasks; a relative file of authorities lies in the data directory.
+    /// The settings of tasks.
     pub fn tasks_options(&self) -> TasksOptions {
-        let mut options = self.tasks.clone();
-        if !options.callback_ca_file.is_empty() {
-            let file = self.data_dir.join(&options.callback_ca_file);
-            options.callback_ca_file = file.to_string_lossy().into_owned();
-        }
-        options
+        TasksOptions { tls: self.tls.clone(), ..self.tasks.clone() }
     }
 
     /// The file of the embedded database; none when a server is configured.
@@ -272,6 +272,9 @@ impl Config {
         }
         if let Err(error) = self.http_options().tls.check() {
             found.push(("http.tls", error.to_string()));
+        }
+        if let Err(error) = self.tls.check() {
+            found.push(("tls.authorities", error.to_string()));
         }
         if let Err(error) = self.database_options().check() {
             found.push(("database", error.to_string()));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pando_telemetry::Secret;
+use pando_tls::Tls;
 use serde::{Deserialize, Serialize};
 
 use crate::ObjectsError;
@@ -47,6 +48,9 @@ pub struct S3Options {
     pub connect_ms: u64,
     /// How long a request may take up to the head of its answer, and how long an answer may pause.
     pub request_ms: u64,
+    /// The authorities that are trusted if the endpoint is https. The program sets them, no settings file.
+    #[serde(skip)]
+    pub tls: Tls,
 }
 
 impl Default for ObjectsOptions {
@@ -71,6 +75,7 @@ impl Default for S3Options {
             retry_ms: 10_000,
             connect_ms: 2_000,
             request_ms: 10_000,
+            tls: Tls::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use object_store::{
     Attribute, AttributeValue, Attributes, BackoffConfig, Error as Theirs, GetOptions, GetRange, ObjectMeta,
     ObjectStore as _, ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload, RetryConfig,
 };
+use pando_client::{Client, ClientOptions, Destination};
 use pando_clock::Timestamp;
 use tokio::sync::oneshot;
 
@@ -29,10 +30,13 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn open(options: &S3Options) -> Result<Self, ObjectsError> {
-        let connector = Connector {
-            connect: Duration::from_millis(options.connect_ms),
-            request: Duration::from_millis(options.request_ms),
+        let limits = ClientOptions {
+            connect_ms: options.connect_ms,
+            answer_ms: options.request_ms,
+            ..ClientOptions::default()
         };
+        let client = Client::new(&limits, Destination::Trusted, &options.tls);
+        let connector = Connector(client.map_err(ObjectsError::refused)?);
         let retry = RetryConfig {
             max_retries: options.retries,
             retry_timeout: Duration::from_millis(options.retry_ms),

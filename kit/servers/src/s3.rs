@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::CertificateFiles;
 use crate::private::{PrivateServer, can_be_harmed, free_port};
 use crate::tools::tool;
 
@@ -19,6 +20,7 @@ const SECRET_KEY: &str = "only-in-tests";
 #[derive(Debug)]
 pub struct S3 {
     port: u16,
+    encrypted: bool,
     server: PrivateServer,
 }
 
@@ -30,6 +32,18 @@ impl S3 {
     /// # Panics
     /// When it cannot be started.
     pub fn start() -> Self {
+        Self::run(None)
+    }
+
+    /// The same over TLS.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn encrypted(files: &CertificateFiles) -> Self {
+        Self::run(Some(files))
+    }
+
+    fn run(files: Option<&CertificateFiles>) -> Self {
         let folder = PrivateServer::folder("s3");
         let port = free_port();
         let buckets = folder.join("buckets");
@@ -45,14 +59,19 @@ impl S3 {
             .arg(folder.join("cache"))
             .arg(&buckets)
             .env("HOME", &folder);
-        let s3 = Self { port, server: PrivateServer::new(&folder, &command) };
+        if let Some(files) = files {
+            command.arg("--cert").arg(&files.certificate).arg("--key").arg(&files.key);
+        }
+        let server = PrivateServer::new(&folder, &command);
+        let s3 = Self { port, encrypted: files.is_some(), server };
         s3.resurrect();
         s3
     }
 
     /// Where it is.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.encrypted { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// The access key of the tests.
@@ -70,6 +89,7 @@ impl S3 {
         BUCKET
     }
 
+    /// Whether it speaks HTTP: with TLS, it says so to a request without.
     fn answers(&self) -> bool {
         let address = (Ipv4Addr::LOCALHOST, self.port).into();
         let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else {

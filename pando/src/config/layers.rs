@@ -100,7 +100,10 @@ impl Sources {
         }
         let tree = tree_of(&figment).map_err(only)?;
         match Config::deserialize(&tree) {
-            Ok(config) => Ok(Loaded { config, notes, figment }),
+            Ok(mut config) => {
+                config.tls = config.tls.within(&config.data_dir);
+                Ok(Loaded { config, notes, figment })
+            }
             Err(error) => Err(ConfigError { problems: unreadable(&figment, &tree, &error) }),
         }
     }

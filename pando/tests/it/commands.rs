@@ -34,11 +34,10 @@ fn settings_are_checked_in_words() {
     let output = to_its_end(pando(data.path()).args(["config", "check"]).env("RATE_LIMIT_REQUESTS", "5"));
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && said.contains("warn  RATE_LIMIT_REQUESTS: accepted"), "{said}");
-    let output = to_its_end(
-        pando(data.path()).args(["config", "check"]).env("PANDO_TASKS__CALLBACK_CA_FILE", "company.pem"),
-    );
+    let output =
+        to_its_end(pando(data.path()).args(["config", "check"]).env("PANDO_TLS__AUTHORITIES", "company.pem"));
     let (said, place) = (complaint(&output), data.path().join("company.pem"));
-    assert!(said.contains("tasks.callback_ca_file") && said.contains(place.to_str().unwrap()), "{said}");
+    assert!(said.contains("tls.authorities") && said.contains(place.to_str().unwrap()), "{said}");
 }
 
 #[test]

@@ -15,12 +15,14 @@ const FUNCTION_LINES_MAX: usize = 70;
 const DRAWERS: [&str; 6] = ["utils", "common", "helpers", "manager", "types", "misc"];
 
 /// Which kit crates a kit crate may stand on. Services stand on any of them, and on no other service.
-const KIT_ARROWS: [(&str, &[&str]); 18] = [
+const KIT_ARROWS: [(&str, &[&str]); 20] = [
     ("clock", &[]),
     ("wire", &[]),
     ("audit", &["database", "queue", "resilience", "telemetry", "clock", "servers"]),
     ("schema", &[]),
     ("vault", &[]),
+    ("tls", &[]),
+    ("client", &["resilience", "telemetry", "tls", "servers"]),
     // For tests only: the others take it as a development dependency or behind `testing`.
     ("servers", &[]),
     ("telemetry", &[]),
@@ -30,7 +32,7 @@ const KIT_ARROWS: [(&str, &[&str]); 18] = [
     ("database", &["resilience", "telemetry", "clock", "servers"]),
     ("queue", &["database", "resilience", "schema", "telemetry", "clock", "servers"]),
     ("idempotency", &["database", "resilience", "telemetry", "clock", "servers"]),
-    ("objects", &["resilience", "telemetry", "clock", "servers"]),
+    ("objects", &["client", "resilience", "telemetry", "tls", "clock", "servers"]),
     ("http", &["resilience", "telemetry", "clock", "servers"]),
     ("auth", &["database", "http", "resilience", "telemetry", "clock", "servers"]),
     ("grpc", &["http", "resilience", "telemetry", "clock"]),
@@ -39,6 +41,7 @@ const KIT_ARROWS: [(&str, &[&str]); 18] = [
         &[
             "audit",
             "cache",
+            "client",
             "clock",
             "database",
             "grpc",
@@ -49,6 +52,7 @@ const KIT_ARROWS: [(&str, &[&str]); 18] = [
             "resilience",
             "servers",
             "telemetry",
+            "tls",
             "vault",
         ],
     ),

@@ -7,4 +7,3 @@ pub(crate) mod pace;
 pub(crate) mod schedule;
 pub(crate) mod task;
 pub(crate) mod task_request;
-pub(crate) mod trust;

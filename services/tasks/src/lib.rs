@@ -20,7 +20,6 @@ use pando_service::{Parts, Writes, WritesParts};
 use tokio::sync::watch;
 
 pub use create_task::Created;
-pub use domain::guard::is_public;
 pub use domain::schedule::Schedule;
 pub use domain::task::{Task, TaskStatus, TaskSummary};
 pub use domain::task_request::TaskRequest;

@@ -2,10 +2,10 @@
 
 use pando_queue::QueueError;
 use pando_service::BadSetting;
+use pando_tls::Tls;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::guard::Reachable;
-use crate::domain::trust::Trust;
+use crate::domain::guard::reachable;
 
 /// Settings of the tasks service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +26,9 @@ pub struct TasksOptions {
     /// Networks that may be called although not everybody can reach them, such as `10.1.0.0/16`. Every other address
     /// that is not public is refused.
     pub callback_networks: Vec<String>,
-    /// A PEM file with authorities that are believed beside the system's when an https address is called; empty for none.
-    pub callback_ca_file: String,
+    /// The authorities that are trusted if an https address is called. The program sets them, no settings file.
+    #[serde(skip)]
+    pub tls: Tls,
 }
 
 impl Default for TasksOptions {
@@ -40,7 +41,7 @@ impl Default for TasksOptions {
             wait_ms_max: 60_000,
             callback_timeout_ms: 10_000,
             callback_networks: Vec::new(),
-            callback_ca_file: String::new(),
+            tls: Tls::default(),
         }
     }
 }
@@ -58,7 +59,6 @@ impl TasksOptions {
                 ("callback_timeout_ms", self.callback_timeout_ms, 100..=600_000),
             ],
         )?;
-        Reachable::parse(&self.callback_networks)?;
-        Trust::authorities_of(&self.callback_ca_file).map(drop)
+        reachable(&self.callback_networks).map(drop)
     }
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use pando_objects::{ObjectName, ObjectsError, ObjectsOptions, S3Options, Secret, conformance};
-use pando_servers::S3;
+use pando_servers::{Certificates, S3};
+use pando_tls::Tls;
 
 use crate::{call, opened};
 
@@ -41,6 +42,30 @@ async fn an_s3_keeps_every_promise_below_a_prefix_and_in_parts() {
         ..options(&server)
     };
     conformance::exercise(&objects(s3)).await;
+}
+
+#[tokio::test]
+async fn an_s3_with_tls_keeps_every_promise_if_its_authority_is_trusted() {
+    let certificates = Certificates::new();
+    let server = S3::encrypted(&certificates.server("s3"));
+    let trusting = S3Options { tls: Tls::only(&certificates.authority()), ..options(&server) };
+    conformance::exercise(&objects(trusting)).await;
+}
+
+#[tokio::test]
+async fn an_s3_that_is_not_trusted_gets_nothing_and_the_error_says_why() {
+    let ours = Certificates::new();
+    for (files, reason) in [
+        (Certificates::new().server("s3"), "no trusted authority has signed it"),
+        (ours.expired_server("s3"), "certificate expired"),
+    ] {
+        let server = S3::encrypted(&files);
+        let s3 = S3Options { tls: Tls::only(&ours.authority()), ..options(&server) };
+        let name = ObjectName::of(b"x", "png").unwrap();
+        let refused = objects(s3).put(&call(), &name, Bytes::from_static(b"x"), "image/png").await;
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("no encrypted connection to 127.0.0.1:") && error.contains(reason), "{error}");
+    }
 }
 
 #[tokio::test]

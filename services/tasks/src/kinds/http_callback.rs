@@ -4,35 +4,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::Full;
-use hyper_util::rt::TokioIo;
+use pando_client::{Client, ClientError, ClientOptions, Destination, Target};
 use pando_queue::{JobContext, JobError, JobKind, JobResult, JobState, QueueError, Settings};
 use pando_resilience::Deadline;
 use pando_schema::Fault;
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
-use crate::domain::guard::{Reachable, ResolveError, Target};
-use crate::domain::trust::Trust;
+use crate::domain::guard::reachable;
 use crate::{TaskStatus, TasksOptions};
 
 /// How addresses are called.
 #[derive(Clone)]
 struct Caller {
     timeout_ms: u64,
-    reachable: Reachable,
-    trust: Trust,
+    client: Client,
 }
 
 pub(super) fn kind(options: &TasksOptions) -> Result<JobKind, QueueError> {
-    let caller = Caller {
-        timeout_ms: options.callback_timeout_ms,
-        reachable: Reachable::parse(&options.callback_networks)?,
-        trust: Trust::open(&options.callback_ca_file)?,
-    };
-    let reachable = caller.reachable.clone();
+    let reachable = reachable(&options.callback_networks)?;
+    let timeout_ms = options.callback_timeout_ms;
+    // Connecting and waiting share the time of the attempt.
+    let limits = ClientOptions { connect_ms: timeout_ms, answer_ms: timeout_ms, ..ClientOptions::default() };
+    let client = Client::new(&limits, reachable.clone(), &options.tls);
+    let client = client.map_err(|error| QueueError::BadSetting {
+        setting: "tls.authorities".to_owned(),
+        reason: error.to_string(),
+    })?;
+    let caller = Caller { timeout_ms, client };
     Ok(JobKind {
         public: true,
         summary: "Sends a request to an address; addresses that are not public are refused".to_owned(),
@@ -54,14 +54,14 @@ pub(super) fn kind(options: &TasksOptions) -> Result<JobKind, QueueError> {
 }
 
 /// The faults that would prevent every attempt to send the request.
-fn faults(data: &Value, reachable: &Reachable) -> Vec<Fault> {
+fn faults(data: &Value, reachable: &Destination) -> Vec<Fault> {
     let fault = |path: String, message: String| Fault { path, message };
     let mut faults = Vec::new();
     match Target::parse(data["url"].as_str().unwrap_or_default()) {
         Ok(target) => {
-            faults.extend(target.refusal(reachable).map(|message| fault("/url".to_owned(), message)));
+            faults.extend(reachable.refusal(&target).map(|message| fault("/url".to_owned(), message)));
         }
-        Err(message) => faults.push(fault("/url".to_owned(), message)),
+        Err(error) => faults.push(fault("/url".to_owned(), error.to_string())),
     }
     for (name, value) in data["headers"].as_object().into_iter().flatten() {
         let value = value.as_str().unwrap_or_default();
@@ -75,23 +75,25 @@ fn faults(data: &Value, reachable: &Reachable) -> Vec<Fault> {
 }
 
 async fn call(context: JobContext, data: Value, caller: Caller) -> JobResult {
-    let timeout_ms = caller.timeout_ms;
     let target = Target::parse(data["url"].as_str().unwrap_or_default()).map_err(JobError::give_up)?;
     let request = request(&context, &data, &target)?;
-    let deadline = Deadline::after(Duration::from_millis(timeout_ms));
-    let status = match deadline.bound(caller.send(&target, request)).await {
-        Ok(sent) => sent?,
-        Err(_) => return Err(JobError::retry(format!("no answer within {timeout_ms} ms"))),
-    };
-    match status {
-        (status, _) if status.is_success() => Ok(json!({"status": status.as_u16()})),
-        (status, Some(seconds)) if may_pass(status) => {
+    let deadline = Deadline::after(Duration::from_millis(caller.timeout_ms));
+    let answer = caller.client.notify(&context.call().with_deadline(deadline), request).await;
+    let Parts { status, headers, .. } = answer.map_err(|error| match error {
+        ClientError::Late { .. } => JobError::retry(format!("no answer within {} ms", caller.timeout_ms)),
+        error if error.is_transient() => JobError::retry(error),
+        error => JobError::give_up(error),
+    })?;
+    let after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    match after {
+        _ if status.is_success() => Ok(json!({"status": status.as_u16()})),
+        Some(seconds) if may_pass(status) => {
             let pause = Duration::from_secs(seconds.min(3_600));
             Err(JobError::retry_after(pause, format!("answered {}", status.as_u16())))
         }
-        (status, None) if may_pass(status) => Err(JobError::retry(format!("answered {}", status.as_u16()))),
+        None if may_pass(status) => Err(JobError::retry(format!("answered {}", status.as_u16()))),
         // A redirect is an answer like any other: following it could lead anywhere.
-        (status, _) => Err(JobError::give_up(format!("answered {}", status.as_u16()))),
+        _ => Err(JobError::give_up(format!("answered {}", status.as_u16()))),
     }
 }
 
@@ -101,7 +103,7 @@ fn may_pass(status: StatusCode) -> bool {
         || status == StatusCode::REQUEST_TIMEOUT
 }
 
-fn request(context: &JobContext, data: &Value, target: &Target) -> Result<Request<Full<Bytes>>, JobError> {
+fn request(context: &JobContext, data: &Value, target: &Target) -> Result<Request<Bytes>, JobError> {
     let method = data["method"].as_str().unwrap_or("POST").parse::<Method>().map_err(JobError::give_up)?;
     let body = match data.get("body") {
         None | Some(Value::Null) => Vec::new(),
@@ -118,15 +120,15 @@ fn request(context: &JobContext, data: &Value, target: &Target) -> Result<Reques
     };
     let mut request = Request::builder()
         .method(method)
-        .uri(&target.path)
-        .body(Full::default())
+        .uri(target.uri.clone())
+        .body(Bytes::new())
         .map_err(JobError::give_up)?;
     *request.headers_mut() = headers(context, data, target)?;
     // hyper says nothing of a body that is empty, and some servers then wait for one.
     if body.is_empty() && request.method() != Method::GET {
         request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    *request.body_mut() = Full::new(Bytes::from(body));
+    *request.body_mut() = Bytes::from(body);
     Ok(request)
 }
 
@@ -165,43 +167,4 @@ fn is_ours(name: &str) -> bool {
     let ours =
         ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"];
     ours.iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
-impl Caller {
-    /// The status, and after how many seconds to try again if it says so. The body is of no interest.
-    async fn send(
-        &self,
-        target: &Target,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, Option<u64>), JobError> {
-        let address = target.resolve(&self.reachable).await.map_err(|error| match error {
-            ResolveError::Private => JobError::give_up(error),
-            ResolveError::Unknown => JobError::retry(error),
-        })?;
-        let stream = TcpStream::connect(address).await.map_err(JobError::retry)?;
-        if !target.encrypted {
-            return exchange(stream, request).await;
-        }
-        // A certificate may be renewed, or a name put right, before the last attempt.
-        let refused =
-            |error| JobError::retry(format!("no encrypted connection to {}: {error}", target.authority));
-        exchange(self.trust.encrypt(&target.host, stream).await.map_err(refused)?, request).await
-    }
-}
-
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Option<u64>), JobError> {
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(JobError::retry)?;
-    pando_telemetry::spawn("tasks.callback", async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a callback's connection ended");
-        }
-    });
-    let response = sender.send_request(request).await.map_err(JobError::retry)?;
-    let after =
-        response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Ok((response.status(), after))
 }

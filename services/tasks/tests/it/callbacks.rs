@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pando_tasks::TasksOptions;
+use pando_tls::{Tls, TlsOptions};
 use rcgen::{CertificateParams, CertifiedKey, DistinguishedName, DnType, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -68,7 +69,8 @@ async fn serve(host: &str, certified: &CertifiedKey) -> (SocketAddr, mpsc::Unbou
 fn believing(folder: &tempfile::TempDir, certified: &CertifiedKey) -> TasksOptions {
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, certified.cert.pem()).unwrap();
-    TasksOptions { callback_ca_file: file.to_string_lossy().into_owned(), ..open_minded() }
+    let options = TlsOptions { authorities: vec![file], ..TlsOptions::default() };
+    TasksOptions { tls: Tls::new(options, folder.path()), ..open_minded() }
 }
 
 /// The end of a task that calls an address once.
