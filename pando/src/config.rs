@@ -168,6 +168,7 @@ impl Config {
     pub fn database_options(&self) -> DatabaseOptions {
         let mut options = self.database.clone();
         options.sqlite.path = self.data_dir.join(&options.sqlite.path);
+        options.tls = self.tls.clone();
         options
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pando_telemetry::Secret;
+use pando_tls::Tls;
 use serde::{Deserialize, Serialize};
 
 use crate::{DatabaseError, Engine};
@@ -28,8 +29,11 @@ pub struct DatabaseOptions {
     pub database: Option<String>,
     /// The name that the server shows in its list of connections (`pando`).
     pub application_name: Option<String>,
-    /// `disable` or `prefer`; `require` is refused until TLS is here.
+    /// `disable`, `prefer`, `require`, `verify-ca` or `verify-full`.
     pub sslmode: Option<String>,
+    /// The authorities that `verify-ca` and `verify-full` trust. The program sets them, no settings file.
+    #[serde(skip)]
+    pub tls: Tls,
     /// The file, when the engine is SQLite.
     pub sqlite: SqliteOptions,
     /// Connections for transactions and scans.

@@ -59,6 +59,11 @@ impl Tls {
         &self.0.options
     }
 
+    /// Where relative files lie.
+    pub fn folder(&self) -> &Path {
+        &self.0.folder
+    }
+
     /// Whether every file of authorities can be read.
     pub fn check(&self) -> Result<(), TlsError> {
         self.own().map(drop)

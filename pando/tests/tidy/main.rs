@@ -29,7 +29,7 @@ const KIT_ARROWS: [(&str, &[&str]); 20] = [
     ("images", &[]),
     ("resilience", &["clock", "telemetry"]),
     ("cache", &["resilience", "telemetry", "clock", "servers"]),
-    ("database", &["resilience", "telemetry", "clock", "servers"]),
+    ("database", &["resilience", "telemetry", "tls", "clock", "servers"]),
     ("queue", &["database", "resilience", "schema", "telemetry", "clock", "servers"]),
     ("idempotency", &["database", "resilience", "telemetry", "clock", "servers"]),
     ("objects", &["client", "resilience", "telemetry", "tls", "clock", "servers"]),

@@ -4,11 +4,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use pando_tls::certificate_fault;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{AsyncMessage, Client, Config};
 
+use super::encryption::{Encryption, Wishes};
 use super::fault::fault;
 use crate::DatabaseError;
 use crate::options::DatabaseOptions;
@@ -21,6 +23,7 @@ const LOCK_MS: u64 = 1_000;
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) config: Config,
+    pub(crate) encryption: Encryption,
     /// How long connecting may take, with everything that belongs to it.
     pub(crate) patience: Duration,
     pub(crate) prepare: bool,
@@ -28,8 +31,10 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn new(options: &DatabaseOptions) -> Result<Self, DatabaseError> {
-        let mut config = match &options.url {
-            Some(url) => Config::from_str(url.expose()).map_err(|error| DatabaseError::BadSetting {
+        let url = options.url.as_ref().map(|url| Wishes::taken_from(url.expose()));
+        let (url, mut wishes) = url.map_or((None, Wishes::default()), |(url, wishes)| (Some(url), wishes));
+        let mut config = match &url {
+            Some(url) => Config::from_str(url).map_err(|error| DatabaseError::BadSetting {
                 setting: "url",
                 reason: std::error::Error::source(&error)
                     .map_or_else(|| error.to_string(), ToString::to_string),
@@ -51,13 +56,20 @@ impl Target {
         if let Some(database) = &options.database {
             config.dbname(database);
         }
-        if let Some(sslmode) = &options.sslmode {
-            config.ssl_mode(ssl_mode(sslmode)?);
+        if options.sslmode.is_some() {
+            wishes.sslmode.clone_from(&options.sslmode);
+        } else if wishes.sslmode.is_none() {
+            // An address in another form than that of a URL was read by tokio-postgres alone.
+            wishes.sslmode = match config.get_ssl_mode() {
+                SslMode::Disable => Some("disable".to_owned()),
+                SslMode::Require => Some("require".to_owned()),
+                _ => None,
+            };
         }
-        if config.get_ssl_mode() == SslMode::Require {
-            let reason = "an encrypted connection is not possible yet: use disable or prefer".into();
-            return Err(DatabaseError::BadSetting { setting: "sslmode", reason });
-        }
+        let encryption = Encryption::new(&wishes, &options.tls)?;
+        // A socket in the file system is never encrypted, whatever the mode.
+        let local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+        config.ssl_mode(if local { SslMode::Disable } else { encryption.mode });
         if config.get_hosts().is_empty() {
             let reason = "the address names no server".into();
             return Err(DatabaseError::BadSetting { setting: "url", reason });
@@ -70,7 +82,7 @@ impl Target {
         let patience = Duration::from_millis(options.pool.connect_ms);
         // A server that vanished without a word is noticed by these, not by the callers' deadlines alone.
         config.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(10));
-        Ok(Self { config, patience, prepare: options.statements.prepare })
+        Ok(Self { config, encryption, patience, prepare: options.statements.prepare })
     }
 
     /// The same for point reads: the connection can only read, and the server stops what takes too long. These are
@@ -91,7 +103,8 @@ impl Target {
     /// Connects, and drives the connection in a task of its own.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), DatabaseError> {
         // On the heap: its state is large, and every transaction would carry room for it.
-        let connecting = tokio::time::timeout(self.patience, Box::pin(self.config.connect(NoTls))).await;
+        let connecting = Box::pin(self.config.connect(self.encryption.clone()));
+        let connecting = tokio::time::timeout(self.patience, connecting).await;
         let late = |_| DatabaseError::unavailable("the server did not answer in time");
         let (client, connection) = connecting.map_err(late)?.map_err(|error| connect_fault(&error))?;
         let task = pando_telemetry::spawn("database.connection", async move {
@@ -105,7 +118,8 @@ impl Target {
 
     /// Connects a line that hears what others notify; it closes with the client.
     pub(crate) async fn connect_listening(&self, heard: Sender<String>) -> Result<Client, DatabaseError> {
-        let connecting = tokio::time::timeout(self.patience, Box::pin(self.config.connect(NoTls))).await;
+        let connecting = Box::pin(self.config.connect(self.encryption.clone()));
+        let connecting = tokio::time::timeout(self.patience, connecting).await;
         let late = |_| DatabaseError::unavailable("the server did not answer in time");
         let (client, mut connection) = connecting.map_err(late)?.map_err(|error| connect_fault(&error))?;
         pando_telemetry::spawn("database.connection", async move {
@@ -127,6 +141,9 @@ fn connect_fault(error: &tokio_postgres::Error) -> DatabaseError {
         let advice = "it seems to be a pooler: set database.statements.prepare to false";
         return DatabaseError::unavailable(format!("{} ({advice})", said.message()));
     }
+    if let Some(reason) = certificate_fault(error) {
+        return DatabaseError::unavailable(format!("no encrypted connection: {reason}"));
+    }
     match fault("connect", error) {
         unavailable @ DatabaseError::Unavailable { .. } => unavailable,
         other => {
@@ -134,18 +151,6 @@ fn connect_fault(error: &tokio_postgres::Error) -> DatabaseError {
                 std::error::Error::source(&other).map_or_else(|| other.to_string(), ToString::to_string);
             DatabaseError::unavailable(cause)
         }
-    }
-}
-
-fn ssl_mode(text: &str) -> Result<SslMode, DatabaseError> {
-    match text {
-        "disable" => Ok(SslMode::Disable),
-        "prefer" => Ok(SslMode::Prefer),
-        "require" | "verify-ca" | "verify-full" => Ok(SslMode::Require),
-        _ => Err(DatabaseError::BadSetting {
-            setting: "sslmode",
-            reason: "it is one of disable, prefer".to_owned(),
-        }),
     }
 }
 
@@ -158,7 +163,11 @@ mod tests {
     fn settings_that_cannot_work_are_refused_by_name_and_without_the_password() {
         let url = |url: &str| DatabaseOptions { url: Some(Secret::new(url)), ..DatabaseOptions::default() };
         for (options, expected) in [
-            (url("postgres://u:sesame@h/d?sslmode=require"), "database setting sslmode: "),
+            (url("postgres://u:sesame@h/d?sslmode=allow"), "database setting sslmode: "),
+            (
+                url("postgres://u:sesame@h/d?sslmode=require&sslrootcert=no.pem"),
+                "database setting sslrootcert: ",
+            ),
             (url("postgres://u:sesame@h:port/d"), "database setting url: "),
             (url("postgres://u:sesame@h/d?colour=blue"), "database setting url: "),
             (url("user=u password=sesame"), "database setting url: the address names no server"),

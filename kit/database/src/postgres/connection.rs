@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio_postgres::{Client, Config, RowStream, Statement as Prepared};
+use tokio_postgres::{Client, RowStream, Statement as Prepared};
 
 use super::binary::{Bound, check, natural_type};
 use super::cancel::cancel;
@@ -24,9 +24,8 @@ type Cell = (usize, Arc<OnceCell<Prepared>>);
 pub(crate) struct Connection {
     client: Client,
     /// Where it leads.
-    config: Config,
+    target: Target,
     abort: AbortHandle,
-    prepare: bool,
     prepared: RwLock<Vec<Cell>>,
     /// Whether it was asked to read only.
     reads: bool,
@@ -37,13 +36,12 @@ pub(crate) struct Connection {
 impl Connection {
     async fn open(target: &Target, reads: bool) -> Result<(Self, JoinHandle<()>), DatabaseError> {
         let (client, task) = target.connect().await?;
-        let (abort, prepare) = (task.abort_handle(), target.prepare);
+        let abort = task.abort_handle();
         Ok((
             Self {
                 client,
-                config: target.config.clone(),
+                target: target.clone(),
                 abort,
-                prepare,
                 prepared: RwLock::default(),
                 reads,
                 ending: AtomicBool::new(false),
@@ -59,12 +57,12 @@ impl Connection {
 
     /// Asks the server to stop the statement that runs here.
     pub(crate) async fn cancel(&self) -> std::io::Result<()> {
-        cancel(&self.client.cancel_token(), &self.config).await
+        cancel(&self.client.cancel_token(), &self.target).await
     }
 
     /// Whether the server itself is at the other end: a pooler may lose it, and say so in the server's words.
     pub(crate) fn is_direct(&self) -> bool {
-        self.prepare
+        self.target.prepare
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -73,7 +71,7 @@ impl Connection {
 
     /// Prepares the statement, once per connection; nothing for a connection that does not prepare.
     pub(crate) async fn prepare(&self, statement: &Statement) -> Result<Option<Prepared>, DatabaseError> {
-        if !self.prepare {
+        if !self.target.prepare {
             return Ok(None);
         }
         let failed = |error| self.note(fault(statement.name, &error));
@@ -118,7 +116,7 @@ impl Connection {
         values: &[Value],
     ) -> Result<Vec<Row>, DatabaseError> {
         // The server refuses to write here, unless a pooler kept us from telling it to.
-        if !self.prepare && statement.seems_to_write {
+        if !self.target.prepare && statement.seems_to_write {
             let reason = format!("{} is not a point read", statement.name);
             return Err(DatabaseError::ReadOnly { reason });
         }

@@ -3,11 +3,13 @@
 mod binary;
 mod bulk;
 mod cancel;
+mod certificate;
 mod channel;
 mod coalesce;
 mod commit;
 mod connect;
 mod connection;
+mod encryption;
 mod fault;
 mod pool;
 mod session;

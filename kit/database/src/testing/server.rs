@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use pando_clock::Clock;
-use pando_servers::{PrivateServer, free_port, is_root};
+use pando_servers::{CertificateFiles, PrivateServer, free_port, is_root};
 use tokio_postgres::{Config, NoTls};
 
 /// A running PostgreSQL.
@@ -39,23 +39,50 @@ impl TestPostgres {
     /// When it cannot be started.
     pub fn start(settings: &[&str]) -> Self {
         let folder = PrivateServer::folder("postgres");
+        Self::run(&folder, settings, None)
+    }
+
+    /// A server that speaks TLS and asks for a password (SCRAM-SHA-256), which its address names.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn encrypted(files: &CertificateFiles) -> Self {
+        let folder = PrivateServer::folder("postgres");
+        let [certificate, key] = readable_by_postgres(&folder, files);
+        let (certificate, key) = (certificate.display(), key.display());
+        let settings =
+            ["ssl=on".to_owned(), format!("ssl_cert_file={certificate}"), format!("ssl_key_file={key}")];
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        Self::run(&folder, &settings, Some("opensesame"))
+    }
+
+    fn run(folder: &Path, settings: &[&str], password: Option<&str>) -> Self {
         let programs = programs();
         let data = folder.join("data");
-        give_to_postgres(&folder);
+        give_to_postgres(folder);
         let mut initdb = as_postgres(&programs.join("initdb"));
-        initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]);
+        initdb.args(["-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-A"]);
+        match password {
+            None => initdb.arg("trust"),
+            Some(password) => {
+                let file = folder.join("password");
+                std::fs::write(&file, password).expect("the folder can be written");
+                initdb.args(["scram-sha-256", "--pwfile"]).arg(file)
+            }
+        };
         initdb.args(["--no-sync", "--no-instructions", "-D"]).arg(&data);
-        let made = initdb.current_dir(&folder).output().expect("initdb can be run");
+        let made = initdb.current_dir(folder).output().expect("initdb can be run");
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
         let port = free_port();
-        let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+        let password = password.map(|password| format!(":{password}")).unwrap_or_default();
+        let url = format!("postgres://postgres{password}@127.0.0.1:{port}/postgres");
         let mut server = as_postgres(&programs.join("postgres"));
         server.arg("-D").arg(&data).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
         let ours = ["unix_socket_directories=", "max_connections=300", "shared_buffers=64MB"];
         for setting in ours.iter().chain(settings) {
             server.args(["-c", setting]);
         }
-        let server = Self { url, own: Some(PrivateServer::new(&folder, &server)) };
+        let server = Self { url, own: Some(PrivateServer::new(folder, &server)) };
         server.resurrect();
         server
     }
@@ -183,4 +210,14 @@ pub(super) fn give_to_postgres(folder: &Path) {
         let owned = Command::new("chown").arg("postgres:postgres").arg(folder).status();
         assert!(owned.is_ok_and(|status| status.success()), "the folder can be given to the user postgres");
     }
+}
+
+/// Copies of these files that the user postgres owns: a server takes no key of another user.
+pub(super) fn readable_by_postgres(folder: &Path, files: &CertificateFiles) -> [PathBuf; 2] {
+    [&files.certificate, &files.key].map(|file| {
+        let copy = folder.join(file.file_name().expect("it is a file"));
+        std::fs::copy(file, &copy).expect("the folder can be written");
+        give_to_postgres(&copy);
+        copy
+    })
 }

@@ -6,6 +6,7 @@ mod channels;
 mod coalescing;
 mod composed;
 mod conformance;
+mod encryption;
 mod exhaustion;
 mod files;
 mod metrics;
