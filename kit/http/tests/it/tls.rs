@@ -220,6 +220,10 @@ async fn large_bodies_pass_both_ways() {
         assert_eq!(huge.body.len(), HUGE);
         assert!(huge.body.iter().all(|byte| *byte == b'x'));
         assert_eq!(wire.get("/stream").await.unwrap().body.len(), 1_100);
+        // Refused while the rest is on its way: the answer arrives all the same.
+        wire.send(b"POST /small HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n").await;
+        wire.send(&body.repeat(10)).await;
+        wire.answer().await.unwrap().is_problem(Code::TooLarge);
     }
     server.stop().await;
 }
