@@ -12,4 +12,4 @@ pub use private::{PrivateServer, free_port, is_root, until};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 pub use s3::S3;
-pub use tools::python;
+pub use tools::{node_packages, python};

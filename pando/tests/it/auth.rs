@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pando_servers::{python, until};
+use pando_servers::{node_packages, python, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -269,6 +270,61 @@ fn the_port_of_operators_asks_as_well() {
     let clear = "/admin/cache/profiles/clear";
     assert_eq!(with(&mut client, &reader, "POST", clear, &Value::Null).status, 403);
     assert_eq!(with(&mut client, &admin, "POST", clear, &Value::Null).status, 204);
+}
+
+/// A provider that others wrote; its keys are found by discovery.
+struct Provider {
+    child: Child,
+    issuer: String,
+}
+
+impl Provider {
+    fn start() -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/oidc_provider.mjs");
+        let mut command = Command::new("node");
+        command.arg(script).arg(node_packages()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("these tests need Node.js");
+        let mut issuer = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut issuer).unwrap();
+        Self { child, issuer: issuer.trim().to_owned() }
+    }
+
+    /// A token for one of its clients.
+    fn token(&self, client: &str, scope: &str) -> String {
+        let address = self.issuer.strip_prefix("http://").unwrap().parse().unwrap();
+        let secret = format!("client_id={client}&client_secret=secret-of-{client}");
+        let body = format!("grant_type=client_credentials&resource=urn:pando&scope={scope}&{secret}");
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let reply = Client::connect(address).unwrap().send("POST", "/token", &form, body.as_bytes()).unwrap();
+        reply.value()["access_token"].as_str().unwrap_or_else(|| panic!("{reply:?}")).to_owned()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_provider_of_openid_connect_is_an_issuer() {
+    let (place, provider) = (Place::sqlite(), Provider::start());
+    let issuers = format!("[{{issuer = \"{}\", audience = \"pando\"}}]", provider.issuer);
+    let running = place.start(&[REQUIRED, ("PANDO_AUTH__ISSUERS", &issuers)]);
+    let mut client = connect(&running);
+    let (writer, reader) =
+        (provider.token("writer", "profiles:write"), provider.token("reader", "profiles:read"));
+    assert_eq!(with(&mut client, &writer, "POST", PROFILES, &ann(1)).status, 201);
+    assert_eq!(with(&mut client, &writer, "GET", PROFILES, &Value::Null).status, 403);
+    assert_eq!(with(&mut client, &reader, "POST", PROFILES, &ann(2)).status, 403);
+    let found = with(&mut client, &reader, "GET", PROFILES, &Value::Null);
+    assert_eq!((found.status, found.value().as_array().unwrap().len()), (200, 1));
+    drop(provider);
+    assert_eq!(status(&running, &reader), 200, "the provider need not be there for each request");
+    // A server that never saw its keys cannot take its tokens, and says so.
+    let late = Place::sqlite().start(&[REQUIRED, ("PANDO_AUTH__ISSUERS", &issuers)]);
+    assert_eq!(status(&late, &reader), 503);
 }
 
 #[test]

@@ -174,6 +174,32 @@ fn nothing_is_left_for_later() {
     findings.none();
 }
 
+/// `==` stops at the first difference, and the time that takes says where it is.
+#[test]
+fn secrets_are_compared_in_constant_time() {
+    assert!(compares_a_secret("if sent.secret == known {") && compares_a_secret("known != &key.password()"));
+    assert!(!compares_a_secret("if secret.len() == 32 {") && !compares_a_secret("secrets: a == b"));
+    let mut findings = Findings::default();
+    for source in sources().into_iter().filter(|source| !source.path.iter().any(|part| part == "tests")) {
+        for (number, line) in numbered(&source.text).filter(|(_, line)| compares_a_secret(line)) {
+            findings.add(&source.path, number, format!("compares a secret, use subtle: {}", line.trim()));
+        }
+    }
+    findings.none();
+}
+
+fn compares_a_secret(line: &str) -> bool {
+    let words = ["secret", "password", "credential", "signature", "api_key"];
+    let is_secret = |side: &str| {
+        let name = side.trim().trim_end_matches("()").rsplit(['.', ' ', '(', '&']).next().unwrap_or_default();
+        words.contains(&name)
+    };
+    let sides = [" == ", " != "].into_iter().find_map(|sign| line.split_once(sign));
+    sides.is_some_and(|(left, right)| {
+        is_secret(left) || is_secret(right.split([' ', ';', ',', '{']).next().unwrap_or_default())
+    })
+}
+
 #[test]
 fn tests_wait_for_events_and_not_for_time() {
     let mut findings = Findings::default();
