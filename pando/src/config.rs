@@ -206,6 +206,11 @@ impl Config {
         }
     }
 
+    /// The settings of the Redis.
+    pub fn redis_options(&self) -> RedisOptions {
+        RedisOptions { tls: self.tls.clone(), ..self.redis.clone() }
+    }
+
     /// The settings of the server, with relative files placed in the data directory. While it serves only this machine, requests
     /// with any other host name are refused.
     pub fn http_options(&self) -> HttpOptions {
@@ -280,7 +285,7 @@ impl Config {
         if let Err(error) = self.database_options().check() {
             found.push(("database", error.to_string()));
         }
-        if let Err(error) = self.redis.check() {
+        if let Err(error) = self.redis_options().check() {
             found.push(("redis", error.to_string()));
         }
         if let Err(error) = self.objects.check() {

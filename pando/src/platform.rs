@@ -60,7 +60,7 @@ impl Platform {
         let database = Database::open(&config.database_options(), &metrics, clock)
             .await
             .with_context(|| format!("cannot open the database {}", config.database_place()))?;
-        let caches = match Caches::open(&config.redis, &metrics, clock).await {
+        let caches = match Caches::open(&config.redis_options(), &metrics, clock).await {
             Ok(caches) => caches,
             Err(error) => {
                 close(&database).await;

@@ -49,7 +49,7 @@ pub(crate) async fn run(
     let seeded = async {
         platform::prepare_schema(config, &database).await?;
         // Pages in the caches of other processes are outdated afterwards.
-        let caches = Caches::open(&config.redis, &Metrics::new(), clock).await?;
+        let caches = Caches::open(&config.redis_options(), &Metrics::new(), clock).await?;
         let parts = wiring::parts(config, (&database, &caches), &Metrics::new(), clock)?;
         let profiles = Profiles::new(&parts, config.profiles_options())?;
         let seeded = seed_profiles(&profiles, count, seed, |done| bar.inc(done)).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use futures_util::future::join_all;
 use pando_audit::Audit;
-use pando_cache::Caches;
+use pando_cache::{Caches, L2Health};
 use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
 use pando_grpc::GrpcRoutes;
@@ -193,8 +193,12 @@ fn with_dependencies(config: &Config, app: App, parts: &Parts) -> App {
 fn redis_dependency(caches: &Caches) -> Dependency {
     let caches = caches.clone();
     let probe = move || {
-        let up = caches.health().is_some_and(|health| health.up);
-        std::future::ready(if up { Ok(()) } else { Err("redis does not answer") })
+        let answer = match caches.health() {
+            Some(health) if health.up => Ok(()),
+            Some(L2Health { reason: Some(reason), .. }) => Err(format!("redis cannot be reached: {reason}")),
+            _ => Err("redis does not answer".to_owned()),
+        };
+        std::future::ready(answer)
     };
     Dependency::new("redis", PING_BUDGET, probe).optional()
 }

@@ -33,12 +33,15 @@ struct Shared {
 }
 
 /// Whether Redis is there, for `/health`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct L2Health {
     /// Redis answers, and this process receives the invalidations of other processes.
     pub up: bool,
     /// So many invalidations wait for it.
     pub queued_invalidations: usize,
+    /// Why the last attempt to connect failed; none if it is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The caches that somebody still holds.
@@ -109,7 +112,7 @@ impl Caches {
     /// Whether Redis is connected; `None` if no Redis is configured.
     pub fn health(&self) -> Option<L2Health> {
         let link = self.0.link.as_ref()?;
-        Some(L2Health { up: link.is_up(), queued_invalidations: link.pending_len() })
+        Some(L2Health { up: link.is_up(), queued_invalidations: link.pending_len(), reason: link.reason() })
     }
 
     /// A tombstone that ends before a load does would let its old value in.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pando_telemetry::Secret;
+use pando_tls::Tls;
 use serde::{Deserialize, Serialize};
 
 use crate::CacheError;
@@ -98,7 +99,7 @@ pub enum WhenL2Down {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedisOptions {
-    /// `redis://user:password@host:port/db`. Without it and without `addresses`: no Redis, each process for itself.
+    /// `redis://user:password@host:port/db`, or `rediss://` for TLS. Without it and without `addresses`: no Redis, each process for itself.
     pub url: Option<Secret>,
     /// The kind of server at the addresses.
     pub mode: RedisMode,
@@ -110,6 +111,11 @@ pub struct RedisOptions {
     pub username: Option<String>,
     /// The password.
     pub password: Option<Secret>,
+    /// Whether the servers at `addresses` are reached over TLS; a `url` says so itself: `rediss://`.
+    pub encrypted: bool,
+    /// The authorities that are trusted then. The program sets them, no settings file.
+    #[serde(skip)]
+    pub tls: Tls,
     /// The number of the database.
     pub database: u32,
     /// The beginning of every key and channel.
@@ -193,6 +199,8 @@ impl Default for RedisOptions {
             master_name: "mymaster".to_owned(),
             username: None,
             password: None,
+            encrypted: false,
+            tls: Tls::default(),
             database: 0,
             key_prefix: "pando".to_owned(),
             soft_timeout_ms: 50,
@@ -294,6 +302,9 @@ impl RedisOptions {
         let bad = |setting, reason: &str| Err(CacheError::BadSetting { setting, reason: reason.to_owned() });
         if self.url.is_some() && !self.addresses.is_empty() {
             return bad("addresses", "set together with url; set only one of them");
+        }
+        if self.url.is_some() && self.encrypted {
+            return bad("encrypted", "is for addresses; a url begins with rediss:// instead");
         }
         if self.key_prefix.is_empty() || self.key_prefix.contains(['{', '}', ' ']) {
             return bad(

@@ -6,12 +6,14 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::CertificateFiles;
 use crate::private::{PrivateServer, can_be_harmed, free_port};
 
 /// A running Redis that keeps nothing on disk.
 #[derive(Debug)]
 pub struct Redis {
     port: u16,
+    tls_port: Option<u16>,
     server: PrivateServer,
 }
 
@@ -35,6 +37,21 @@ impl Redis {
         Self::run(&["--save", "", "--appendonly", "no"], options)
     }
 
+    /// A server of its own that speaks TLS at a second port, [`Redis::tls_port`].
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn encrypted(files: &CertificateFiles, options: &[&str]) -> Self {
+        let tls_port = free_port();
+        let [certificate, key] = [&files.certificate, &files.key].map(|file| file.display().to_string());
+        let tls_port_text = tls_port.to_string();
+        let mut all =
+            vec!["--tls-port", &tls_port_text, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+        all.extend(["--tls-auth-clients", "no"]);
+        all.extend(options);
+        Self { tls_port: Some(tls_port), ..Self::start(&all) }
+    }
+
     /// A Sentinel that watches what `options` tell it to: `&["--sentinel", "monitor", …]`.
     ///
     /// # Panics
@@ -54,7 +71,7 @@ impl Redis {
         command.arg(&file).args(first).args(options);
         let found = Command::new("redis-server").arg("--version").output();
         assert!(found.is_ok(), "these tests need Redis: install Debian's package `redis-server`");
-        let redis = Self { port, server: PrivateServer::new(&folder, &command) };
+        let redis = Self { port, tls_port: None, server: PrivateServer::new(&folder, &command) };
         redis.resurrect();
         redis
     }
@@ -67,6 +84,14 @@ impl Redis {
     /// Its port, on the loopback address.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port at which it speaks TLS.
+    ///
+    /// # Panics
+    /// When it was started without TLS.
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port.expect("it was started with TLS")
     }
 
     /// The answer to an inline command, as it comes over the wire; `None` if there is no answer within a second.

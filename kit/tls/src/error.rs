@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rustls::CertificateError;
 
@@ -53,17 +54,19 @@ pub fn certificate_fault(error: &(dyn Error + 'static)) -> Option<String> {
     Some(format!("{fault} ({advice})"))
 }
 
-/// The error of rustls among the causes of an error. One that is wrapped by an `io::Error` is not among its sources.
+/// The error of rustls among the causes of an error. One that an `io::Error` or an `Arc` wraps is not among the sources.
 fn tls_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        cause = match inner {
-            Some(inner) => Some(inner),
-            None => error.source(),
+        let by_io = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let shared = error.downcast_ref::<Arc<dyn Error + Send + Sync>>();
+        cause = match (by_io, shared) {
+            (Some(inner), _) => Some(inner),
+            (None, Some(inner)) => Some(&**inner),
+            (None, None) => error.source(),
         };
     }
     None
@@ -76,7 +79,8 @@ mod tests {
     #[test]
     fn a_refused_certificate_is_found_below_other_errors() {
         let refused = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let wrapped = io::Error::other(io::Error::other(refused));
+        let shared: Arc<dyn Error + Send + Sync> = Arc::new(io::Error::other(refused));
+        let wrapped = io::Error::other(shared);
         let reason = certificate_fault(&wrapped).expect("it is found");
         assert!(reason.contains("UnknownIssuer") && reason.contains("tls.authorities"), "{reason}");
         assert_eq!(certificate_fault(&io::Error::other("the cable is cut")), None);

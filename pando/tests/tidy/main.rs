@@ -28,7 +28,7 @@ const KIT_ARROWS: [(&str, &[&str]); 20] = [
     ("telemetry", &[]),
     ("images", &[]),
     ("resilience", &["clock", "telemetry"]),
-    ("cache", &["resilience", "telemetry", "clock", "servers"]),
+    ("cache", &["resilience", "telemetry", "tls", "clock", "servers"]),
     ("database", &["resilience", "telemetry", "tls", "clock", "servers"]),
     ("queue", &["database", "resilience", "schema", "telemetry", "clock", "servers"]),
     ("idempotency", &["database", "resilience", "telemetry", "clock", "servers"]),

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pando_tls::Tls;
 use redis::aio::{ConnectionLike, MultiplexedConnection, PubSub};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError,
-    RedisFuture, RedisResult,
+    RedisFuture, RedisResult, TlsCertificates, TlsMode,
 };
 
 use crate::options::millis;
@@ -26,6 +27,8 @@ pub(crate) enum Wire {
 pub(crate) struct Place {
     mode: RedisMode,
     nodes: Vec<ConnectionInfo>,
+    /// The authorities to trust, where TLS is spoken.
+    certificates: Option<TlsCertificates>,
 }
 
 impl Place {
@@ -42,9 +45,14 @@ impl Place {
             let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
             let port =
                 port.parse().map_err(|_| bad("addresses", &format!("{address:?} is not host:port")))?;
-            let node = ConnectionAddr::Tcp(host, port).into_connection_info();
+            let node = match options.encrypted {
+                true => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+                false => ConnectionAddr::Tcp(host, port),
+            };
+            let node = node.into_connection_info();
             nodes.push(node.map_err(|_| bad("addresses", &format!("{address:?} is not host:port")))?);
         }
+        let certificates = certificates(&nodes, &options.tls)?;
         let signed = nodes.into_iter().map(|node| {
             let mut settings = node.redis_settings().clone();
             if options.database != 0 {
@@ -58,7 +66,15 @@ impl Place {
             }
             node.set_redis_settings(settings)
         });
-        Ok(Self { mode: options.mode, nodes: signed.collect() })
+        let mut nodes: Vec<ConnectionInfo> = signed.collect();
+        if let Some(certificates) = &certificates {
+            for node in &mut nodes {
+                let client = Client::build_with_tls(node.clone(), certificates.clone());
+                let client = client.map_err(|error| bad("encrypted", &error.to_string()))?;
+                *node = client.get_connection_info().clone();
+            }
+        }
+        Ok(Self { mode: options.mode, nodes, certificates })
     }
 
     /// The number of the database, as the address or the settings say it.
@@ -69,12 +85,14 @@ impl Place {
     /// Connects: what carries operations, and what listens.
     pub(crate) async fn connect(&self, options: &RedisOptions) -> RedisResult<(Wire, PubSub)> {
         if self.mode == RedisMode::Cluster {
-            let client = ClusterClient::builder(self.nodes.clone())
+            let mut builder = ClusterClient::builder(self.nodes.clone())
                 .connection_timeout(millis(options.connect_ms))
                 .response_timeout(millis(options.hard_timeout_ms))
-                .retries(1)
-                .build()?;
-            let wire = Wire::Cluster(client.get_async_connection().await?);
+                .retries(1);
+            if let Some(certificates) = &self.certificates {
+                builder = builder.certs(certificates.clone());
+            }
+            let wire = Wire::Cluster(builder.build()?.get_async_connection().await?);
             return Ok((wire, self.listen_to_any().await?));
         }
         let client = match self.mode {
@@ -105,6 +123,12 @@ impl Place {
         if let Some(password) = settings.password() {
             builder = builder.set_client_to_redis_password(password);
         }
+        if let Some(certificates) = &self.certificates {
+            builder = builder
+                .set_client_to_redis_tls_mode(TlsMode::Secure)
+                .set_client_to_redis_certificates(certificates.clone())
+                .set_client_to_sentinel_certificates(certificates.clone());
+        }
         builder.build()?.async_get_client().await
     }
 
@@ -119,6 +143,18 @@ impl Place {
         }
         Err(last)
     }
+}
+
+/// The authorities for these nodes; none if they are reached without TLS.
+fn certificates(nodes: &[ConnectionInfo], tls: &Tls) -> Result<Option<TlsCertificates>, CacheError> {
+    let is_encrypted = |node: &ConnectionInfo| matches!(node.addr(), ConnectionAddr::TcpTls { .. });
+    if !nodes.iter().any(is_encrypted) {
+        return Ok(None);
+    }
+    let authorities = tls
+        .authorities_pem()
+        .map_err(|error| CacheError::BadSetting { setting: "encrypted", reason: error.to_string() })?;
+    Ok(Some(TlsCertificates { client_tls: None, root_cert: Some(authorities.into_bytes()) }))
 }
 
 impl Wire {

@@ -40,6 +40,8 @@ pub(crate) struct Link {
     pub(super) unsent: Notify,
     /// Entries that were loaded before this moment of Redis's clock are expired, in all caches.
     pub(super) distrusted: AtomicI64,
+    /// Why the last attempt to connect failed.
+    pub(super) reason: Mutex<Option<String>>,
     /// When processes died.
     pub(super) silence: Mutex<SilenceStamps>,
     /// It was up at least once.
@@ -71,6 +73,7 @@ impl Link {
             pending: Mutex::new(Pending::new(options.queued_invalidations_max)),
             unsent: Notify::new(),
             distrusted: AtomicI64::new(0),
+            reason: Mutex::default(),
             silence: Mutex::default(),
             was_up: AtomicBool::new(false),
             connections: AtomicU64::new(0),
@@ -89,6 +92,11 @@ impl Link {
     /// When processes died, as far as this one has heard.
     pub(crate) fn silence(&self) -> SilenceStamps {
         *lock(&self.silence)
+    }
+
+    /// Why the last attempt to connect failed; none if it is up.
+    pub(crate) fn reason(&self) -> Option<String> {
+        lock(&self.reason).clone()
     }
 
     pub(crate) fn pending_len(&self) -> usize {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use pando_resilience::BreakerState;
+use pando_tls::certificate_fault;
 use redis::aio::{PubSub, PubSubSink, PubSubStream};
 use redis::{RedisError, RedisResult, Value};
 
@@ -42,11 +43,14 @@ impl Link {
                 Ok((wire, bus, run)) => {
                     tracing::info!("redis is connected");
                     (pause, told) = (PAUSE_LEAST, false);
+                    *lock(&self.reason) = None;
                     self.serve(&wire, bus, &run).await;
                     *write(&self.wire) = None;
                     tracing::warn!("the connection to redis is lost; the caches work without it");
                 }
                 Err(why) => {
+                    let why = why.to_string();
+                    *lock(&self.reason) = Some(why.clone());
                     if !std::mem::replace(&mut told, true) {
                         tracing::warn!(%why, "redis cannot be reached; the caches work without it");
                     }
@@ -296,10 +300,18 @@ fn master_id(range: &[Value]) -> Option<String> {
 enum Why {
     #[error("it does not answer")]
     Silent,
-    #[error("{0}")]
+    #[error("{}", said(.0))]
     Redis(#[from] RedisError),
     #[error("it answers, but does not execute commands")]
     Refused,
+}
+
+/// What the library says, or what is wrong with the certificate.
+fn said(error: &RedisError) -> String {
+    match certificate_fault(error) {
+        Some(reason) => format!("no encrypted connection: {reason}"),
+        None => error.to_string(),
+    }
 }
 
 impl From<Failed> for Why {

@@ -4,6 +4,7 @@
 
 mod conformance;
 mod deaths;
+mod encryption;
 mod expiry;
 mod flights;
 mod freshness;
