@@ -17,7 +17,7 @@ use pando_http::{HttpOptions, TlsOptions};
 use pando_idempotency::IdempotencyOptions;
 use pando_objects::ObjectsOptions;
 use pando_profiles::ProfilesOptions;
-use pando_queue::QueueOptions;
+use pando_queue::{BrokerOptions, QueueOptions};
 use pando_tasks::TasksOptions;
 use pando_telemetry::{LogOptions, redact};
 use pando_tls::Tls;
@@ -209,6 +209,11 @@ impl Config {
     /// The settings of the Redis.
     pub fn redis_options(&self) -> RedisOptions {
         RedisOptions { tls: self.tls.clone(), ..self.redis.clone() }
+    }
+
+    /// The settings of the broker.
+    pub fn broker_options(&self) -> BrokerOptions {
+        BrokerOptions { tls: self.tls.clone(), ..self.queue.broker.clone() }
     }
 
     /// The settings of the server, with relative files placed in the data directory. While it serves only this machine, requests

@@ -105,7 +105,8 @@ pub(crate) async fn wire(
         pando_grpc::system_routes(services, readiness).map_err(|error| error.to_string())
     };
     let mut app = with_dependencies(config, empty_house().grpc_system(Arc::new(system)), &parts);
-    let mut subscribers: Vec<Subscriber> = Subscriber::rabbitmq(&config.queue.broker).into_iter().collect();
+    let mut subscribers: Vec<Subscriber> =
+        Subscriber::rabbitmq(&config.broker_options()).into_iter().collect();
     let mut insides = Insides { caches: caches.clone(), services: Vec::new() };
     let (mut registry, mut schedules) = (Registry::default(), Vec::new());
     let (mut warm_ups, mut on_drain) = (Vec::new(), Vec::new());
@@ -183,7 +184,7 @@ fn with_dependencies(config: &Config, app: App, parts: &Parts) -> App {
     if parts.caches.health().is_some() {
         app = app.dependency(redis_dependency(&parts.caches));
     }
-    if let Some(exchange) = EventExchange::new(&config.queue.broker) {
+    if let Some(exchange) = EventExchange::new(&config.broker_options()) {
         app = app.dependency(rabbitmq_dependency(exchange));
     }
     app.dependency(objects_dependency(&parts.objects))

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::types::FieldTable;
+use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
 use pando_database::Secret;
+use pando_tls::{Tls, TlsError, Verify, certificate_fault};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use crate::{Event, QueueError, Subscriber};
+use crate::{Event, QueueError, Subscriber, encrypted_broker};
 
 /// How long any single step with the broker may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,15 +26,18 @@ const PERSISTENT: u8 = 2;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BrokerOptions {
-    /// The address: `amqp://user:password@host:5672/%2f`. Without it no broker is used.
+    /// The address: `amqp://user:password@host:5672/%2f`, or `amqps://…` for TLS. Without it no broker is used.
     pub url: Option<Secret>,
+    /// The authorities that are trusted over TLS. The program sets them, no settings file.
+    #[serde(skip)]
+    pub tls: Tls,
     /// The beginning of the name of the exchange: `<namespace>.events`.
     pub namespace: String,
 }
 
 impl Default for BrokerOptions {
     fn default() -> Self {
-        Self { url: None, namespace: "pando".to_owned() }
+        Self { url: None, tls: Tls::default(), namespace: "pando".to_owned() }
     }
 }
 
@@ -42,7 +47,7 @@ impl BrokerOptions {
             Err(QueueError::BadSetting { setting: format!("broker.{setting}"), reason })
         };
         if let Some(url) = &self.url
-            && let Err(reason) = url.expose().parse::<lapin::uri::AMQPUri>()
+            && let Err(reason) = url.expose().parse::<AMQPUri>()
         {
             // The reason names a part of the address, never the whole.
             return bad("url", reason);
@@ -69,6 +74,7 @@ impl Subscriber {
 /// queue is bound for is dropped there.
 pub struct EventExchange {
     url: Secret,
+    tls: Tls,
     name: String,
     /// The line that is open, if one is.
     line: Mutex<Option<(Connection, Channel)>>,
@@ -77,14 +83,17 @@ pub struct EventExchange {
 impl EventExchange {
     /// The exchange of the broker that is set, if one is. Nothing is connected yet.
     pub fn new(options: &BrokerOptions) -> Option<Self> {
-        let url = options.url.clone()?;
-        Some(Self { url, name: format!("{}.events", options.namespace), line: Mutex::default() })
+        let (url, tls) = (options.url.clone()?, options.tls.clone());
+        Some(Self { url, tls, name: format!("{}.events", options.namespace), line: Mutex::default() })
     }
 
     /// Publishes all of them in order, and waits until the broker has confirmed them all. After an error, which says
     /// why, some of them may have been taken; the line is opened afresh by the next call.
     pub async fn publish(&self, events: &[Event]) -> Result<(), String> {
-        publish(&self.url, &self.name, &self.line, events).await.map_err(|error| error.to_string())
+        publish(self, events).await.map_err(|error| match certificate_fault(&error) {
+            Some(reason) => format!("no encrypted connection to the broker: {reason}"),
+            None => error.to_string(),
+        })
     }
 }
 
@@ -94,17 +103,13 @@ impl fmt::Debug for EventExchange {
     }
 }
 
-async fn publish(
-    url: &Secret,
-    exchange: &str,
-    line: &Mutex<Option<(Connection, Channel)>>,
-    events: &[Event],
-) -> Result<(), BrokerError> {
-    let mut line = line.lock().await;
+async fn publish(exchange: &EventExchange, events: &[Event]) -> Result<(), BrokerError> {
+    let EventExchange { url, tls, name: exchange, line } = exchange;
+    let (exchange, mut line) = (exchange.as_str(), line.lock().await);
     let (connection, channel) = match line.take() {
         Some(open) if open.0.status().connected() && open.1.status().connected() => open,
         _ => {
-            let (connection, channel) = connect(url).await?;
+            let (connection, channel) = connect(url, tls).await?;
             let declare = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
             let kind = ExchangeKind::Topic;
             step(channel.exchange_declare(exchange.into(), kind, declare, FieldTable::default())).await?;
@@ -143,6 +148,8 @@ enum BrokerError {
     Refused,
     #[error(transparent)]
     Broker(#[from] lapin::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// A step with the broker, within its time.
@@ -151,9 +158,15 @@ async fn step<T, E: Into<BrokerError>>(work: impl Future<Output = Result<T, E>>)
 }
 
 /// A fresh connection, and a channel on which every message is confirmed.
-async fn connect(url: &Secret) -> Result<(Connection, Channel), BrokerError> {
+async fn connect(url: &Secret, tls: &Tls) -> Result<(Connection, Channel), BrokerError> {
     let properties = ConnectionProperties::default().with_connection_name("pando".into());
-    let connection = step(Connection::connect(url.expose(), properties)).await?;
+    let connection = match url.expose().parse::<AMQPUri>() {
+        Ok(uri) if uri.scheme == AMQPScheme::AMQPS => {
+            let config = tls.client_config(Verify::Full)?;
+            step(encrypted_broker::connect(uri, properties, config)).await?
+        }
+        _ => step(Connection::connect(url.expose(), properties)).await?,
+    };
     let channel = step(connection.create_channel()).await?;
     step(channel.confirm_select(ConfirmSelectOptions::default())).await?;
     Ok((connection, channel))

@@ -10,6 +10,7 @@ pub mod conformance;
 mod context;
 mod cron;
 mod deliveries;
+mod encrypted_broker;
 mod enqueue;
 mod error;
 mod forget;

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::CertificateFiles;
 use crate::private::{PrivateServer, can_be_harmed, free_port};
 
 /// Where Debian puts its programs; the ones on the path change the user first.
@@ -19,6 +20,7 @@ const START: &str = r#"epmd -address 127.0.0.1 -port "$ERL_EPMD_PORT" & exec "$0
 #[derive(Debug)]
 pub struct RabbitMq {
     port: u16,
+    tls_port: Option<u16>,
     server: PrivateServer,
 }
 
@@ -39,6 +41,18 @@ impl RabbitMq {
     /// # Panics
     /// When it cannot be started.
     pub fn start() -> Self {
+        Self::run(None)
+    }
+
+    /// A server of its own that speaks TLS at a second port, [`RabbitMq::tls_port`].
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn encrypted(files: &CertificateFiles) -> Self {
+        Self::run(Some(files))
+    }
+
+    fn run(files: Option<&CertificateFiles>) -> Self {
         let installed = Path::new(PROGRAMS).join("rabbitmq-server").exists();
         assert!(installed, "these tests need RabbitMQ: install Debian's package `rabbitmq-server`");
         let folder = PrivateServer::folder("rabbitmq");
@@ -47,6 +61,15 @@ impl RabbitMq {
             "listeners.tcp.1 = 127.0.0.1:{port}\nlog.console = true\nlog.file = false\nloopback_users = none\n\
              disk_free_limit.absolute = 50MB\n"
         );
+        let tls_port = files.map(|_| free_port());
+        let tls = files.zip(tls_port).map(|(files, tls_port)| {
+            let (certificate, key) = (files.certificate.display(), files.key.display());
+            format!(
+                "listeners.ssl.1 = 127.0.0.1:{tls_port}\nssl_options.certfile = {certificate}\n\
+                 ssl_options.keyfile = {key}\nssl_options.verify = verify_none\n"
+            )
+        });
+        let settings = settings + &tls.unwrap_or_default();
         std::fs::write(folder.join("rabbitmq.conf"), settings).expect("the folder can be written");
         std::fs::write(folder.join("plugins"), "[].").expect("the folder can be written");
         let mut command = Command::new("sh");
@@ -62,7 +85,7 @@ impl RabbitMq {
         command.env("RABBITMQ_LOG_BASE", &folder);
         // Two schedulers and no busy waiting: the tests need the processors more.
         command.env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none");
-        let rabbit = Self { port, server: PrivateServer::new(&folder, &command) };
+        let rabbit = Self { port, tls_port, server: PrivateServer::new(&folder, &command) };
         rabbit.resurrect();
         rabbit
     }
@@ -75,6 +98,14 @@ impl RabbitMq {
     /// Its port, on the loopback address.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port at which it speaks TLS.
+    ///
+    /// # Panics
+    /// When it was started without TLS.
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port.expect("it was started with TLS")
     }
 
     /// Whether it speaks AMQP: a node that is still starting closes the connection.

@@ -28,7 +28,7 @@ const INBOX: &str = "peers.inbox";
 pub(crate) async fn run(rounds: usize, seconds: u64, report: &mut Report) -> Result<()> {
     let server = RabbitMq::start();
     let url = Some(Secret::new(server.amqp_url()));
-    let options = BrokerOptions { url, namespace: "peers".to_owned() };
+    let options = BrokerOptions { url, namespace: "peers".to_owned(), ..BrokerOptions::default() };
     let Some(exchange) = EventExchange::new(&options) else { anyhow::bail!("no broker is set") };
     let events = events().await?;
     // The exchange is there since the first event.

@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `None` if no RabbitMQ is set, because jobs and events work without one.
 pub(super) async fn examine(config: &Config) -> Option<Finding> {
-    let broker = &config.queue.broker;
-    let (url, exchange) = (broker.url.as_ref()?, EventExchange::new(broker)?);
+    let broker = config.broker_options();
+    let (url, exchange) = (broker.url.as_ref()?, EventExchange::new(&broker)?);
     let place = redact(url.expose());
     // No events: only the line, and the exchange as a server would declare it.
     let reason = match Deadline::after(PATIENCE).bound(exchange.publish(&[])).await {

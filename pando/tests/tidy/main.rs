@@ -30,7 +30,7 @@ const KIT_ARROWS: [(&str, &[&str]); 20] = [
     ("resilience", &["clock", "telemetry"]),
     ("cache", &["resilience", "telemetry", "tls", "clock", "servers"]),
     ("database", &["resilience", "telemetry", "tls", "clock", "servers"]),
-    ("queue", &["database", "resilience", "schema", "telemetry", "clock", "servers"]),
+    ("queue", &["database", "resilience", "schema", "telemetry", "tls", "clock", "servers"]),
     ("idempotency", &["database", "resilience", "telemetry", "clock", "servers"]),
     ("objects", &["client", "resilience", "telemetry", "tls", "clock", "servers"]),
     ("http", &["resilience", "telemetry", "clock", "servers"]),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -12,11 +13,13 @@ use pando_clock::Clock;
 use pando_database::testing::TestDatabase;
 use pando_database::{Database, Secret};
 use pando_queue::{
-    BrokerOptions, Event, MIGRATIONS, Outbox, Queue, QueueOptions, QueueParts, Relay, Subscriber,
+    BrokerOptions, Event, EventExchange, MIGRATIONS, Outbox, Queue, QueueOptions, QueueParts, Relay,
+    Subscriber,
 };
 use pando_resilience::Call;
-use pando_servers::RabbitMq;
+use pando_servers::{Certificates, RabbitMq};
 use pando_telemetry::Metrics;
+use pando_tls::Tls;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -30,7 +33,7 @@ fn call() -> Call {
 
 fn broker(server: &RabbitMq) -> BrokerOptions {
     let namespace = format!("test{}", Clock::system().fresh_id().simple());
-    BrokerOptions { url: Some(Secret::new(server.amqp_url())), namespace }
+    BrokerOptions { url: Some(Secret::new(server.amqp_url())), namespace, ..BrokerOptions::default() }
 }
 
 /// One server for all of it: starting one is what takes time.
@@ -45,6 +48,37 @@ async fn events_reach_the_broker_in_order_also_those_of_its_absence() {
     server.resurrect();
     events.arrive_in_order(&server, HALF + 1..=HALF * 2).await;
     events.relay.stop().await;
+}
+
+/// One server for all of it, here too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_go_over_tls_to_a_broker_that_is_trusted_and_to_no_other() {
+    let (ours, strangers) = (Certificates::new(), Certificates::new());
+    let server = RabbitMq::encrypted(&ours.server("rabbit"));
+    let at = |host: &str, port: u16, authority: &Path| BrokerOptions {
+        url: Some(Secret::new(format!("amqps://guest:guest@{host}:{port}/%2f"))),
+        tls: Tls::only(authority),
+        ..broker(&server)
+    };
+    let events = Events::begin_at(&server, at("localhost", server.tls_port(), &ours.authority())).await;
+    events.publish(1..=HALF).await;
+    events.arrive_in_order(&server, 1..=HALF).await;
+    server.kill();
+    events.publish(HALF + 1..=HALF * 2).await;
+    server.resurrect();
+    events.arrive_in_order(&server, HALF + 1..=HALF * 2).await;
+    events.relay.stop().await;
+
+    let refused = async |options: BrokerOptions| {
+        let error = EventExchange::new(&options).unwrap().publish(&[]).await.unwrap_err();
+        assert!(!error.contains("guest"), "{error}");
+        error
+    };
+    let foreign = refused(at("localhost", server.tls_port(), &strangers.authority())).await;
+    assert!(foreign.starts_with("no encrypted connection to the broker: "), "{foreign}");
+    assert!(foreign.contains("no trusted authority has signed it"), "{foreign}");
+    // The port without TLS.
+    refused(at("localhost", server.port(), &ours.authority())).await;
 }
 
 /// It takes connections and says nothing, as one does that is stopped or overwhelmed.
@@ -92,8 +126,12 @@ struct Events {
 
 impl Events {
     async fn begin(server: &RabbitMq) -> Self {
+        Self::begin_at(server, broker(server)).await
+    }
+
+    async fn begin_at(server: &RabbitMq, options: BrokerOptions) -> Self {
         let test = TestDatabase::sqlite();
-        let (database, options) = (test.open().await, broker(server));
+        let database = test.open().await;
         database.migrate(&[MIGRATIONS]).await.unwrap();
         let parts =
             QueueParts { database: database.clone(), clock: Clock::system(), metrics: Metrics::new() };
