@@ -39,7 +39,7 @@ pub enum ClientError {
         reason: String,
     },
     /// The connection broke. The server may have done what it was asked for.
-    #[error("the connection broke: {source}")]
+    #[error("the connection broke: {}", deepest(&**source))]
     Broken {
         /// Whether the server closed the connection before anything of an answer came.
         before_answer: bool,
@@ -83,11 +83,7 @@ impl ClientError {
         }
         match certificate_fault(error) {
             Some(reason) => Self::Untrusted { host: host.to_owned(), reason },
-            None => {
-                let deepest = std::iter::successors(Some(error), |error| (*error).source()).last();
-                let reason = deepest.unwrap_or(error).to_string();
-                Self::Unreachable { host: host.to_owned(), reason }
-            }
+            None => Self::Unreachable { host: host.to_owned(), reason: deepest(error).to_string() },
         }
     }
 
@@ -108,6 +104,11 @@ impl ClientError {
             .is_some_and(|error| error.is_closed() || error.is_incomplete_message() || error.is_canceled());
         Self::Broken { before_answer, source: Arc::new(error) }
     }
+}
+
+/// The last cause, which says what happened; those above it say where.
+fn deepest<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    std::iter::successors(Some(error), |error| (*error).source()).last().unwrap_or(error)
 }
 
 /// The first cause of this type.

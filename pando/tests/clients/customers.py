@@ -132,8 +132,8 @@ def test_a_history_has_every_change_with_the_values_before_and_after():
     assert [one.version for one in first.changes] == [2] and first.next_before_version == 2
     last = ask(before_version=first.next_before_version)
     assert list(last.changes) == [created] and not last.next_before_version
-    request = urllib.request.Request(f"http://{address}/api/v1/customers/{made.id}/history?before_version=3&limit=1")
-    with urllib.request.urlopen(request) as answer:
+    request = urllib.request.Request(f"{scheme}://{address}/api/v1/customers/{made.id}/history?before_version=3&limit=1")
+    with urllib.request.urlopen(request, context=context) as answer:
         shown, link = json.loads(answer.read()), answer.headers["link"]
     assert "before_version=2" in link and [one["version"] for one in shown] == [2]
     assert (shown[0]["before"], shown[0]["after"]) == (dict(updated.before), dict(updated.after))
@@ -491,8 +491,8 @@ def compare(after):
 
 def streamed(path, headers=(), data=None):
     """A request whose answer is read as it comes."""
-    request = urllib.request.Request(f"http://{address}/api/v1/customers{path}", data, dict(headers))
-    return urllib.request.urlopen(request, timeout=60)
+    request = urllib.request.Request(f"{scheme}://{address}/api/v1/customers{path}", data, dict(headers))
+    return urllib.request.urlopen(request, timeout=60, context=context)
 
 
 def imported(lines, key=None):

@@ -15,6 +15,7 @@ mod customers;
 mod deaths;
 mod dependencies;
 mod documents;
+mod encryption;
 mod engines;
 mod erase_crashes;
 mod erasure;

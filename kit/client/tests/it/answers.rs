@@ -88,4 +88,5 @@ async fn nobody_there_and_a_broken_connection_are_told_apart() {
     let rude = TestServer::start("").await;
     let error = trusting(&Tls::default()).send(&call(), get(&rude.url())).await.unwrap_err();
     assert!(matches!(error, ClientError::Broken { before_answer: true, .. }), "{error:?}");
+    assert!(error.to_string().contains("closed before message completed"), "{error}");
 }
