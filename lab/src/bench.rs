@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::load::{self, Pressure};
 use crate::report::Report;
 use crate::server::Server;
-use crate::{customers, limits, outage, sample, tls};
+use crate::{credentials, customers, limits, outage, sample, tls};
 
 /// Profiles of one read by many ids.
 const ROWS: usize = 100;
@@ -110,12 +110,17 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
     }
     let of_customers = stage.customers().await?;
     let over_tls = if all { Some(stage.over_tls().await?) } else { None };
+    let with_credentials = if all { Some(stage.with_credentials().await?) } else { None };
     let (mut rates, mut rates_of_customers) = (Rates::default(), customers::Rates::default());
     let mut rates_over_tls = tls::Rates::default();
+    let mut rates_with_credentials = credentials::Rates::default();
     for round in 0..stage.plan.rounds {
         eprintln!("round {} of {}", round + 1, stage.plan.rounds);
         if all {
             stage.round(round, &mut rates).await?;
+        }
+        if let Some(stage_of_credentials) = &with_credentials {
+            stage_of_credentials.round(round, stage.pressure(), &mut rates_with_credentials).await?;
         }
         if let Some(over_tls) = &over_tls {
             over_tls.round(round, stage.pressure(), &mut rates_over_tls).await?;
@@ -125,6 +130,7 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
     if all {
         rates.judge(&mut report);
         rates_over_tls.judge(&mut report);
+        rates_with_credentials.judge(&mut report);
     }
     rates_of_customers.judge(&mut report);
     stage.strike().await?;
@@ -201,6 +207,11 @@ impl Stage {
     }
 
     /// On the data of the server that runs already: SQLite takes several.
+    async fn with_credentials(&self) -> Result<credentials::Stage> {
+        let data = self.folder.path().join("remembering");
+        credentials::Stage::set(&self.plan.binary, &data, &self.bare_url).await
+    }
+
     async fn over_tls(&self) -> Result<tls::Stage> {
         let data = self.folder.path().join("remembering");
         tls::Stage::set(&self.plan.binary, &data, self.answer().await?).await

@@ -1,6 +1,7 @@
 //! `pando-lab`: measures Pando beside the limits of the machine.
 
 mod bench;
+mod credentials;
 mod customers;
 mod limits;
 mod load;
