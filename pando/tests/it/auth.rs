@@ -213,6 +213,13 @@ fn keys_are_made_used_rotated_and_revoked_in_every_process() {
         let history = with(&mut client, &made, "GET", &format!("{path}/history"), &Value::Null).value();
         assert_eq!(history[0]["changed_by"], "key:shop");
 
+        // Some operations say which scope they ask for.
+        let task = json!({"task_type": "echo", "data": {}, "delay": "1h"});
+        let task = with(&mut client, &made, "POST", "/api/v1/tasks/delayed", &task);
+        let task = task.header("location").unwrap_or_else(|| panic!("{task:?}")).to_owned();
+        assert_eq!(with(&mut client, &made, "DELETE", &task, &Value::Null).status, 200);
+        assert_eq!(with(&mut client, &made, "POST", &format!("{path}/erase"), &Value::Null).status, 403);
+
         let newer = key(&place, &["rotate", id_of(&made), "--overlap", "0.2"]);
         until("the old key is over", PATIENCE, || processes.iter().all(|it| status(it, &made) == 401));
         assert!(processes.iter().all(|it| status(it, &newer) == 200));

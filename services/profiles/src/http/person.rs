@@ -49,7 +49,7 @@ pub(super) fn accepted(done: &Written<Accepted>) -> WriteAnswer {
 /// Removes the profile, deleted or not, with its parts and its history, and everything about it in stored answers, imports
 /// and jobs. An erased profile cannot be restored. A task does the work, and its result is the receipt.
 #[utoipa::path(
-    post, path = "/api/v1/profiles/{id}/erase", tag = "profiles", params(IdParameter, KeyParameter),
+    post, path = "/api/v1/profiles/{id}/erase", tag = "profiles", security(("token" = ["profiles:delete"])), params(IdParameter, KeyParameter),
     responses(
         (status = 202, description = "The task that does the work", body = Accepted,
             headers(("Location" = String, description = "Where the task can be followed"))),

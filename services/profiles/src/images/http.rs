@@ -221,7 +221,7 @@ async fn read_image(
 ///
 /// The address is removed from `image_urls`. The files are deleted soon after, unless another profile has the same image.
 #[utoipa::path(
-    delete, path = "/api/v1/profiles/{id}/images/{n}", tag = "images", params(ImageParameters, IfMatchParameter, KeyParameter),
+    delete, path = "/api/v1/profiles/{id}/images/{n}", tag = "images", security(("token" = ["images:write"])), params(ImageParameters, IfMatchParameter, KeyParameter),
     responses(
         (status = 204, description = "Deleted"),
         (status = 404, description = "No living profile has this id, or it has no such image"),

@@ -162,7 +162,7 @@ fn event_id(task: &Task) -> String {
 ///
 /// A waiting task is cancelled at once; a running one is stopped within moments.
 #[utoipa::path(
-    delete, path = "/api/v1/tasks/{id}", tag = "tasks",
+    delete, path = "/api/v1/tasks/{id}", tag = "tasks", security(("token" = ["tasks:write"])),
     params(("id" = Uuid, Path, description = "The task's id")),
     responses(
         (status = 200, description = "The present state of the task", body = Task),
