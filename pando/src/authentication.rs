@@ -1,4 +1,4 @@
-//! Who may call: the credentials that the settings name.
+//! Authentication: the credentials that the settings name.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -51,10 +51,10 @@ pub(crate) struct New {
     /// The tenant whose data it is for; without it, the one that every installation has
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
-    /// What it allows: readonly, operator or admin
+    /// The role, which stands for scopes: readonly, operator or admin
     #[arg(long, value_name = "ROLE", conflicts_with = "scopes")]
     role: Option<String>,
-    /// What it allows, such as profiles:read; may be given several times
+    /// A scope, such as profiles:read; may be given several times
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
     /// The addresses from which it may be used, such as 10.0.0.0/8; may be given several times

@@ -21,10 +21,10 @@ pub(crate) struct New {
     /// The tenant; without it, the one that every installation has
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
-    /// What the caller may do: readonly, operator or admin
+    /// The role of the caller: readonly, operator or admin
     #[arg(long, value_name = "ROLE", default_value = "admin", conflicts_with = "scopes")]
     role: String,
-    /// What the caller may do, such as profiles:read; may be given several times
+    /// A scope of the caller, such as profiles:read; may be given several times
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
     /// For how long it counts

@@ -77,7 +77,7 @@ impl KeySet {
             return Ok(found);
         }
         let mut read_at = match &found {
-            // Whoever has a key waits for nobody who reads them anew.
+            // A token whose key is known does not wait until another task has read the keys anew.
             Some(_) => match self.read_at.try_lock() {
                 Ok(read_at) => read_at,
                 Err(_) => return Ok(found),

@@ -34,13 +34,13 @@ const HASH_CONTEXT: &str = "pando 2026-11 api key";
 pub struct ApiKey {
     /// The part of the key by which it is found; it is no secret.
     pub id: String,
-    /// Whose data the key is for.
+    /// The tenant whose data the key is for.
     pub tenant: Tenant,
     /// `live` or `test`.
     pub kind: String,
-    /// What people call it. Callers with the key have the name `key:NAME`.
+    /// Its name for people. Callers with the key have the name `key:NAME`.
     pub name: String,
-    /// What it allows.
+    /// The scopes that it allows.
     pub scopes: Scopes,
     /// From where it may be used; from everywhere if there are none.
     pub networks: Vec<Network>,
@@ -57,13 +57,13 @@ pub struct ApiKey {
 /// A key that is to be made.
 #[derive(Clone, Debug, Default)]
 pub struct NewKey {
-    /// Whose data the key is for.
+    /// The tenant whose data the key is for.
     pub tenant: Tenant,
     /// Whether it says `test` instead of `live`.
     pub is_test: bool,
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
-    /// What it allows.
+    /// The scopes that it allows.
     pub scopes: Scopes,
     /// From where it may be used; from everywhere if there are none.
     pub networks: Vec<Network>,

@@ -51,7 +51,7 @@ const _: () = assert!(LONGEST_NAME <= 24);
 /// The headers the edge looks at, found in one pass: each look-up by name would hash it again.
 #[derive(Default)]
 pub(crate) struct Asked<'r> {
-    /// What `Authorization` or `X-API-Key` holds.
+    /// The value of `Authorization` or `X-API-Key`.
     pub(crate) credential: Option<&'r [u8]>,
     /// Whether it stood in `Authorization`.
     pub(crate) is_bearer: bool,

@@ -1,4 +1,4 @@
-//! Who sends a request, and whether the caller may do what the request asks for.
+//! The caller of a request, and whether the caller may do what the request asks for.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -16,11 +16,11 @@ pub struct Identity {
     pub tenant: Tenant,
     /// The name of the caller, which histories record.
     pub subject: Arc<str>,
-    /// What the caller may do.
+    /// The scopes of the caller.
     pub scopes: Scopes,
 }
 
-/// What a caller may do: scopes such as `profiles:read`. `profiles:*` allows everything with profiles, `*:read` allows to read
+/// The scopes of a caller, such as `profiles:read`. `profiles:*` allows everything with profiles, `*:read` allows to read
 /// everything, and `*` allows everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(Option<Arc<[Box<str>]>>);

@@ -1,4 +1,4 @@
-//! Who may call: tokens that another program made, API keys, and what each of them allows.
+//! Authentication: tokens that another program made, API keys, and what each of them allows.
 
 use std::collections::BTreeMap;
 use std::fs;
