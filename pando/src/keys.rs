@@ -79,10 +79,8 @@ pub(crate) async fn run(
     clock: &Clock,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let database = migrate::open(config, &Metrics::new(), clock).await?;
-    let done = async {
-        migrate::check(&database).await?;
-        let (keys, call) = (ApiKeys::new(&database, clock), Call::internal("pando keys", BUDGET));
+    migrate::on_database(config, &Metrics::new(), clock, async |database| {
+        let (keys, call) = (ApiKeys::new(database, clock), Call::internal("pando keys", BUDGET));
         match command {
             KeysCommand::Create(new) => show(&keys.create(&call, wanted(new, clock.now())?).await?, out),
             KeysCommand::Rotate { id, overlap } => {
@@ -99,10 +97,8 @@ pub(crate) async fn run(
                 list(&keys.list(&call, tenant.as_ref()).await?, clock.now(), out)
             }
         }
-    };
-    let done = done.await;
-    database.close().await;
-    done
+    })
+    .await
 }
 
 fn wanted(new: New, now: Timestamp) -> Result<NewKey> {

@@ -46,8 +46,24 @@ pub(crate) async fn open(config: &Config, metrics: &Metrics, clock: &Clock) -> R
         .with_context(|| format!("cannot open the database {place}"))
 }
 
+/// Does the work of a command on the database, whose schema must be the one of this program, and closes the database.
+pub(crate) async fn on_database<T>(
+    config: &Config,
+    metrics: &Metrics,
+    clock: &Clock,
+    work: impl AsyncFnOnce(&Database) -> Result<T>,
+) -> Result<T> {
+    let database = open(config, metrics, clock).await?;
+    let done = match check(&database).await {
+        Ok(()) => work(&database).await,
+        Err(error) => Err(error),
+    };
+    database.close().await;
+    done
+}
+
 /// Checks that the schema is the one of this program.
-pub(crate) async fn check(database: &Database) -> Result<()> {
+async fn check(database: &Database) -> Result<()> {
     let pending = database.pending_migrations(&migrations()).await?;
     if pending.iter().any(|migration| !migration.waits) {
         bail!("the schema is outdated: run `pando migrate`");

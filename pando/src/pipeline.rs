@@ -42,16 +42,14 @@ pub(crate) async fn run(
     out: &mut dyn Write,
 ) -> Result<()> {
     let metrics = Metrics::new();
-    let database = migrate::open(config, &metrics, clock).await?;
-    let done = async {
-        migrate::check(&database).await?;
-        let queue = jobs::queue(config, &database, &metrics, clock)?;
+    migrate::on_database(config, &metrics, clock, async |database| {
+        let queue = jobs::queue(config, database, &metrics, clock)?;
         let vault = Arc::new(Keyring::new(&config.vault)?);
         let objects = Objects::open(&config.objects_options(), &metrics, clock)?;
         let pipeline = Pipeline::new(&queue, &objects, &vault, &metrics, &config.customers.pipeline)?;
         match command {
             PipelineCommand::Run => {
-                files::check(&database, &objects, clock, &config.files_place()).await?;
+                files::check(database, &objects, clock, &config.files_place()).await?;
                 archive(&pipeline, out).await
             }
             PipelineCommand::Status => {
@@ -59,10 +57,8 @@ pub(crate) async fn run(
                 show(&status, out)
             }
         }
-    };
-    let done = done.await;
-    database.close().await;
-    done
+    })
+    .await
 }
 
 async fn archive(pipeline: &Pipeline, out: &mut dyn Write) -> Result<()> {

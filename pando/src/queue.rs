@@ -88,15 +88,10 @@ pub(crate) async fn run(
     out: &mut dyn Write,
 ) -> Result<()> {
     let metrics = Metrics::new();
-    let database = migrate::open(config, &metrics, clock).await?;
-    let done = async {
-        migrate::check(&database).await?;
-        let queue = jobs::queue(config, &database, &metrics, clock)?;
-        obey(&queue, command, out).await
-    };
-    let done = done.await;
-    database.close().await;
-    done
+    migrate::on_database(config, &metrics, clock, async |database| {
+        obey(&jobs::queue(config, database, &metrics, clock)?, command, out).await
+    })
+    .await
 }
 
 async fn obey(queue: &Queue, command: QueueCommand, out: &mut dyn Write) -> Result<()> {

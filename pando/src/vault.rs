@@ -40,15 +40,11 @@ pub(crate) async fn run(
         vault.has_keys(),
         "the settings have no keys: set vault.keys, vault.current and vault.index_keys"
     );
-    let database = migrate::open(config, &Metrics::new(), clock).await?;
-    let done = async {
-        migrate::check(&database).await?;
+    migrate::on_database(config, &Metrics::new(), clock, async |database| {
         let call = Call::internal("pando vault reseal", BUDGET);
-        let done = reseal_customers(&database, &vault, &call).await.context("a row could not be sealed")?;
+        let done = reseal_customers(database, &vault, &call).await.context("a row could not be sealed")?;
         writeln!(out, "customers: {} rows read, {} sealed", done.seen, done.sealed)?;
         Ok(())
-    };
-    let done = done.await;
-    database.close().await;
-    done
+    })
+    .await
 }

@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 
 use crate::issuer::Issuer;
 use crate::key_set::Fetch;
-use crate::keys::is_key;
+use crate::keys::{allowed_from, is_key};
 use crate::token::{Tokens, Unverified, is_token};
 use crate::{ApiKeys, AuthError, AuthOptions, DevelopmentIssuer, Refusal, ring_provider};
 
@@ -79,8 +79,7 @@ impl Credentials {
     fn recall(&self, credential: &str, client: IpAddr) -> Option<Arc<Identity>> {
         // Nothing is remembered of the credential itself.
         let known = self.0.remembered.get(blake3::hash(credential.as_bytes()).as_bytes())?;
-        let counts = known.until > Instant::now()
-            && (known.networks.is_empty() || known.networks.iter().any(|network| network.contains(client)));
+        let counts = known.until > Instant::now() && allowed_from(&known.networks, client);
         counts.then(|| known.identity.clone())
     }
 

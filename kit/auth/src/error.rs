@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use pando_database::DatabaseError;
 
-/// The fault of a credential, as its sender is told.
+/// The fault of a credential. Its text is the detail of the answer to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It is neither a token nor a key of ours.

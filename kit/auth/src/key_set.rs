@@ -39,7 +39,7 @@ pub(crate) struct KeySet {
     fetch: Fetch,
     refresh: Duration,
     keys: RwLock<Arc<Vec<NamedKey>>>,
-    /// When the keys were last read, or tried to be. Whoever holds it reads them.
+    /// When the keys were last read, or an attempt was made. The task that holds the lock reads them.
     read_at: Mutex<Option<Instant>>,
 }
 

@@ -220,7 +220,7 @@ impl ApiKey {
 
     /// Whether it may be used from an address.
     pub(crate) fn allows(&self, client: IpAddr) -> bool {
-        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(client))
+        allowed_from(&self.networks, client)
     }
 
     /// The name of callers with this key.
@@ -236,6 +236,11 @@ impl<'t> Sent<'t> {
         let is_id = id.len() == 2 * ID_BYTES && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         (KINDS.contains(&kind) && is_id && secret.len() <= 100).then_some(Self { id, secret })
     }
+}
+
+/// Whether a key with these networks may be used from an address.
+pub(crate) fn allowed_from(networks: &[Network], client: IpAddr) -> bool {
+    networks.is_empty() || networks.iter().any(|network| network.contains(client))
 }
 
 /// Whether a credential looks like a key.

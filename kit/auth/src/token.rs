@@ -69,7 +69,8 @@ impl Tokens {
         }
         let claims = self.claims(text, issuer, header.alg, &key)?;
         let now = jsonwebtoken::get_current_timestamp();
-        let remaining = Duration::from_secs((claims.exp + self.leeway_seconds).saturating_sub(now));
+        let remaining =
+            Duration::from_secs(claims.exp.saturating_add(self.leeway_seconds).saturating_sub(now));
         Ok(Verified { identity: issuer.identity(&claims.others)?, remaining })
     }
 

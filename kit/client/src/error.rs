@@ -13,7 +13,7 @@ pub enum ClientError {
     /// The address cannot be called: the caller is at fault.
     #[error("the address {reason}")]
     BadAddress {
-        /// What it must be.
+        /// The rule that the address breaks.
         reason: &'static str,
     },
     /// The address is not public, and a stranger has named it.

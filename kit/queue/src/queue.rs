@@ -98,8 +98,8 @@ impl Queue {
         self.0.changes.subscribe()
     }
 
-    /// Says that the settings of this process name the [reader](crate::EventReader): operators are told that it is in use, though
-    /// nobody holds its place while it does not read.
+    /// Says that the settings of this process name the [reader](crate::EventReader). The status for operators then calls the reader
+    /// used, although no process holds its place while it does not read.
     pub fn uses_reader(&self, name: &str) {
         self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
     }

@@ -61,7 +61,7 @@ impl Certificates {
         certificates
     }
 
-    /// The certificate of the authority: the file that a client or a server is told to trust.
+    /// The file with the certificate of the authority, for the settings of a client or a server that trusts it.
     pub fn authority(&self) -> PathBuf {
         self.path("authority.pem")
     }

@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use serde::{Deserialize, Serialize};
 
-use crate::verify::{AnyCertificate, AnyName};
+use crate::verify::Lenient;
 use crate::{TlsError, TlsOptions, Verify};
 
 /// TLS to other servers. Cloning shares the authorities, which are read when they are first needed.
@@ -74,18 +74,20 @@ impl Tls {
         let provider = provider();
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
-        let verifier: Arc<dyn rustls::client::danger::ServerCertVerifier> = match verify {
+        let authority = match verify {
             Verify::Full => return Ok(Arc::clone(&self.authorities()?.full)),
             Verify::Authority => {
                 let roots = Arc::clone(&self.authorities()?.roots);
                 if roots.is_empty() {
                     return Err(TlsError::NoAuthority);
                 }
-                let checked = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
-                Arc::new(AnyName(checked.map_err(|error| TlsError::SetUp { reason: error.to_string() })?))
+                let checked =
+                    WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
+                Some(checked.map_err(|error| TlsError::SetUp { reason: error.to_string() })?)
             }
-            Verify::Nothing => Arc::new(AnyCertificate(provider)),
+            Verify::Nothing => None,
         };
+        let verifier = Arc::new(Lenient { authority, provider });
         let config = config.dangerous().with_custom_certificate_verifier(verifier);
         Ok(Arc::new(config.with_no_client_auth()))
     }

@@ -140,7 +140,7 @@ fn keys_of_an_issuer_rotate() {
     assert_eq!(status(&running, tokens.get("later")), 401);
     fs::copy(tokens.folder.path().join("rotated.json"), tokens.folder.path().join("keys.json")).unwrap();
     until("the new key is known", PATIENCE, || status(&running, tokens.get("later")) == 200);
-    // The keys that are gone sign nothing any more. What was verified before is remembered for five minutes.
+    // A token of a key that is gone does not count. A token that was verified before is remembered for five minutes.
     assert_eq!(status(&running, tokens.get("audiences")), 401);
     fs::remove_file(tokens.folder.path().join("keys.json")).unwrap();
     assert_eq!(status(&running, tokens.get("later")), 200, "an issuer that is away is no reason to refuse");

@@ -306,7 +306,7 @@ enum Why {
     Refused,
 }
 
-/// What the library says, or what is wrong with the certificate.
+/// The reason of the library, or the fault of the certificate if there is one.
 fn said(error: &RedisError) -> String {
     match certificate_fault(error) {
         Some(reason) => format!("no encrypted connection: {reason}"),

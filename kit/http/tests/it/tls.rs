@@ -281,7 +281,7 @@ async fn a_handshake_that_does_not_end_is_ended() {
     let config = http1(&certificates.authority(), &version::TLS12);
     let mut silent = connect(&server, &config).await.unwrap();
     assert!(silent.is_closed().await);
-    // Its head has not come, and it is told so.
+    // A connection whose head does not come in time is answered with 408.
     let mut slow = connect(&server, &config).await.unwrap();
     slow.send(b"GET /hello HTTP/1.1\r\n").await;
     slow.answer().await.unwrap().is_problem(Code::RequestTimeout);

@@ -80,7 +80,7 @@ async fn a_place_moves_only_from_where_it_is(house: &House) {
     outbox.publish(&mut tx, &outbox.event("counted", "one", 1, Value::Null)).unwrap();
     tx.commit().await.unwrap();
     let to = reader.read_after(&call(), from, BATCH).await.unwrap()[0].0;
-    // What is rolled back has not moved it.
+    // A transaction that is rolled back does not move the place.
     let mut tx = house.queue.database().transaction(&call()).await.unwrap();
     assert!(reader.advance(&mut tx, from, to).await.unwrap());
     tx.rollback().await.unwrap();

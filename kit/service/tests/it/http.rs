@@ -49,6 +49,7 @@ async fn a_stream_of_events_shows_signs_of_life_while_it_is_quiet_and_breaks_off
         ServerEvent::new("7", "note_created", &serde_json::json!({"text": "two\nlines"})),
         Ok(ServerEvent::comment("the end\nis near")),
     ]);
+    // The clock of this test is paused, so nobody waits for this.
     let late = stream::once(async {
         tokio::time::sleep(Duration::from_secs(25)).await;
         Err(Fault::busy("later"))

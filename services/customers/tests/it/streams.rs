@@ -98,8 +98,11 @@ async fn an_export_that_fails_in_the_middle_breaks_off_and_reads_no_further_than
         assert_eq!(response.status(), StatusCode::OK);
         let mut body = Body::new(response.into_body()).into_data_stream();
         let mut bytes = body.next().await.unwrap().unwrap().len();
-        // About 36 MB: no buffer on the way holds them, so pages are left to be read.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // About 36 MB: no buffer on the way holds them, so pages are left to be read. While these requests are answered, an
+        // export that read ahead of its reader would read them all.
+        for _ in 0..200 {
+            assert_eq!(house.server.get("/api/v1/customers?limit=1").await.status, 200);
+        }
         let mut tx = house.parts.database.transaction(&call()).await.unwrap();
         tx.execute(&BREAK, params![]).await.unwrap();
         tx.commit().await.unwrap();
@@ -310,9 +313,8 @@ async fn a_process_has_as_many_watches_as_it_allows() {
         drop(first);
         let again = async {
             while house.server.open(Method::GET, WATCH, &[], "").await.status() != 200 {
-                house.customers.create_customer(&call(), given("Ann")).await.unwrap();
                 // The server notices that a reader is gone when it sends something.
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                house.customers.create_customer(&call(), given("Ann")).await.unwrap();
             }
         };
         tokio::time::timeout(PATIENCE, again).await.unwrap();
