@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use pando_clock::Clock;
 use pando_database::Database;
-use pando_http::{Authentication, Code, Network, Problem};
+use pando_http::{Authentication, Code, Problem};
 use pando_resilience::{Call, Identity};
 use pando_telemetry::Metrics;
-use quick_cache::sync::Cache;
 
 use crate::issuer::Issuer;
 use crate::key_set::Fetch;
-use crate::keys::{allowed_from, is_key};
+use crate::keys::is_key;
+use crate::remembered::{Memory, Remembered};
 use crate::token::{Tokens, Unverified, is_token};
 use crate::{ApiKeys, AuthError, AuthOptions, DevelopmentIssuer, Refusal, ring_provider};
 
@@ -30,15 +30,8 @@ struct Inner {
     tokens: Tokens,
     keys: ApiKeys,
     key_kept: Duration,
-    remembered: Cache<[u8; 32], Arc<Remembered>>,
+    memory: Memory,
     metrics: Metrics,
-}
-
-/// A caller whose credential was verified.
-struct Remembered {
-    identity: Arc<Identity>,
-    until: Instant,
-    networks: Vec<Network>,
 }
 
 impl Credentials {
@@ -58,7 +51,7 @@ impl Credentials {
             tokens: Tokens { issuers: issuers.chain(own).collect(), leeway_seconds: options.leeway_seconds },
             keys: ApiKeys::new(database, clock),
             key_kept: Duration::from_millis(options.key_recheck_ms),
-            remembered: Cache::new(options.remembered_max),
+            memory: Memory::new(options.remembered_max)?,
             metrics: metrics.clone(),
         })))
     }
@@ -67,20 +60,12 @@ impl Credentials {
     pub fn authentication(&self) -> Authentication {
         let (recalling, verifying) = (self.clone(), self.clone());
         Authentication {
-            recall: Arc::new(move |credential, client| recalling.recall(credential, client)),
+            recall: Arc::new(move |credential, client| recalling.0.memory.recall(credential, client)),
             verify: Arc::new(move |credential, client| {
                 let credentials = verifying.clone();
                 Box::pin(async move { credentials.verify(&credential, client).await })
             }),
         }
-    }
-
-    /// The caller, if the credential was verified a short time ago and may be used from this address.
-    fn recall(&self, credential: &str, client: IpAddr) -> Option<Arc<Identity>> {
-        // Nothing is remembered of the credential itself.
-        let known = self.0.remembered.get(blake3::hash(credential.as_bytes()).as_bytes())?;
-        let counts = known.until > Instant::now() && allowed_from(&known.networks, client);
-        counts.then(|| known.identity.clone())
     }
 
     async fn verify(&self, credential: &str, client: IpAddr) -> Result<Arc<Identity>, Problem> {
@@ -95,9 +80,10 @@ impl Credentials {
         };
         let labels = [("kind", kind), ("outcome", outcome)];
         self.0.metrics.counter("auth_verifications_total", "Credentials that were verified.", &labels).inc();
-        let verified = Arc::new(verified?);
-        self.0.remembered.insert(*blake3::hash(credential.as_bytes()).as_bytes(), verified.clone());
-        Ok(verified.identity.clone())
+        let verified = verified?;
+        let identity = verified.identity.clone();
+        self.0.memory.remember(credential, verified);
+        Ok(identity)
     }
 
     async fn verify_key(&self, text: &str, client: IpAddr) -> Result<Remembered, (&'static str, Problem)> {

@@ -96,4 +96,8 @@ impl AuthError {
     pub(crate) fn setting(name: impl Into<String>, reason: impl ToString) -> Self {
         Self::Setting { setting: name.into(), reason: reason.to_string() }
     }
+
+    pub(crate) fn no_random_bytes() -> Self {
+        Self::setting("keys", "the operating system gave no random bytes")
+    }
 }

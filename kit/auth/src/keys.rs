@@ -189,7 +189,7 @@ impl ApiKeys {
         }
         let (mut id, mut secret) = ([0; ID_BYTES], Zeroizing::new([0; SECRET_BYTES]));
         let random = SystemRandom::new();
-        let failed = |_| AuthError::setting("keys", "the operating system gave no random bytes");
+        let failed = |_| AuthError::no_random_bytes();
         random.fill(&mut id).map_err(failed)?;
         random.fill(&mut secret[..]).map_err(failed)?;
         let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();

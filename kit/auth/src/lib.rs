@@ -7,6 +7,7 @@ mod issuer;
 mod key_set;
 mod keys;
 mod options;
+mod remembered;
 mod ring_provider;
 mod store;
 mod token;

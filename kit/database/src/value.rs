@@ -2,6 +2,7 @@
 
 use pando_clock::Timestamp;
 use pando_resilience::Tenant;
+use serde::Serialize;
 use uuid::Uuid;
 
 /// A parameter of a statement.
@@ -24,8 +25,8 @@ pub enum Value {
     Uuid(Uuid),
     /// `timestamptz`
     Timestamp(Timestamp),
-    /// `jsonb`, `json`
-    Json(serde_json::Value),
+    /// `jsonb`, `json`: the text of a JSON value, see [`Value::json`].
+    Json(String),
     /// For `= any($1)`.
     UuidArray(Vec<Uuid>),
     /// For `= any($1)`.
@@ -81,12 +82,16 @@ impl ColumnType {
 }
 
 impl Value {
+    /// A value for a JSON column, written straight from a type of the program.
+    pub fn json(value: &impl Serialize) -> Result<Self, serde_json::Error> {
+        serde_json::to_string(value).map(Self::Json)
+    }
+
     /// The size of the value in memory, roughly, in bytes.
     pub(crate) fn size(&self) -> usize {
         match self {
-            Self::Text(text) => text.len(),
+            Self::Text(text) | Self::Json(text) => text.len(),
             Self::Bytes(bytes) => bytes.len(),
-            Self::Json(json) => json_size(json),
             Self::UuidArray(ids) => size_of::<Uuid>() * ids.len(),
             Self::TextArray(texts) => texts.iter().map(|text| size_of::<String>() + text.len()).sum(),
             Self::IntArray(numbers) => size_of::<i64>() * numbers.len(),
@@ -131,15 +136,13 @@ impl Value {
     }
 }
 
-fn json_has_nul(json: &serde_json::Value) -> bool {
-    match json {
-        serde_json::Value::String(text) => text.contains('\0'),
-        serde_json::Value::Array(items) => items.iter().any(json_has_nul),
-        serde_json::Value::Object(fields) => {
-            fields.iter().any(|(name, value)| name.contains('\0') || json_has_nul(value))
-        }
-        _ => false,
-    }
+/// Whether a text of the JSON contains NUL, which is written as `\u0000`. After an odd number of other backslashes the last
+/// of them is part of the text, and so is what follows it.
+fn json_has_nul(json: &str) -> bool {
+    json.match_indices("\\u0000").any(|(at, _)| {
+        let before = json.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        before % 2 == 0
+    })
 }
 
 macro_rules! value_from {
@@ -167,7 +170,7 @@ value_from! {
     Uuid => Value::Uuid,
     Timestamp => Value::Timestamp,
     &Tenant => |tenant: &Tenant| Value::Text(tenant.as_str().to_owned()),
-    serde_json::Value => Value::Json,
+    serde_json::Value => |value: serde_json::Value| Value::Json(value.to_string()),
     Vec<Uuid> => Value::UuidArray,
     Vec<String> => Value::TextArray,
     Vec<i64> => Value::IntArray,
@@ -193,17 +196,6 @@ macro_rules! params {
     }};
 }
 
-fn json_size(json: &serde_json::Value) -> usize {
-    use serde_json::Value::{Array, Object, String};
-    let content: usize = match json {
-        String(text) => text.len(),
-        Array(items) => items.iter().map(json_size).sum(),
-        Object(fields) => fields.iter().map(|(name, field)| name.len() + json_size(field)).sum(),
-        _ => 0,
-    };
-    size_of::<serde_json::Value>() + content
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +208,8 @@ mod tests {
             (Value::from(vec!["a".to_owned(), "\0".to_owned()]), true),
             (Value::from(serde_json::json!({"a": ["b", {"c\0": 1}]})), true),
             (Value::from(serde_json::json!({"a": ["b", {"c": "\u{1}"}]})), false),
+            (Value::from(serde_json::json!({"a": "a backslash, then \\u0000"})), false),
+            (Value::from(serde_json::json!({"a": "a backslash, then NUL: \\\0"})), true),
             (Value::from(f64::NAN), true),
             (Value::from(f64::INFINITY), false),
             (Value::from(vec![0_u8]), false),

@@ -9,7 +9,7 @@ use pando_service::{Email, Listed, Page};
 use pando_vault::Keyring;
 use uuid::Uuid;
 
-use crate::domain::customer::{Customer, Metadata};
+use crate::domain::customer::Customer;
 use crate::domain::phone;
 use crate::domain::planned::Planned;
 use sealed::{EMAIL, PHONE};
@@ -283,7 +283,7 @@ impl Store {
             customer.name.as_str(),
             self.seal(tenant, &PHONE, key, &customer.phone)?,
             self.index(tenant, &PHONE, &customer.phone),
-            pairs(&customer.metadata),
+            Value::json(&customer.metadata).map_err(Fault::internal)?,
             customer.unknown.as_slice(),
             customer.version,
             customer.updated_at,
@@ -313,11 +313,6 @@ pub(crate) async fn in_use(
 
 /// Removes everything from a locked row but its id and its versions.
 pub(crate) fn delete(tx: &mut Transaction, tenant: &Tenant, key: Uuid, (version, now): (i64, Timestamp)) {
-    let values = params![key, tenant, version, pairs(&Metadata::new()), Vec::<u8>::new(), now];
+    let values = params![key, tenant, version, serde_json::json!({}), Vec::<u8>::new(), now];
     tx.execute_later(&DELETE, values);
-}
-
-fn pairs(metadata: &Metadata) -> Value {
-    let pairs = metadata.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
-    Value::Json(serde_json::Value::Object(pairs.collect()))
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use pando_clock::Timestamp;
 use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
@@ -109,7 +109,13 @@ impl ToSql for Bound<'_> {
             Value::Bytes(bytes) => bytes.to_sql(ty, out),
             Value::Uuid(id) => id.to_sql(ty, out),
             Value::Timestamp(moment) => (moment.as_micros() - POSTGRES_EPOCH).to_sql(&Type::INT8, out),
-            Value::Json(json) => json.to_sql(ty, out),
+            Value::Json(text) => {
+                // The version of the format of jsonb.
+                if *ty == Type::JSONB {
+                    out.put_u8(1);
+                }
+                text.to_sql(ty, out)
+            }
             Value::UuidArray(ids) => ids.to_sql(ty, out),
             Value::TextArray(texts) => texts.to_sql(ty, out),
             Value::IntArray(numbers) => match ty.kind() {

@@ -219,11 +219,10 @@ fn bind_one(prepared: &mut Prepared<'_>, at: usize, value: &Value) -> rusqlite::
         Value::Bool(value) => prepared.raw_bind_parameter(at, i64::from(*value)),
         Value::Int(number) => prepared.raw_bind_parameter(at, number),
         Value::Real(number) => prepared.raw_bind_parameter(at, number),
-        Value::Text(text) => prepared.raw_bind_parameter(at, text.as_str()),
+        Value::Text(text) | Value::Json(text) => prepared.raw_bind_parameter(at, text.as_str()),
         Value::Bytes(bytes) => prepared.raw_bind_parameter(at, bytes.as_slice()),
         Value::Uuid(id) => prepared.raw_bind_parameter(at, id.as_bytes().as_slice()),
         Value::Timestamp(moment) => prepared.raw_bind_parameter(at, moment.as_micros()),
-        Value::Json(json) => prepared.raw_bind_parameter(at, json.to_string()),
         Value::UuidArray(ids) => {
             bind_list(prepared, at, ids.iter().map(|id| SqliteValue::Blob(id.as_bytes().to_vec())))
         }
@@ -250,11 +249,10 @@ fn list_item(value: &Value) -> SqliteValue {
         Value::Bool(value) => SqliteValue::Integer(i64::from(*value)),
         Value::Int(number) => SqliteValue::Integer(*number),
         Value::Real(number) => SqliteValue::Real(*number),
-        Value::Text(text) => SqliteValue::Text(text.clone()),
+        Value::Text(text) | Value::Json(text) => SqliteValue::Text(text.clone()),
         Value::Bytes(bytes) => SqliteValue::Blob(bytes.clone()),
         Value::Uuid(id) => SqliteValue::Blob(id.as_bytes().to_vec()),
         Value::Timestamp(moment) => SqliteValue::Integer(moment.as_micros()),
-        Value::Json(json) => SqliteValue::Text(json.to_string()),
         // A list has no lists in it.
         Value::Null | Value::UuidArray(_) | Value::TextArray(_) | Value::IntArray(_) | Value::List(..) => {
             SqliteValue::Null

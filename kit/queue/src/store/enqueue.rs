@@ -243,11 +243,9 @@ fn owner(tenant: &Tenant) -> Option<&str> {
 }
 
 fn settings(settings: &Settings) -> Option<Value> {
-    let json = (*settings != Settings::default()).then(|| serde_json::to_value(settings).ok()).flatten();
-    json.map(Value::Json)
+    (*settings != Settings::default()).then(|| Value::json(settings).ok()).flatten()
 }
 
 fn sequel(job: &Job) -> Option<Value> {
-    let json = (!job.then.is_empty()).then(|| serde_json::to_value(&job.then).ok()).flatten();
-    json.map(Value::Json)
+    (!job.then.is_empty()).then(|| Value::json(&job.then).ok()).flatten()
 }

@@ -23,12 +23,14 @@ pub(crate) fn check(text: &str) -> Result<(), BadText> {
 pub(crate) fn e164(text: &str) -> Option<String> {
     let number = text.trim().strip_prefix('+')?;
     // "+44 (0)20 …": the zero is for calls within the country.
-    let number = number.replace("(0)", "");
-    let digits: String = number.chars().filter(|letter| !" ()-./\u{a0}".contains(*letter)).collect();
-    let is_number = (7..=15).contains(&digits.len())
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && !digits.starts_with('0');
-    is_number.then(|| format!("+{digits}"))
+    let letters = number.split("(0)").flat_map(str::chars);
+    let mut one = String::with_capacity(1 + number.len());
+    one.push('+');
+    one.extend(letters.filter(|letter| !matches!(letter, ' ' | '(' | ')' | '-' | '.' | '/' | '\u{a0}')));
+    let digits = &one.as_bytes()[1..];
+    let is_number =
+        (7..=15).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) && digits[0] != b'0';
+    is_number.then_some(one)
 }
 
 /// The form in which two numbers are compared: E.164, or the digits alone.

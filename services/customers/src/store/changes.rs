@@ -92,7 +92,7 @@ impl Store {
                 let after =
                     self.resealed_fields((&tenant, key), row.get::<Json<Fields>>("fields_after")?.0)?;
                 if before.1 || after.1 {
-                    let fields = [before.0, after.0].map(|fields| Parameter::Json(Value::Object(fields)));
+                    let fields = [before.0, after.0].map(|fields| Parameter::from(Value::Object(fields)));
                     let [before, after] = fields;
                     done.sealed += tx.execute(&RESEAL, params![&tenant, key, version, before, after]).await?;
                 }
