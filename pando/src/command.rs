@@ -49,7 +49,7 @@ enum Command {
     Serve {
         #[command(flatten)]
         door: Door,
-        /// The roles of this process: all, or a list of profiles, customers, tasks and worker
+        /// The roles of this process: all, or a list of profiles, customers, webhooks, tasks and worker
         #[arg(long, value_name = "ROLES")]
         roles: Option<String>,
     },

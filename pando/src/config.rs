@@ -22,6 +22,7 @@ use pando_tasks::TasksOptions;
 use pando_telemetry::{LogOptions, redact};
 use pando_tls::Tls;
 use pando_vault::{Keyring, KeyringOptions};
+use pando_webhooks::WebhooksOptions;
 use serde::{Deserialize, Serialize};
 
 pub use layers::{Flags, Loaded, Sources};
@@ -62,6 +63,8 @@ pub struct Config {
     pub profiles: ProfilesOptions,
     /// The tasks service.
     pub tasks: TasksOptions,
+    /// The webhooks service.
+    pub webhooks: WebhooksOptions,
     /// Durable jobs.
     pub queue: QueueOptions,
     /// Running them.
@@ -86,6 +89,8 @@ pub enum Role {
     Customers,
     /// Tasks over HTTP.
     Tasks,
+    /// Sending events to the addresses of callers.
+    Webhooks,
     /// Running jobs.
     Worker,
 }
@@ -149,6 +154,7 @@ impl Default for Config {
             customers: CustomersOptions::default(),
             profiles: ProfilesOptions::default(),
             tasks: TasksOptions::default(),
+            webhooks: WebhooksOptions::default(),
             queue: QueueOptions::default(),
             worker: WorkerOptions::default(),
             idempotency: IdempotencyOptions::default(),
@@ -266,6 +272,11 @@ impl Config {
         TasksOptions { tls: self.tls.clone(), ..self.tasks.clone() }
     }
 
+    /// The settings of webhooks.
+    pub fn webhooks_options(&self) -> WebhooksOptions {
+        WebhooksOptions { tls: self.tls.clone(), ..self.webhooks.clone() }
+    }
+
     /// The file of the embedded database; none when a server is configured.
     pub fn database_file(&self) -> Option<PathBuf> {
         let database = self.database_options();
@@ -304,6 +315,9 @@ impl Config {
         }
         if let Err(error) = self.tasks_options().check() {
             found.push(("tasks", error.to_string()));
+        }
+        if let Err(error) = self.webhooks.check() {
+            found.push(("webhooks", error.to_string()));
         }
         if let Err(error) = self.queue.check() {
             found.push(("queue", error.to_string()));

@@ -15,7 +15,7 @@ use pando_idempotency::Idempotency;
 use pando_objects::Objects;
 use pando_queue::{EventExchange, Outbox, Queue, Registry, Relay, Subscriber};
 use pando_resilience::Call;
-use pando_service::{Blueprint, OwnQueue, Parts, Service};
+use pando_service::{Blueprint, EventType, OwnQueue, Parts, Service};
 use pando_telemetry::Metrics;
 use pando_vault::Keyring;
 
@@ -31,7 +31,7 @@ const PING_BUDGET: Duration = Duration::from_secs(1);
 const INTRODUCTION: &str = "Bodies are JSON. Every error has the same form: a `code` from a closed list, and all bad fields at once. \
 A change may name the version that it changes (`If-Match`, with the `ETag` of a read), so that no update is lost. If a write with an \
 `Idempotency-Key` is repeated, it happens only once. The answer to a write has a `Pando-Consistency` token; a read that sends it \
-back sees at least that write, from any server.";
+back sees at least that write, from any server. A path that begins with `/v1/` is the same as one that begins with `/api/v1/`.";
 
 /// A service, and how this program opens it.
 struct Wire {
@@ -51,6 +51,7 @@ pub(crate) type OnDrain = Box<dyn FnOnce() + Send + Sync>;
 const SERVICES: &[Wire] = &[
     Wire { role: Role::Profiles, blueprint: pando_profiles::BLUEPRINT, open: |config, parts, registry| pando_profiles::open(parts, config.profiles_options(), registry) },
     Wire { role: Role::Customers, blueprint: pando_customers::BLUEPRINT, open: |config, parts, registry| pando_customers::open(parts, &config.customers, registry) },
+    Wire { role: Role::Webhooks, blueprint: pando_webhooks::BLUEPRINT, open: |config, parts, registry| pando_webhooks::open(parts, event_types(), config.webhooks_options(), registry) },
     Wire { role: Role::Tasks, blueprint: pando_tasks::BLUEPRINT, open: |config, parts, registry| Ok(pando_tasks::open(parts, config.tasks_options(), registry)?) },
 ];
 
@@ -64,6 +65,11 @@ pub(crate) fn migrations() -> Vec<MigrationSet> {
         pando_auth::MIGRATIONS,
     ];
     [files::MIGRATIONS].into_iter().chain(of_services).chain(of_the_house).collect()
+}
+
+/// The types of events of all services.
+fn event_types() -> impl Iterator<Item = &'static EventType> {
+    SERVICES.iter().flat_map(|wire| wire.blueprint.events)
 }
 
 /// The queues that services have for their own jobs.

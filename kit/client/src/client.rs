@@ -1,8 +1,8 @@
-//! The client: a pool of connections, and three ways to send a request.
+//! The client: a pool of connections, and four ways to send a request.
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::response::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -58,6 +58,26 @@ impl Client {
             Ok(Response::from_parts(parts, body.to_bytes()))
         };
         call.deadline.bound(work).await.unwrap_or_else(|_| Err(ClientError::late(began.elapsed())))
+    }
+
+    /// Sends a request and collects the beginning of the answer, within the deadline of the call. A body that is longer than
+    /// `body_bytes_max`, or breaks off, is cut there: the status counts.
+    pub async fn send_cut(
+        &self,
+        call: &Call,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, ClientError> {
+        let began = Instant::now();
+        let head = call.deadline.bound(self.stream(prepared(call, request))).await;
+        let (parts, mut body) =
+            head.unwrap_or_else(|_| Err(ClientError::late(began.elapsed())))?.into_parts();
+        let mut beginning = BytesMut::new();
+        while beginning.len() < self.body_bytes_max {
+            let Ok(Some(Ok(frame))) = call.deadline.bound(body.frame()).await else { break };
+            beginning.extend_from_slice(frame.data_ref().map_or(&[][..], |piece| piece));
+        }
+        beginning.truncate(self.body_bytes_max);
+        Ok(Response::from_parts(parts, beginning.freeze()))
     }
 
     /// Sends a request whose answer is of interest only for its head, within the deadline of the call.

@@ -37,6 +37,7 @@ mod query;
 mod routes;
 mod scopes;
 mod server;
+mod short_paths;
 mod socket;
 mod static_files;
 mod stream;

@@ -27,6 +27,7 @@ use crate::edge::handle;
 use crate::edge_state::Edge;
 use crate::openapi::{Assembled, assemble};
 use crate::proxies::TrustedProxies;
+use crate::short_paths::at_its_path;
 use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::sweeper::{Mood, Sweeper};
@@ -296,7 +297,7 @@ async fn serve(mut socket: Socket, connection: Arc<Connection>, edge: Arc<Edge>,
         Err(_ended) => return,
     };
     let requests = connection.clone();
-    let service = service_fn(move |request| handle(&edge, &requests, request));
+    let service = service_fn(move |request| handle(&edge, &requests, at_its_path(request)));
     if http2 {
         let mut serving = pin!(protocols.http2.serve_connection(socket, service));
         let ended = until_ordered(&connection, |cx, close| {

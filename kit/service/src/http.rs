@@ -1,12 +1,14 @@
 //! HTTP: faults as problems, requests with a key, the answers to reads and writes, and streams of events.
 
 mod answers;
+mod envelope;
 mod events;
 mod id;
 mod keyed;
 mod problems;
 
 pub use answers::{WriteAnswer, cached, hot_read, ignored_fields, json, with_ignored, with_x_cache};
+pub use envelope::error_envelope;
 pub use events::{ServerEvent, event_stream};
 pub use id::Id;
 pub(crate) use keyed::REPLAYED;

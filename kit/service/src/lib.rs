@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod destination;
 mod email;
+mod event_type;
 mod expected;
 mod fault;
 mod fields;
@@ -18,7 +20,9 @@ pub mod testing;
 mod write;
 mod writes;
 
+pub use destination::destination;
 pub use email::{EMAIL_CHARS_MAX, Email, folded};
+pub use event_type::EventType;
 pub use expected::Expected;
 pub use fault::{Class, Fault, FieldError};
 pub use fields::{BadText, FieldReader, Violations};

@@ -17,7 +17,7 @@ use pando_queue::{Outbox, Queue, QueueOptions, QueueParts, Schedule, Subscriber}
 use pando_telemetry::Metrics;
 use pando_vault::{Keyring, KeyringOptions};
 
-use crate::{Memory, MemoryPlan, Rule, Writes, WritesParts};
+use crate::{EventType, Memory, MemoryPlan, Rule, Writes, WritesParts};
 
 /// The parts of a process on which services are built. Cloning shares them.
 #[derive(Clone)]
@@ -70,6 +70,8 @@ pub struct Blueprint {
     pub name: &'static str,
     /// Its tables, if it has any.
     pub migrations: Option<MigrationSet>,
+    /// The types of events that it publishes.
+    pub events: &'static [EventType],
     /// The jobs that wait in queues of their own.
     pub queues: &'static [OwnQueue],
     /// Its routes with nothing behind them: to be read, not served.

@@ -6,12 +6,14 @@ use pando_grpc::BadDescriptor;
 use pando_service::OwnQueue;
 use pando_service::prelude::*;
 
+use crate::domain::events::EVENTS;
 use crate::{Customers, CustomersOptions, MIGRATIONS, Pipeline, grpc, http, jobs};
 
 /// The service before it is opened.
 pub const BLUEPRINT: Blueprint = Blueprint {
     name: "customers",
     migrations: Some(MIGRATIONS),
+    events: EVENTS,
     queues: &[OwnQueue { name: "pipeline", concurrency: 1, kinds: &["customers_pipeline"] }],
     described: || vec![ServiceRoutes::described("customers", http::routes())],
 };

@@ -7,6 +7,7 @@ use pando_queue::Registry;
 use pando_resilience::Call;
 use pando_service::{Blueprint, OwnQueue, Parts, Service};
 
+use crate::domain::events::EVENTS;
 use crate::http;
 use crate::images::{described_image_routes, image_limits, image_routes};
 use crate::{Images, MIGRATIONS, Profiles, ProfilesOptions};
@@ -18,6 +19,7 @@ const WARM_BUDGET: Duration = Duration::from_secs(30);
 pub const BLUEPRINT: Blueprint = Blueprint {
     name: "profiles",
     migrations: Some(MIGRATIONS),
+    events: EVENTS,
     queues: &[
         OwnQueue { name: "erasure", concurrency: 2, kinds: &["erase", "image_blobs_remove"] },
         OwnQueue { name: "exports", concurrency: 2, kinds: &["export"] },

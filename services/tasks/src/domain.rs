@@ -2,7 +2,6 @@
 
 pub(crate) mod delay;
 pub(crate) mod faults;
-pub(crate) mod guard;
 pub(crate) mod pace;
 pub(crate) mod schedule;
 pub(crate) mod task;

@@ -1,11 +1,9 @@
 //! The settings of tasks.
 
 use pando_queue::QueueError;
-use pando_service::BadSetting;
+use pando_service::{BadSetting, destination};
 use pando_tls::Tls;
 use serde::{Deserialize, Serialize};
-
-use crate::domain::guard::reachable;
 
 /// Settings of the tasks service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +57,7 @@ impl TasksOptions {
                 ("callback_timeout_ms", self.callback_timeout_ms, 100..=600_000),
             ],
         )?;
-        reachable(&self.callback_networks).map(drop)
+        destination("tasks", "callback_networks", &self.callback_networks).map(drop)?;
+        Ok(())
     }
 }

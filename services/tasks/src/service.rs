@@ -10,6 +10,7 @@ use crate::{Tasks, TasksOptions, add_kinds, http};
 pub const BLUEPRINT: Blueprint = Blueprint {
     name: "tasks",
     migrations: None,
+    events: &[],
     queues: &[
         OwnQueue { name: "callbacks", concurrency: 64, kinds: &["http_callback"] },
         OwnQueue { name: "sleep", concurrency: 64, kinds: &["sleep"] },

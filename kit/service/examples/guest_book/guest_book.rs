@@ -218,6 +218,7 @@ async fn page(
 
 /// The guest book before it is opened.
 pub(crate) const BLUEPRINT: Blueprint = Blueprint {
+    events: &[],
     name: "guest_book",
     migrations: Some(MIGRATIONS),
     queues: &[],

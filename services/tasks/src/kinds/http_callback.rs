@@ -10,9 +10,9 @@ use pando_client::{Client, ClientError, ClientOptions, Destination, Target};
 use pando_queue::{JobContext, JobError, JobKind, JobResult, JobState, QueueError, Settings};
 use pando_resilience::Deadline;
 use pando_schema::Fault;
+use pando_service::{BadSetting, destination};
 use serde_json::{Value, json};
 
-use crate::domain::guard::reachable;
 use crate::{TaskStatus, TasksOptions};
 
 /// How addresses are called.
@@ -23,15 +23,12 @@ struct Caller {
 }
 
 pub(super) fn kind(options: &TasksOptions) -> Result<JobKind, QueueError> {
-    let reachable = reachable(&options.callback_networks)?;
+    let reachable = destination("tasks", "callback_networks", &options.callback_networks)?;
     let timeout_ms = options.callback_timeout_ms;
     // Connecting and waiting share the time of the attempt.
     let limits = ClientOptions { connect_ms: timeout_ms, answer_ms: timeout_ms, ..ClientOptions::default() };
     let client = Client::new(&limits, reachable.clone(), &options.tls);
-    let client = client.map_err(|error| QueueError::BadSetting {
-        setting: "tls.authorities".to_owned(),
-        reason: error.to_string(),
-    })?;
+    let client = client.map_err(|error| BadSetting::new("tls", "authorities", error))?;
     let caller = Caller { timeout_ms, client };
     Ok(JobKind {
         public: true,

@@ -1,19 +1,22 @@
-//! Decides which addresses the server may call for clients: never its own network.
+//! The servers that callers may have this program call: never those of its own network.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use pando_client::Destination;
 use pando_http::Network;
-use pando_queue::QueueError;
 
-/// The addresses that may be called: those that everybody can reach, and those of the networks that the operator names.
-pub(crate) fn reachable(networks: &[String]) -> Result<Destination, QueueError> {
+use crate::BadSetting;
+
+/// Addresses that everybody can reach, and those of the networks that an operator names in a setting.
+pub fn destination(
+    section: &'static str,
+    name: &'static str,
+    networks: &[String],
+) -> Result<Destination, BadSetting> {
     let one = |text: &String| {
-        Network::parse(text).ok_or_else(|| QueueError::BadSetting {
-            setting: "tasks.callback_networks".to_owned(),
-            reason: format!("{text} is not a network such as 10.0.0.0/8"),
-        })
+        let reason = || BadSetting::new(section, name, format!("{text} is not a network such as 10.0.0.0/8"));
+        Network::parse(text).ok_or_else(reason)
     };
     let besides = networks.iter().map(one).collect::<Result<Vec<_>, _>>()?;
     let contained = move |address: IpAddr| besides.iter().any(|network| network.contains(address));
@@ -26,7 +29,8 @@ mod tests {
 
     #[test]
     fn a_network_that_is_allowed_opens_nothing_else() {
-        let reachable = reachable(&["127.0.0.0/8".to_owned(), "fd00::/8".to_owned()]).unwrap();
+        let networks = ["127.0.0.0/8".to_owned(), "fd00::/8".to_owned()];
+        let reachable = destination("test", "networks", &networks).unwrap();
         for (address, allowed) in [
             ("127.0.0.1", true),
             ("::ffff:127.0.0.1", true),
@@ -38,6 +42,7 @@ mod tests {
         ] {
             assert_eq!(reachable.allows(address.parse().unwrap()), allowed, "{address}");
         }
-        assert!(super::reachable(&["everywhere".to_owned()]).is_err());
+        let error = destination("test", "networks", &["everywhere".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("everywhere"));
     }
 }
