@@ -16,8 +16,10 @@ use crate::keys::KeysCommand;
 use crate::pipeline::PipelineCommand;
 use crate::queue::QueueCommand;
 use crate::vault::VaultCommand;
+use crate::webhooks::WebhooksCommand;
 use crate::{
     VERSION, audit, doctor, files, keys, migrate, openapi, pipeline, queue, seed, serve, token, vault,
+    webhooks,
 };
 
 /// How long threads that are still busy may hold up the end of the program.
@@ -108,6 +110,9 @@ enum Command {
     /// Makes a token of the development issuer, whose key is in the data directory. Servers on that directory take it if
     /// auth.mode is "required" and auth.development_issuer is true.
     Token(token::New),
+    /// Try webhooks
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Seal rows with the current key
     #[command(subcommand)]
     Vault(VaultCommand),
@@ -179,6 +184,7 @@ impl CommandLine {
                 block_on(keys::run(&sources.load()?.config, command, &clock, out))?;
             }
             Command::Token(new) => token::make(&sources.load()?.config, new, out)?,
+            Command::Webhooks(command) => block_on(webhooks::run(command, &clock))?,
             Command::Vault(command) => {
                 block_on(vault::run(&sources.load()?.config, command, &clock, out))?;
             }

@@ -20,6 +20,7 @@ mod serve;
 mod signals;
 mod token;
 mod vault;
+mod webhooks;
 mod wiring;
 
 pub use command::CommandLine;

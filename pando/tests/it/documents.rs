@@ -95,6 +95,12 @@ fn the_commands_of_the_guide_to_credentials_print_what_it_says() {
 }
 
 #[test]
+fn the_commands_of_the_guide_to_webhooks_print_what_it_says() {
+    let here = [("PANDO_WEBHOOKS__ALLOW_HTTP", "true"), ("PANDO_WEBHOOKS__NETWORKS", "[\"127.0.0.0/8\"]")];
+    run("docs/guides/webhooks.md", &here);
+}
+
+#[test]
 fn make_has_every_target_that_a_document_names() {
     let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
     for document in ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "docs/tour.md"] {

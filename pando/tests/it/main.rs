@@ -44,4 +44,5 @@ mod tasks;
 mod tls;
 mod vault;
 mod watchers;
+mod webhooks;
 mod worker;

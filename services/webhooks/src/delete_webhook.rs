@@ -4,7 +4,7 @@ use pando_service::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::jobs::{FORGET, OfEndpoint};
+use crate::domain::work::{FORGET, OfEndpoint};
 use crate::{Webhooks, no_webhook, store};
 
 impl Webhooks {

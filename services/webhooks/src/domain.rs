@@ -6,3 +6,4 @@ pub(crate) mod given;
 pub(crate) mod id;
 pub(crate) mod policy;
 pub(crate) mod secrets;
+pub(crate) mod work;

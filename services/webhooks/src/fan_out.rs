@@ -6,9 +6,9 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::Webhooks;
-use crate::domain::events;
-use crate::jobs::{OfEndpoint, SEND};
-use crate::store::deliveries::{self, StoredEvent};
+use crate::domain::events::{self, StoredEvent};
+use crate::domain::work::{OfEndpoint, SEND};
+use crate::store::deliveries;
 
 /// How long one batch of events may take.
 const BUDGET: Duration = Duration::from_secs(30);

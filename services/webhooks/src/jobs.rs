@@ -4,25 +4,12 @@ use pando_queue::Job;
 use pando_queue::{
     JobContext, JobError, JobKind, JobType, NoPayload, QueueError, Registry, Schedule, Unique,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::Webhooks;
+use crate::domain::work::{FORGET, OfEndpoint, SEND, WAKE};
 
-/// Sends what is due to an endpoint.
-pub(crate) const SEND: JobType<OfEndpoint> = JobType::new("webhook_send").within_ms(180_000);
-/// Has what is due later sent then.
-pub(crate) const WAKE: JobType<OfEndpoint> = JobType::new("webhook_wake");
-/// Forgets the deliveries of an endpoint that was deleted.
-pub(crate) const FORGET: JobType<OfEndpoint> = JobType::new("webhook_forget").within_ms(3_600_000);
 const SWEEP: JobType<NoPayload> = JobType::new("webhook_sweep").within_ms(3_600_000);
-
-/// An endpoint whose job it is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct OfEndpoint {
-    pub(crate) webhook: Uuid,
-}
 
 /// Adds the jobs to those that the process can run.
 pub(crate) fn add(registry: &mut Registry, webhooks: &Webhooks) -> Result<(), QueueError> {

@@ -34,6 +34,7 @@ pub use create_webhook::Created;
 pub use domain::endpoint::{DeliveryStats, LastDelivery, Webhook, WebhookStatus};
 pub use domain::events::{EVENTS, EventTypeShown};
 pub use domain::policy::{Filters, RateLimit, RetryPolicy};
+pub use domain::secrets::check_signature;
 pub use list_deliveries::{Delivery, DeliveryPage};
 pub use list_webhooks::{WebhookPage, WebhookQuestion};
 pub use options::WebhooksOptions;

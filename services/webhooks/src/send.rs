@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::Webhooks;
 use crate::domain::endpoint::{Endpoint, WebhookStatus};
-use crate::jobs::{OfEndpoint, WAKE};
+use crate::domain::work::{OfEndpoint, WAKE};
 use crate::store::deliveries::{self, Due};
 
 /// How long a job goes on before another one has its turn.

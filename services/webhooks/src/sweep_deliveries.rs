@@ -5,7 +5,7 @@ use pando_service::prelude::*;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::jobs::OfEndpoint;
+use crate::domain::work::OfEndpoint;
 use crate::store::deliveries;
 use crate::{Webhooks, store};
 

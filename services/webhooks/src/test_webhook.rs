@@ -6,10 +6,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::domain::endpoint::WebhookStatus;
-use crate::domain::events::TEST;
+use crate::domain::events::{StoredEvent, TEST};
 use crate::domain::id;
 use crate::list_deliveries::{Delivery, shown};
-use crate::store::deliveries::{self, StoredEvent};
+use crate::store::deliveries;
 use crate::{Webhooks, no_webhook};
 
 impl Webhooks {

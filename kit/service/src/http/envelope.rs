@@ -9,6 +9,7 @@ use utoipa::{PartialSchema as _, ToSchema};
 /// An error answer.
 #[derive(Serialize, ToSchema)]
 struct ErrorEnvelope<'a> {
+    #[schema(inline)]
     error: EnvelopedError<'a>,
     /// Quote it when you ask for help.
     request_id: &'a str,
@@ -27,6 +28,7 @@ struct EnvelopedError<'a> {
     #[schema(required = false)]
     field: Option<&'a str>,
     /// Every bad field.
+    #[schema(inline)]
     validation: &'a [FieldError],
 }
 

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use pando_clock::Timestamp;
 use pando_queue::Event;
 use pando_service::EventType;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::id;
-use crate::store::deliveries::StoredEvent;
 
 /// The event of an endpoint that was switched off because it failed for too long.
 pub(crate) const DISABLED: &str = "webhook.disabled";
@@ -36,6 +37,16 @@ pub const EVENTS: &[EventType] = &[
     EventType::of::<Nothing>(DISABLED, "An endpoint was switched off, because it had failed for too long."),
     EventType::of::<Test>(TEST, "A caller tries an endpoint."),
 ];
+
+/// An event that at least one endpoint wants.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoredEvent {
+    pub(crate) id: Uuid,
+    pub(crate) kind: String,
+    pub(crate) subject: String,
+    pub(crate) data: serde_json::Value,
+    pub(crate) published_at: Timestamp,
+}
 
 /// One type of event, and the schema of what an endpoint gets.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -102,7 +113,7 @@ pub(crate) fn data(event: &Event) -> Value {
 }
 
 /// The body of a delivery: the same bytes in every attempt.
-pub(crate) fn body(webhook: uuid::Uuid, event: &StoredEvent) -> Vec<u8> {
+pub(crate) fn body(webhook: Uuid, event: &StoredEvent) -> Vec<u8> {
     #[derive(Serialize)]
     struct Body<'a> {
         event: &'a str,

@@ -9,10 +9,13 @@ use pando_service::prelude::*;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize;
 
 /// The beginning of a secret that Standard Webhooks describes: the rest is the key in Base64.
 const PREFIX: &str = "whsec_";
+/// How far the clocks of sender and receiver may differ.
+const TOLERANCE_SECONDS: i64 = 300;
 
 /// The secrets that sign what an endpoint gets, and the headers that its caller added.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +78,23 @@ impl Secrets {
     }
 }
 
+/// Checks the signature of Standard Webhooks that a receiver got, as a receiver should. `signatures` may have several, one of
+/// which must be right; its time may be five minutes off.
+pub fn check_signature(
+    secret: &str,
+    (id, timestamp, signatures): (&str, &str, &str),
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), &'static str> {
+    let seconds: i64 = timestamp.parse().map_err(|_| "webhook-timestamp is not a number")?;
+    if (now.as_micros().div_euclid(1_000_000) - seconds).abs() > TOLERANCE_SECONDS {
+        return Err("webhook-timestamp is more than five minutes off");
+    }
+    let wanted = standard(secret, (id, seconds), body);
+    let right = |one: &str| one.as_bytes().ct_eq(wanted.as_bytes()).into();
+    if signatures.split(' ').any(right) { Ok(()) } else { Err("no signature is right") }
+}
+
 fn plain(secret: &str, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, body);
@@ -107,8 +127,17 @@ mod tests {
     fn the_signature_is_that_of_the_published_example() {
         let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let body = br#"{"test": 2432232314}"#;
-        let signature = standard(secret, ("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330), body);
+        let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+        let signature = standard(secret, (id, 1_614_265_330), body);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        let both = format!("v1,AAAA {signature}");
+        let check = |body: &[u8], seconds: i64| {
+            let now = Timestamp::from_micros(seconds * 1_000_000);
+            check_signature(secret, (id, "1614265330", &both), body, now)
+        };
+        assert_eq!(check(body, 1_614_265_330 - 300), Ok(()));
+        assert!(check(body, 1_614_265_330 + 301).is_err());
+        assert!(check(b"{}", 1_614_265_330).is_err());
     }
 
     #[test]

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::domain::events::StoredEvent;
+
 /// How many characters of an answer are kept.
 pub(crate) const RESPONSE_CHARS_MAX: usize = 1_024;
 
@@ -139,16 +141,6 @@ pub enum DeliveryStatus {
     Delivered,
     /// It failed too often, and waits for somebody to send it again.
     Dead,
-}
-
-/// An event that at least one endpoint wants.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StoredEvent {
-    pub(crate) id: Uuid,
-    pub(crate) kind: String,
-    pub(crate) subject: String,
-    pub(crate) data: serde_json::Value,
-    pub(crate) published_at: Timestamp,
 }
 
 /// A delivery whose attempt is due.
