@@ -44,7 +44,7 @@ pub(crate) struct StoredEvent {
     pub(crate) id: Uuid,
     pub(crate) kind: String,
     pub(crate) subject: String,
-    pub(crate) data: serde_json::Value,
+    pub(crate) data: Value,
     pub(crate) published_at: Timestamp,
 }
 
