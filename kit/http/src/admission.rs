@@ -11,6 +11,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::asked::Asked;
+use crate::authentication::is_encrypted;
 use crate::connection::{Busy, Connection};
 use crate::edge_state::{CLOSE, Edge};
 use crate::proxies::is_local_host;
@@ -33,8 +34,12 @@ pub(crate) struct Head<'r> {
 impl<'r> Head<'r> {
     pub(crate) fn of(request: &'r Request<Incoming>, connection: &Connection) -> Self {
         let (uri, body) = (request.uri(), request.body());
+        let mut asked = Asked::read(request.headers(), connection);
+        // HTTP/2 names the host in the request line.
+        let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
+        asked.browser.host = asked.browser.host.or(authority);
         Self {
-            asked: Asked::read(request.headers(), connection),
+            asked,
             method: request.method(),
             version: request.version(),
             target_bytes: uri.path_and_query().map_or(0, |target| target.as_str().len()),
@@ -53,6 +58,8 @@ pub(crate) struct Admitted {
     pub(crate) consistency: Option<Arc<str>>,
     /// Whether the caller takes a compressed answer.
     pub(crate) compress: bool,
+    /// Whether the client's connection is encrypted.
+    pub(crate) encrypted: bool,
 }
 
 impl Admitted {
@@ -97,6 +104,7 @@ pub(crate) fn identify(
         budget,
         consistency,
         compress: asked.accepts_compression && route.grpc.is_none(),
+        encrypted: is_encrypted(edge, connection, asked),
     }
 }
 

@@ -44,14 +44,47 @@ pub struct Authentication {
     pub recall: Recall,
     /// Verifies a credential. A refusal says what is wrong with it, and never repeats it.
     pub verify: Verify,
+    /// Whether a token belongs to a session, so that a page of ours sends it.
+    pub proves: Proves,
+}
+
+/// A credential, by the way in which it came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Credential<T> {
+    /// `Authorization: Bearer` or `X-API-Key`.
+    Header(T),
+    /// The cookie of a session. A browser also sends it for pages of others.
+    Session(T),
+}
+
+impl<T: AsRef<str>> Credential<T> {
+    /// The same, borrowed.
+    pub fn as_str(&self) -> Credential<&str> {
+        match self {
+            Self::Header(text) => Credential::Header(text.as_ref()),
+            Self::Session(text) => Credential::Session(text.as_ref()),
+        }
+    }
+
+    /// The same, as a text of its own.
+    pub fn to_owned(&self) -> Credential<String> {
+        match self {
+            Self::Header(text) => Credential::Header(text.as_ref().to_owned()),
+            Self::Session(text) => Credential::Session(text.as_ref().to_owned()),
+        }
+    }
 }
 
 /// The caller with this credential at this address, if both are known.
-pub type Recall = Arc<dyn Fn(&str, IpAddr) -> Option<Arc<Identity>> + Send + Sync>;
+pub type Recall = Arc<dyn Fn(Credential<&str>, IpAddr) -> Option<Arc<Identity>> + Send + Sync>;
 
 /// The caller with this credential at this address.
-pub type Verify =
-    Arc<dyn Fn(String, IpAddr) -> BoxFuture<'static, Result<Arc<Identity>, Problem>> + Send + Sync>;
+pub type Verify = Arc<
+    dyn Fn(Credential<String>, IpAddr) -> BoxFuture<'static, Result<Arc<Identity>, Problem>> + Send + Sync,
+>;
+
+/// Whether the second text is the token of the session that the first one is. It takes the same time for every token.
+pub type Proves = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 /// Decides about each request once, after every guard that costs nothing and before anything is looked up for it: the place
 /// of a rate limit. It must be quick and must not wait: it runs on the connection's task.

@@ -2,13 +2,14 @@
 
 use http::HeaderMap;
 
+use crate::browser::Browser;
 use crate::compression::accepts_compression;
 use crate::connection::Connection;
 use crate::encoding::Encoding;
 use crate::proxies::is_local_origin;
 
 /// The names that [`Asked::note`] knows, in lower case. What reads heads itself makes room for the longest.
-pub(crate) const NAMES: [&str; 22] = [
+pub(crate) const NAMES: [&str; 25] = [
     "host",
     "origin",
     "content-length",
@@ -31,6 +32,9 @@ pub(crate) const NAMES: [&str; 22] = [
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-real-ip",
+    "cookie",
+    "x-csrf-token",
+    "sec-fetch-site",
 ];
 
 /// The length of the longest of them.
@@ -56,6 +60,7 @@ pub(crate) struct Asked<'r> {
     /// Whether it stood in `Authorization`.
     pub(crate) is_bearer: bool,
     pub(crate) credentials: usize,
+    pub(crate) browser: Browser<'r>,
     pub(crate) request_id: Option<&'r [u8]>,
     pub(crate) timeout: Option<&'r [u8]>,
     pub(crate) consistency: Option<&'r [u8]>,
@@ -95,11 +100,15 @@ impl<'r> Asked<'r> {
         match name {
             b"host" => {
                 self.hosts += 1;
+                self.browser.host = Some(value);
                 let host = connection.host(value);
                 self.bad_host |= !host.readable;
                 self.foreign_host |= !host.local;
             }
-            b"origin" => self.foreign_origin |= !is_local_origin(value),
+            b"origin" => {
+                self.foreign_origin |= !is_local_origin(value);
+                self.browser.origin = Some(value);
+            }
             b"content-length" => self.has_length = true,
             b"transfer-encoding" => {
                 self.transfers += 1;
@@ -120,8 +129,14 @@ impl<'r> Asked<'r> {
                 self.accepts_compression |= accepts_compression(value);
                 self.encoding = Encoding::accepted(value);
             }
-            b"via" | b"forwarded" | b"x-forwarded-for" | b"x-forwarded-host" | b"x-forwarded-proto"
-            | b"x-real-ip" => self.forwarded = true,
+            b"cookie" => self.browser.note_cookies(value),
+            b"x-csrf-token" => self.browser.csrf = Some(value),
+            b"sec-fetch-site" => self.browser.site = Some(value),
+            b"forwarded" | b"x-forwarded-proto" => {
+                self.forwarded = true;
+                self.browser.note_protocol(value);
+            }
+            b"via" | b"x-forwarded-for" | b"x-forwarded-host" | b"x-real-ip" => self.forwarded = true,
             b"if-none-match" => self.conditional = true,
             _ => {}
         }
@@ -156,7 +171,7 @@ mod tests {
         headers.insert(REQUEST_ID, HeaderValue::from_static("2"));
         headers.insert(http::header::IF_NONE_MATCH, HeaderValue::from_static("3"));
         let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
-        let connection = Connection::new(peer, uuid::Uuid::nil(), pando_telemetry::Gauge::default());
+        let connection = Connection::new(peer, uuid::Uuid::nil(), pando_telemetry::Gauge::default(), false);
         let asked = Asked::read(&headers, &connection);
         assert_eq!(asked.consistency.unwrap(), b"1");
         assert_eq!(asked.request_id.unwrap(), b"2");

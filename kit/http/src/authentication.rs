@@ -7,9 +7,11 @@ use http::{HeaderValue, header};
 use pando_resilience::Identity;
 
 use crate::asked::Asked;
+use crate::browser::{foreign, unproven};
+use crate::connection::Connection;
 use crate::edge_state::Edge;
 use crate::routes::{MethodIndex, RouteEntry};
-use crate::{Code, Problem};
+use crate::{Authentication, Code, Credential, Problem};
 
 /// A longer credential is refused unread.
 const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
@@ -20,21 +22,25 @@ const TOO_NARROW: HeaderValue = HeaderValue::from_static("Bearer error=\"insuffi
 /// The caller of a request, or what has to be verified first.
 pub(crate) enum Recognised {
     Caller(Arc<Identity>),
-    Unverified(String),
+    Unverified(Credential<String>),
 }
 
 /// Recognises the caller of a request, and refuses one who may not use the route.
 pub(crate) fn recognise(
-    edge: &Edge,
-    route: &RouteEntry,
-    method: MethodIndex,
+    (edge, connection): (&Edge, &Connection),
+    (route, method): (&RouteEntry, MethodIndex),
     asked: &Asked<'_>,
     client: impl FnOnce() -> IpAddr,
 ) -> Result<Recognised, Problem> {
     let (Some(authentication), Some(_)) = (&edge.authentication, route.scope(method)) else {
         return Ok(Recognised::Caller(edge.anonymous.clone()));
     };
-    let credential = credential(asked)?;
+    let credential = credential(asked, is_encrypted(edge, connection, asked))?;
+    if let Credential::Session(session) = credential
+        && !method.is_read()
+    {
+        sent_by_our_page(authentication, session, asked)?;
+    }
     match (authentication.recall)(credential, client()) {
         Some(identity) => {
             permit(route, method, &identity)?;
@@ -48,7 +54,7 @@ pub(crate) fn recognise(
 pub(crate) async fn verify(
     edge: &Edge,
     (route, method): (&RouteEntry, MethodIndex),
-    credential: String,
+    credential: Credential<String>,
     client: IpAddr,
 ) -> Result<Arc<Identity>, Problem> {
     let Some(authentication) = &edge.authentication else { return Ok(edge.anonymous.clone()) };
@@ -62,15 +68,22 @@ pub(crate) async fn verify(
 }
 
 /// The one credential of a request.
-fn credential<'r>(asked: &Asked<'r>) -> Result<&'r str, Problem> {
+fn credential<'r>(asked: &Asked<'r>, encrypted: bool) -> Result<Credential<&'r str>, Problem> {
     let refuse = |detail: &'static str| {
         Problem::new(Code::Unauthenticated, detail).with_header(header::WWW_AUTHENTICATE, CHALLENGE)
     };
-    if asked.credentials > 1 {
-        return Err(refuse("a request must have one credential: send Authorization or X-API-Key, once"));
+    let several = "a request must have one credential: send Authorization, X-API-Key or a session, once";
+    let session = asked.browser.session(encrypted).map_err(|()| refuse(several))?;
+    if asked.credentials + usize::from(session.is_some()) > 1 {
+        return Err(refuse(several));
+    }
+    if let Some(session) = session {
+        return Ok(Credential::Session(session));
     }
     let Some(sent) = asked.credential else {
-        return Err(refuse("this request needs a credential: send Authorization: Bearer, or X-API-Key"));
+        return Err(refuse(
+            "this request needs a credential: send Authorization: Bearer, X-API-Key or the cookie of a session",
+        ));
     };
     let text = std::str::from_utf8(sent).map_err(|_| refuse("the credential cannot be read"))?;
     let text = match asked.is_bearer {
@@ -83,9 +96,32 @@ fn credential<'r>(asked: &Asked<'r>) -> Result<&'r str, Problem> {
         false => text.trim(),
     };
     match (1..=CREDENTIAL_BYTES_MAX).contains(&text.len()) {
-        true => Ok(text),
+        true => Ok(Credential::Header(text)),
         false => Err(refuse("the credential is empty, or has more than 16 KiB")),
     }
+}
+
+/// A browser sends the cookie of a session whichever page has it send the request. A page of another site cannot read the
+/// token, though.
+fn sent_by_our_page(
+    authentication: &Authentication,
+    session: &str,
+    asked: &Asked<'_>,
+) -> Result<(), Problem> {
+    if asked.browser.is_foreign() {
+        return Err(foreign());
+    }
+    let token = asked.browser.csrf.and_then(|token| std::str::from_utf8(token).ok());
+    match token.is_some_and(|token| (authentication.proves)(session, token)) {
+        true => Ok(()),
+        false => Err(unproven()),
+    }
+}
+
+/// Whether the client's connection is encrypted.
+pub(crate) fn is_encrypted(edge: &Edge, connection: &Connection, asked: &Asked<'_>) -> bool {
+    let is_trusted = |address| edge.proxies.trusts(address);
+    asked.browser.is_encrypted(connection.encrypted, is_trusted, connection.peer.ip())
 }
 
 fn permit(route: &RouteEntry, method: MethodIndex, identity: &Identity) -> Result<(), Problem> {

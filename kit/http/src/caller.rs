@@ -30,6 +30,8 @@ pub struct ClientAddress(pub IpAddr);
 pub(crate) struct RequestContext {
     pub(crate) call: Call,
     pub(crate) client: IpAddr,
+    /// Whether the client's connection is encrypted.
+    pub(crate) encrypted: bool,
     /// The share of the memory for all bodies that this body takes.
     pub(crate) share: Option<Arc<BodyShare>>,
 }
@@ -39,7 +41,7 @@ pub fn call_of(extensions: &Extensions) -> Option<Call> {
     extensions.get::<RequestContext>().map(|context| context.call.clone())
 }
 
-fn context(parts: &Parts) -> Result<&RequestContext, Problem> {
+pub(crate) fn context(parts: &Parts) -> Result<&RequestContext, Problem> {
     parts.extensions.get().ok_or_else(|| Problem::internal("the request did not come through the edge"))
 }
 

@@ -61,6 +61,8 @@ impl Order {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
+    /// Whether it speaks TLS.
+    pub(crate) encrypted: bool,
     active: Gauge,
     id: Uuid,
     requests: AtomicU32,
@@ -143,9 +145,10 @@ struct Watched {
 }
 
 impl Connection {
-    pub(crate) fn new(peer: SocketAddr, id: Uuid, active: Gauge) -> Self {
+    pub(crate) fn new(peer: SocketAddr, id: Uuid, active: Gauge, encrypted: bool) -> Self {
         Self {
             peer,
+            encrypted,
             active,
             id,
             requests: AtomicU32::new(0),
@@ -453,7 +456,7 @@ mod tests {
 
     fn connection() -> Arc<Connection> {
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        Arc::new(Connection::new(peer, Uuid::nil(), Gauge::default()))
+        Arc::new(Connection::new(peer, Uuid::nil(), Gauge::default(), false))
     }
 
     #[test]

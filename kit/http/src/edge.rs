@@ -37,7 +37,7 @@ use crate::grpc::{Answer, is_failure, is_grpc, refuse, watch};
 use crate::hot::{X_CACHE, replace};
 use crate::look_up::hot_answer;
 use crate::routes::{MethodIndex, RouteEntry, RouteIndex};
-use crate::{Code, Problem};
+use crate::{Code, Credential, Problem};
 
 /// The data about a request that is needed when its answer ends.
 struct Seen<'a> {
@@ -74,7 +74,7 @@ pub(crate) fn handle(
         None => (None, None),
     };
     let admission = admit(edge, index.map(|_| route), method, &head)
-        .and_then(|()| welcome(edge, (route, method), &head, admitted.client, gate));
+        .and_then(|()| welcome((edge, connection), (route, method), &head, admitted.client, gate));
 
     // The hot read: what is in memory needs no handler.
     if let Ok(Recognised::Caller(caller)) = &admission
@@ -118,13 +118,13 @@ pub(crate) fn handle(
 
 /// Finds out who asks, and asks the gate, unless the wire has done so.
 fn welcome(
-    edge: &Edge,
+    (edge, connection): (&Edge, &Connection),
     (route, method): (&RouteEntry, MethodIndex),
     head: &Head<'_>,
     client: IpAddr,
     gate: Option<Result<(), Problem>>,
 ) -> Result<Recognised, Box<Response>> {
-    let recognised = recognise(edge, route, method, &head.asked, || client);
+    let recognised = recognise((edge, connection), (route, method), &head.asked, || client);
     let passed = gate.or_else(|| pass(edge, route, client)).unwrap_or(Ok(()));
     passed.and(recognised).map_err(|problem| Box::new(problem.into_response()))
 }
@@ -132,7 +132,11 @@ fn welcome(
 /// A request on its way to its answer.
 enum Begun {
     Handler(Handler),
-    Verification { credential: String, request: Box<Request<Incoming>>, connection: Arc<Connection> },
+    Verification {
+        credential: Credential<String>,
+        request: Box<Request<Incoming>>,
+        connection: Arc<Connection>,
+    },
     Refused(Box<Response>),
 }
 
@@ -183,7 +187,7 @@ async fn verify_and_handle(
     connection: &Arc<Connection>,
     (route, method): (&RouteEntry, MethodIndex),
     admitted: &mut Admitted,
-    (credential, request): (String, Request<Incoming>),
+    (credential, request): (Credential<String>, Request<Incoming>),
 ) -> Response {
     let verified = verify(&origin.edge, (route, method), credential, admitted.client);
     let refused = match tokio::time::timeout_at(admitted.deadline(), verified).await {
@@ -257,7 +261,12 @@ impl Handler {
         let deadline = call.deadline;
         let has_body = !request.body().is_end_stream();
         let share = has_body.then(|| Arc::new(BodyShare::new(edge.bodies.clone())));
-        let context = RequestContext { call, client: admitted.client, share: share.clone() };
+        let context = RequestContext {
+            call,
+            client: admitted.client,
+            encrypted: admitted.encrypted,
+            share: share.clone(),
+        };
         let (request, waiting) = prepare(connection, route, context, request);
         let work = match (&route.grpc, edge.compressed.as_ref().filter(|_| admitted.compress)) {
             // gRPC compresses each message, so the edge does not compress the body.

@@ -8,6 +8,7 @@ mod asked;
 mod authentication;
 mod body;
 mod body_budget;
+mod browser;
 mod caller;
 mod certificates;
 mod compression;
@@ -46,10 +47,11 @@ mod tls;
 mod wire;
 
 pub use app::{
-    App, Authentication, Gate, GateRequest, GrpcMethod, GrpcRoutes, GrpcService, GrpcSystem, Recall,
-    RouteLimits, ServiceRoutes, Verify,
+    App, Authentication, Credential, Gate, GateRequest, GrpcMethod, GrpcRoutes, GrpcService, GrpcSystem,
+    Proves, Recall, RouteLimits, ServiceRoutes, Verify,
 };
 pub use body::{RawBody, StreamedBody, body_problem};
+pub use browser::{BrowserRequest, CSRF_TOKEN};
 pub use caller::{CONSISTENCY_TOKEN, Caller, ClientAddress, REQUEST_ID, call_of};
 pub use certificates::CertificateError;
 pub use compression::CompressStream;

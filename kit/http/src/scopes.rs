@@ -11,9 +11,10 @@ use utoipa::openapi::security::{
 use crate::GrpcMethod;
 use crate::operation_names::{SYSTEM, operations};
 
-/// The two ways to send a credential, by their names in the document.
+/// The ways to send a credential, by their names in the document.
 const TOKEN: &str = "token";
 const KEY: &str = "key";
+const SESSION: &str = "session";
 
 /// The scope that an operation of a service asks for; none if it is for everybody, as `security(())` beside it says.
 pub(crate) fn scope_of(service: &str, method: &str, operation: &Operation) -> Option<String> {
@@ -54,7 +55,9 @@ pub(crate) fn describe_scopes(service: &str, document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         for (method, operation) in operations(item) {
             operation.security = Some(match scope_of(service, method, operation) {
-                Some(scope) => [TOKEN, KEY].map(|scheme| SecurityRequirement::new(scheme, [&scope])).into(),
+                Some(scope) => {
+                    [TOKEN, KEY, SESSION].map(|scheme| SecurityRequirement::new(scheme, [&scope])).into()
+                }
                 None => Vec::new(),
             });
         }
@@ -68,9 +71,15 @@ pub(crate) fn describe_credentials(document: &mut OpenApi) {
         token.description(Some("A token of one of the issuers in auth.issuers, or an API key")).build();
     let key =
         ApiKey::Header(ApiKeyValue::with_description("X-API-Key", "An API key: see `pando keys create`"));
+    let session = ApiKey::Cookie(ApiKeyValue::with_description(
+        "__Host-pando_session",
+        "The session of a person who has logged in. Over plain HTTP on this machine the cookie is called `pando_session`. Changes \
+         need the header X-CSRF-Token, too",
+    ));
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(TOKEN, SecurityScheme::Http(token));
     components.add_security_scheme(KEY, SecurityScheme::ApiKey(key));
+    components.add_security_scheme(SESSION, SecurityScheme::ApiKey(session));
 }
 
 #[cfg(test)]

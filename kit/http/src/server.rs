@@ -200,8 +200,8 @@ impl Server {
         let id = *next_id;
         // Small answers must not wait for the acknowledgement of the last one.
         let _ = stream.set_nodelay(true);
-        let connection =
-            Arc::new(Connection::new(peer, self.edge.clock.fresh_id(), self.edge.active.clone()));
+        let (id_of_connection, active) = (self.edge.clock.fresh_id(), self.edge.active.clone());
+        let connection = Arc::new(Connection::new(peer, id_of_connection, active, self.tls.is_some()));
         let counted = (!self.edge.proxies.trusts(peer.ip().to_canonical())).then(|| peer.ip());
         if !self.sweeper.add(id, connection.clone(), counted) {
             let answer = self.edge.protocol_answer(StatusCode::TOO_MANY_REQUESTS);

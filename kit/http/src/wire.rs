@@ -117,7 +117,9 @@ impl Wire {
         };
         admit(edge, Some(route), get, &head).ok()?;
         // A credential that is not known yet is verified behind hyper.
-        let Recognised::Caller(caller) = recognise(edge, route, get, &head.asked, &client).ok()? else {
+        let Recognised::Caller(caller) =
+            recognise((edge, connection), (route, get), &head.asked, &client).ok()?
+        else {
             return None;
         };
         let gate = if edge.gate.is_some() { pass(edge, route, client()) } else { None };
