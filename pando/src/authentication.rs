@@ -6,9 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::Request;
-use pando_auth::{AuthMode, Credentials, DevelopmentIssuer, Fetch};
+use pando_auth::{AuthMode, Credentials, DevelopmentIssuer, Fetch, Operators, session_routes};
 use pando_client::{Client, ClientError, ClientOptions, Destination};
 use pando_clock::Clock;
 use pando_database::Database;
@@ -20,15 +18,21 @@ use utoipa_axum::routes;
 
 use crate::config::Config;
 
-/// How long the keys of an issuer may take.
+/// How long an answer of an issuer may take.
 const FETCH_BUDGET: Duration = Duration::from_secs(4);
 
-/// Has callers of both servers, that of the services and that of operators, prove who they are, if the settings ask for it.
+/// Serves logins on both servers, that of the services and that of operators, and has their callers prove who they are, if the
+/// settings ask for it.
 pub(crate) fn guard(
     config: &Config,
     (app, operators): (App, App),
     (database, clock, metrics): (&Database, &Clock, &Metrics),
 ) -> Result<(App, App)> {
+    let (fetch, parts) = (fetch(config)?, (database, clock, metrics));
+    let people = Operators::new(&config.auth, &fetch, parts)?;
+    people.keep_swept();
+    let routes = session_routes(&people);
+    let (app, operators) = (app.serve(routes.clone()), operators.serve(routes));
     if config.auth.mode != AuthMode::Required {
         return Ok((app, operators));
     }
@@ -36,8 +40,7 @@ pub(crate) fn guard(
         true => Some(DevelopmentIssuer::open(&config.data_dir).context("the development issuer")?),
         false => None,
     };
-    let parts = (database, clock, metrics);
-    let credentials = Credentials::new(&config.auth, development.as_ref(), &fetch(config)?, parts)?;
+    let credentials = Credentials::new(&config.auth, (development.as_ref(), &people), &fetch, parts)?;
     let app = match development {
         Some(issuer) => app.serve(published(issuer)),
         None => app,
@@ -59,20 +62,15 @@ async fn key_set(State(issuer): State<Arc<DevelopmentIssuer>>) -> Response {
     JsonAnswer(issuer.key_set()).into_response()
 }
 
-/// Reads the keys of issuers, whose addresses the settings name.
-fn fetch(config: &Config) -> Result<Fetch, ClientError> {
+/// Reaches issuers, whose addresses the settings name.
+pub(crate) fn fetch(config: &Config) -> Result<Fetch, ClientError> {
     let client = Client::new(&ClientOptions::default(), Destination::Trusted, &config.tls)?;
-    Ok(Arc::new(move |address| {
+    Ok(Arc::new(move |request| {
         let client = client.clone();
         Box::pin(async move {
-            let request = Request::get(&address).body(Bytes::new());
-            let request = request.map_err(|error| format!("{address} is no address: {error}"))?;
-            let answer = client.send(&Call::internal("auth.keys", FETCH_BUDGET), request).await;
-            let answer = answer.map_err(|error| format!("{address}: {error}"))?;
-            match answer.status().is_success() {
-                true => Ok(answer.into_body().to_vec()),
-                false => Err(format!("{address} answered {}", answer.status())),
-            }
+            let address = request.uri().to_string();
+            let answer = client.send(&Call::internal("auth.issuer", FETCH_BUDGET), request).await;
+            answer.map_err(|error| format!("{address}: {error}"))
         })
     }))
 }

@@ -13,13 +13,14 @@ use pando_clock::Clock;
 use crate::audit::AuditCommand;
 use crate::config::{Flags, Loaded, Sources};
 use crate::keys::KeysCommand;
+use crate::operators::OperatorsCommand;
 use crate::pipeline::PipelineCommand;
 use crate::queue::QueueCommand;
 use crate::vault::VaultCommand;
 use crate::webhooks::WebhooksCommand;
 use crate::{
-    VERSION, audit, doctor, files, keys, migrate, openapi, pipeline, queue, seed, serve, token, vault,
-    webhooks,
+    VERSION, audit, doctor, files, keys, migrate, openapi, operators, pipeline, queue, seed, serve, token,
+    vault, webhooks,
 };
 
 /// How long threads that are still busy may hold up the end of the program.
@@ -105,6 +106,9 @@ enum Command {
     /// Make, show, rotate and revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Make, show, reset, disable and enable the accounts of people who log in
+    #[command(subcommand)]
+    Operators(OperatorsCommand),
     /// Make a token for development
     ///
     /// Makes a token of the development issuer, whose key is in the data directory. Servers on that directory take it if
@@ -182,6 +186,9 @@ impl CommandLine {
             }
             Command::Keys(command) => {
                 block_on(keys::run(&sources.load()?.config, command, &clock, out))?;
+            }
+            Command::Operators(command) => {
+                block_on(operators::run(&sources.load()?.config, command, &clock, out))?;
             }
             Command::Token(new) => token::make(&sources.load()?.config, new, out)?,
             Command::Webhooks(command) => block_on(webhooks::run(command, &clock))?,

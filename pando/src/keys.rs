@@ -129,7 +129,7 @@ fn wanted(new: New, now: Timestamp) -> Result<NewKey> {
     })
 }
 
-fn tenant_of(name: &str) -> Result<Tenant> {
+pub(crate) fn tenant_of(name: &str) -> Result<Tenant> {
     Tenant::named(name).with_context(|| format!("{name:?} is no tenant"))
 }
 

@@ -12,6 +12,7 @@ mod jobs;
 mod keys;
 mod migrate;
 mod openapi;
+mod operators;
 mod pipeline;
 mod platform;
 mod queue;

@@ -170,7 +170,8 @@ async fn relay(config: &Config, queue: &Queue, subscribers: Vec<Subscriber>) -> 
 
 /// Every role as it describes itself, with nothing behind it: to be read, not served.
 pub(crate) fn described() -> App {
-    SERVICES.iter().flat_map(|wire| (wire.blueprint.described)()).fold(empty_house(), App::serve)
+    let services = SERVICES.iter().flat_map(|wire| (wire.blueprint.described)());
+    services.chain([pando_auth::described_session_routes()]).fold(empty_house(), App::serve)
 }
 
 /// The routes of every process, whatever its roles.

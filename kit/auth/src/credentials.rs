@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 
 use pando_clock::Clock;
 use pando_database::Database;
-use pando_http::{Authentication, Code, Problem};
+use pando_http::{Authentication, Code, Credential, Problem};
 use pando_resilience::{Call, Identity};
 use pando_telemetry::Metrics;
 
 use crate::issuer::Issuer;
 use crate::key_set::Fetch;
 use crate::keys::is_key;
+use crate::people::proves;
 use crate::remembered::{Memory, Remembered};
 use crate::token::{Tokens, Unverified, is_token};
-use crate::{ApiKeys, AuthError, AuthOptions, DevelopmentIssuer, Refusal, ring_provider};
+use crate::{ApiKeys, AuthError, AuthOptions, DevelopmentIssuer, Operators, Refusal, ring_provider};
 
 /// How long the verification of one credential may take.
 const BUDGET: Duration = Duration::from_secs(5);
@@ -29,6 +30,7 @@ pub struct Credentials(Arc<Inner>);
 struct Inner {
     tokens: Tokens,
     keys: ApiKeys,
+    operators: Operators,
     key_kept: Duration,
     memory: Memory,
     metrics: Metrics,
@@ -38,7 +40,7 @@ impl Credentials {
     /// Recognises callers with these settings. `fetch` reads the keys of issuers.
     pub fn new(
         options: &AuthOptions,
-        development: Option<&DevelopmentIssuer>,
+        (development, operators): (Option<&DevelopmentIssuer>, &Operators),
         fetch: &Fetch,
         (database, clock, metrics): (&Database, &Clock, &Metrics),
     ) -> Result<Self, AuthError> {
@@ -50,6 +52,7 @@ impl Credentials {
         Ok(Self(Arc::new(Inner {
             tokens: Tokens { issuers: issuers.chain(own).collect(), leeway_seconds: options.leeway_seconds },
             keys: ApiKeys::new(database, clock),
+            operators: operators.clone(),
             key_kept: Duration::from_millis(options.key_recheck_ms),
             memory: Memory::new(options.remembered_max)?,
             metrics: metrics.clone(),
@@ -60,11 +63,20 @@ impl Credentials {
     pub fn authentication(&self) -> Authentication {
         let (recalling, verifying) = (self.clone(), self.clone());
         Authentication {
-            recall: Arc::new(move |credential, client| recalling.0.memory.recall(credential, client)),
+            recall: Arc::new(move |credential, client| match credential {
+                Credential::Header(text) => recalling.0.memory.recall(text, client),
+                Credential::Session(token) => recalling.0.operators.recall(token),
+            }),
             verify: Arc::new(move |credential, client| {
                 let credentials = verifying.clone();
-                Box::pin(async move { credentials.verify(&credential, client).await })
+                Box::pin(async move {
+                    match credential {
+                        Credential::Header(text) => credentials.verify(&text, client).await,
+                        Credential::Session(token) => credentials.verify_session(&token).await,
+                    }
+                })
             }),
+            proves: Arc::new(proves),
         }
     }
 
@@ -74,16 +86,28 @@ impl Credentials {
             () if is_token(credential) => ("token", self.verify_token(credential).await),
             () => ("unknown", Err(refused(Refusal::Unreadable))),
         };
-        let (outcome, verified) = match verified {
-            Ok(verified) => ("ok", Ok(verified)),
-            Err((outcome, problem)) => (outcome, Err(problem)),
-        };
-        let labels = [("kind", kind), ("outcome", outcome)];
-        self.0.metrics.counter("auth_verifications_total", "Credentials that were verified.", &labels).inc();
-        let verified = verified?;
+        let verified = self.counted(kind, verified)?;
         let identity = verified.identity.clone();
         self.0.memory.remember(credential, verified);
         Ok(identity)
+    }
+
+    async fn verify_session(&self, token: &str) -> Result<Arc<Identity>, Problem> {
+        let verified = self.0.operators.verify(token).await.map_err(|error| match error {
+            AuthError::Refused(refusal) => refused(refusal),
+            error => {
+                ("error", Problem::unavailable("sessions cannot be read at the moment").with_source(error))
+            }
+        });
+        self.counted("session", verified)
+    }
+
+    /// Counts a verification by its outcome.
+    fn counted<T>(&self, kind: &str, verified: Result<T, (&'static str, Problem)>) -> Result<T, Problem> {
+        let outcome = verified.as_ref().err().map_or("ok", |(outcome, _)| outcome);
+        let labels = [("kind", kind), ("outcome", outcome)];
+        self.0.metrics.counter("auth_verifications_total", "Credentials that were verified.", &labels).inc();
+        verified.map_err(|(_, problem)| problem)
     }
 
     async fn verify_key(&self, text: &str, client: IpAddr) -> Result<Remembered, (&'static str, Problem)> {

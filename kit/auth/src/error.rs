@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use pando_database::DatabaseError;
 
+use crate::LoginError;
+
 /// The fault of a credential. Its text is the detail of the answer to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -40,6 +42,9 @@ pub enum Refusal {
     /// There is no such key, it was revoked, or it is over.
     #[error("there is no such API key, or it was revoked, or it has expired")]
     ApiKey,
+    /// There is no such session, or it is over.
+    #[error("the session has ended: log in")]
+    Session,
     /// The key may not be used from here.
     #[error("this API key may not be used from this address")]
     Network,
@@ -54,6 +59,9 @@ pub enum AuthError {
     /// The keys cannot be read.
     #[error("API keys cannot be read")]
     Database(#[from] DatabaseError),
+    /// A password cannot be hashed, or may not be one.
+    #[error("the password {0}")]
+    Password(#[from] LoginError),
     /// A setting cannot be used.
     #[error("{setting}: {reason}")]
     Setting {
@@ -87,6 +95,7 @@ impl Refusal {
             Self::Claims => "claims",
             Self::Tenant => "tenant",
             Self::ApiKey => "api_key",
+            Self::Session => "session",
             Self::Network => "network",
         }
     }

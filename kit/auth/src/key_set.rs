@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use http::{Request, Response};
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::Jwk;
 use serde::Deserialize;
@@ -19,8 +21,9 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How many keys an issuer may have.
 const KEYS_MAX: usize = 100;
 
-/// Reads what is at an address that the settings name.
-pub type Fetch = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Vec<u8>, String>> + Send + Sync>;
+/// Sends a request to an address that the settings name, or that an issuer of the settings names.
+pub type Fetch =
+    Arc<dyn Fn(Request<Bytes>) -> BoxFuture<'static, Result<Response<Bytes>, String>> + Send + Sync>;
 
 /// Where the keys are.
 pub(crate) enum Source {
@@ -53,10 +56,13 @@ struct Document {
     keys: Vec<Value>,
 }
 
-#[derive(Deserialize)]
-struct Configuration {
+/// The configuration of an issuer, as OpenID Connect Discovery finds it.
+#[derive(Clone, Deserialize)]
+pub(crate) struct Configuration {
     issuer: String,
     jwks_uri: String,
+    pub(crate) authorization_endpoint: Option<String>,
+    pub(crate) token_endpoint: Option<String>,
 }
 
 impl KeySet {
@@ -121,19 +127,34 @@ impl KeySet {
         let text = match &self.source {
             Source::Given => return Err("they are given".to_owned()),
             Source::File(path) => read_file(path).map_err(|error| error.to_string())?,
-            Source::Url(url) => (self.fetch)(url.clone()).await?,
+            Source::Url(url) => read(&self.fetch, url).await?,
             Source::Discovery(issuer) => {
-                let place = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-                let found = (self.fetch)(place.clone()).await?;
-                let found: Configuration = serde_json::from_slice(&found)
-                    .map_err(|error| format!("{place} is no configuration: {error}"))?;
-                if found.issuer != *issuer {
-                    return Err(format!("{place} is about another issuer"));
-                }
-                (self.fetch)(found.jwks_uri).await?
+                read(&self.fetch, &discover(&self.fetch, issuer).await?.jwks_uri).await?
             }
         };
         parse(&text)
+    }
+}
+
+/// The configuration that an issuer publishes.
+pub(crate) async fn discover(fetch: &Fetch, issuer: &str) -> Result<Configuration, String> {
+    let place = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let found = read(fetch, &place).await?;
+    let found: Configuration =
+        serde_json::from_slice(&found).map_err(|error| format!("{place} is no configuration: {error}"))?;
+    match found.issuer == issuer {
+        true => Ok(found),
+        false => Err(format!("{place} is about another issuer")),
+    }
+}
+
+async fn read(fetch: &Fetch, place: &str) -> Result<Vec<u8>, String> {
+    let request = Request::get(place).body(Bytes::new());
+    let request = request.map_err(|error| format!("{place} is no address: {error}"))?;
+    let answer = fetch(request).await?;
+    match answer.status().is_success() {
+        true => Ok(answer.into_body().to_vec()),
+        false => Err(format!("{place} answered {}", answer.status())),
     }
 }
 

@@ -7,8 +7,10 @@ mod issuer;
 mod key_set;
 mod keys;
 mod options;
+mod people;
 mod remembered;
 mod ring_provider;
+mod routes;
 mod store;
 mod token;
 
@@ -19,10 +21,15 @@ pub use development::DevelopmentIssuer;
 pub use error::{AuthError, Refusal};
 pub use key_set::Fetch;
 pub use keys::{ApiKey, ApiKeys, NewKey, Secret};
-pub use options::{AuthMode, AuthOptions, IssuerOptions, TokenAlgorithm};
+pub use options::{AuthMode, AuthOptions, IssuerOptions, LoginOptions, TokenAlgorithm};
+pub use people::{LoginError, LoginWay, NewOperator, Operator, Operators};
+pub use routes::{described_session_routes, session_routes};
 
-/// The table of API keys.
+/// The tables of API keys, of operators and of their sessions.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "auth",
-    migrations: &[Migration::new(1, "keys", include_str!("../migrations/0001_keys.sql"))],
+    migrations: &[
+        Migration::new(1, "keys", include_str!("../migrations/0001_keys.sql")),
+        Migration::new(2, "operators", include_str!("../migrations/0002_operators.sql")),
+    ],
 };

@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
-use pando_resilience::Tenant;
+use pando_resilience::{Role, Tenant};
 use pando_telemetry::Secret;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::AuthError;
+
+const TENANT_RULE: &str = "has 1 to 40 of a-z, 0-9 and -, and begins with a letter";
+const TENANT_TWICE: &str = "cannot be set together with tenant";
 
 /// Settings of authentication.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,10 +30,18 @@ pub struct AuthOptions {
     pub leeway_seconds: u64,
     /// How often the keys of issuers are read anew.
     pub refresh_seconds: u64,
+    /// The providers of OpenID Connect at which people log in.
+    pub login: Vec<LoginOptions>,
+    /// How many passwords are hashed at the same time: each takes 19 MiB, and a core for tens of milliseconds.
+    pub passwords_at_once: usize,
+    /// A session that is not used for so long ends.
+    pub session_idle_minutes: u64,
+    /// A session ends after so long although it is used.
+    pub session_max_minutes: u64,
 }
 
 /// Whether callers have to prove who they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthMode {
     /// No. The server listens on this machine only.
@@ -69,6 +81,34 @@ pub struct IssuerOptions {
     pub subject_prefix: String,
 }
 
+/// A provider of OpenID Connect at which people log in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoginOptions {
+    /// Its name in addresses: `/api/v1/session/oidc/NAME`.
+    pub name: String,
+    /// The address of the provider, under which its configuration is found.
+    pub issuer: String,
+    /// The name of this server at the provider.
+    pub client_id: String,
+    /// The secret of this server at the provider, if it has one.
+    pub client_secret: Option<Secret>,
+    /// The scopes that the provider is asked for.
+    pub scopes: Vec<String>,
+    /// Whether a person without an account gets one.
+    pub create_accounts: bool,
+    /// The domains of addresses whose people get an account; of everybody if there are none.
+    pub email_domains: Vec<String>,
+    /// The role of accounts that are made.
+    pub role: Role,
+    /// The claim that names the role instead, at each login.
+    pub role_claim: Option<String>,
+    /// The tenant of accounts that are made. Empty: the tenant that every installation has.
+    pub tenant: String,
+    /// The claim that names the tenant instead.
+    pub tenant_claim: Option<String>,
+}
+
 /// An algorithm of signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenAlgorithm {
@@ -96,6 +136,10 @@ impl Default for AuthOptions {
             key_recheck_ms: 5_000,
             leeway_seconds: 30,
             refresh_seconds: 300,
+            login: Vec::new(),
+            passwords_at_once: 2,
+            session_idle_minutes: 30,
+            session_max_minutes: 720,
         }
     }
 }
@@ -118,6 +162,24 @@ impl Default for IssuerOptions {
     }
 }
 
+impl Default for LoginOptions {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            issuer: String::new(),
+            client_id: String::new(),
+            client_secret: None,
+            scopes: ["openid", "email"].map(str::to_owned).to_vec(),
+            create_accounts: false,
+            email_domains: Vec::new(),
+            role: Role::Readonly,
+            role_claim: None,
+            tenant: String::new(),
+            tenant_claim: None,
+        }
+    }
+}
+
 impl AuthOptions {
     /// Whether callers can be recognised with these.
     pub fn check(&self) -> Result<(), AuthError> {
@@ -126,6 +188,9 @@ impl AuthOptions {
             ("key_recheck_ms", self.key_recheck_ms, 1..=3_600_000),
             ("leeway_seconds", self.leeway_seconds, 0..=300),
             ("refresh_seconds", self.refresh_seconds, 1..=86_400),
+            ("passwords_at_once", self.passwords_at_once as u64, 1..=256),
+            ("session_idle_minutes", self.session_idle_minutes, 1..=43_200),
+            ("session_max_minutes", self.session_max_minutes, 1..=525_600),
         ] {
             if !range.contains(&value) {
                 let reason = format!("{value} is not within {} and {}", range.start(), range.end());
@@ -140,7 +205,55 @@ impl AuthOptions {
                 return Err(AuthError::setting(format!("issuers[{place}].issuer"), "is there twice"));
             }
         }
+        for (place, login) in self.login.iter().enumerate() {
+            login
+                .check()
+                .map_err(|(field, reason)| AuthError::setting(format!("login[{place}].{field}"), reason))?;
+            if self.login[..place].iter().any(|other| other.name == login.name) {
+                return Err(AuthError::setting(format!("login[{place}].name"), "is there twice"));
+            }
+        }
         Ok(())
+    }
+}
+
+impl LoginOptions {
+    fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        match () {
+            () if !(1..=40).contains(&self.name.len()) || !self.name.bytes().all(is_letter) => {
+                Err(("name", "has 1 to 40 of a-z, 0-9 and -"))
+            }
+            () if self.client_id.is_empty() => Err(("client_id", "must be the name of this server there")),
+            () if !self.scopes.iter().any(|scope| scope == "openid") => {
+                Err(("scopes", "must name openid, or the provider does not say who the person is"))
+            }
+            () if self.gives_a_role_to_everybody() => Err((
+                "role",
+                "must be readonly, because everybody whom the provider knows gets an account: set email_domains or role_claim",
+            )),
+            () if !self.tenant.is_empty() && Tenant::named(&self.tenant).is_err() => {
+                Err(("tenant", TENANT_RULE))
+            }
+            () if !self.tenant.is_empty() && self.tenant_claim.is_some() => {
+                Err(("tenant_claim", TENANT_TWICE))
+            }
+            () => self.issuer_options().check(),
+        }
+    }
+
+    fn gives_a_role_to_everybody(&self) -> bool {
+        let everybody = self.create_accounts && self.email_domains.is_empty() && self.role_claim.is_none();
+        everybody && self.role > Role::Readonly
+    }
+
+    /// The provider as the issuer of tokens for this server.
+    pub(crate) fn issuer_options(&self) -> IssuerOptions {
+        IssuerOptions {
+            issuer: self.issuer.clone(),
+            audience: self.client_id.clone(),
+            ..IssuerOptions::default()
+        }
     }
 }
 
@@ -165,10 +278,10 @@ impl IssuerOptions {
                 Err(("jwks_file", "cannot be set together with jwks_url"))
             }
             () if !self.tenant.is_empty() && Tenant::named(&self.tenant).is_err() => {
-                Err(("tenant", "has 1 to 40 of a-z, 0-9 and -, and begins with a letter"))
+                Err(("tenant", TENANT_RULE))
             }
             () if !self.tenant.is_empty() && self.tenant_claim.is_some() => {
-                Err(("tenant_claim", "cannot be set together with tenant"))
+                Err(("tenant_claim", TENANT_TWICE))
             }
             () => Ok(()),
         }

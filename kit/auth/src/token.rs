@@ -23,6 +23,8 @@ pub(crate) struct Verified {
     pub(crate) identity: Identity,
     /// For how long it counts.
     pub(crate) remaining: Duration,
+    /// Every claim but `exp`.
+    pub(crate) claims: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +73,7 @@ impl Tokens {
         let now = jsonwebtoken::get_current_timestamp();
         let remaining =
             Duration::from_secs(claims.exp.saturating_add(self.leeway_seconds).saturating_sub(now));
-        Ok(Verified { identity: issuer.identity(&claims.others)?, remaining })
+        Ok(Verified { identity: issuer.identity(&claims.others)?, remaining, claims: claims.others })
     }
 
     fn claims(
