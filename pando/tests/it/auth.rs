@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -280,13 +281,13 @@ fn the_port_of_operators_asks_as_well() {
 }
 
 /// A provider that others wrote; its keys are found by discovery.
-struct Provider {
+pub(crate) struct Provider {
     child: Child,
-    issuer: String,
+    pub(crate) issuer: String,
 }
 
 impl Provider {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/oidc_provider.mjs");
         let mut command = Command::new("node");
         command.arg(script).arg(node_packages()).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -296,13 +297,17 @@ impl Provider {
         Self { child, issuer: issuer.trim().to_owned() }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.issuer.strip_prefix("http://").unwrap().parse().unwrap()
+    }
+
     /// A token for one of its clients.
     fn token(&self, client: &str, scope: &str) -> String {
-        let address = self.issuer.strip_prefix("http://").unwrap().parse().unwrap();
         let secret = format!("client_id={client}&client_secret=secret-of-{client}");
         let body = format!("grant_type=client_credentials&resource=urn:pando&scope={scope}&{secret}");
         let form = [("content-type", "application/x-www-form-urlencoded")];
-        let reply = Client::connect(address).unwrap().send("POST", "/token", &form, body.as_bytes()).unwrap();
+        let reply =
+            Client::connect(self.address()).unwrap().send("POST", "/token", &form, body.as_bytes()).unwrap();
         reply.value()["access_token"].as_str().unwrap_or_else(|| panic!("{reply:?}")).to_owned()
     }
 }

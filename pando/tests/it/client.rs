@@ -41,7 +41,10 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Reply> {
-        let mut request = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        let mut request = format!("{method} {target} HTTP/1.1\r\n");
+        if headers.iter().all(|(name, _)| *name != "host") {
+            request.push_str(&format!("host: {}\r\n", self.address));
+        }
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }

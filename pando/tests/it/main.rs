@@ -29,6 +29,7 @@ mod image_keys;
 mod images;
 mod keys;
 mod memory;
+mod operators;
 mod pipeline;
 mod platform;
 mod profile_answers;

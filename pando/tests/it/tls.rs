@@ -9,7 +9,7 @@ use pando_servers::{CertificateFiles, Certificates, python, until};
 use rustix::process::Signal;
 
 use crate::customers::{CLIENT, passes, stubs};
-use crate::harness::{Running, ask, complaint, run};
+use crate::harness::{Running, ask, complaint, printed, run};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -209,4 +209,38 @@ fn a_start_with_files_that_do_not_fit_is_refused_in_words() {
     write(&late.certificate, &late.key);
     assert!(run(data.path(), &["config", "check"]).status.success());
     found("warn ");
+}
+
+#[test]
+fn a_session_over_tls_has_a_secure_cookie_in_both_versions_of_http() {
+    let (certificates, data) = (Certificates::new(), tempfile::tempdir().unwrap());
+    printed(data.path(), &["migrate"]);
+    let password = printed(data.path(), &["operators", "add", "ann", "--role", "admin", "--generate"]);
+    let mut all = settings(&certificates.server("server"));
+    all.push(("PANDO_AUTH__MODE", "required".to_owned()));
+    let running = start(&data, &all);
+    let place = format!("https://localhost:{}", running.address.port());
+    for version in ["--http1.1", "--http2"] {
+        let jar = tempfile::tempdir().unwrap();
+        let jar = jar.path().join("cookies").display().to_string();
+        let curl = |path: &str, more: &[&str]| {
+            let mut command = Command::new("curl");
+            command
+                .args(["-s", "-i", version, "-b", &jar, "-c", &jar, "--cacert"])
+                .arg(certificates.authority());
+            command.args(["-H", "Content-Type: application/json"]).args(more).arg(format!("{place}{path}"));
+            said(&command.output().unwrap())
+        };
+        let login = format!("{{\"name\": \"ann\", \"password\": \"{}\"}}", password.trim());
+        let begun = curl("/api/v1/session", &["-d", &login]);
+        assert!(begun.contains("__Host-pando_session=") && begun.contains("; Secure"), "{version}: {begun}");
+        let csrf = begun.split("\"csrf_token\":\"").nth(1).unwrap().split('"').next().unwrap();
+        let csrf = format!("X-CSRF-Token: {csrf}");
+        let profile = format!("{{\"name\": \"Ann\", \"email\": \"ann{version}@example.org\"}}");
+        let create = |origin: &str| curl("/api/v1/profiles", &["-d", &profile, "-H", &csrf, "-H", origin]);
+        let refused = create("Origin: https://evil.example");
+        assert!(refused.contains("a page of another site"), "{version}: {refused}");
+        let created = create(&format!("Origin: {place}"));
+        assert!(created.split(' ').nth(1) == Some("201"), "{version}: {created}");
+    }
 }

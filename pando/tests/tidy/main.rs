@@ -189,7 +189,7 @@ fn secrets_are_compared_in_constant_time() {
 }
 
 fn compares_a_secret(line: &str) -> bool {
-    let words = ["secret", "password", "credential", "signature", "api_key"];
+    let words = ["secret", "password", "credential", "signature", "api_key", "csrf", "nonce"];
     let is_secret = |side: &str| {
         let name = side.trim().trim_end_matches("()").rsplit(['.', ' ', '(', '&']).next().unwrap_or_default();
         words.contains(&name)

@@ -45,6 +45,13 @@ static INSERT: Query = Query::write(
      values ($1, $2, $3, $4, $5, $6, $7, 0)",
 );
 
+/// Nobody has no password and no session. Wrong passwords with unknown names are counted there.
+static INSERT_NOBODY: Query = Query::write(
+    "auth.insert_nobody",
+    "insert into operators (name, tenant, role, created_at, disabled_at, failures) \
+     values ('', '', 'readonly', $1, $1, 0) on conflict (name) do nothing",
+);
+
 static UPDATE: Query = Query::write(
     "auth.update_operator",
     "update operators set role = $2, hash = $3, disabled_at = $4, failures = $5, locked_until = $6 where name = $1",
@@ -120,9 +127,8 @@ pub(super) async fn lock(
     if let Some(row) = tx.row(&LOCK, params![name]).await? {
         return operator(&row);
     }
-    let nobody = Operator { created_at: now, ..Operator::nobody() };
-    insert(tx, &nobody).await?;
-    Ok(nobody)
+    tx.execute(&INSERT_NOBODY, params![now]).await?;
+    Ok(Operator::nobody())
 }
 
 pub(super) async fn list(
