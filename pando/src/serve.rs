@@ -63,7 +63,9 @@ fn write_port(path: &Path, port: u16) -> io::Result<()> {
 fn say_what_is_off(loaded: &Loaded) {
     match loaded.config.auth.mode {
         AuthMode::Loopback => info!("authentication is off: only programs on this machine can call"),
-        AuthMode::Required => info!("callers have to prove who they are: see `pando keys` and auth.issuers"),
+        AuthMode::Required => {
+            info!("callers have to prove who they are: see `pando keys`, `pando operators` and auth.issuers")
+        }
         AuthMode::Off => {
             warn!(
                 "authentication is off: everybody who can reach this address can read and change everything"

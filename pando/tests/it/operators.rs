@@ -1,11 +1,12 @@
 //! People who log in: sessions, the token against other sites, and a login at a real provider.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use pando_servers::until;
+use pando_servers::{python, until};
 use serde_json::{Value, json};
 
 use crate::auth::Provider;
@@ -332,6 +333,46 @@ fn operators_are_made_with_a_password_that_is_given_or_not_at_all() {
     let output = place.run(&["config", "check"], &[("PANDO_AUTH__LOGIN", bad)]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("login[0].scopes: must name openid"), "{said}");
+}
+
+/// Runs a program on a terminal, answers each of its prompts, and prints what the terminal showed.
+const TYPE: &str = r"
+import os, pty, sys
+answers, command = sys.argv[1].split(','), sys.argv[2:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(command[0], command)
+seen = b''
+while True:
+    try:
+        piece = os.read(terminal, 1024)
+    except OSError:
+        break
+    if not piece:
+        break
+    seen += piece
+    if piece.rstrip().endswith((b'password:', b'again:')) and answers:
+        os.write(terminal, answers.pop(0).encode() + b'\n')
+print(seen.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+";
+
+#[test]
+fn a_password_is_typed_twice_and_the_terminal_does_not_show_it() {
+    let place = Place::sqlite();
+    place.printed(&["migrate"], &[]);
+    let add = |answers: &str| {
+        let mut command = Command::new(python());
+        command.args(["-c", TYPE, answers, env!("CARGO_BIN_EXE_pando"), "--data"]).arg(place.folder());
+        command.args(["operators", "add", "ann", "--role", "admin"]).current_dir(place.folder());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let two = add("correct horse battery,correct horse batterx");
+    assert!(two.contains("these are two passwords") && two.trim_end().ends_with(" 1"), "{two}");
+    let one = add("correct horse battery,correct horse battery");
+    assert!(one.contains("ann can log in") && one.trim_end().ends_with(" 0"), "{one}");
+    assert!(!one.contains("horse"), "{one}");
+    let running = place.start(&[REQUIRED]);
+    assert_eq!(Browser::at(&running).log_in("ann", "correct horse battery").status, 200);
 }
 
 /// A person's browser on the way through a provider.

@@ -45,7 +45,7 @@ static INSERT: Query = Query::write(
      values ($1, $2, $3, $4, $5, $6, $7, 0)",
 );
 
-/// Nobody has no password and no session. Wrong passwords with unknown names are counted there.
+/// This row has no password and no session. Wrong passwords with unknown names are counted in it.
 static INSERT_NOBODY: Query = Query::write(
     "auth.insert_nobody",
     "insert into operators (name, tenant, role, created_at, disabled_at, failures) \

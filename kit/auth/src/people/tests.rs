@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use pando_clock::Clock;
 use pando_database::testing::TestDatabase;
 use pando_database::{Database, Query, params};
@@ -150,6 +151,21 @@ async fn wrong_passwords_lock_an_account_for_longer_and_longer() {
         house.operators.log_in(&call(), ("ann", secret(RIGHT)), (elsewhere, None)).await.unwrap();
         house.clock.advance(15 * MINUTE);
         house.log_in("ann", RIGHT).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guesses_at_the_same_moment_lock_an_account_as_well() {
+    each_house(async |house| {
+        let guesses = (0..12).map(|_| house.is_refused("ann", "wrong password"));
+        join_all(guesses).await;
+        let listed = house.operators.list(&call(), None).await.unwrap();
+        assert_eq!((listed[0].failures, listed[0].is_locked(house.clock.now())), (5, true));
+        house.is_refused("ann", RIGHT).await;
+        // Names that nobody has are counted in a row that nobody sees, from the first one on.
+        join_all((0..5).map(|_| house.is_refused("nobody", RIGHT))).await;
+        assert_eq!(house.operators.list(&call(), None).await.unwrap().len(), 1);
     })
     .await;
 }
