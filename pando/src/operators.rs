@@ -175,10 +175,11 @@ fn typed(prompt: &str) -> Result<Secret> {
     let before = tcgetattr(&terminal).context("the terminal cannot be read")?;
     let mut silent = before.clone();
     silent.local_modes.remove(LocalModes::ECHO);
-    eprint!("{prompt}");
+    // Before the prompt: text that was typed earlier was shown, and is thrown away.
     tcsetattr(&terminal, OptionalActions::Flush, &silent).context("the terminal shows what is typed")?;
+    eprint!("{prompt}");
     let read = line();
-    tcsetattr(&terminal, OptionalActions::Flush, &before)?;
+    tcsetattr(&terminal, OptionalActions::Now, &before)?;
     eprintln!();
     read
 }

@@ -337,7 +337,8 @@ fn operators_are_made_with_a_password_that_is_given_or_not_at_all() {
 
 /// Runs a program on a terminal, answers each of its prompts, and prints what the terminal showed.
 const TYPE: &str = r"
-import os, pty, sys
+import os, pty, signal, sys
+signal.alarm(60)
 answers, command = sys.argv[1].split(','), sys.argv[2:]
 pid, terminal = pty.fork()
 if pid == 0:
