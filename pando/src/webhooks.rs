@@ -1,5 +1,6 @@
 //! `pando webhooks listen`: a receiver for development, which checks signatures and prints events.
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ pub(crate) async fn run(command: WebhooksCommand, clock: &Clock) -> Result<()> {
     let options = HttpOptions { listen, drain_delay_ms: 0, ..HttpOptions::default() };
     let server = Server::bind(&options, app, &Metrics::new(), clock)
         .with_context(|| format!("cannot listen on {listen}"))?;
-    println!("events are received at http://{}/", server.local_addr());
+    writeln!(io::stdout(), "events are received at http://{}/", server.local_addr())?;
     let signals = StopSignals::listen()?;
     server.run(async { signals.told(1).await }).await;
     Ok(())
@@ -67,8 +68,11 @@ async fn receive(
 ) -> StatusCode {
     match checked(&receiver, &headers, &body) {
         Ok(()) => {
-            println!("{}", shown(&body));
-            StatusCode::OK
+            match writeln!(io::stdout(), "{}", shown(&body)) {
+                Ok(()) => StatusCode::OK,
+                // The event comes again.
+                Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+            }
         }
         Err(reason) => {
             eprintln!("refused: {reason}");
