@@ -10,8 +10,10 @@ use crate::entry::StoredEntry;
 /// The hash before the first entry of a tenant.
 pub(crate) const GENESIS: [u8; 32] = [0; 32];
 
-/// Begins every encoding. Another encoding would begin with another text.
-const VERSION: &[u8] = b"pando.audit.1";
+/// Begins the encoding of an entry without credential and address, as all entries were at first.
+const FIRST: &[u8] = b"pando.audit.1";
+/// Begins the encoding of any other entry. An entry has one encoding only, so nobody can take its credential away unseen.
+const SECOND: &[u8] = b"pando.audit.2";
 
 /// The last number and hash of a tenant's log at some moment. An operator who keeps it elsewhere can prove later that the log still
 /// contains all that it contained then. Its text is `number:hash`, with the hash in hexadecimal digits.
@@ -65,7 +67,12 @@ pub(crate) fn hash_of(previous: &[u8; 32], number: i64, encoded: &[u8]) -> [u8; 
 
 /// The bytes of an entry in the one order that is hashed. The length before each text keeps two fields apart.
 pub(crate) fn encode(entry: &StoredEntry) -> Vec<u8> {
-    let texts = [
+    let later = [&entry.credential, &entry.client];
+    let (version, later) = match later.iter().all(|text| text.is_empty()) {
+        true => (FIRST, &later[..0]),
+        false => (SECOND, &later[..]),
+    };
+    let first = [
         &entry.tenant,
         &entry.actor,
         &entry.request_id,
@@ -75,9 +82,10 @@ pub(crate) fn encode(entry: &StoredEntry) -> Vec<u8> {
         &entry.result,
         &entry.details,
     ];
-    let length: usize = texts.iter().map(|text| 8 + text.len()).sum();
-    let mut bytes = Vec::with_capacity(VERSION.len() + 24 + length);
-    bytes.extend_from_slice(VERSION);
+    let texts = first.iter().chain(later);
+    let length: usize = texts.clone().map(|text| 8 + text.len()).sum();
+    let mut bytes = Vec::with_capacity(version.len() + 24 + length);
+    bytes.extend_from_slice(version);
     bytes.extend_from_slice(entry.id.as_bytes());
     bytes.extend_from_slice(&entry.at.as_micros().to_be_bytes());
     for text in texts {
@@ -98,6 +106,16 @@ mod tests {
         let first = "1:757488d9dd6bd6af8674b77dbb6bd528f11a87862baabb0971782539bdd0906f";
         assert_eq!(head.to_string(), first, "logs that exist could not be verified any more");
         assert_ne!(head.after(&encode(&stored())).hash, head.hash);
+    }
+
+    #[test]
+    fn the_encoding_of_an_entry_with_a_credential_is_the_same_for_ever() {
+        let mut entry = stored();
+        (entry.credential, entry.client) = ("key:0123456789abcdef".into(), "192.0.2.1".into());
+        let first = "1:673bc06d0581cfef268fa9c06c53ec9cdd8ec214b7d801ceef64eb69f38eb069";
+        assert_eq!(Head::EMPTY.after(&encode(&entry)).to_string(), first);
+        entry.credential.clear();
+        assert_ne!(Head::EMPTY.after(&encode(&entry)).to_string(), first);
     }
 
     #[test]

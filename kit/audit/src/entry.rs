@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::AuditOptions;
 
-/// One entry, as the caller writes it. The log adds the tenant, the actor, the request id, the time and an id.
+/// One entry, as the caller writes it. The log adds the tenant, the actor with its credential and
+/// address, the request id, the time and an id.
 ///
 /// An entry is kept for good and cannot be changed when a person is erased. So it must not hold personal data: name the fields that
 /// changed and the versions, and not the values.
@@ -55,6 +56,9 @@ pub(crate) struct StoredEntry {
     pub(crate) id: Uuid,
     pub(crate) at: Timestamp,
     pub(crate) actor: String,
+    /// Empty in entries that are older than this column, as is the next one.
+    pub(crate) credential: String,
+    pub(crate) client: String,
     pub(crate) request_id: String,
     pub(crate) action: String,
     pub(crate) resource: String,
@@ -77,6 +81,8 @@ impl StoredEntry {
             id: clock.fresh_id(),
             at: clock.now(),
             actor: text(call.actor()),
+            credential: text(&call.identity.credential),
+            client: call.client.map(|client| client.to_canonical().to_string()).unwrap_or_default(),
             request_id: text(&call.request_id),
             action: text(entry.action),
             resource: text(entry.resource),
@@ -105,7 +111,9 @@ impl StoredEntry {
             self.resource,
             self.resource_id,
             self.result,
-            self.details
+            self.details,
+            self.credential,
+            self.client
         ])
     }
 
@@ -116,6 +124,8 @@ impl StoredEntry {
             id: row.get("id")?,
             at: row.get("at")?,
             actor: row.get("actor")?,
+            credential: row.get("credential")?,
+            client: row.get("client")?,
             request_id: row.get("request_id")?,
             action: row.get("action")?,
             resource: row.get("resource")?,

@@ -21,5 +21,8 @@ pub use verdict::{Fault, Finding, Verdict};
 /// The tables of the log.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "audit",
-    migrations: &[Migration::new(1, "audit", include_str!("../migrations/0001_audit.sql"))],
+    migrations: &[
+        Migration::new(1, "audit", include_str!("../migrations/0001_audit.sql")),
+        Migration::new(2, "credential", include_str!("../migrations/0002_credential.sql")),
+    ],
 };

@@ -10,7 +10,7 @@ pub struct AuditOptions {
     pub enabled: bool,
     /// The longest details of an entry, as JSON. A marker with their length and hash takes the place of longer details.
     pub details_bytes_max: usize,
-    /// The longest actor, request id, action, resource and resource id. A longer text is cut.
+    /// The longest actor, credential, request id, action, resource and resource id. A longer text is cut.
     pub text_bytes_max: usize,
     /// How often entries without a number are looked for.
     pub seal_ms: u64,

@@ -26,6 +26,8 @@ macro_rules! columns {
             ("resource_id", ColumnType::Text),
             ("result", ColumnType::Text),
             ("details", ColumnType::Text),
+            ("credential", ColumnType::Text),
+            ("client", ColumnType::Text),
             $($more),*
         ]
     };
@@ -76,7 +78,7 @@ static TAKE: Query = Query::write(
     "audit.take",
     "delete from audit_unsealed where tenant = $1 and id in (select id from audit_unsealed \
      where tenant = $1 order by id limit $2) \
-     returning tenant, id, at, actor, request_id, action, resource, resource_id, result, details",
+     returning tenant, id, at, actor, request_id, action, resource, resource_id, result, details, credential, client",
 );
 
 static MOVE_HEADS: BatchQuery = BatchQuery {
@@ -89,10 +91,10 @@ static MOVE_HEADS: BatchQuery = BatchQuery {
 /// A segment of a chain, in its order, and the head at the same moment: one row at least, where the chain has ended.
 const SEGMENT: &str = "select head.number as head_number, head.hash as head_hash, entry.number, entry.previous, \
      entry.hash, entry.tenant, entry.id, entry.at, entry.actor, entry.request_id, entry.action, entry.resource, \
-     entry.resource_id, entry.result, entry.details \
+     entry.resource_id, entry.result, entry.details, entry.credential, entry.client \
      from (select 1 as one) as log left join audit_heads as head on head.tenant = $1 \
      left join (select number, previous, hash, tenant, id, at, actor, request_id, action, resource, resource_id, \
-     result, details from audit_entries where tenant = $1 and number >= $2 order by number limit $3) as entry \
+     result, details, credential, client from audit_entries where tenant = $1 and number >= $2 order by number limit $3) as entry \
      on true order by entry.number";
 
 static NEXT_NUMBER: Query = Query::scan(

@@ -118,9 +118,9 @@ impl Credentials {
                 ("error", Problem::unavailable("API keys cannot be read at the moment").with_source(error))
             }
         })?;
-        let subject = Arc::from(key.subject());
-        let identity = Arc::new(Identity { tenant: key.tenant, subject, scopes: key.scopes });
-        Ok(Remembered { identity, until: Instant::now() + self.0.key_kept, networks: key.networks })
+        let networks = key.networks.clone();
+        let identity = Arc::new(key.identity());
+        Ok(Remembered { identity, until: Instant::now() + self.0.key_kept, networks })
     }
 
     async fn verify_token(&self, text: &str) -> Result<Remembered, (&'static str, Problem)> {

@@ -54,7 +54,14 @@ impl Issuer {
             }
             None => Tenant::stored(&options.tenant),
         };
-        Ok(Identity { tenant, subject: Arc::from(subject), scopes: self.scopes(claims)? })
+        // The name of a token is the issuer's text, and is put into logs like the subject.
+        let id = claims.get("jti").and_then(Value::as_str).filter(|id| is_subject(id));
+        let credential = match id {
+            Some(id) => format!("token:{} {id}", options.issuer),
+            None => format!("token:{}", options.issuer),
+        };
+        let scopes = self.scopes(claims)?;
+        Ok(Identity { tenant, subject: Arc::from(subject), scopes, credential: credential.into() })
     }
 
     /// The scopes that the token names; if it names none at all, those of its role.

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use pando_clock::{Clock, Timestamp};
 use pando_database::Database;
 use pando_http::Network;
-use pando_resilience::{Call, Scopes, Tenant};
+use pando_resilience::{Call, Identity, Scopes, Tenant};
 use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -223,9 +223,14 @@ impl ApiKey {
         allowed_from(&self.networks, client)
     }
 
-    /// The name of callers with this key.
-    pub(crate) fn subject(&self) -> String {
-        format!("key:{}", self.name)
+    /// The callers with this key.
+    pub(crate) fn identity(self) -> Identity {
+        Identity {
+            subject: format!("key:{}", self.name).into(),
+            credential: format!("key:{}", self.id).into(),
+            tenant: self.tenant,
+            scopes: self.scopes,
+        }
     }
 }
 

@@ -255,6 +255,7 @@ impl Handler {
             deadline: Deadline::at(admitted.deadline()),
             request_id: origin.request_id.clone(),
             identity: (*caller).clone(),
+            client: Some(admitted.client),
             consistency: admitted.consistency.take(),
             repeat: None,
         };

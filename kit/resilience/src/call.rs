@@ -1,5 +1,6 @@
 //! The data that travels with one unit of work through all crates.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub struct Call {
     pub request_id: Arc<str>,
     /// The caller, and the tenant whose data the work is about.
     pub identity: Identity,
+    /// The address from which the request came, if it came from outside.
+    pub client: Option<IpAddr>,
     /// The consistency token that came with the request: reads must see at least this write.
     pub consistency: Option<Arc<str>>,
     /// The key of a write that happens once, however often it is asked for.
@@ -39,6 +42,7 @@ impl Call {
             deadline: Deadline::after(budget),
             request_id: name.into(),
             identity: Identity::of("system"),
+            client: None,
             consistency: None,
             repeat: None,
         }

@@ -18,6 +18,9 @@ pub struct Identity {
     pub subject: Arc<str>,
     /// The scopes of the caller.
     pub scopes: Scopes,
+    /// A name of the credential that proves who calls, which is no secret: `key:ID`, or `token:ISSUER` with the id of the token. It is
+    /// empty if nobody asked for a credential.
+    pub credential: Arc<str>,
 }
 
 /// The scopes of a caller, such as `profiles:read`. `profiles:*` allows everything with profiles, `*:read` allows to read
@@ -51,7 +54,7 @@ pub struct BadTenant;
 impl Identity {
     /// A caller of the default tenant who may do everything.
     pub fn of(subject: impl Into<Arc<str>>) -> Self {
-        Self { tenant: Tenant::default(), subject: subject.into(), scopes: Scopes::all() }
+        Self { tenant: Tenant::default(), subject: subject.into(), scopes: Scopes::all(), ..Self::default() }
     }
 }
 

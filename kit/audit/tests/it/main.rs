@@ -78,7 +78,10 @@ impl House {
 }
 
 fn call(tenant: &str) -> Call {
-    Call::internal("request", Duration::from_secs(120)).of_tenant(Tenant::stored(tenant)).by("ann")
+    let mut call =
+        Call::internal("request", Duration::from_secs(120)).of_tenant(Tenant::stored(tenant)).by("ann");
+    (call.identity.credential, call.client) = ("key:0123456789abcdef".into(), "192.0.2.1".parse().ok());
+    call
 }
 
 fn entry(resource_id: &str) -> Entry<'_> {

@@ -45,8 +45,8 @@ async fn an_entry_says_who_did_what_and_when() {
         house.audit.seal_once().await.unwrap();
         let rows = house
             .rows(
-                "select tenant, at, actor, request_id, action, resource, resource_id, result, details, number \
-                 from audit_entries",
+                "select tenant, at, actor, request_id, action, resource, resource_id, result, details, number, \
+                 credential, client from audit_entries",
                 params![],
             )
             .await;
@@ -54,6 +54,8 @@ async fn an_entry_says_who_did_what_and_when() {
         for (column, value) in [
             ("tenant", "acme"),
             ("actor", "ann"),
+            ("credential", "key:0123456789abcdef"),
+            ("client", "192.0.2.1"),
             ("request_id", "request"),
             ("action", "customers.update"),
             ("resource", "customer"),

@@ -44,6 +44,8 @@ async fn a_change_of_any_column_is_found() {
         ("update audit_entries set id = $1 where tenant = 'acme' and number = 5", Value::from(Uuid::nil())),
         ("update audit_entries set at = $1 where tenant = 'acme' and number = 5", moment.into()),
         ("update audit_entries set actor = $1 where tenant = 'acme' and number = 5", "mallory".into()),
+        ("update audit_entries set credential = $1 where tenant = 'acme' and number = 5", "".into()),
+        ("update audit_entries set client = $1 where tenant = 'acme' and number = 5", "".into()),
         ("update audit_entries set request_id = $1 where tenant = 'acme' and number = 5", "x".into()),
         ("update audit_entries set action = $1 where tenant = 'acme' and number = 5", "x".into()),
         ("update audit_entries set resource = $1 where tenant = 'acme' and number = 5", "x".into()),
@@ -114,12 +116,13 @@ async fn entries_that_changed_places_are_found() {
     }
     // The places keep their numbers and hashes, and only the contents change places.
     let copy = "insert into audit_entries (tenant, number, id, at, actor, request_id, action, resource, resource_id, \
-                result, details, previous, hash) select 'aside', number, id, at, actor, request_id, action, resource, \
-                resource_id, result, details, previous, hash from audit_entries where tenant = 'acme' and number in (3, 7)";
+                result, details, credential, client, previous, hash) select 'aside', number, id, at, actor, request_id, \
+                action, resource, resource_id, result, details, credential, client, previous, hash from audit_entries \
+                where tenant = 'acme' and number in (3, 7)";
     let back = "insert into audit_entries (tenant, number, id, at, actor, request_id, action, resource, resource_id, \
-                result, details, previous, hash) select 'acme', place.number, content.id, content.at, content.actor, \
+                result, details, credential, client, previous, hash) select 'acme', place.number, content.id, content.at, content.actor, \
                 content.request_id, content.action, content.resource, content.resource_id, content.result, \
-                content.details, place.previous, place.hash from audit_entries as content join audit_entries as place \
+                content.details, content.credential, content.client, place.previous, place.hash from audit_entries as content join audit_entries as place \
                 on place.tenant = 'aside' and place.number = 10 - content.number where content.tenant = 'aside'";
     let statements = [
         (copy, vec![]),
