@@ -1,7 +1,7 @@
 //! Recording entries.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 use pando_clock::Clock;
@@ -10,6 +10,7 @@ use pando_resilience::Call;
 use pando_telemetry::{Counter, Gauge, Metrics};
 
 use crate::entry::StoredEntry;
+use crate::refusals::Refusals;
 use crate::{AuditOptions, Entry, store};
 
 /// An error of the audit log.
@@ -41,6 +42,9 @@ pub(crate) struct Inner {
     pub(crate) unsealed_age: Gauge,
     pub(crate) sealed: Counter,
     pub(crate) seal_failures: Counter,
+    pub(crate) refusals: Mutex<Refusals>,
+    pub(crate) refused_named: Counter,
+    pub(crate) refused_unnamed: Counter,
     shortened: Counter,
 }
 
@@ -69,6 +73,9 @@ impl Audit {
             ),
             sealed: metrics.counter("audit_sealed", "Entries of the audit log that were sealed", &[]),
             seal_failures: metrics.counter("audit_seal_failures", "Rounds of sealing that failed", &[]),
+            refusals: Mutex::default(),
+            refused_named: refused(metrics, "recorded"),
+            refused_unnamed: refused(metrics, "counted"),
             shortened: metrics.counter("audit_shortened", "Entries that were too long, and shortened", &[]),
         })))
     }
@@ -114,13 +121,18 @@ impl Audit {
         })
     }
 
-    fn stored(&self, call: &Call, entry: &Entry<'_>) -> StoredEntry {
+    pub(crate) fn stored(&self, call: &Call, entry: &Entry<'_>) -> StoredEntry {
         let (stored, shortened) = StoredEntry::new(call, entry, &self.0.clock, &self.0.options);
         if shortened {
             self.0.shortened.inc();
         }
         stored
     }
+}
+
+fn refused(metrics: &Metrics, outcome: &str) -> Counter {
+    let help = "Refused requests that have an entry in the audit log, and those that are only counted there";
+    metrics.counter("audit_refused_requests", help, &[("outcome", outcome)])
 }
 
 impl fmt::Debug for Audit {

@@ -4,6 +4,7 @@ mod audit;
 mod chain;
 mod entry;
 mod options;
+mod refusals;
 mod seal;
 mod store;
 mod verdict;
@@ -16,6 +17,7 @@ pub use audit::{Audit, AuditError};
 pub use chain::{BadHead, Head};
 pub use entry::{Entry, EntryResult};
 pub use options::AuditOptions;
+pub use refusals::Refused;
 pub use verdict::{Fault, Finding, Verdict};
 
 /// The tables of the log.

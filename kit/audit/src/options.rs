@@ -12,6 +12,9 @@ pub struct AuditOptions {
     pub details_bytes_max: usize,
     /// The longest actor, credential, request id, action, resource and resource id. A longer text is cut.
     pub text_bytes_max: usize,
+    /// How many refused requests of a minute get an entry in each process: so many of strangers, and so many of known callers. The rest
+    /// are counted. With 0, refused requests are not recorded.
+    pub refused_per_minute: usize,
     /// How often entries without a number are looked for.
     pub seal_ms: u64,
     /// How many entries are sealed in one transaction.
@@ -26,6 +29,7 @@ impl Default for AuditOptions {
             enabled: false,
             details_bytes_max: 4_096,
             text_bytes_max: 200,
+            refused_per_minute: 30,
             seal_ms: 250,
             seal_batch_max: 1_000,
             findings_max: 100,
@@ -40,6 +44,7 @@ impl AuditOptions {
         for (setting, value, range) in [
             ("details_bytes_max", number(self.details_bytes_max), 256..=65_536),
             ("text_bytes_max", number(self.text_bytes_max), 16..=1_024),
+            ("refused_per_minute", number(self.refused_per_minute), 0..=6_000),
             ("seal_ms", self.seal_ms, 10..=60_000),
             ("seal_batch_max", number(self.seal_batch_max), 1..=10_000),
             ("findings_max", number(self.findings_max), 1..=1_000),

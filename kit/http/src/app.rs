@@ -14,7 +14,7 @@ use tower::util::BoxCloneSyncService;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::health::{Dependency, Readiness};
-use crate::{ErrorShape, HotRead, Problem};
+use crate::{Code, ErrorShape, HotRead, Problem};
 
 /// Everything a server serves. `/health`, `/metrics`, `/openapi.json` and `/docs` are added to it.
 #[derive(Clone, Default)]
@@ -33,6 +33,8 @@ pub struct App {
     pub authentication: Option<Authentication>,
     /// The decision about each request: rate limits.
     pub gate: Option<Gate>,
+    /// Told of each request that is refused because of its caller.
+    pub on_refusal: Option<OnRefusal>,
     /// Health and reflection for gRPC clients, where a service has gRPC methods.
     pub grpc_system: Option<GrpcSystem>,
 }
@@ -85,6 +87,29 @@ pub type Verify = Arc<
 
 /// Whether the second text is the token of the session that the first one is. It takes the same time for every token.
 pub type Proves = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
+/// Told of each request that is answered with 401 or 403, before the answer is sent. It must be quick and must not wait: it runs on
+/// the connection's task.
+pub type OnRefusal = Arc<dyn Fn(&RefusedRequest<'_>) + Send + Sync>;
+
+/// A request that is refused because of its caller.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedRequest<'r> {
+    /// The id of the request.
+    pub request_id: &'r str,
+    /// Its method.
+    pub method: &'static str,
+    /// The path of the route, with the names of its parameters.
+    pub template: &'r str,
+    /// The address from which it came.
+    pub client: IpAddr,
+    /// The caller, if a credential proves who that is.
+    pub caller: Option<&'r Identity>,
+    /// Why it is refused.
+    pub code: Code,
+    /// The same in words, as the answer says it.
+    pub detail: &'r str,
+}
 
 /// Decides about each request once, after every guard that costs nothing and before anything is looked up for it: the place
 /// of a rate limit. It must be quick and must not wait: it runs on the connection's task.
@@ -195,6 +220,13 @@ impl App {
     #[must_use]
     pub fn gate(mut self, gate: Gate) -> Self {
         self.gate = Some(gate);
+        self
+    }
+
+    /// Has `told` learn of every request that is refused because of its caller.
+    #[must_use]
+    pub fn on_refusal(mut self, told: OnRefusal) -> Self {
+        self.on_refusal = Some(told);
         self
     }
 

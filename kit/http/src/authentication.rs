@@ -124,12 +124,12 @@ pub(crate) fn is_encrypted(edge: &Edge, connection: &Connection, asked: &Asked<'
     asked.browser.is_encrypted(connection.encrypted, is_trusted, connection.peer.ip())
 }
 
-fn permit(route: &RouteEntry, method: MethodIndex, identity: &Identity) -> Result<(), Problem> {
+fn permit(route: &RouteEntry, method: MethodIndex, identity: &Arc<Identity>) -> Result<(), Problem> {
     match route.scope(method) {
         Some(scope) if !identity.scopes.allow(scope) => {
             let problem =
                 Problem::new(Code::Forbidden, format!("this credential does not have the scope {scope}"));
-            Err(problem.with_header(header::WWW_AUTHENTICATE, TOO_NARROW))
+            Err(problem.with_header(header::WWW_AUTHENTICATE, TOO_NARROW).with_caller(identity.clone()))
         }
         _ => Ok(()),
     }

@@ -37,7 +37,7 @@ use crate::grpc::{Answer, is_failure, is_grpc, refuse, watch};
 use crate::hot::{X_CACHE, replace};
 use crate::look_up::hot_answer;
 use crate::routes::{MethodIndex, RouteEntry, RouteIndex};
-use crate::{Code, Credential, Problem};
+use crate::{Code, Credential, Problem, RefusedRequest};
 
 /// The data about a request that is needed when its answer ends.
 struct Seen<'a> {
@@ -99,7 +99,7 @@ pub(crate) fn handle(
         // Problem body, headers, access log and metrics.
         let (mut parts, mut body) = response.into_parts();
         if parts.status.as_u16() >= 400 {
-            body = Box::pin(explain(&mut parts, body, &seen, &origin)).await;
+            body = Box::pin(explain(&mut parts, body, &seen, (&origin, admitted.client))).await;
         }
         if is_grpc {
             body = watch(&parts, body, Answer { edge: edge.clone(), route: index }, admitted.deadline());
@@ -318,7 +318,12 @@ fn prepare(
 }
 
 /// Gives an error answer its problem body, counts it and logs a failure of ours once.
-async fn explain(parts: &mut Parts, body: Body, seen: &Seen<'_>, origin: &Origin) -> Body {
+async fn explain(
+    parts: &mut Parts,
+    body: Body,
+    seen: &Seen<'_>,
+    (origin, client): (&Origin, IpAddr),
+) -> Body {
     let request_id = &*origin.request_id;
     let problem = match parts.extensions.remove::<Problem>() {
         Some(problem) => problem,
@@ -333,6 +338,17 @@ async fn explain(parts: &mut Parts, body: Body, seen: &Seen<'_>, origin: &Origin
         None => Problem::from_status(parts.status, rejection_text(parts.status, body).await),
     };
     seen.route.record_error(seen.method, problem.code());
+    if let (Code::Unauthenticated | Code::Forbidden, Some(told)) = (problem.code(), &origin.edge.on_refusal) {
+        told(&RefusedRequest {
+            request_id,
+            method: seen.method.name(),
+            template: &seen.route.template,
+            client,
+            caller: problem.caller(),
+            code: problem.code(),
+            detail: problem.detail(),
+        });
+    }
     if parts.status.is_server_error() {
         let causes = problem.causes();
         log_failure(parts.status, seen, request_id, causes.as_deref().unwrap_or(problem.detail()));

@@ -17,7 +17,7 @@ use crate::compression::Compressed;
 use crate::hot::{hot_template, lasting_head};
 use crate::proxies::TrustedProxies;
 use crate::routes::{MethodIndex, RouteTable};
-use crate::{Authentication, Gate, HttpOptions, Problem};
+use crate::{Authentication, Gate, HttpOptions, OnRefusal, Problem};
 
 const POD_NAME: HeaderName = HeaderName::from_static("x-pod-name");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -50,6 +50,7 @@ pub(crate) struct Edge {
     pub(crate) hot_wire: bool,
     pub(crate) bodies: Arc<BodyBudget>,
     pub(crate) gate: Option<Gate>,
+    pub(crate) on_refusal: Option<OnRefusal>,
 }
 
 impl Edge {

@@ -48,7 +48,7 @@ mod wire;
 
 pub use app::{
     App, Authentication, Credential, Gate, GateRequest, GrpcMethod, GrpcRoutes, GrpcService, GrpcSystem,
-    Proves, Recall, RouteLimits, ServiceRoutes, Verify,
+    OnRefusal, Proves, Recall, RefusedRequest, RouteLimits, ServiceRoutes, Verify,
 };
 pub use body::{RawBody, StreamedBody, body_problem};
 pub use browser::{BrowserRequest, CSRF_TOKEN};

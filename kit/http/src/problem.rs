@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use pando_resilience::Identity;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -191,6 +192,8 @@ struct Inner {
     source: Option<Arc<dyn Error + Send + Sync>>,
     /// The request that this was first the answer to, if it is a repeat.
     request_id: Option<Box<str>>,
+    /// The caller who is refused, as far as known.
+    caller: Option<Arc<Identity>>,
 }
 
 impl Problem {
@@ -205,6 +208,7 @@ impl Problem {
             headers: Vec::new(),
             source: None,
             request_id: None,
+            caller: None,
         }))
     }
 
@@ -283,6 +287,18 @@ impl Problem {
     pub fn as_answered_to(mut self, request_id: &str) -> Self {
         self.0.request_id = Some(request_id.into());
         self
+    }
+
+    /// Names the caller who is refused: for the audit log, and not for the answer.
+    #[must_use]
+    pub fn with_caller(mut self, caller: Arc<Identity>) -> Self {
+        self.0.caller = Some(caller);
+        self
+    }
+
+    /// The caller who is refused, as far as known.
+    pub(crate) fn caller(&self) -> Option<&Identity> {
+        self.0.caller.as_deref()
     }
 
     /// The code.

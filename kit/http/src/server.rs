@@ -105,6 +105,7 @@ impl Server {
         }
         let draining = Arc::new(AtomicBool::new(false));
         let (gate, authentication) = (app.gate.clone(), app.authentication.clone());
+        let on_refusal = app.on_refusal.clone();
         let Assembled { router, table: routes, .. } = assemble(app, options, metrics, &draining)?;
         let mut edge = Edge {
             routes,
@@ -126,6 +127,7 @@ impl Server {
             hot_head: Vec::new(),
             hot_wire: options.hot_reads && options.hot_wire,
             gate,
+            on_refusal,
             bodies: Arc::new(BodyBudget::new(options.body_budget_bytes, options.json_nodes_max)),
         };
         edge.hot_headers();
