@@ -3,18 +3,22 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use pando_audit::Audit;
 use pando_cache::{Cache, CacheReport, Caches, L2Health};
-use pando_http::{App, JsonAnswer, Problem, ServiceRoutes};
+use pando_http::{App, Caller, JsonAnswer, Problem, ServiceRoutes};
 use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::VERSION;
+use crate::recording::record_before;
+use crate::{VERSION, recording};
 
 /// The parts of the platform that the pages show.
 #[derive(Clone)]
 pub(crate) struct Insides {
     pub(crate) caches: Caches,
+    /// The audit log, if the settings ask for it.
+    pub(crate) audit: Option<Audit>,
     /// The routes that services have for operators.
     pub(crate) services: Vec<ServiceRoutes>,
 }
@@ -28,7 +32,7 @@ struct Overview {
 
 /// The routes of operators.
 pub(crate) fn app(insides: Insides) -> App {
-    let services = insides.services.clone();
+    let (services, on_refusal) = (insides.services.clone(), recording::of_refusals(insides.audit.as_ref()));
     let routes = OpenApiRouter::new()
         .routes(routes!(caches))
         .routes(routes!(cache))
@@ -36,7 +40,8 @@ pub(crate) fn app(insides: Insides) -> App {
         .routes(routes!(clear))
         .routes(routes!(expire))
         .with_state(insides);
-    let app = App::new("Pando, for operators", VERSION).service("admin", routes, Vec::new());
+    let mut app = App::new("Pando, for operators", VERSION).service("admin", routes, Vec::new());
+    app.on_refusal = on_refusal;
     services.into_iter().fold(app, App::serve)
 }
 
@@ -88,8 +93,14 @@ async fn key(
         (status = 204, description = "The cache is empty in every process"),
         (status = 404, description = "No cache has this name"),
     ))]
-async fn clear(State(insides): State<Insides>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    insides.cache(&name)?.clear().await;
+async fn clear(
+    State(insides): State<Insides>,
+    Caller(call): Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let cache = insides.cache(&name)?;
+    record_before(insides.audit.as_ref(), &call, "cache_cleared", ("cache", &name)).await?;
+    cache.clear().await;
     tracing::info!(cache.name = name, "an operator cleared the cache");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -103,8 +114,14 @@ async fn clear(State(insides): State<Insides>, Path(name): Path<String>) -> Resu
         (status = 204, description = "Every entry is loaded again before it is used, in every process"),
         (status = 404, description = "No cache has this name"),
     ))]
-async fn expire(State(insides): State<Insides>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    insides.cache(&name)?.expire_all().await;
+async fn expire(
+    State(insides): State<Insides>,
+    Caller(call): Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let cache = insides.cache(&name)?;
+    record_before(insides.audit.as_ref(), &call, "cache_expired", ("cache", &name)).await?;
+    cache.expire_all().await;
     tracing::info!(cache.name = name, "an operator expired the cache");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use pando_auth::{ApiKey, ApiKeys, NewKey, Secret};
 use pando_clock::{Clock, Timestamp, parse_duration};
@@ -12,7 +12,8 @@ use pando_resilience::{Call, Role, Scopes, Tenant};
 use pando_telemetry::Metrics;
 
 use crate::config::Config;
-use crate::migrate;
+use crate::recording::record_key;
+use crate::{migrate, recording};
 
 const BUDGET: Duration = Duration::from_secs(30);
 
@@ -79,16 +80,33 @@ pub(crate) async fn run(
     clock: &Clock,
     out: &mut dyn Write,
 ) -> Result<()> {
-    migrate::on_database(config, &Metrics::new(), clock, async |database| {
+    let metrics = Metrics::new();
+    migrate::on_database(config, &metrics, clock, async |database| {
         let (keys, call) = (ApiKeys::new(database, clock), Call::internal("pando keys", BUDGET));
+        let audit = recording::audit(config, (database, clock, &metrics))?;
+        let audit = audit.as_ref();
         match command {
-            KeysCommand::Create(new) => show(&keys.create(&call, wanted(new, clock.now())?).await?, out),
+            KeysCommand::Create(new) => {
+                let mut tx = database.transaction(&call).await?;
+                let made = keys.create(&mut tx, wanted(new, clock.now())?).await?;
+                record_key(audit, (&mut tx, &call), "key_created", (&made.0, None));
+                tx.commit().await?;
+                show(&made, out)
+            }
             KeysCommand::Rotate { id, overlap } => {
-                let made = keys.rotate(&call, &id, overlap).await;
-                show(&made.with_context(|| format!("the key {id} cannot be rotated"))?, out)
+                let mut tx = database.transaction(&call).await?;
+                let made = keys.rotate(&mut tx, &id, overlap).await;
+                let made = made.with_context(|| format!("the key {id} cannot be rotated"))?;
+                record_key(audit, (&mut tx, &call), "key_rotated", (&made.0, Some(&id)));
+                tx.commit().await?;
+                show(&made, out)
             }
             KeysCommand::Revoke { id } => {
-                ensure!(keys.revoke(&call, &id).await?, "there is no key {id} that is not revoked");
+                let mut tx = database.transaction(&call).await?;
+                let revoked = keys.revoke(&mut tx, &id).await?;
+                let revoked = revoked.with_context(|| format!("there is no key {id} that is not revoked"))?;
+                record_key(audit, (&mut tx, &call), "key_revoked", (&revoked, None));
+                tx.commit().await?;
                 let seconds = Duration::from_millis(config.auth.key_recheck_ms).as_secs_f64();
                 Ok(writeln!(out, "revoked {id}: servers refuse it within {seconds} seconds")?)
             }

@@ -16,6 +16,7 @@ mod operators;
 mod pipeline;
 mod platform;
 mod queue;
+mod recording;
 mod seed;
 mod serve;
 mod signals;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use pando_audit::Audit;
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
@@ -33,6 +34,7 @@ pub struct Platform {
     /// None when it is off, or its port was taken.
     admin: Option<Server>,
     caches: Caches,
+    audit: Option<Audit>,
     /// Lets go of requests that only wait.
     on_drain: Vec<OnDrain>,
     /// None where this process does not run jobs.
@@ -47,6 +49,7 @@ pub struct Platform {
 struct Bound {
     server: Server,
     admin: Option<Server>,
+    audit: Option<Audit>,
     on_drain: Vec<OnDrain>,
     worker: Option<Working>,
     relay: Option<Relay>,
@@ -67,7 +70,7 @@ impl Platform {
                 return Err(error.into());
             }
         };
-        let Bound { server, admin, worker, relay, on_drain } =
+        let Bound { server, admin, audit, worker, relay, on_drain } =
             match Self::bind(config, &database, &caches, &metrics, clock).await {
                 Ok(bound) => bound,
                 Err(error) => {
@@ -95,7 +98,7 @@ impl Platform {
             info!(admin = %admin.local_addr(), "the pages for operators are at http://{}/docs", admin.local_addr());
         }
         let worker_grace = Duration::from_millis(config.worker.stop_ms);
-        Ok(Self { server, database, admin, caches, on_drain, worker, relay, worker_grace, address })
+        Ok(Self { server, database, admin, caches, audit, on_drain, worker, relay, worker_grace, address })
     }
 
     async fn bind(
@@ -106,7 +109,7 @@ impl Platform {
         clock: &Clock,
     ) -> Result<Bound> {
         prepare_schema(config, database).await?;
-        let Wired { app, insides, jobs, relay, on_drain } =
+        let Wired { app, insides, audit, jobs, relay, on_drain } =
             wiring::wire(config, database, caches, metrics, clock).await?;
         let apps = (app, admin::app(insides));
         let (app, operators) = authentication::guard(config, apps, (database, clock, metrics))?;
@@ -126,7 +129,7 @@ impl Platform {
         };
         // Last: nothing is begun by a start that fails.
         let worker = config.plays(Role::Worker).then(|| jobs.work()).transpose()?;
-        Ok(Bound { server, admin, worker, relay, on_drain })
+        Ok(Bound { server, admin, audit, worker, relay, on_drain })
     }
 
     /// Where it listens.
@@ -136,7 +139,7 @@ impl Platform {
 
     /// Answers until `stop` is ready, then finishes what was begun and closes everything.
     pub async fn run<S: Into<Stop>>(self, stop: impl Future<Output = S>) -> Drained {
-        let Self { server, database, admin, caches, on_drain, worker, relay, worker_grace, .. } = self;
+        let Self { server, database, admin, caches, audit, on_drain, worker, relay, worker_grace, .. } = self;
         let began = Instant::now();
         // Operators can look until the last request is answered.
         let (ended, end) = oneshot::channel::<()>();
@@ -156,6 +159,11 @@ impl Platform {
         }
         if let Some(relay) = relay {
             relay.stop().await;
+        }
+        if let Some(audit) = &audit
+            && let Err(error) = audit.write_refused(true).await
+        {
+            warn!(%error, "the last refused requests could not be recorded");
         }
         caches.close().await;
         close(&database).await;

@@ -12,7 +12,7 @@ use pando_telemetry::Metrics;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::{jobs, migrate};
+use crate::{jobs, migrate, recording};
 
 /// How long one question or command may take; a redrive may be about many.
 const BUDGET: Duration = Duration::from_secs(60);
@@ -89,7 +89,10 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let metrics = Metrics::new();
     migrate::on_database(config, &metrics, clock, async |database| {
-        obey(&jobs::queue(config, database, &metrics, clock)?, command, out).await
+        let queue = jobs::queue(config, database, &metrics, clock)?;
+        let audit = recording::audit(config, (database, clock, &metrics))?;
+        recording::record_jobs(audit.as_ref(), &queue);
+        obey(&queue, command, out).await
     })
     .await
 }

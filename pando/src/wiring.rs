@@ -22,7 +22,7 @@ use pando_vault::Keyring;
 use crate::admin::Insides;
 use crate::config::{Config, Role};
 use crate::jobs::{self, Jobs};
-use crate::{VERSION, files, front_door};
+use crate::{VERSION, files, front_door, recording};
 
 /// How long `/health` waits for the database.
 const PING_BUDGET: Duration = Duration::from_secs(1);
@@ -83,6 +83,8 @@ pub(crate) struct Wired {
     pub(crate) app: App,
     /// The parts that operators see.
     pub(crate) insides: Insides,
+    /// The audit log, if the settings ask for it.
+    pub(crate) audit: Option<Audit>,
     /// The jobs that this process can run.
     pub(crate) jobs: Jobs,
     /// `None` if this process runs no relay of events.
@@ -103,9 +105,12 @@ pub(crate) async fn wire(
     if SERVICES.iter().any(|wire| config.plays(wire.role)) {
         parts.idempotency.keep_swept();
     }
-    if parts.audit.is_enabled() {
-        parts.audit.keep_sealed();
+    let audit = Some(&parts.audit).filter(|audit| audit.is_enabled()).cloned();
+    if let Some(audit) = &audit {
+        audit.keep_sealed();
+        audit.keep_refused_written();
     }
+    recording::record_jobs(audit.as_ref(), &parts.queue);
     files::check(database, &parts.objects, clock, &config.files_place()).await?;
     let system = |services: &[&GrpcRoutes], readiness| {
         pando_grpc::system_routes(services, readiness).map_err(|error| error.to_string())
@@ -113,7 +118,8 @@ pub(crate) async fn wire(
     let mut app = with_dependencies(config, empty_house().grpc_system(Arc::new(system)), &parts);
     let mut subscribers: Vec<Subscriber> =
         Subscriber::rabbitmq(&config.broker_options()).into_iter().collect();
-    let mut insides = Insides { caches: caches.clone(), services: Vec::new() };
+    app.on_refusal = recording::of_refusals(audit.as_ref());
+    let mut insides = Insides { caches: caches.clone(), audit: audit.clone(), services: Vec::new() };
     let (mut registry, mut schedules) = (Registry::default(), Vec::new());
     let (mut warm_ups, mut on_drain) = (Vec::new(), Vec::new());
     // Every process can run every job, and takes the place of any other; it answers for its roles only.
@@ -134,7 +140,7 @@ pub(crate) async fn wire(
     let relay = relay(config, &parts.queue, subscribers).await?;
     join_all(warm_ups).await;
     let jobs = Jobs::new(&parts.queue, registry, schedules);
-    Ok(Wired { app, insides, jobs, relay, on_drain })
+    Ok(Wired { app, insides, audit, jobs, relay, on_drain })
 }
 
 /// The parts of this process on which its services are built.

@@ -112,7 +112,7 @@ impl Credentials {
 
     async fn verify_key(&self, text: &str, client: IpAddr) -> Result<Remembered, (&'static str, Problem)> {
         let call = Call::internal("auth.key", BUDGET);
-        let key = self.0.keys.verify(&call, text, client).await.map_err(|error| match error {
+        let (key, counts) = self.0.keys.verify(&call, text, client).await.map_err(|error| match error {
             AuthError::Refused(refusal) => refused(refusal),
             error => {
                 ("error", Problem::unavailable("API keys cannot be read at the moment").with_source(error))
@@ -120,6 +120,11 @@ impl Credentials {
         })?;
         let networks = key.networks.clone();
         let identity = Arc::new(key.identity());
+        // The secret was right, so the log may say whose key this is.
+        counts.map_err(|refusal| {
+            let (outcome, problem) = refused(refusal);
+            (outcome, problem.with_caller(identity.clone()))
+        })?;
         Ok(Remembered { identity, until: Instant::now() + self.0.key_kept, networks })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use pando_clock::{Clock, Timestamp};
-use pando_database::Database;
+use pando_database::{Database, Transaction};
 use pando_http::Network;
 use pando_resilience::{Call, Identity, Scopes, Tenant};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -94,22 +94,20 @@ impl ApiKeys {
     }
 
     /// Makes a key.
-    pub async fn create(&self, call: &Call, new: NewKey) -> Result<(ApiKey, Secret), AuthError> {
+    pub async fn create(&self, tx: &mut Transaction, new: NewKey) -> Result<(ApiKey, Secret), AuthError> {
         let (stored, secret) = self.fresh(new)?;
-        let mut tx = self.database.transaction(call).await?;
-        store::insert(&mut tx, &stored).await?;
-        tx.commit().await?;
+        store::insert(tx, &stored).await?;
         Ok((stored.key, secret))
     }
 
     /// Makes a key that is like another one, which ends after `overlap`.
     pub async fn rotate(
         &self,
-        call: &Call,
+        tx: &mut Transaction,
         id: &str,
         overlap: Duration,
     ) -> Result<(ApiKey, Secret), AuthError> {
-        let before = store::find(&self.database.read_primary(call), id).await?.ok_or(Refusal::ApiKey)?.key;
+        let before = store::find_in(tx, id).await?.ok_or(Refusal::ApiKey)?.key;
         let now = self.clock.now();
         if !before.is_valid(now) {
             return Err(Refusal::ApiKey.into());
@@ -123,19 +121,16 @@ impl ApiKeys {
             expires_at: before.expires_at,
         })?;
         let micros = i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX);
-        let mut tx = self.database.transaction(call).await?;
-        store::insert(&mut tx, &stored).await?;
-        store::expire(&mut tx, id, now.plus_micros(micros)).await?;
-        tx.commit().await?;
+        store::insert(tx, &stored).await?;
+        store::expire(tx, id, now.plus_micros(micros)).await?;
         Ok((stored.key, secret))
     }
 
-    /// Revokes a key; whether there was one that was not revoked.
-    pub async fn revoke(&self, call: &Call, id: &str) -> Result<bool, AuthError> {
-        let mut tx = self.database.transaction(call).await?;
-        let done = store::revoke(&mut tx, id, self.clock.now()).await?;
-        tx.commit().await?;
-        Ok(done)
+    /// Revokes a key, if there is one that was not revoked.
+    pub async fn revoke(&self, tx: &mut Transaction, id: &str) -> Result<Option<ApiKey>, AuthError> {
+        let found = store::find_in(tx, id).await?;
+        let revoked = store::revoke(tx, id, self.clock.now()).await?;
+        Ok(found.map(|stored| stored.key).filter(|_| revoked))
     }
 
     /// The keys of a tenant, or of all.
@@ -144,8 +139,13 @@ impl ApiKeys {
         Ok(found.into_iter().map(|stored| stored.key).collect())
     }
 
-    /// The key that a caller sent from an address.
-    pub(crate) async fn verify(&self, call: &Call, text: &str, client: IpAddr) -> Result<ApiKey, AuthError> {
+    /// The key that a caller sent from an address, and whether the key counts.
+    pub(crate) async fn verify(
+        &self,
+        call: &Call,
+        text: &str,
+        client: IpAddr,
+    ) -> Result<(ApiKey, Result<(), Refusal>), AuthError> {
         let sent = Sent::read(text).ok_or(Refusal::Unreadable)?;
         let found = store::find(&self.database.read_primary(call), sent.id).await?;
         // The same work where there is no such key.
@@ -154,13 +154,13 @@ impl ApiKeys {
         let key = found.filter(|_| is_right).map(|stored| stored.key).ok_or(Refusal::ApiKey)?;
         let now = self.clock.now();
         if !key.is_valid(now) {
-            return Err(Refusal::ApiKey.into());
+            return Ok((key, Err(Refusal::ApiKey)));
         }
         if !key.allows(client) {
-            return Err(Refusal::Network.into());
+            return Ok((key, Err(Refusal::Network)));
         }
         self.note_use(call, &key, now).await;
-        Ok(key)
+        Ok((key, Ok(())))
     }
 
     /// Nobody is refused because this fails.

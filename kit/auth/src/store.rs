@@ -56,6 +56,11 @@ pub(crate) async fn find(read: &Read<'_>, id: &str) -> Result<Option<StoredKey>,
     read.row(&FIND, params![id]).await?.as_ref().map(stored).transpose()
 }
 
+/// The same, within a transaction.
+pub(crate) async fn find_in(tx: &mut Transaction, id: &str) -> Result<Option<StoredKey>, DatabaseError> {
+    tx.row(&FIND, params![id]).await?.as_ref().map(stored).transpose()
+}
+
 /// The keys of a tenant, or of all.
 pub(crate) async fn list(
     read: &Read<'_>,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod act;
 mod admission;
 mod attempt;
 mod batch;
@@ -41,6 +42,7 @@ mod worker;
 
 use pando_database::{Migration, MigrationSet};
 
+pub use act::{Act, Recorder};
 pub use batch::{Batch, BatchStatus};
 pub use broker::{BrokerOptions, EventExchange};
 pub use context::JobContext;

@@ -6,11 +6,12 @@ use std::time::Duration;
 use pando_clock::Timestamp;
 use pando_resilience::{Call, Tenant};
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::lanes::Lane;
 use crate::store::{enqueue, manage as store, upkeep};
-use crate::{JobRecord, JobState, Queue, QueueError};
+use crate::{Act, JobRecord, JobState, Queue, QueueError};
 
 /// How many dead letters one transaction redrives.
 const REDRIVE_BATCH: usize = 500;
@@ -88,6 +89,18 @@ pub struct Redriven {
     pub redriven: u64,
 }
 
+impl DeadSelection {
+    fn redriven(&self, count: usize) -> Act<'_> {
+        let Self { queue, kind, fingerprint, id } = self;
+        Act {
+            action: "dead_letters_redriven",
+            resource: "queue",
+            resource_id: queue.as_deref().unwrap_or_default(),
+            details: json!({"count": count, "kind": kind, "fingerprint": fingerprint, "id": id}),
+        }
+    }
+}
+
 impl Queue {
     /// The caller's job with this id, if there is one.
     pub async fn find(&self, call: &Call, id: Uuid) -> Result<Option<JobRecord>, QueueError> {
@@ -124,6 +137,8 @@ impl Queue {
         if ended.state.is_end() {
             self.after_end(&mut tx, std::slice::from_ref(&ended)).await?;
         }
+        let (resource_id, details) = (&*id.to_string(), json!({"state": ended.state}));
+        self.record(&mut tx, call, &Act { action: "job_cancelled", resource: "job", resource_id, details });
         tx.commit().await?;
         if ended.state == JobState::Running {
             self.wakes().cancel(id);
@@ -148,6 +163,12 @@ impl Queue {
         if !paused {
             self.ring_after(&mut tx, queue, self.clock().now());
         }
+        let action = if paused { "queue_paused" } else { "queue_resumed" };
+        self.record(
+            &mut tx,
+            call,
+            &Act { action, resource: "queue", resource_id: queue, details: json!({}) },
+        );
         tx.commit().await?;
         tracing::info!(queue, paused, "a queue was paused or resumed");
         Ok(())
@@ -228,6 +249,7 @@ impl Queue {
                 self.ring_after(&mut tx, queue, due);
                 redriven += 1;
             }
+            self.record(&mut tx, call, &selection.redriven(dead.len()));
             tx.commit().await?;
             if dead.len() < REDRIVE_BATCH {
                 break;

@@ -8,12 +8,12 @@ use pando_clock::Timestamp;
 use pando_database::Transaction;
 use pando_resilience::{Call, Tenant};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::job::is_name;
 use crate::store::outbox as store;
-use crate::{Queue, QueueError};
+use crate::{Act, Queue, QueueError};
 
 /// The bell of the relay: no queue can have this name.
 pub(crate) const BELL: &str = "/outbox";
@@ -176,6 +176,9 @@ impl Outbox {
         if !store::forget(&mut tx, subscriber).await? {
             return Err(QueueError::NotFound);
         }
+        let (action, resource) = ("subscriber_forgotten", "subscriber");
+        let act = Act { action, resource, resource_id: subscriber, details: json!({}) };
+        self.queue.record(&mut tx, call, &act);
         tx.commit().await?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use pando_clock::Clock;
@@ -15,7 +15,7 @@ use crate::admission::Depths;
 use crate::gauges::Gauges;
 use crate::lanes::MovingLanes;
 use crate::wake::Wakes;
-use crate::{QueueError, QueueOptions};
+use crate::{QueueError, QueueOptions, Recorder};
 
 /// How many changes a watcher may be behind before it must read the jobs itself.
 const CHANGES_MAX: usize = 1_024;
@@ -52,6 +52,7 @@ struct Inner {
     changes: broadcast::Sender<Uuid>,
     /// The readers of events that these settings name.
     readers: Mutex<BTreeSet<String>>,
+    recorder: OnceLock<Recorder>,
 }
 
 impl Queue {
@@ -74,6 +75,7 @@ impl Queue {
             moving_lanes: MovingLanes::default(),
             changes,
             readers: Mutex::default(),
+            recorder: OnceLock::new(),
         })))
     }
 
@@ -106,6 +108,10 @@ impl Queue {
 
     pub(crate) fn is_used_reader(&self, name: &str) -> bool {
         self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+
+    pub(crate) fn recorder(&self) -> &OnceLock<Recorder> {
+        &self.0.recorder
     }
 
     pub(crate) fn changed(&self, id: Uuid) {

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use pando_clock::Timestamp;
 use pando_database::Transaction;
 use pando_queue::{Enqueued, Job, JobState, Unique};
-use pando_resilience::{Call, Tenant};
+use pando_resilience::Call;
 use pando_service::{Fault, Written};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -46,20 +47,24 @@ impl Profiles {
             let mut write = turn.begin().await?;
             store::lock(&mut write.tx, call.tenant(), id).await?.ok_or_else(no_profile)?;
             let unique = Some(Unique::WhileLive(format!("{}:{id}", job.kind)));
-            let accepted = self.accept(&mut write.tx, call.tenant(), Job { unique, ..job }).await?;
+            let details = json!({"kind": job.kind, "profile_id": id});
+            let accepted = self.accept(&mut write.tx, call, Job { unique, ..job }, details).await?;
             write.done(accepted)
         });
         write.await
     }
 
-    /// Stores a job of a tenant; if its key is taken, returns the existing job.
+    /// Stores a job for a caller, and records that with these details; if the key of the job is taken, returns the existing job.
     pub(crate) async fn accept(
         &self,
         tx: &mut Transaction,
-        tenant: &Tenant,
+        call: &Call,
         job: Job,
+        details: Value,
     ) -> Result<Accepted, Fault> {
-        Ok(Accepted::from(&self.0.queue.enqueue(tx, job.of_tenant(tenant)).await?))
+        let enqueued = self.0.queue.enqueue(tx, job.of_tenant(call.tenant())).await?;
+        self.0.queue.record_created(tx, call, &enqueued, details);
+        Ok(Accepted::from(&enqueued))
     }
 }
 

@@ -103,8 +103,9 @@ impl Profiles {
         if !store::files::finish(&mut tx, call.tenant(), id, (size, &writer.hash()), now, now).await? {
             return Err(file_removed());
         }
-        let accepted =
-            self.accept(&mut tx, call.tenant(), WaitingImport { upload: id, request }.job()?).await?;
+        let job = WaitingImport { upload: id, request }.job()?;
+        let details = json!({"kind": job.kind});
+        let accepted = self.accept(&mut tx, call, job, details).await?;
         if accepted.id != id {
             forget_file(&mut tx, &self.0.queue, call.tenant(), id).await?;
         }

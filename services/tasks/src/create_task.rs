@@ -3,9 +3,10 @@
 use pando_clock::Timestamp;
 use pando_database::Transaction;
 use pando_queue::{Enqueued, Job};
-use pando_resilience::{Call, Tenant};
+use pando_resilience::Call;
 use pando_service::{Fault, Written};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -36,7 +37,7 @@ impl Tasks {
     pub async fn create_task(&self, call: &Call, request: TaskRequest) -> Result<Written<Created>, Fault> {
         let write = self.0.writes.once(call, |turn| async move {
             let mut write = turn.begin().await?;
-            let created = self.create_task_in(&mut write.tx, call.tenant(), request).await?;
+            let created = self.create_task_in(&mut write.tx, call, request).await?;
             write.done(created)
         });
         write.await
@@ -46,17 +47,19 @@ impl Tasks {
     pub(crate) async fn create_task_in(
         &self,
         tx: &mut Transaction,
-        tenant: &Tenant,
+        call: &Call,
         request: TaskRequest,
     ) -> Result<Created, Fault> {
         let now = self.0.queue.clock().now();
         let TaskRequest { job, delay, callback } = request;
         let due = now.plus_micros(i64::try_from(delay.as_micros()).unwrap_or(i64::MAX));
-        let job = Job { run_at: Some(job.run_at.unwrap_or(due)), ..job }.of_tenant(tenant);
+        let job = Job { run_at: Some(job.run_at.unwrap_or(due)), ..job }.of_tenant(call.tenant());
+        let kind = job.kind.clone();
         let enqueued = match callback {
             None => self.0.queue.enqueue(tx, job).await.map_err(of_task)?,
             Some(callback) => self.create_with_callback(tx, job, callback).await?,
         };
+        self.0.queue.record_created(tx, call, &enqueued, json!({"kind": kind}));
         let Enqueued { id, state, created_at, run_at, .. } = enqueued;
         Ok(Created { id, task_id: id, status: TaskStatus::of(state), created_at, run_at })
     }
@@ -71,7 +74,7 @@ impl Tasks {
         let id = self.0.queue.clock().fresh_id();
         let url = callback.payload["url"].clone();
         if let Some(payload) = callback.payload.as_object_mut() {
-            payload.insert("body".to_owned(), serde_json::json!({"task_id": id}));
+            payload.insert("body".to_owned(), json!({"task_id": id}));
         }
         let enqueued = self
             .0

@@ -1,8 +1,10 @@
 //! Reads schedules, and deletes them.
 
 use pando_database::Token;
+use pando_queue::Act;
 use pando_resilience::Call;
 use pando_service::Fault;
+use serde_json::json;
 
 use crate::domain::faults::no_schedule;
 use crate::{Schedule, Tasks};
@@ -34,6 +36,9 @@ impl Tasks {
         if !self.0.queue.delete_recurring(&mut tx, call.tenant(), name).await? {
             return Err(no_schedule());
         }
+        let (action, resource) = ("schedule_deleted", "schedule");
+        let act = Act { action, resource, resource_id: name, details: json!({}) };
+        self.0.queue.record(&mut tx, call, &act);
         Ok(tx.commit().await?)
     }
 }

@@ -2,9 +2,10 @@
 
 use pando_database::Token;
 use pando_http::Precondition;
+use pando_queue::Act;
 use pando_resilience::Call;
 use pando_service::{Class, Fault};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::domain::faults::no_schedule;
 use crate::domain::schedule;
@@ -30,6 +31,10 @@ impl Tasks {
         let named = (call.tenant(), name);
         let check = |version| expected.check(version);
         let kept = self.0.queue.put_recurring(&mut tx, named, &draft, check).await?;
+        let action = if kept.version == 1 { "schedule_created" } else { "schedule_changed" };
+        let details = json!({"version": kept.version});
+        let act = Act { action, resource: "schedule", resource_id: name, details };
+        self.0.queue.record(&mut tx, call, &act);
         let token = tx.commit().await?;
         Ok((kept.into(), token))
     }
