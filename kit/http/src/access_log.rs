@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 
 use crate::AccessLogOptions;
+use crate::credential_text::without_credentials;
 use crate::routes::MethodIndex;
 
 /// Decides which requests are logged and writes their lines under the target `access`.
@@ -88,12 +89,13 @@ impl AccessLog {
     }
 }
 
-/// A path as it may be kept: not endless, and without e-mail addresses, which stand for people.
+/// A path as it may be kept: not endless, without credentials, and without e-mail addresses, which stand for people.
 fn shown(path: &str) -> Cow<'_, str> {
     const SHOWN_MAX: usize = 256;
     let is_address = |part: &str| part.contains('@') || part.to_ascii_lowercase().contains("%40");
-    if path.len() <= SHOWN_MAX && !is_address(path) {
-        return Cow::Borrowed(path);
+    let path = without_credentials(path);
+    if path.len() <= SHOWN_MAX && !is_address(&path) {
+        return path;
     }
     let parts = path.split('/').map(|part| if is_address(part) { "***" } else { part });
     let mut shown = parts.collect::<Vec<_>>().join("/");

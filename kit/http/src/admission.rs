@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use crate::asked::Asked;
 use crate::authentication::is_encrypted;
 use crate::connection::{Busy, Connection};
+use crate::credential_text::holds_credential;
 use crate::edge_state::{CLOSE, Edge};
 use crate::proxies::is_local_host;
 use crate::routes::{MethodIndex, RouteEntry};
@@ -204,9 +205,9 @@ pub(crate) fn show(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
 }
 
-/// A request id of the caller's: 1 to 128 visible ASCII characters.
+/// A request id of the caller's: 1 to 128 visible ASCII characters, and no credential, because ids are logged.
 pub(crate) fn is_request_id(value: &[u8]) -> bool {
-    (1..=128).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic)
+    (1..=128).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic) && !holds_credential(value)
 }
 
 /// `grpc-timeout`: up to eight digits and a unit. An unreadable value is ignored.

@@ -31,6 +31,7 @@ use crate::body_budget::BodyShare;
 use crate::caller::{REQUEST_ID, RequestContext};
 use crate::compression::{compressed, varies};
 use crate::connection::{Busy, Carried, Connection};
+use crate::credential_text::without_credentials;
 use crate::edge_state::Edge;
 use crate::error_shape::ErrorAnswer;
 use crate::grpc::{Answer, is_failure, is_grpc, refuse, watch};
@@ -357,14 +358,15 @@ async fn explain(
         refuse(parts, &problem);
         return Body::empty();
     }
+    let path = &*without_credentials(seen.path);
     let (rendered, media_type) = match origin.edge.routes.error_shapes.of(seen.path) {
         Some(shape) => {
             parts.status = (shape.status)(&problem);
-            let (status, method, path) = (parts.status, seen.method.name(), seen.path);
+            let (status, method) = (parts.status, seen.method.name());
             let answer = ErrorAnswer { problem: &problem, status, request_id, method, path };
             ((shape.write)(&answer), shape.content_type())
         }
-        None => (problem.body(Some(request_id), Some(seen.path)), crate::problem::PROBLEM_JSON),
+        None => (problem.body(Some(request_id), Some(path)), crate::problem::PROBLEM_JSON),
     };
     // They told of the body that was.
     parts.headers.remove(header::CONTENT_LENGTH);

@@ -14,6 +14,7 @@ mod certificates;
 mod compression;
 mod conditional;
 mod connection;
+mod credential_text;
 mod edge;
 mod edge_state;
 mod encoding;
