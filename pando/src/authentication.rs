@@ -12,7 +12,7 @@ use pando_clock::Clock;
 use pando_database::Database;
 use pando_http::{App, JsonAnswer, ServiceRoutes};
 use pando_resilience::Call;
-use pando_telemetry::Metrics;
+use pando_telemetry::{Metrics, shown_address};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -68,9 +68,9 @@ pub(crate) fn fetch(config: &Config) -> Result<Fetch, ClientError> {
     Ok(Arc::new(move |request| {
         let client = client.clone();
         Box::pin(async move {
-            let address = request.uri().to_string();
+            let shown = shown_address(&request.uri().to_string()).into_owned();
             let answer = client.send(&Call::internal("auth.issuer", FETCH_BUDGET), request).await;
-            answer.map_err(|error| format!("{address}: {error}"))
+            answer.map_err(|error| format!("{shown}: {error}"))
         })
     }))
 }

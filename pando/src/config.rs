@@ -19,7 +19,7 @@ use pando_objects::ObjectsOptions;
 use pando_profiles::ProfilesOptions;
 use pando_queue::{BrokerOptions, QueueOptions};
 use pando_tasks::TasksOptions;
-use pando_telemetry::{LogOptions, redact};
+use pando_telemetry::{LogOptions, shown_address};
 use pando_tls::Tls;
 use pando_vault::{Keyring, KeyringOptions};
 use pando_webhooks::WebhooksOptions;
@@ -182,7 +182,7 @@ impl Config {
     pub fn database_place(&self) -> String {
         let database = &self.database;
         match (&database.url, &database.host) {
-            (Some(url), _) => redact(url.expose()),
+            (Some(url), _) => shown_address(url.expose()),
             (None, Some(host)) => {
                 let port = database.port.map(|port| format!(":{port}")).unwrap_or_default();
                 format!("{host}{port}/{}", database.database.as_deref().unwrap_or_default())
@@ -206,7 +206,7 @@ impl Config {
     /// Where the shared cache is, for people; none when each process keeps its own.
     pub fn redis_place(&self) -> Option<String> {
         match &self.redis.url {
-            Some(url) => Some(redact(url.expose())),
+            Some(url) => Some(shown_address(url.expose())),
             None if self.redis.configured() => Some(self.redis.addresses.join(", ")),
             None => None,
         }

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::Jwk;
+use pando_telemetry::shown_address;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -139,22 +140,23 @@ impl KeySet {
 /// The configuration that an issuer publishes.
 pub(crate) async fn discover(fetch: &Fetch, issuer: &str) -> Result<Configuration, String> {
     let place = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    let found = read(fetch, &place).await?;
+    let (shown, found) = (shown_address(&place), read(fetch, &place).await?);
     let found: Configuration =
-        serde_json::from_slice(&found).map_err(|error| format!("{place} is no configuration: {error}"))?;
+        serde_json::from_slice(&found).map_err(|error| format!("{shown} is no configuration: {error}"))?;
     match found.issuer == issuer {
         true => Ok(found),
-        false => Err(format!("{place} is about another issuer")),
+        false => Err(format!("{shown} is about another issuer")),
     }
 }
 
 async fn read(fetch: &Fetch, place: &str) -> Result<Vec<u8>, String> {
     let request = Request::get(place).body(Bytes::new());
-    let request = request.map_err(|error| format!("{place} is no address: {error}"))?;
+    let shown = shown_address(place);
+    let request = request.map_err(|error| format!("{shown} is no address: {error}"))?;
     let answer = fetch(request).await?;
     match answer.status().is_success() {
         true => Ok(answer.into_body().to_vec()),
-        false => Err(format!("{place} answered {}", answer.status())),
+        false => Err(format!("{shown} answered {}", answer.status())),
     }
 }
 

@@ -47,10 +47,10 @@ impl BrokerOptions {
             Err(QueueError::BadSetting { setting: format!("broker.{setting}"), reason })
         };
         if let Some(url) = &self.url
-            && let Err(reason) = url.expose().parse::<AMQPUri>()
+            && url.expose().parse::<AMQPUri>().is_err()
         {
-            // The reason names a part of the address, never the whole.
-            return bad("url", reason);
+            // The reason of the parser may quote the password.
+            return bad("url", "must look like amqp://user:password@host:5672/%2f".to_owned());
         }
         if !crate::job::is_name(&self.namespace) {
             return bad("namespace", "1 to 100 letters, digits, `_`, `-`, `.` or `:`".to_owned());
@@ -142,6 +142,8 @@ async fn publish(exchange: &EventExchange, events: &[Event]) -> Result<(), Broke
 /// Why the broker did not do it: for the log.
 #[derive(Debug, thiserror::Error)]
 enum BrokerError {
+    #[error("its address cannot be read")]
+    Address,
     #[error("the broker did not answer in time")]
     Late,
     #[error("the broker refused a message")]
@@ -160,12 +162,14 @@ async fn step<T, E: Into<BrokerError>>(work: impl Future<Output = Result<T, E>>)
 /// A fresh connection, and a channel on which every message is confirmed.
 async fn connect(url: &Secret, tls: &Tls) -> Result<(Connection, Channel), BrokerError> {
     let properties = ConnectionProperties::default().with_connection_name("pando".into());
-    let connection = match url.expose().parse::<AMQPUri>() {
-        Ok(uri) if uri.scheme == AMQPScheme::AMQPS => {
+    // The reason of the parser may quote the password.
+    let uri = url.expose().parse::<AMQPUri>().map_err(|_| BrokerError::Address)?;
+    let connection = match uri.scheme {
+        AMQPScheme::AMQPS => {
             let config = tls.client_config(Verify::Full)?;
             step(encrypted_broker::connect(uri, properties, config)).await?
         }
-        _ => step(Connection::connect(url.expose(), properties)).await?,
+        AMQPScheme::AMQP => step(Connection::connect(url.expose(), properties)).await?,
     };
     let channel = step(connection.create_channel()).await?;
     step(channel.confirm_select(ConfirmSelectOptions::default())).await?;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod log;
 mod log_queue;
 mod metrics;
@@ -10,6 +11,7 @@ mod secret;
 mod series;
 mod tasks;
 
+pub use address::shown_address;
 pub use log::{LogHandle, TelemetryError, start_logging};
 pub use metrics::{LATENCY_BUCKETS, Metrics, SERIES_MAX};
 pub use options::{LogFormat, LogOptions, TelemetryOptions};

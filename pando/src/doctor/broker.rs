@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pando_queue::EventExchange;
 use pando_resilience::Deadline;
-use pando_telemetry::redact;
+use pando_telemetry::shown_address;
 
 use super::Finding;
 use crate::config::Config;
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) async fn examine(config: &Config) -> Option<Finding> {
     let broker = config.broker_options();
     let (url, exchange) = (broker.url.as_ref()?, EventExchange::new(&broker)?);
-    let place = redact(url.expose());
+    let place = shown_address(url.expose());
     // No events: only the line, and the exchange as a server would declare it.
     let reason = match Deadline::after(PATIENCE).bound(exchange.publish(&[])).await {
         Ok(Ok(())) => {

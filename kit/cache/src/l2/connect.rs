@@ -16,6 +16,9 @@ use redis::{
 use crate::options::millis;
 use crate::{CacheError, RedisMode, RedisOptions};
 
+/// An address is not quoted, because a part of it may be a password.
+const NO_ADDRESS: &str = "must each be host:port; the password is redis.password";
+
 /// The connections that carry operations.
 #[derive(Clone)]
 pub(crate) enum Wire {
@@ -41,16 +44,18 @@ impl Place {
             nodes.push(node.map_err(|_| bad("url", "no redis://user:password@host:port/db"))?);
         }
         for address in &options.addresses {
+            if address.contains('@') {
+                return Err(bad("addresses", NO_ADDRESS));
+            }
             let (host, port) = address.rsplit_once(':').unwrap_or((address, "6379"));
             let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-            let port =
-                port.parse().map_err(|_| bad("addresses", &format!("{address:?} is not host:port")))?;
+            let port = port.parse().map_err(|_| bad("addresses", NO_ADDRESS))?;
             let node = match options.encrypted {
                 true => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
                 false => ConnectionAddr::Tcp(host, port),
             };
             let node = node.into_connection_info();
-            nodes.push(node.map_err(|_| bad("addresses", &format!("{address:?} is not host:port")))?);
+            nodes.push(node.map_err(|_| bad("addresses", NO_ADDRESS))?);
         }
         let certificates = certificates(&nodes, &options.tls)?;
         let signed = nodes.into_iter().map(|node| {
