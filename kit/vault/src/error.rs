@@ -7,8 +7,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// The id of a key is empty, too long, or has other letters.
-    #[error("the key id {0:?} is not 1 to 32 letters, digits, `-`, `_` and `.`")]
-    KeyId(String),
+    /// The id is not quoted: somebody may have written the key in its place.
+    #[error("the id of a key is not 1 to 32 letters, digits, `-`, `_` and `.`")]
+    KeyId,
     /// Two keys of a list have the same id.
     #[error("two keys are called `{0}`")]
     DuplicateId(String),

@@ -55,7 +55,7 @@ fn read_keys(options: &KeyringOptions) -> Result<Vec<(String, KeyBytes)>, Keyrin
     for (list, options) in sealing.chain(options.index_keys.iter().map(|key| ("index_keys", key))) {
         let name = format!("{list}.{}", options.id);
         if !is_key_id(&options.id) {
-            return Err(KeyringError::KeyId(options.id.clone()));
+            return Err(KeyringError::KeyId);
         }
         if read.iter().any(|(other, _)| *other == name) {
             return Err(KeyringError::DuplicateId(name));

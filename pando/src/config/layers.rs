@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use super::environment::{self, Environment};
 use super::known::{Known, leaves};
-use super::listing::is_secret;
+use super::listing::may_hold_secret;
 use super::{Config, ConfigError, DEFAULTS};
 
 /// The name of the lowest layer.
@@ -217,14 +217,18 @@ fn reason(key: &str, message: &str) -> String {
     if message == "invalid socket address syntax" {
         return "expected an address and a port, such as 127.0.0.1:8080".to_owned();
     }
+    let is_hidden = may_hold_secret(key);
     let unknown = message.strip_prefix("unknown variant ").and_then(|rest| rest.split_once(", expected "));
     if let Some((found, expected)) = unknown {
         let known = expected.trim_start_matches("one of ").replace('`', "");
-        return format!("{found} is not one of {known}");
+        return match is_hidden {
+            true => format!("must be one of {known}"),
+            false => format!("{found} is not one of {known}"),
+        };
     }
     match message.rsplit_once(", expected ") {
         // The found value is the secret.
-        Some((_, expected)) if is_secret(key) => format!("expected {expected}"),
+        Some((_, expected)) if is_hidden => format!("expected {expected}"),
         _ => redact(message),
     }
 }

@@ -1,6 +1,6 @@
 //! The list of effective settings for people: each with its origin, and without secrets.
 
-use pando_telemetry::redact;
+use pando_telemetry::{redact, shown_address};
 use serde_json::Value as Json;
 
 use super::known::leaves;
@@ -38,15 +38,31 @@ impl Loaded {
         let text = match value {
             Json::Null => return None,
             Json::String(text) if is_secret(key) && !text.is_empty() => return Some("\"***\"".to_owned()),
-            // An address hides itself altogether; without its password it may be read.
-            Json::String(_) => self
-                .figment
-                .extract_inner::<String>(key)
-                .ok()
-                .or_else(|| value.as_str().map(str::to_owned))?,
-            other => return Some(other.to_string()),
+            // An address hides itself altogether. Its parts that are no secret may be read.
+            Json::String(text) if text == "***" => {
+                shown_address(&self.figment.extract_inner::<String>(key).unwrap_or_default())
+            }
+            Json::String(text) => redact(text),
+            other => return Some(without_passwords(key, other).to_string()),
         };
-        Some(Json::from(redact(&text)).to_string())
+        Some(Json::from(text).to_string())
+    }
+}
+
+/// The value, but for what may be a secret: the passwords of addresses, and texts where a secret was written by mistake.
+fn without_passwords(key: &str, value: &Json) -> Json {
+    match value {
+        Json::String(text) if key == "redis.addresses" => {
+            Json::from(shown_address(&format!("redis://{text}")).trim_start_matches("redis://"))
+        }
+        // The id of a key is short; the key itself is not.
+        Json::String(text) if key == "id" && text.len() > 32 => Json::from("***"),
+        Json::String(text) => Json::from(redact(text)),
+        Json::Array(items) => items.iter().map(|item| without_passwords(key, item)).collect(),
+        Json::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), without_passwords(name, value))).collect()
+        }
+        other => other.clone(),
     }
 }
 
@@ -54,4 +70,11 @@ impl Loaded {
 pub(super) fn is_secret(key: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or_default();
     ["password", "secret", "token", "key"].iter().any(|word| name.ends_with(word))
+}
+
+/// Whether the value may contain a secret, beside other things.
+pub(super) fn may_hold_secret(key: &str) -> bool {
+    is_secret(key)
+        || key.ends_with("url")
+        || ["vault", "auth"].contains(&key.split('.').next().unwrap_or_default())
 }

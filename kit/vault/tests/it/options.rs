@@ -97,7 +97,7 @@ fn each_mistake_is_named() {
 fn ids_of_other_letters_or_lengths_are_refused() {
     for id in ["", "a:b", "a b", "é", "a/b", "a\n", &"a".repeat(33)] {
         match Keyring::new(&options(&[key(id, 0)], id)) {
-            Err(KeyringError::KeyId(named)) => assert_eq!(named, id),
+            Err(KeyringError::KeyId) => {}
             other => panic!("{id:?}: {other:?}"),
         }
     }
