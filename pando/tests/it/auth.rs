@@ -21,15 +21,18 @@ const PROFILES: &str = "/api/v1/profiles";
 const PATIENCE: Duration = Duration::from_secs(30);
 const REQUIRED: (&str, &str) = ("PANDO_AUTH__MODE", "required");
 
+/// The secret of the issuer that signs with one.
+pub(crate) const SHARED_SECRET: &str = "a-secret-that-both-sides-know-and-nobody-else";
+
 /// Tokens, and the files with the keys of their issuers.
-struct Tokens {
+pub(crate) struct Tokens {
     folder: TempDir,
     by_name: BTreeMap<String, String>,
     issuers: String,
 }
 
 impl Tokens {
-    fn make() -> Self {
+    pub(crate) fn make() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/tokens.py");
         let made = Command::new(python()).arg(script).arg(folder.path()).output().unwrap();
@@ -40,7 +43,7 @@ impl Tokens {
         let issuers = format!(
             "[{{issuer = \"https://login.example.org\", audience = \"pando\", jwks_file = \"{keys}\"}}, \
              {{issuer = \"https://shared.example.org\", audience = \"pando\", algorithms = [\"HS256\"], \
-             secret = \"a-secret-that-both-sides-know-and-nobody-else\", subject_prefix = \"shared:\"}}, \
+             secret = \"{SHARED_SECRET}\", subject_prefix = \"shared:\"}}, \
              {{issuer = \"https://login.example.org/tenants\", audience = \"pando\", jwks_file = \"{keys}\", \
              tenant_claim = \"tenant\"}}]"
         );
@@ -51,7 +54,7 @@ impl Tokens {
         vec![REQUIRED, ("PANDO_AUTH__ISSUERS", &self.issuers), ("PANDO_AUTH__REFRESH_SECONDS", "1")]
     }
 
-    fn get(&self, name: &str) -> &str {
+    pub(crate) fn get(&self, name: &str) -> &str {
         &self.by_name[name]
     }
 }

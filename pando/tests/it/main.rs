@@ -36,6 +36,7 @@ mod profile_answers;
 mod races;
 mod redis_outages;
 mod same_answers;
+mod secrets;
 mod shared_files;
 mod shutdown;
 mod starting;
