@@ -68,7 +68,7 @@ pub(crate) fn fetch(config: &Config) -> Result<Fetch, ClientError> {
     Ok(Arc::new(move |request| {
         let client = client.clone();
         Box::pin(async move {
-            let shown = shown_address(&request.uri().to_string()).into_owned();
+            let shown = shown_address(&request.uri().to_string());
             let answer = client.send(&Call::internal("auth.issuer", FETCH_BUDGET), request).await;
             answer.map_err(|error| format!("{shown}: {error}"))
         })

@@ -132,8 +132,7 @@ impl Credentials {
         let verified = self.0.tokens.verify(text).await.map_err(|error| match error {
             Unverified::Refused(refusal) => refused(refusal),
             Unverified::NoKeys(reason) => {
-                tracing::warn!(reason, "the keys of an issuer cannot be read");
-                ("error", Problem::unavailable("the keys of the issuer cannot be read at the moment"))
+                ("error", Problem::unavailable(format!("the keys of the issuer cannot be read: {reason}")))
             }
         })?;
         let until = Instant::now() + verified.remaining.min(TOKEN_KEPT_MAX);

@@ -13,11 +13,12 @@ use jsonwebtoken::jwk::Jwk;
 use pando_telemetry::shown_address;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::AuthError;
 
-/// How soon the keys are read again because a token names one that is not among them: anybody can send such a token.
+/// How soon the keys are read again because a token names one that is not among them, or because they could not be read: anybody
+/// can send such a token.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How many keys an issuer may have.
 const KEYS_MAX: usize = 100;
@@ -39,12 +40,24 @@ pub(crate) enum Source {
 
 /// The keys of an issuer.
 pub(crate) struct KeySet {
+    again_after: Duration,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     source: Source,
     fetch: Fetch,
     refresh: Duration,
     keys: RwLock<Arc<Vec<NamedKey>>>,
-    /// When the keys were last read, or an attempt was made. The task that holds the lock reads them.
-    read_at: Mutex<Option<Instant>>,
+    /// The task that holds the lock reads the keys; the others wait for its outcome.
+    last: Arc<Mutex<Attempt>>,
+}
+
+/// The last time that the keys were read.
+#[derive(Default)]
+struct Attempt {
+    began: Option<Instant>,
+    failure: Option<String>,
 }
 
 pub(crate) struct NamedKey {
@@ -68,47 +81,78 @@ pub(crate) struct Configuration {
 
 impl KeySet {
     pub(crate) fn given(key: DecodingKey) -> Self {
-        let keys = vec![NamedKey { id: None, key }];
         let never: Fetch = Arc::new(|_| Box::pin(async { Err("nothing is fetched".to_owned()) }));
-        Self { keys: RwLock::new(Arc::new(keys)), ..Self::at(Source::Given, never, Duration::MAX) }
+        let set = Self::at(Source::Given, never, Duration::MAX);
+        set.inner.replace(vec![NamedKey { id: None, key }]);
+        set
     }
 
     pub(crate) fn at(source: Source, fetch: Fetch, refresh: Duration) -> Self {
-        Self { source, fetch, refresh, keys: RwLock::default(), read_at: Mutex::default() }
+        let inner = Inner { source, fetch, refresh, keys: RwLock::default(), last: Arc::default() };
+        Self { again_after: AGAIN_AFTER, inner: Arc::new(inner) }
     }
 
     /// The key with which a token was signed: the one it names, or the only one.
     pub(crate) async fn find(&self, id: Option<&str>) -> Result<Option<DecodingKey>, String> {
-        let found = self.known(id);
-        if matches!(self.source, Source::Given) {
+        let found = self.inner.known(id);
+        if matches!(self.inner.source, Source::Given) {
             return Ok(found);
         }
-        let mut read_at = match &found {
+        let last = match &found {
             // A token whose key is known does not wait until another task has read the keys anew.
-            Some(_) => match self.read_at.try_lock() {
-                Ok(read_at) => read_at,
+            Some(_) => match self.inner.last.clone().try_lock_owned() {
+                Ok(last) => last,
                 Err(_) => return Ok(found),
             },
-            None => self.read_at.lock().await,
+            None => self.inner.last.clone().lock_owned().await,
         };
-        let age = read_at.map(|moment| moment.elapsed());
-        let is_due = age.is_none_or(|age| age >= self.refresh || found.is_none() && age >= AGAIN_AFTER);
-        if !is_due {
-            return Ok(self.known(id));
-        }
-        *read_at = Some(Instant::now());
-        match self.read().await {
-            Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
+        let found = self.inner.known(id);
+        let (refresh, again) = (self.inner.refresh, self.again_after);
+        let due_after = match (&found, &last.failure) {
+            (Some(_), None) => refresh,
+            (Some(_), Some(_)) => refresh.max(again),
+            (None, None) => refresh.min(again),
+            (None, Some(_)) => again,
+        };
+        let is_due = last.began.is_none_or(|moment| moment.elapsed() >= due_after);
+        let failure = match is_due {
+            true => self.inner.clone().attempt(last).await,
+            false => last.failure.clone(),
+        };
+        match (self.inner.known(id), failure) {
             // An issuer that is away for a while is no reason to refuse its callers.
-            Err(reason) if found.is_some() => {
-                tracing::warn!(reason, "the keys of an issuer cannot be read: those from before are used");
-            }
-            Err(reason) => {
-                *read_at = None;
-                return Err(reason);
-            }
+            (Some(key), _) => Ok(Some(key)),
+            (None, Some(reason)) => Err(reason),
+            (None, None) => Ok(None),
         }
-        Ok(self.known(id))
+    }
+}
+
+impl Inner {
+    /// Reads the keys, in a task of its own: the request that asked for it may end earlier, and others wait for the outcome.
+    async fn attempt(self: Arc<Self>, mut last: OwnedMutexGuard<Attempt>) -> Option<String> {
+        let reading = pando_telemetry::spawn("auth.keys", async move {
+            last.began = Some(Instant::now());
+            last.failure = match self.read().await {
+                Ok(keys) => {
+                    self.replace(keys);
+                    None
+                }
+                Err(reason) => {
+                    tracing::warn!(
+                        reason,
+                        "the keys of an issuer cannot be read: those from before, if any, are used"
+                    );
+                    Some(reason)
+                }
+            };
+            last.failure.clone()
+        });
+        reading.await.unwrap_or_else(|_| Some("the keys could not be read".to_owned()))
+    }
+
+    fn replace(&self, keys: Vec<NamedKey>) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
     fn known(&self, id: Option<&str>) -> Option<DecodingKey> {
@@ -179,4 +223,43 @@ fn parse(text: &[u8]) -> Result<Vec<NamedKey>, String> {
 
 fn read_file(path: &Path) -> Result<Vec<u8>, AuthError> {
     std::fs::read(path).map_err(|source| AuthError::File { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    const KEYS: &[u8] = br#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "one", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+    #[tokio::test]
+    async fn an_issuer_that_is_away_is_asked_once_for_all_requests_and_again_later() {
+        let (asked, answers) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+        let (counter, gate) = (asked.clone(), answers.clone());
+        let fetch: Fetch = Arc::new(move |_| {
+            let (number, gate) = (counter.fetch_add(1, Ordering::SeqCst), gate.clone());
+            Box::pin(async move {
+                gate.acquire().await.unwrap().forget();
+                if number == 0 { Err("away".to_owned()) } else { Ok(KEYS.to_vec()) }
+            })
+        });
+        let mut set =
+            KeySet::at(Source::Url("https://example.org".to_owned()), fetch, Duration::from_secs(300));
+        let left = tokio::time::timeout(Duration::from_millis(1), set.find(Some("one"))).await;
+        assert!(left.is_err(), "nobody answers yet");
+        answers.add_permits(1);
+        // The request that began the attempt has gone.
+        let found = join_all((0..50).map(|_| set.find(Some("one")))).await;
+        assert!(found.iter().all(|found| found.as_ref().is_err_and(|reason| reason == "away")));
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        set.again_after = Duration::ZERO;
+        answers.add_permits(1);
+        assert!(set.find(Some("one")).await.unwrap().is_some());
+        assert!(set.find(Some("one")).await.unwrap().is_some());
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
 }
