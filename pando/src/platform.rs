@@ -9,7 +9,7 @@ use pando_audit::Audit;
 use pando_cache::Caches;
 use pando_clock::Clock;
 use pando_database::Database;
-use pando_http::{Drained, HttpError, Server, Stop};
+use pando_http::{Drained, HttpError, Reload, Server, Stop};
 use pando_queue::Relay;
 use pando_resilience::Deadline;
 use pando_telemetry::Metrics;
@@ -130,6 +130,11 @@ impl Platform {
         // Last: nothing is begun by a start that fails.
         let worker = config.plays(Role::Worker).then(|| jobs.work()).transpose()?;
         Ok(Bound { server, admin, audit, worker, relay, on_drain })
+    }
+
+    /// Has it read its certificates at once, also while it runs.
+    pub fn reload(&self) -> Reload {
+        self.server.reload()
     }
 
     /// Where it listens.

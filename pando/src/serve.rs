@@ -44,7 +44,16 @@ pub(crate) async fn until_told_to_stop(
         );
         signals.how()
     };
+    let reload = platform.reload();
+    let reloading = async {
+        for times in 1.. {
+            signals.reloads(times).await;
+            info!("received SIGHUP: reading the certificates again; other settings need a restart");
+            reload.now();
+        }
+    };
     tokio::select! {
+        () = reloading => Ok(ExitCode::SUCCESS),
         _ = platform.run(stop) => Ok(ExitCode::SUCCESS),
         () = signals.told(2) => {
             warn!("received a second stop signal: ending at once; requests in flight are lost");

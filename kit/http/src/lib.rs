@@ -77,3 +77,4 @@ pub use proxies::Network;
 pub use query::QueryString;
 pub use server::{Drained, Server, Stop};
 pub use static_files::{StaticFile, StaticFiles};
+pub use tls::Reload;

@@ -31,7 +31,7 @@ use crate::short_paths::at_its_path;
 use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::sweeper::{Mood, Sweeper};
-use crate::tls::{Begun, Tls, Watching};
+use crate::tls::{Begun, Reload, Tls, Watching};
 use crate::{App, HttpError, HttpOptions};
 
 /// How many connections the kernel holds for us before we accept them.
@@ -149,6 +149,11 @@ impl Server {
             tls,
             _watching: watching,
         })
+    }
+
+    /// Has this server read its certificates at once, also while it runs.
+    pub fn reload(&self) -> Reload {
+        Reload::of(self.tls.as_ref())
     }
 
     /// The address it listens on, with the port that was really taken.

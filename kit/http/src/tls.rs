@@ -11,6 +11,7 @@ use pando_telemetry::{Counter, Gauge, Metrics};
 use rustls::{Error, ProtocolVersion, ServerConfig};
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -37,6 +38,8 @@ pub(crate) struct Tls {
     paths: TlsPaths,
     used: Mutex<Used>,
     meters: Meters,
+    /// Rings when the files are to be looked at now.
+    asked: Notify,
 }
 
 /// The files in use, and the fault of those that cannot be used.
@@ -70,6 +73,29 @@ pub(crate) enum Begun {
     Ended,
 }
 
+/// Has a running server read its certificates at once. It does so by itself every `reload_ms`.
+#[derive(Clone)]
+pub struct Reload(Option<Arc<Tls>>);
+
+impl Reload {
+    pub(crate) fn of(tls: Option<&Arc<Tls>>) -> Self {
+        Self(tls.cloned())
+    }
+
+    /// Reads them at once; without TLS, nothing happens.
+    pub fn now(&self) {
+        if let Some(tls) = &self.0 {
+            tls.asked.notify_one();
+        }
+    }
+}
+
+impl std::fmt::Debug for Reload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reload")
+    }
+}
+
 /// Reads the files anew as long as it lives.
 pub(crate) struct Watching(JoinHandle<()>);
 
@@ -95,15 +121,16 @@ impl Tls {
             tracing::warn!(until = %usable.not_after, "the certificate of this server has expired: clients refuse it");
         }
         let used = Mutex::new(Used { config: usable.config, files, fault: None });
-        Ok(Some(Self { paths, used, meters }))
+        Ok(Some(Self { paths, used, meters, asked: Notify::new() }))
     }
 
-    /// Looks at the files now and then; a look may take as long as the disk does.
+    /// Looks at the files now and then, and when it is [asked](Reload::now) to; a look may take as long as the disk does.
     pub(crate) fn watch(self: &Arc<Self>, options: &TlsOptions) -> Watching {
         let (tls, pause) = (self.clone(), Duration::from_millis(options.reload_ms));
         Watching(pando_telemetry::spawn("http_tls_reload", async move {
             loop {
-                tokio::time::sleep(pause).await;
+                // Whether it was asked to, or the time has come.
+                let _ = tokio::time::timeout(pause, tls.asked.notified()).await;
                 let tls = tls.clone();
                 let _ = tokio::task::spawn_blocking(move || tls.look()).await;
             }

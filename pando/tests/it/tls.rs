@@ -90,6 +90,28 @@ fn https_is_spoken_and_plain_http_is_told_so() {
     assert!(loud.is_empty(), "{loud:#?}");
 }
 
+#[test]
+fn a_hangup_reads_the_certificate_at_once_and_ends_nothing() {
+    let (certificates, renewed) = (Certificates::new(), Certificates::new());
+    let data = tempfile::tempdir().unwrap();
+    let files = certificates.server("server");
+    let mut settings = settings(&files);
+    settings.retain(|(name, _)| !name.ends_with("RELOAD_MS"));
+    settings.push(("PANDO_HTTP__TLS__RELOAD_MS", "3600000".to_owned()));
+    let mut running = start(&data, &settings);
+    let fresh = renewed.server("server");
+    fs::copy(&fresh.certificate, &files.certificate).unwrap();
+    fs::copy(&fresh.key, &files.key).unwrap();
+    running.tell(Signal::HUP);
+    running.until(|line| line["message"] == "new connections get the new certificate");
+    let answer = said(&get(running.address, &renewed, "/health", None));
+    assert!(answer.starts_with("TLSv1.3 200 "), "{answer}");
+    running.tell(Signal::HUP);
+    running.until(|line| line.to_string().contains("received SIGHUP"));
+    running.tell(Signal::TERM);
+    assert_eq!(running.ended().0.code(), Some(0));
+}
+
 /// The protocols and ciphers that another implementation of TLS finds at the port.
 #[test]
 #[expect(clippy::print_stdout, reason = "the list is what the test is for")]
