@@ -125,7 +125,7 @@ impl Servers {
     }
 
     /// Settings with every secret there is.
-    fn variables(&self) -> Vec<(&'static str, String)> {
+    fn variables(&self) -> Variables {
         let shared = format!(
             "{{issuer = \"https://shared.example.org\", audience = \"pando\", algorithms = [\"HS256\"], secret = \"{HMAC}\"}}"
         );
@@ -164,9 +164,14 @@ impl Servers {
     }
 }
 
-/// Settings that are wrong in all ways that people get them wrong.
-fn mistakes() -> Vec<Vec<(&'static str, String)>> {
-    let one = |name, value: &str| vec![(name, value.to_owned())];
+type Variables = Vec<(&'static str, String)>;
+
+fn one(name: &'static str, value: &str) -> Variables {
+    vec![(name, value.to_owned())]
+}
+
+/// Addresses of servers that are wrong in all ways that people get them wrong.
+fn wrong_addresses() -> Vec<Variables> {
     let mut mistakes = Vec::new();
     for (name, secret) in
         [("DATABASE_URL", WRONG_POSTGRES), ("REDIS_ADDRESS", WRONG_REDIS), ("RABBITMQ_URI", WRONG_RABBIT)]
@@ -199,6 +204,12 @@ fn mistakes() -> Vec<Vec<(&'static str, String)>> {
             mistakes.push(one(name, &form.replace("SCHEME", scheme).replace("SECRET", secret)));
         }
     }
+    mistakes
+}
+
+/// The same for other settings.
+fn mistakes() -> Vec<Variables> {
+    let mut mistakes = wrong_addresses();
     for value in [
         VAULT,
         &format!("[{{id = \"one\", key = \"{VAULT}\""),
@@ -477,23 +488,7 @@ fn everything_is_used(place: &Place, servers: &Servers, tokens: &Tokens) -> (Wri
     look(&mut written, &mut running, &admin);
     log_of(&mut written, "the log", running, Signal::TERM);
 
-    // Each server refuses its password, and the process is killed.
-    let redis = format!("redis://:{WRONG_REDIS}@127.0.0.1:{}", servers.redis.port());
-    let rabbit = format!("amqp://guest:{WRONG_RABBIT}@127.0.0.1:{}/%2f", servers.rabbit.port());
-    let wrong = with(&with(&variables, "REDIS_ADDRESS", &redis), "RABBITMQ_URI", &rabbit);
-    let running = place.start(&wrong);
-    until("health names the servers that refuse", PATIENCE, || {
-        let health = running.ask("GET", "/health", "").json();
-        ["redis", "rabbitmq"].iter().all(|name| health["dependencies"][name]["status"] == "degraded")
-    });
-    written.add("/health", running.ask("GET", "/health", "").body);
-    send(&mut written, &running, &admin);
-    log_of(&mut written, "the log of a process that was killed", running, Signal::ABORT);
-    let wrong = with(&wrong, "PANDO_OBJECTS__S3__SECRET_KEY", WRONG_S3);
-    written.run(place, &["doctor"], &wrong);
-    let running = place.start(&wrong);
-    log_of(&mut written, "the log without files", running, Signal::TERM);
-
+    use_wrong_passwords(&mut written, place, servers, (&variables, &admin));
     written.add(format!("the tables on {}", place.name), everything(place));
     written.add("the files of Redis", servers.dump());
     files(&mut written, place.folder());
@@ -508,6 +503,30 @@ fn everything_is_used(place: &Place, servers: &Servers, tokens: &Tokens) -> (Wri
     let tokens = [development.as_str(), tokens.get("HS256"), tokens.get("expired"), tokens.get("forged")];
     secrets.extend(tokens.map(|token| token.rsplit('.').next().unwrap().to_owned()));
     (written, secrets)
+}
+
+/// Each server refuses its password, and the process is killed.
+fn use_wrong_passwords(
+    written: &mut Written,
+    place: &Place,
+    servers: &Servers,
+    (variables, admin): (&[(&str, &str)], &str),
+) {
+    let redis = format!("redis://:{WRONG_REDIS}@127.0.0.1:{}", servers.redis.port());
+    let rabbit = format!("amqp://guest:{WRONG_RABBIT}@127.0.0.1:{}/%2f", servers.rabbit.port());
+    let wrong = with(&with(variables, "REDIS_ADDRESS", &redis), "RABBITMQ_URI", &rabbit);
+    let running = place.start(&wrong);
+    until("health names the servers that refuse", PATIENCE, || {
+        let health = running.ask("GET", "/health", "").json();
+        ["redis", "rabbitmq"].iter().all(|name| health["dependencies"][name]["status"] == "degraded")
+    });
+    written.add("/health", running.ask("GET", "/health", "").body);
+    send(written, &running, admin);
+    log_of(written, "the log of a process that was killed", running, Signal::ABORT);
+    let wrong = with(&wrong, "PANDO_OBJECTS__S3__SECRET_KEY", WRONG_S3);
+    written.run(place, &["doctor"], &wrong);
+    let running = place.start(&wrong);
+    log_of(written, "the log without files", running, Signal::TERM);
 }
 
 fn nothing_leaks(place: &Place) {

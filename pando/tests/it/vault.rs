@@ -13,8 +13,8 @@ const OLD: &str = "{id = \"old\", key = \"ebTdMCkuzArXrMoGHXXhRo6ECqlHzChIvQ2tZG
 const NEW: &str =
     "{id = \"new\", key = \"0d6e0fb6b1f02f4bb9a7fa1c9a5c8b5b8e1a3a7a4d0c9c2e7fb0a6d1e3b49f27\"}";
 const INDEX: &str = "[{id = \"index\", key = \"7kVLEqMQHbTxvPn4TSB8Rf2hgWmK5Z0sYdXcAuNoJ3w=\"}]";
-/// Texts that no table may hold in the clear.
-const TRACES: [&str; 4] = ["zoe", "ann@", "41 44", "4144"];
+/// Texts that no table may hold in the clear; none is so short that it would be found in a time or in sealed bytes.
+const TRACES: [&str; 4] = ["zoe@", "ann@", "41 44", "4144668"];
 
 fn keys(current: &str, keys: &[&str]) -> [(&'static str, String); 3] {
     [
