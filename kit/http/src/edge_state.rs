@@ -16,7 +16,7 @@ use crate::caller::REQUEST_ID;
 use crate::compression::Compressed;
 use crate::hot::{hot_template, lasting_head};
 use crate::proxies::TrustedProxies;
-use crate::routes::{MethodIndex, RouteTable};
+use crate::routes::{MethodIndex, RouteEntry, RouteTable};
 use crate::{Authentication, Gate, HttpOptions, OnRefusal, Problem};
 
 const POD_NAME: HeaderName = HeaderName::from_static("x-pod-name");
@@ -126,6 +126,19 @@ impl Edge {
         if varies {
             // Beside what its handler says it depends on.
             headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        }
+    }
+
+    /// Caches on the way serve everybody, so an answer for which the caller had to say who asks is not for them.
+    pub(crate) fn keep_private(&self, route: &RouteEntry, method: MethodIndex, headers: &mut HeaderMap) {
+        if self.authentication.is_none() || route.scope(method).is_none() {
+            return;
+        }
+        if let Some(policy) = headers.get_mut(header::CACHE_CONTROL)
+            && let Some(rest) = policy.as_bytes().strip_prefix(b"public")
+            && let Ok(private) = HeaderValue::from_bytes(&[b"private", rest].concat())
+        {
+            *policy = private;
         }
     }
 
