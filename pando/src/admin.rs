@@ -40,7 +40,8 @@ pub(crate) fn app(insides: Insides) -> App {
         .routes(routes!(clear))
         .routes(routes!(expire))
         .with_state(insides);
-    let mut app = App::new("Pando, for operators", VERSION).service("admin", routes, Vec::new());
+    let mut app =
+        App::new("Pando, for operators", VERSION).for_operators().service("admin", routes, Vec::new());
     app.on_refusal = on_refusal;
     services.into_iter().fold(app, App::serve)
 }

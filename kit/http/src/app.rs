@@ -29,6 +29,8 @@ pub struct App {
     pub services: Vec<ServiceRoutes>,
     /// What `/health` and `/health/ready` ask.
     pub dependencies: Vec<Dependency>,
+    /// Whether it is about the whole installation, so that a credential of one tenant is not enough.
+    pub is_for_operators: bool,
     /// How callers prove who they are; everybody may do everything without it.
     pub authentication: Option<Authentication>,
     /// The decision about each request: rate limits.
@@ -193,6 +195,13 @@ impl App {
     #[must_use]
     pub fn describe(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
+        self
+    }
+
+    /// Refuses the credentials of tenants: the operations are about the data of all of them.
+    #[must_use]
+    pub fn for_operators(mut self) -> Self {
+        self.is_for_operators = true;
         self
     }
 

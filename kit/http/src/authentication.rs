@@ -125,12 +125,16 @@ pub(crate) fn is_encrypted(edge: &Edge, connection: &Connection, asked: &Asked<'
 }
 
 fn permit(route: &RouteEntry, method: MethodIndex, identity: &Arc<Identity>) -> Result<(), Problem> {
-    match route.scope(method) {
-        Some(scope) if !identity.scopes.allow(scope) => {
-            let problem =
-                Problem::new(Code::Forbidden, format!("this credential does not have the scope {scope}"));
-            Err(problem.with_header(header::WWW_AUTHENTICATE, TOO_NARROW).with_caller(identity.clone()))
-        }
-        _ => Ok(()),
+    let Some(scope) = route.scope(method) else { return Ok(()) };
+    let refuse = |detail: String| {
+        let problem = Problem::new(Code::Forbidden, detail);
+        Err(problem.with_header(header::WWW_AUTHENTICATE, TOO_NARROW).with_caller(identity.clone()))
+    };
+    if !identity.scopes.allow(scope) {
+        return refuse(format!("this credential does not have the scope {scope}"));
     }
+    if route.is_for_operators && !identity.tenant.is_default() {
+        return refuse("this is about all tenants, and the credential is of one of them".to_owned());
+    }
+    Ok(())
 }

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error_shape::{ErrorShape, ErrorShapes};
-use crate::operation_names::{name_operations, operations};
+use crate::operation_names::{SYSTEM, name_operations, operations};
 use crate::problem::{FieldError, ProblemDocument};
 use crate::routes::RouteTable;
 use crate::scopes::{describe_credentials, describe_scopes};
@@ -92,9 +92,10 @@ pub(crate) fn assemble(
     let (health, readiness) = health::routes(&app.version, app.dependencies, draining, metrics, options);
 
     let mut table = RouteTable::new(options, metrics);
+    table.is_for_operators = app.is_for_operators;
     let mut router = axum::Router::new();
     let mut document = OpenApi::default();
-    let mut system = ServiceRoutes::new("system", health.merge(pages), Vec::new());
+    let mut system = ServiceRoutes::new(SYSTEM, health.merge(pages), Vec::new());
     let grpc: Vec<&GrpcRoutes> = app.services.iter().filter_map(|service| service.grpc.as_ref()).collect();
     if let Some(of_system) = app.grpc_system.filter(|_| !grpc.is_empty()) {
         let bad = |reason| HttpError::Route { path: "/grpc.health.v1.Health".to_owned(), reason };

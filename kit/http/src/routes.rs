@@ -9,7 +9,7 @@ use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::error_shape::ErrorShapes;
 use crate::hot::{HotFind, HotRead};
-use crate::operation_names::operations;
+use crate::operation_names::{SYSTEM, operations};
 use crate::pace::PaceLimits;
 use crate::scopes::{scope_of, scope_of_method};
 use crate::{Code, GrpcMethod, GrpcRoutes, GrpcService, HttpError, HttpOptions, RouteLimits};
@@ -45,6 +45,8 @@ pub(crate) struct RouteTable {
     paths: matchit::Router<usize>,
     routes: Vec<RouteEntry>,
     unknown: RouteEntry,
+    /// Whether every route is about the whole installation.
+    pub(crate) is_for_operators: bool,
     pub(crate) error_shapes: ErrorShapes,
 }
 
@@ -63,6 +65,8 @@ pub(crate) struct RouteEntry {
     pub(crate) reads: bool,
     /// The scope that each method asks for; none if it is for everybody.
     scopes: [Option<Arc<str>>; OTHER + 1],
+    /// Whether it is about the data of all tenants: those of its methods that ask for a scope refuse the credential of one.
+    pub(crate) is_for_operators: bool,
     methods: [bool; OTHER + 1],
     service: &'static str,
     metrics: Metrics,
@@ -116,6 +120,7 @@ impl RouteTable {
             paths: matchit::Router::new(),
             routes: Vec::new(),
             unknown,
+            is_for_operators: false,
             error_shapes: ErrorShapes::default(),
         }
     }
@@ -132,6 +137,8 @@ impl RouteTable {
             let limits = limits.iter().find(|limits| limits.path == path);
             let metrics = self.unknown.metrics.clone();
             let mut route = RouteEntry::new(path, service, documented(item), options, limits, &metrics);
+            // Metrics, which every server may have, count the requests of all tenants.
+            route.is_for_operators = self.is_for_operators || service == SYSTEM;
             for (method, operation) in operations(&mut item.clone()) {
                 let scope = scope_of(service, method, operation).map(Arc::from);
                 let place = METHODS.iter().position(|(name, _)| name.eq_ignore_ascii_case(method));
@@ -274,6 +281,7 @@ impl RouteEntry {
             grpc: None,
             reads: false,
             scopes: [const { None }; OTHER + 1],
+            is_for_operators: false,
             methods,
             service,
             metrics: metrics.clone(),
@@ -338,7 +346,7 @@ impl RouteEntry {
 
     /// Whether it is one of the server's own: health, metrics, documents.
     pub(crate) fn is_system(&self) -> bool {
-        self.service == "system"
+        self.service == SYSTEM
     }
 
     fn series(&self, method: MethodIndex) -> &MethodSeries {

@@ -271,6 +271,7 @@ fn the_port_of_operators_asks_as_well() {
     place.printed(&["migrate"], &[]);
     let admin = key(&place, &["create", "--name", "root", "--role", "admin"]);
     let reader = key(&place, &["create", "--name", "eyes", "--role", "readonly"]);
+    let tenant = key(&place, &["create", "--name", "far", "--role", "admin", "--tenant", "acme"]);
     let mut running =
         place.start(&[REQUIRED, ("PANDO_ADMIN__ENABLED", "true"), ("PANDO_ADMIN__LISTEN", "127.0.0.1:0")]);
     let mut client = Client::connect(running.admin()).unwrap();
@@ -281,6 +282,20 @@ fn the_port_of_operators_asks_as_well() {
     let clear = "/admin/cache/profiles/clear";
     assert_eq!(with(&mut client, &reader, "POST", clear, &Value::Null).status, 403);
     assert_eq!(with(&mut client, &admin, "POST", clear, &Value::Null).status, 204);
+    // Here everything is about all tenants, and so are metrics on the other port.
+    let mut public = connect(&running);
+    assert_eq!(with(&mut public, &reader, "GET", "/metrics", &Value::Null).status, 200);
+    for (is_public, method, path) in [
+        (true, "GET", "/metrics"),
+        (false, "GET", "/metrics"),
+        (false, "GET", "/api/v1/admin/queues"),
+        (false, "POST", clear),
+    ] {
+        let client = if is_public { &mut public } else { &mut client };
+        let refused = with(client, &tenant, method, path, &Value::Null);
+        assert_eq!(refused.status, 403, "{path}: {refused:?}");
+        assert!(refused.body.contains("about all tenants"), "{refused:?}");
+    }
 }
 
 /// A provider that others wrote; its keys are found by discovery.

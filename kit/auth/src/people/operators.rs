@@ -265,9 +265,14 @@ pub(super) fn subject(name: &str) -> Arc<str> {
 }
 
 /// The caller with a session.
-pub(super) fn identity(name: &str, tenant: &Tenant, role: Role) -> Arc<Identity> {
+pub(super) fn identity(name: &str, tenant: &Tenant, role: Role, credential: &str) -> Arc<Identity> {
     let scopes = pando_resilience::Scopes::of_role(role);
-    Arc::new(Identity { tenant: tenant.clone(), subject: subject(name), scopes })
+    Arc::new(Identity {
+        tenant: tenant.clone(),
+        subject: subject(name),
+        scopes,
+        credential: credential.into(),
+    })
 }
 
 impl fmt::Debug for Operator {
