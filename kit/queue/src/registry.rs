@@ -40,6 +40,8 @@ pub struct JobKind {
     pub check: Option<PayloadCheck>,
     /// Whether callers may ask for its jobs by name. The others are enqueued by the program itself.
     pub public: bool,
+    /// The scope that callers need to ask for its jobs, beside the one to ask for any job.
+    pub scope: Option<&'static str>,
     /// The function that runs the jobs.
     pub handler: Handler,
 }
@@ -63,6 +65,7 @@ impl JobKind {
             schema: None,
             check: None,
             public: false,
+            scope: None,
             handler: Arc::new(move |context, payload| Box::pin(handler(context, payload))),
         }
     }

@@ -298,6 +298,39 @@ fn the_port_of_operators_asks_as_well() {
     }
 }
 
+#[test]
+fn a_task_asks_for_the_scope_of_the_thing_that_it_does() {
+    let place = Place::sqlite();
+    place.printed(&["migrate"], &[]);
+    let operator = key(&place, &["create", "--name", "shop", "--role", "operator"]);
+    let admin = key(&place, &["create", "--name", "root", "--role", "admin"]);
+    let poor = key(&place, &["create", "--name", "poor", "--scope", "tasks:write", "--scope", "tasks:read"]);
+    let running = place.start(&[REQUIRED]);
+    let mut client = connect(&running);
+    let types = with(&mut client, &poor, "GET", "/api/v1/tasks/types", &Value::Null).value();
+    let id = "01900000-0000-7000-8000-000000000001";
+    let data = json!({
+        "profile_id": id, "upload": id, "token": "t", "format": "csv", "number": 1, "ms": 1, "url": "http://example.org/",
+    });
+    for kind in types.as_array().unwrap() {
+        let name = kind["type"].as_str().unwrap();
+        for (credential, may) in
+            [(&poor, kind["scope"].is_null()), (&operator, name != "erase"), (&admin, true)]
+        {
+            let task = json!({"task_type": name, "data": data, "delay": "1h"});
+            let stored = with(&mut client, credential, "POST", "/api/v1/tasks/delayed", &task);
+            assert_eq!(stored.status, if may { 202 } else { 403 }, "{name}: {stored:?}");
+            let schedule = format!("/api/v1/schedules/{name}");
+            let task = json!({"task_type": name, "data": data, "every": "1h"});
+            let stored = with(&mut client, credential, "PUT", &schedule, &task);
+            assert_eq!(stored.status < 300, may, "{name}: {stored:?}");
+        }
+    }
+    let refused = json!({"task_type": "erase", "data": data});
+    let refused = with(&mut client, &operator, "POST", "/api/v1/tasks/delayed", &refused);
+    assert!(refused.body.contains("needs the scope profiles:delete"), "{refused:?}");
+}
+
 /// A provider that others wrote; its keys are found by discovery.
 pub(crate) struct Provider {
     child: Child,

@@ -16,6 +16,7 @@ impl Profiles {
     pub fn add_kinds(&self, registry: &mut Registry) -> Result<(), QueueError> {
         registry.add(JobKind {
             public: true,
+            scope: Some("profiles:delete"),
             summary: "Erases a person; the result is the receipt".to_owned(),
             schema: Some(json!({
                 "type": "object",
@@ -26,6 +27,7 @@ impl Profiles {
         })?;
         registry.add(JobKind {
             public: true,
+            scope: Some("profiles:read"),
             summary:
                 "Writes what is known of a person, or all profiles, to be fetched; the result is the receipt"
                     .to_owned(),
@@ -40,6 +42,7 @@ impl Profiles {
         })?;
         registry.add(JobKind {
             public: true,
+            scope: Some("profiles:write"),
             summary: "Imports profiles from an upload that was sent with Prefer: respond-async".to_owned(),
             schema: Some(json!({
                 "type": "object",
@@ -55,6 +58,7 @@ impl Profiles {
         })?;
         registry.add(JobKind {
             public: true,
+            scope: Some("profiles:write"),
             summary: "Checks every profile and repairs the values that are derived from it".to_owned(),
             schema: Some(json!({"type": "object"})),
             ..REINDEX.run_by(self, Self::run_reindex)

@@ -35,6 +35,7 @@ pub struct Created {
 impl Tasks {
     /// Stores a task. A returned task is stored.
     pub async fn create_task(&self, call: &Call, request: TaskRequest) -> Result<Written<Created>, Fault> {
+        self.permit(call, &request.job.kind)?;
         let write = self.0.writes.once(call, |turn| async move {
             let mut write = turn.begin().await?;
             let created = self.create_task_in(&mut write.tx, call, request).await?;

@@ -16,7 +16,8 @@ mod watch_task;
 use std::sync::Arc;
 
 use pando_queue::{Queue, QueueError, Registry};
-use pando_service::{Parts, Writes, WritesParts};
+use pando_resilience::Call;
+use pando_service::{Class, Fault, Parts, Writes, WritesParts};
 use tokio::sync::watch;
 
 pub use create_task::Created;
@@ -58,6 +59,19 @@ impl Tasks {
         });
         let closing = watch::Sender::new(false);
         Ok(Self(Arc::new(Inner { queue, registry, writes, options, closing })))
+    }
+
+    /// A task does what an operation of another service does, so its caller needs the scope for that as well.
+    pub(crate) fn permit(&self, call: &Call, kind: &str) -> Result<(), Fault> {
+        match self.0.registry.get(kind).and_then(|kind| kind.scope) {
+            Some(scope) if !call.identity.scopes.allow(scope) => Err(Fault::new(
+                Class::Forbidden,
+                format!(
+                    "a task of the type {kind} needs the scope {scope}, which this credential does not have"
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Ends the requests that would delay the end of the process: those that wait for a task get its present state, and streams

@@ -27,6 +27,7 @@ impl Tasks {
         }
         let now = self.0.queue.clock().now();
         let draft = schedule::parse(fields, &self.0.registry, &self.0.options, now)?;
+        self.permit(call, &draft.job.kind)?;
         let mut tx = self.0.queue.database().transaction(call).await?;
         let named = (call.tenant(), name);
         let check = |version| expected.check(version);

@@ -30,6 +30,7 @@ pub(crate) struct OfImage {
 pub(crate) fn kind(images: &Images) -> JobKind {
     JobKind {
         public: true,
+        scope: Some("images:write"),
         summary: "Makes the smaller copies of an image".to_owned(),
         schema: Some(json!({
             "type": "object",

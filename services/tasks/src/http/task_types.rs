@@ -20,6 +20,8 @@ struct TaskType<'t> {
     /// The JSON Schema of the data; null if any object is allowed.
     #[schema(value_type = Option<Object>)]
     schema: Option<&'t Value>,
+    /// The scope that a credential needs for such a task, beside `tasks:write`; null if none.
+    scope: Option<&'t str>,
     /// How many attempts a task has unless `max_retries` says otherwise.
     attempts_max: u16,
     /// How long one attempt may take, in milliseconds.
@@ -40,6 +42,7 @@ pub(super) async fn list_task_types(State(tasks): State<Tasks>) -> Result<Respon
             task_type: &kind.name,
             summary: &kind.summary,
             schema: kind.schema.as_ref(),
+            scope: kind.scope,
             attempts_max: kind.attempts_max,
             timeout_ms: kind.settings.timeout_ms,
         })
