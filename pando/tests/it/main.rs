@@ -43,6 +43,7 @@ mod starting;
 mod stopping;
 mod subscribers;
 mod tasks;
+mod tenants;
 mod tls;
 mod vault;
 mod watchers;

@@ -1,0 +1,448 @@
+//! How each operation is called with the names of somebody's things. An operation that is not here fails the test.
+
+use serde_json::{Value, json};
+
+use super::things::{ended, picture};
+use super::walker::Walker;
+
+/// An operation of `/openapi.json`, and the data that it is about.
+pub(super) struct Recipe {
+    pub(super) operation: &'static str,
+    pub(super) about: About,
+}
+
+/// Whose data an operation is about.
+pub(super) enum About {
+    /// A tenant's: this calls the operation with all names that it takes.
+    Tenant(fn(&mut Walker<'_>)),
+    /// Nobody's, so that everybody may ask.
+    Nobody,
+    /// Everybody's, so that no credential of a tenant will do. The path is one of the operation's.
+    All(&'static str),
+}
+
+use About::{All, Nobody, Tenant};
+
+const PROFILES: &str = "/api/v1/profiles";
+const CUSTOMERS: &str = "/api/v1/customers";
+const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
+
+/// In this order, those that make things after those that change them: a caller may make a thing with any id.
+#[rustfmt::skip]
+pub(super) const RECIPES: &[Recipe] = &[
+    // The server itself.
+    Recipe { operation: "front_door", about: Nobody },
+    Recipe { operation: "docs_page", about: Nobody },
+    Recipe { operation: "docs_file", about: Nobody },
+    Recipe { operation: "openapi_json", about: Nobody },
+    Recipe { operation: "health", about: Nobody },
+    Recipe { operation: "live", about: Nobody },
+    Recipe { operation: "ready", about: Nobody },
+    Recipe { operation: "metrics_text", about: All("/metrics") },
+    // Profiles.
+    Recipe { operation: "list_profiles", about: Tenant(list_profiles) },
+    Recipe { operation: "read_profile", about: Tenant(read_profile) },
+    Recipe { operation: "profile_full", about: Tenant(|it| { read_tagged(it, "full"); }) },
+    Recipe { operation: "profile_history", about: Tenant(|it| { of_profiles(it, "GET", "/history", &Value::Null); }) },
+    Recipe { operation: "profile_data_export", about: Tenant(|it| { of_profiles(it, "GET", "/data-export", &Value::Null); }) },
+    Recipe { operation: "get_user_profile", about: Tenant(get_user_profile) },
+    Recipe { operation: "fetch_profile_export", about: Tenant(fetch_export) },
+    Recipe { operation: "profiles_import_progress", about: Tenant(import_progress) },
+    Recipe { operation: "export_profiles", about: Tenant(export_profiles) },
+    Recipe { operation: "update_profile", about: Tenant(|it| { of_profiles(it, "PUT", "", &json!({"bio": "taken"})); }) },
+    Recipe { operation: "patch_profile", about: Tenant(patch_profile) },
+    Recipe { operation: "put_profile_address", about: Tenant(|it| { of_profiles(it, "PUT", "/address", &json!({"city": "Bonn"})); }) },
+    Recipe { operation: "put_profile_preferences", about: Tenant(|it| { of_profiles(it, "PUT", "/preferences", &json!({"time_zone": "UTC"})); }) },
+    Recipe { operation: "request_profile_data_export", about: Tenant(|it| { of_profiles(it, "POST", "/data-export", &Value::Null); }) },
+    Recipe { operation: "restore_profile", about: Tenant(|it| { of_profiles(it, "POST", "/restore", &Value::Null); }) },
+    Recipe { operation: "delete_profile", about: Tenant(|it| { of_profiles(it, "DELETE", "", &Value::Null); }) },
+    Recipe { operation: "erase_profile", about: Tenant(|it| { of_profiles(it, "POST", "/erase", &Value::Null); }) },
+    // Images.
+    Recipe { operation: "list_images", about: Tenant(|it| { of_profiles(it, "GET", "/images", &Value::Null); }) },
+    Recipe { operation: "read_image", about: Tenant(|it| { of_profiles(it, "GET", "/images/1", &Value::Null); }) },
+    Recipe { operation: "read_image_media", about: Tenant(read_media) },
+    Recipe { operation: "delete_image", about: Tenant(|it| { of_profiles(it, "DELETE", "/images/1", &Value::Null); }) },
+    Recipe { operation: "add_image", about: Tenant(add_image) },
+    // Tasks and schedules.
+    Recipe { operation: "list_tasks", about: Tenant(list_tasks) },
+    Recipe { operation: "list_task_types", about: Tenant(|it| { it.get("/api/v1/tasks/types"); }) },
+    Recipe { operation: "read_task", about: Tenant(|it| of_tasks(it, "GET", "?wait=20s")) },
+    Recipe { operation: "task_events", about: Tenant(task_events) },
+    Recipe { operation: "cancel_task", about: Tenant(|it| of_tasks(it, "DELETE", "")) },
+    Recipe { operation: "create_task", about: Tenant(create_task) },
+    Recipe { operation: "list_schedules", about: Tenant(list_schedules) },
+    Recipe { operation: "read_schedule", about: Tenant(|it| { it.get(&format!("/api/v1/schedules/{}", it.name("schedule"))); }) },
+    Recipe { operation: "delete_schedule", about: Tenant(|it| { it.send("DELETE", &format!("/api/v1/schedules/{}", it.name("schedule")), &[], b""); }) },
+    Recipe { operation: "put_schedule", about: Tenant(put_schedule) },
+    // Customers.
+    Recipe { operation: "list_customers", about: Tenant(list_customers) },
+    Recipe { operation: "read_customer", about: Tenant(read_customer) },
+    Recipe { operation: "customer_history", about: Tenant(|it| { it.get(&format!("{CUSTOMERS}/{}/history", it.name("customer"))); }) },
+    Recipe { operation: "export_customers", about: Tenant(export_customers) },
+    Recipe { operation: "customers_watch", about: Tenant(watch_customers) },
+    Recipe { operation: "update_customer", about: Tenant(update_customer) },
+    Recipe { operation: "delete_customer", about: Tenant(delete_customer) },
+    // Those that make things.
+    Recipe { operation: "create_profile", about: Tenant(create_profile) },
+    Recipe { operation: "create_profile_random", about: Tenant(create_random) },
+    Recipe { operation: "batch_profiles", about: Tenant(batch_profiles) },
+    Recipe { operation: "import_profiles", about: Tenant(import_profiles) },
+    Recipe { operation: "create_customer", about: Tenant(create_customer) },
+    Recipe { operation: "batch_customers_create", about: Tenant(batch_customers) },
+    Recipe { operation: "import_customers", about: Tenant(import_customers) },
+];
+
+/// The operations of the port of operators: everybody's queues, jobs and caches.
+#[rustfmt::skip]
+pub(super) const OF_OPERATORS: &[Recipe] = &[
+    Recipe { operation: "docs_page", about: Nobody },
+    Recipe { operation: "docs_file", about: Nobody },
+    Recipe { operation: "openapi_json", about: Nobody },
+    Recipe { operation: "health", about: Nobody },
+    Recipe { operation: "live", about: Nobody },
+    Recipe { operation: "ready", about: Nobody },
+    Recipe { operation: "metrics_text", about: All("/metrics") },
+    Recipe { operation: "cache_caches", about: All("/admin/cache") },
+    Recipe { operation: "cache", about: All("/admin/cache/profiles") },
+    Recipe { operation: "cache_key", about: All("/admin/cache/profiles/keys/x") },
+    Recipe { operation: "clear_cache", about: All("/admin/cache/profiles/clear") },
+    Recipe { operation: "expire_cache", about: All("/admin/cache/profiles/expire") },
+    Recipe { operation: "warm_cache", about: All("/admin/warm/profiles?count=1") },
+    Recipe { operation: "list_queues", about: All("/api/v1/admin/queues") },
+    Recipe { operation: "pause_queue", about: All("/api/v1/admin/queues/none/pause") },
+    Recipe { operation: "resume_queue", about: All("/api/v1/admin/queues/none/resume") },
+    Recipe { operation: "show_queue_job", about: All("/api/v1/admin/jobs/01900000-0000-7000-8000-000000000001") },
+    Recipe { operation: "queues_dead_letters", about: All("/api/v1/admin/dead-letters") },
+    Recipe { operation: "redrive_queues", about: All("/api/v1/admin/dead-letters/redrive") },
+    Recipe { operation: "list_subscribers", about: All("/api/v1/admin/subscribers") },
+    Recipe { operation: "forget_subscriber", about: All("/api/v1/admin/subscribers/none") },
+];
+
+/// Calls a route of the living profile and of the deleted one, as it is, with a version, and with a key.
+fn of_profiles(walker: &mut Walker<'_>, method: &str, route: &str, body: &Value) {
+    for word in ["profile", "deleted"] {
+        let path = format!("{PROFILES}/{}{route}", walker.name(word));
+        let key = walker.name("key");
+        let consistency = walker.name("consistency");
+        let headers: &[&[(&str, &str)]] = match method {
+            "GET" => &[&[], &[], &[("pando-consistency", &consistency)]],
+            _ => &[&[], &[("if-match", "\"1\"")], &[("if-match", "*")], &[("idempotency-key", &key)]],
+        };
+        for headers in headers {
+            match body {
+                Value::Null => walker.send(method, &path, headers, b""),
+                body => walker.json(method, &path, headers, body),
+            };
+        }
+    }
+}
+
+fn list_profiles(walker: &mut Walker<'_>) {
+    let (id, gone) = (walker.name("profile"), walker.name("deleted"));
+    for query in [
+        "limit=1000".to_owned(),
+        "limit=1000&sort=name&count=exact".to_owned(),
+        "limit=1000&count=estimated".to_owned(),
+        format!("ids={id},{gone}"),
+        format!("email={}&count=exact", walker.name("email")),
+        format!("email={}", walker.name("other_email")),
+        format!("q={}&count=exact", walker.name("word")),
+        format!("q={}&count=estimated", &walker.name("word")[..2]),
+        format!("limit=1000&cursor={}", walker.name("profile_cursor")),
+    ] {
+        walker.get(&format!("{PROFILES}?{query}"));
+    }
+    let consistency = walker.name("consistency");
+    walker.get_with(&format!("{PROFILES}?limit=1000"), &[("pando-consistency", &consistency)]);
+}
+
+fn read_profile(walker: &mut Walker<'_>) {
+    read_tagged(walker, "");
+    let path = format!("{PROFILES}/{}", walker.name("profile"));
+    walker.get(&format!("{path}?fields=name"));
+    walker.send("HEAD", &path, &[], b"");
+}
+
+/// Several times, because an answer may be remembered, and with the tag of the owner's answer.
+fn read_tagged(walker: &mut Walker<'_>, part: &str) {
+    let part = if part.is_empty() { String::new() } else { format!("/{part}") };
+    of_profiles(walker, "GET", &part, &Value::Null);
+    let path = format!("{PROFILES}/{}{part}", walker.name("profile"));
+    for tag in ["\"1\"", "\"2\"", "\"3\"", "\"4\"", "*"] {
+        walker.get_with(&path, &[("if-none-match", tag)]);
+    }
+}
+
+fn get_user_profile(walker: &mut Walker<'_>) {
+    for mode in ["sequential", "concurrent", "joined", "cached"] {
+        walker.get(&format!("/getUserProfile?userID={}&mode={mode}", walker.name("profile")));
+    }
+}
+
+fn fetch_export(walker: &mut Walker<'_>) {
+    for word in ["export", "profile", "task"] {
+        walker.get(&format!("/api/v1/exports/{}", walker.name(word)));
+    }
+}
+
+fn import_progress(walker: &mut Walker<'_>) {
+    for word in ["import", "later_import"] {
+        walker.get(&format!("{PROFILES}:import?token={}", walker.name(word)));
+    }
+}
+
+fn export_profiles(walker: &mut Walker<'_>) {
+    let id = walker.name("profile");
+    for query in ["format=ndjson".to_owned(), "format=csv".to_owned(), format!("after={id}")] {
+        walker.get(&format!("{PROFILES}:export?{query}"));
+    }
+}
+
+fn patch_profile(walker: &mut Walker<'_>) {
+    let path = format!("{PROFILES}/{}", walker.name("profile"));
+    for (media, body) in [
+        ("application/merge-patch+json", json!({"bio": "taken"})),
+        ("application/json-patch+json", json!([{"op": "test", "path": "/name", "value": "Wilhelmina"}])),
+    ] {
+        walker.send("PATCH", &path, &[("content-type", media)], body.to_string().as_bytes());
+    }
+}
+
+fn read_media(walker: &mut Walker<'_>) {
+    let name = walker.name("media");
+    let (hash, rest) = name.split_once('.').unwrap();
+    let ending = rest.rsplit('.').next().unwrap();
+    // The owner's name for the file, the caller's own name for the same content, and that of the default tenant.
+    for name in [name.clone(), format!("{hash}.{}.{ending}", walker.tenant), format!("{hash}.{ending}")] {
+        let path = format!("/media/{name}");
+        let tag = format!("\"{hash}\"");
+        for headers in [
+            &[][..],
+            &[("if-none-match", tag.as_str())],
+            &[("if-none-match", "*")],
+            &[("range", "bytes=0-9")],
+        ] {
+            walker.get_with(&path, headers);
+        }
+    }
+}
+
+fn add_image(walker: &mut Walker<'_>) {
+    let media = [("content-type", "image/png")];
+    for word in ["profile", "deleted"] {
+        let path = format!("{PROFILES}/{}/images", walker.name(word));
+        walker.send("POST", &path, &media, &picture(1));
+    }
+}
+
+fn list_tasks(walker: &mut Walker<'_>) {
+    let task = walker.name("task");
+    for query in
+        ["limit=1000", "limit=1000&type=echo", "limit=1000&status=scheduled", "limit=1000&status=completed"]
+    {
+        walker.get(&format!("/api/v1/tasks?{query}"));
+    }
+    // A cursor of this list is no more than the id at its place, in quotes.
+    walker.get(&format!("/api/v1/tasks?cursor={task}"));
+}
+
+fn of_tasks(walker: &mut Walker<'_>, method: &str, query: &str) {
+    for word in ["task", "ended_task", "export"] {
+        // The owner would wait for a task of tomorrow.
+        let query = if walker.tenant == "acme" { "" } else { query };
+        walker.send(method, &format!("/api/v1/tasks/{}{query}", walker.name(word)), &[], b"");
+    }
+}
+
+fn task_events(walker: &mut Walker<'_>) {
+    for word in ["task", "ended_task"] {
+        if walker.tenant == "acme" && word == "task" {
+            // Its stream would end tomorrow.
+            continue;
+        }
+        let path = format!("/api/v1/tasks/{}/events", walker.name(word));
+        walker.get(&path);
+        walker.get_with(&path, &[("last-event-id", "completed-1-1")]);
+    }
+}
+
+fn create_task(walker: &mut Walker<'_>) {
+    let (key, path) = (walker.name("key"), "/api/v1/tasks/delayed");
+    let unique = json!({"task_type": "echo", "delay": "1d", "unique_key": walker.name("unique_key")});
+    for _ in 0..2 {
+        walker.json("POST", path, &[("idempotency-key", &key)], &unique);
+    }
+    walker.json("POST", path, &[], &unique);
+    // Tasks about things of somebody else.
+    let (id, upload, token) = (walker.name("profile"), walker.name("export"), walker.name("import"));
+    for (kind, data) in [
+        ("export", json!({"profile_id": id})),
+        ("erase", json!({"profile_id": id})),
+        ("image_variants", json!({"profile_id": id, "number": 1})),
+        ("profile_reindex", json!({})),
+        ("import", json!({"upload": upload, "token": token, "format": "ndjson"})),
+    ] {
+        let task = json!({"task_type": kind, "data": data, "max_retries": 0});
+        let made = walker.json("POST", path, &[], &task);
+        if let Some(place) = made.header("location") {
+            walker.get(&format!("{place}?wait=20s"));
+        }
+    }
+    let all = walker.json("POST", path, &[], &json!({"task_type": "export", "data": {"format": "ndjson"}}));
+    let receipt = ended(walker, all.header("location").unwrap());
+    walker.get(&format!("/api/v1/exports/{}", receipt["id"].as_str().unwrap()));
+}
+
+fn list_schedules(walker: &mut Walker<'_>) {
+    walker.get("/api/v1/schedules");
+    walker.get(&format!("/api/v1/schedules?cursor={}", walker.name("schedule_cursor")));
+}
+
+fn put_schedule(walker: &mut Walker<'_>) {
+    let path = format!("/api/v1/schedules/{}", walker.name("schedule"));
+    let body = json!({"every": "24h", "task_type": "echo", "paused": true});
+    for headers in [&[("if-match", "\"1\"")][..], &[("if-none-match", "*")], &[]] {
+        walker.json("PUT", &path, headers, &body);
+    }
+}
+
+fn list_customers(walker: &mut Walker<'_>) {
+    for query in [
+        "limit=1000".to_owned(),
+        "limit=1000&offset=1".to_owned(),
+        format!("email={}", walker.name("email")),
+        format!("phone={}", walker.name("phone")),
+        format!("limit=1000&cursor={}", walker.name("customer_cursor")),
+    ] {
+        walker.get(&format!("{CUSTOMERS}?{query}"));
+    }
+    let consistency = walker.name("consistency");
+    walker.get_with(&format!("{CUSTOMERS}?limit=1000"), &[("pando-consistency", &consistency)]);
+}
+
+fn read_customer(walker: &mut Walker<'_>) {
+    let consistency = walker.name("consistency");
+    for word in ["customer", "other_customer"] {
+        let path = format!("{CUSTOMERS}/{}", walker.name(word));
+        for headers in
+            [&[][..], &[], &[("pando-consistency", consistency.as_str())], &[("if-none-match", "\"1\"")]]
+        {
+            walker.get_with(&path, headers);
+        }
+    }
+}
+
+fn export_customers(walker: &mut Walker<'_>) {
+    for query in [
+        String::new(),
+        format!("?after={}", walker.name("customer")),
+        format!("?cursor={}", walker.name("customer_cursor")),
+    ] {
+        walker.get(&format!("{CUSTOMERS}/export{query}"));
+    }
+}
+
+/// A tenant is told of its own customers only, from whatever position. The last of them ends the look.
+fn watch_customers(walker: &mut Walker<'_>) {
+    walker.get(&format!("{CUSTOMERS}/watch?position=now"));
+    let listed = walker.send_unnoted("GET", &format!("{CUSTOMERS}?limit=1"), &[], b"").value();
+    let Some(last) = listed["customers"][0]["id"].as_str() else { return };
+    let path = format!("{CUSTOMERS}/watch?position={}", walker.name("position"));
+    let ends = format!("\"customer_created\",\"id\":\"{last}\"");
+    let events = walker.watch(&path, |events| events.last().is_some_and(|event| event.contains(&ends)));
+    let changes: Vec<String> = events.into_iter().filter(|line| line.starts_with("data: ")).collect();
+    walker.note(&changes.join("\n"));
+}
+
+fn update_customer(walker: &mut Walker<'_>) {
+    let (key, path) = (walker.name("key"), format!("{CUSTOMERS}/{}", walker.name("customer")));
+    for headers in
+        [&[][..], &[("if-match", "\"1\"")], &[("if-match", "*")], &[("idempotency-key", key.as_str())]]
+    {
+        walker.json("PATCH", &path, headers, &json!({"name": "Taken"}));
+    }
+}
+
+fn delete_customer(walker: &mut Walker<'_>) {
+    let path = format!("{CUSTOMERS}/{}", walker.name("customer"));
+    for headers in [&[][..], &[("if-match", "\"1\"")], &[("if-match", "*")]] {
+        walker.send("DELETE", &path, headers, b"");
+    }
+}
+
+fn create_profile(walker: &mut Walker<'_>) {
+    let key = walker.name("key");
+    for word in ["email", "other_email"] {
+        let person =
+            json!({"name": walker.name("word"), "email": walker.name(word), "bio": "met at the oak"});
+        walker.json("POST", PROFILES, &[("idempotency-key", &format!("{key}-{word}"))], &person);
+        walker.json("POST", PROFILES, &[("idempotency-key", &format!("{key}-{word}"))], &person);
+        walker.json("POST", PROFILES, &[("idempotency-key", &key)], &json!({"name": "Other"}));
+    }
+    let mine = json!({"name": "Mine", "email": "mine@example.org"});
+    walker.json("POST", PROFILES, &[("idempotency-key", &key)], &mine);
+}
+
+fn create_random(walker: &mut Walker<'_>) {
+    let key = walker.name("key");
+    let made = walker.send_unnoted("POST", "/api/v1/profiles/random", &[("idempotency-key", &key)], b"");
+    walker.note(&format!("{} {:?}", made.status, made.header("idempotent-replayed")));
+    // Whatever was invented, it is no name of somebody else.
+    let id = made.value()["id"].as_str().map(str::to_owned);
+    let path = format!("{PROFILES}/{}", id.unwrap_or_default());
+    assert_eq!(walker.send_unnoted("DELETE", &path, &[], b"").status, 204, "{made:?}");
+}
+
+fn batch_profiles(walker: &mut Walker<'_>) {
+    let (id, gone, key) = (walker.name("profile"), walker.name("deleted"), walker.name("key"));
+    let item = |id: &str, version: Option<i64>| json!({"id": id, "name": "Batch", "email": format!("{id}@example.org"), "version": version});
+    for items in
+        [json!([item(&id, Some(1))]), json!([item(&id, None), item(&gone, None), {"name": "No address"}])]
+    {
+        let key = format!("{key}-{}", items.as_array().unwrap().len());
+        walker.json("POST", "/api/v1/profiles:batch", &[("idempotency-key", &key)], &items);
+    }
+}
+
+fn import_profiles(walker: &mut Walker<'_>) {
+    let line = b"{\"name\": \"Imported\", \"email\": \"sent@example.org\"}\n";
+    let path = |token: &str| format!("{PROFILES}:import?token={token}");
+    let (now, later) = (walker.name("import"), walker.name("later_import"));
+    walker.send("POST", &path(&now), &[NDJSON], line);
+    walker.send("POST", &path(&now), &[NDJSON], b"another file\n");
+    let sent = walker.send("POST", &path(&later), &[NDJSON, ("prefer", "respond-async")], line);
+    ended(walker, sent.header("location").unwrap());
+}
+
+fn create_customer(walker: &mut Walker<'_>) {
+    let key = walker.name("key");
+    for (id, email) in [("customer", "email"), ("other_customer", "other_email")] {
+        let (id, email) = (walker.name(id), walker.name(email));
+        let customer = json!({"id": id, "name": "Wilhelmina", "email": email, "phone": walker.name("phone")});
+        for _ in 0..2 {
+            walker.json("POST", CUSTOMERS, &[("idempotency-key", &format!("{key}-{id}"))], &customer);
+        }
+        walker.json("POST", CUSTOMERS, &[], &customer);
+    }
+}
+
+fn batch_customers(walker: &mut Walker<'_>) {
+    let customer = |id: String| json!({"id": id, "name": "Batch", "email": "batch@example.org"});
+    let customers = [customer(walker.name("customer")), customer(walker.name("key"))];
+    for partial in [false, true] {
+        let body = json!({"customers": customers, "partial": partial});
+        walker.json("POST", &format!("{CUSTOMERS}/batch"), &[], &body);
+    }
+}
+
+fn import_customers(walker: &mut Walker<'_>) {
+    let (id, key) = (walker.name("other_customer"), walker.name("key"));
+    let lines = format!(
+        "{{\"id\": \"{id}\", \"name\": \"I\", \"email\": \"i@example.org\"}}\n\
+         {{\"id\": \"{key}-last\", \"name\": \"L\", \"email\": \"l@example.org\"}}\n"
+    );
+    let headers = [NDJSON, ("idempotency-key", key.as_str())];
+    for _ in 0..2 {
+        walker.send("POST", &format!("{CUSTOMERS}/import"), &headers, lines.as_bytes());
+    }
+}
