@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:8080
 PROFILES ?= 1000
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test check format bench prove contract dist clean-data
+.PHONY: help run test check format bench prove dist clean-data
 
 help: ## List what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,7 +29,6 @@ test: ## Set up what tests need, then run every test on every engine
 	@scripts/setup test
 	@# Most tests wait for something most of the time.
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} cargo test --workspace --locked
-	@scripts/contract-test
 
 check: ## What must hold before a commit: format, lints, documentation, dependencies
 	@scripts/setup run
@@ -40,10 +39,6 @@ check: ## What must hold before a commit: format, lints, documentation, dependen
 
 format: ## Put every file into the house's format
 	cargo fmt --all
-
-contract: ## Try the whole API against its own description, from what a schema-driven tester makes up
-	@scripts/setup test
-	@scripts/contract-test
 
 bench: ## Measure against the limits in one interleaved run, and keep the result
 	@scripts/setup bench

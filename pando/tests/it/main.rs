@@ -36,6 +36,8 @@ mod profile_answers;
 mod races;
 mod redis_outages;
 mod same_answers;
+mod schemathesis;
+mod scopes;
 mod secrets;
 mod shared_files;
 mod shutdown;
