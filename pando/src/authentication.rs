@@ -23,7 +23,7 @@ const FETCH_BUDGET: Duration = Duration::from_secs(4);
 
 /// Serves logins on both servers, that of the services and that of operators, and has their callers prove who they are, if the
 /// settings ask for it.
-pub(crate) fn guard(
+pub(crate) async fn guard(
     config: &Config,
     (app, operators): (App, App),
     (database, clock, metrics): (&Database, &Clock, &Metrics),
@@ -40,7 +40,7 @@ pub(crate) fn guard(
         true => Some(DevelopmentIssuer::open(&config.data_dir).context("the development issuer")?),
         false => None,
     };
-    let credentials = Credentials::new(&config.auth, (development.as_ref(), &people), &fetch, parts)?;
+    let credentials = Credentials::open(&config.auth, (development.as_ref(), &people), &fetch, parts).await?;
     let app = match development {
         Some(issuer) => app.serve(published(issuer)),
         None => app,

@@ -112,7 +112,7 @@ impl Platform {
         let Wired { app, insides, audit, jobs, relay, on_drain } =
             wiring::wire(config, database, caches, metrics, clock).await?;
         let apps = (app, admin::app(insides));
-        let (app, operators) = authentication::guard(config, apps, (database, clock, metrics))?;
+        let (app, operators) = authentication::guard(config, apps, (database, clock, metrics)).await?;
         let server = Server::bind(&config.http_options(), app, metrics, clock)?;
         let admin = match config.admin.enabled {
             true => Server::bind(&config.admin_options(), operators, metrics, clock).map(Some),

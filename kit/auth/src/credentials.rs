@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pando_clock::Clock;
 use pando_database::Database;
-use pando_http::{Authentication, Code, Credential, Problem};
+use pando_http::{Authentication, Code, Credential, Problem, TokenCover};
 use pando_resilience::{Call, Identity};
 use pando_telemetry::Metrics;
 
@@ -16,6 +16,7 @@ use crate::keys::is_key;
 use crate::people::proves;
 use crate::remembered::{Memory, Remembered};
 use crate::token::{Tokens, Unverified, is_token};
+use crate::token_cipher::TokenCipher;
 use crate::{ApiKeys, AuthError, AuthOptions, DevelopmentIssuer, Operators, Refusal, ring_provider};
 
 /// How long the verification of one credential may take.
@@ -33,12 +34,13 @@ struct Inner {
     operators: Operators,
     key_kept: Duration,
     memory: Memory,
+    cover: TokenCover,
     metrics: Metrics,
 }
 
 impl Credentials {
     /// Recognises callers with these settings. `fetch` reads the keys of issuers.
-    pub fn new(
+    pub async fn open(
         options: &AuthOptions,
         (development, operators): (Option<&DevelopmentIssuer>, &Operators),
         fetch: &Fetch,
@@ -55,6 +57,7 @@ impl Credentials {
             operators: operators.clone(),
             key_kept: Duration::from_millis(options.key_recheck_ms),
             memory: Memory::new(options.remembered_max)?,
+            cover: TokenCipher::open(database).await?.cover(),
             metrics: metrics.clone(),
         })))
     }
@@ -77,6 +80,7 @@ impl Credentials {
                 })
             }),
             proves: Arc::new(proves),
+            cover: self.0.cover.clone(),
         }
     }
 

@@ -13,6 +13,7 @@ mod ring_provider;
 mod routes;
 mod store;
 mod token;
+mod token_cipher;
 
 use pando_database::{Migration, MigrationSet};
 
@@ -25,11 +26,12 @@ pub use options::{AuthMode, AuthOptions, IssuerOptions, LoginOptions, TokenAlgor
 pub use people::{LoginError, LoginWay, NewOperator, Operator, Operators};
 pub use routes::{described_session_routes, session_routes};
 
-/// The tables of API keys, of operators and of their sessions.
+/// The tables of API keys, of operators, of their sessions, and of secrets.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "auth",
     migrations: &[
         Migration::new(1, "keys", include_str!("../migrations/0001_keys.sql")),
         Migration::new(2, "operators", include_str!("../migrations/0002_operators.sql")),
+        Migration::new(3, "secrets", include_str!("../migrations/0003_secrets.sql")),
     ],
 };

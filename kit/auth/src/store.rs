@@ -46,6 +46,13 @@ static USED: Query = Query::write(
     "update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $3)",
 );
 
+static OFFER_SECRET: Query = Query::write(
+    "auth.offer_secret",
+    "insert into auth_secrets (name, secret) values ($1, $2) on conflict (name) do nothing",
+);
+
+static SECRET: Query = Query::write("auth.secret", "select secret from auth_secrets where name = $1");
+
 /// A key as it is stored.
 pub(crate) struct StoredKey {
     pub(crate) key: ApiKey,
@@ -132,4 +139,10 @@ fn stored(row: &Row) -> Result<StoredKey, DatabaseError> {
 
 fn networks_text(row: &Row) -> String {
     row.get::<String>("networks").unwrap_or_default()
+}
+
+/// The secret of this name; the fresh one if there was none.
+pub(crate) async fn secret(tx: &mut Transaction, name: &str, fresh: &[u8]) -> Result<Vec<u8>, DatabaseError> {
+    tx.execute(&OFFER_SECRET, params![name, fresh.to_vec()]).await?;
+    tx.row(&SECRET, params![name]).await?.map_or(Ok(Vec::new()), |row| row.get(0))
 }

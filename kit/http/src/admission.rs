@@ -97,7 +97,7 @@ pub(crate) fn identify(
     };
     let budget = timeout.map_or(route.deadline, |asked| asked.min(route.deadline));
     // Any value is accepted here; the service that uses the token refuses a token that no write returned.
-    let consistency = asked.consistency.map(|value| String::from_utf8_lossy(value).into());
+    let consistency = edge.consistency(asked).map(|token| token.into());
     Admitted {
         request_id,
         client,

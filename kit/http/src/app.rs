@@ -50,6 +50,8 @@ pub struct Authentication {
     pub verify: Verify,
     /// Whether a token belongs to a session, so that a page of ours sends it.
     pub proves: Proves,
+    /// Hides from callers where the log of all tenants stands.
+    pub cover: TokenCover,
 }
 
 /// A credential, by the way in which it came.
@@ -78,6 +80,18 @@ impl<T: AsRef<str>> Credential<T> {
         }
     }
 }
+
+/// Hides the position in a consistency token from the callers who carry it.
+#[derive(Clone)]
+pub struct TokenCover {
+    /// The token as a caller gets it.
+    pub hide: Cover,
+    /// The token that was hidden; none if this is not one.
+    pub show: Cover,
+}
+
+/// One text for another.
+pub type Cover = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The caller with this credential at this address, if both are known.
 pub type Recall = Arc<dyn Fn(Credential<&str>, IpAddr) -> Option<Arc<Identity>> + Send + Sync>;

@@ -111,6 +111,7 @@ pub(crate) fn handle(
             parts.headers.remove(header::CONTENT_LENGTH);
         }
         edge.record(&parts, &seen, &admitted, body.size_hint().exact());
+        edge.cover_token(&mut parts.headers);
         edge.keep_private(seen.route, method, &mut parts.headers);
         edge.finish_headers(&mut parts.headers, admitted.request_id, varies, is_grpc);
         edge.close_if_draining(&mut parts.headers, version);

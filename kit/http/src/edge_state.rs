@@ -1,6 +1,7 @@
 //! The state of the edge: the data that every request needs, one per server. This file also makes the headers of every answer, and
 //! the answers to bytes that never became a request, because both need this data only.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,8 +12,9 @@ use pando_resilience::Identity;
 use pando_telemetry::Gauge;
 
 use crate::access_log::AccessLog;
+use crate::asked::Asked;
 use crate::body_budget::BodyBudget;
-use crate::caller::REQUEST_ID;
+use crate::caller::{CONSISTENCY_TOKEN, REQUEST_ID};
 use crate::compression::Compressed;
 use crate::hot::{hot_template, lasting_head};
 use crate::proxies::TrustedProxies;
@@ -139,6 +141,28 @@ impl Edge {
             && let Ok(private) = HeaderValue::from_bytes(&[b"private", rest].concat())
         {
             *policy = private;
+        }
+    }
+
+    /// The consistency token that came with a request; an empty text if it is not one that a caller was given.
+    pub(crate) fn consistency<'r>(&self, asked: &Asked<'r>) -> Option<Cow<'r, str>> {
+        let sent = String::from_utf8_lossy(asked.consistency?);
+        match &self.authentication {
+            Some(authentication) => Some((authentication.cover.show)(&sent).unwrap_or_default().into()),
+            None => Some(sent),
+        }
+    }
+
+    /// Hides the position that the token of an answer names.
+    pub(crate) fn cover_token(&self, headers: &mut HeaderMap) {
+        let (Some(authentication), Some(token)) = (&self.authentication, headers.get_mut(CONSISTENCY_TOKEN))
+        else {
+            return;
+        };
+        let hidden = token.to_str().ok().and_then(|token| (authentication.cover.hide)(token));
+        match hidden.and_then(|hidden| HeaderValue::try_from(hidden).ok()) {
+            Some(hidden) => *token = hidden,
+            None => drop(headers.remove(CONSISTENCY_TOKEN)),
         }
     }
 

@@ -48,8 +48,8 @@ mod tls;
 mod wire;
 
 pub use app::{
-    App, Authentication, Credential, Gate, GateRequest, GrpcMethod, GrpcRoutes, GrpcService, GrpcSystem,
-    OnRefusal, Proves, Recall, RefusedRequest, RouteLimits, ServiceRoutes, Verify,
+    App, Authentication, Cover, Credential, Gate, GateRequest, GrpcMethod, GrpcRoutes, GrpcService,
+    GrpcSystem, OnRefusal, Proves, Recall, RefusedRequest, RouteLimits, ServiceRoutes, TokenCover, Verify,
 };
 pub use body::{RawBody, StreamedBody, body_problem};
 pub use browser::{BrowserRequest, CSRF_TOKEN};

@@ -16,15 +16,14 @@ use crate::{Encoding, Precondition};
 
 /// Looks into memory. A panic in the look-up must not end the connection: the handler answers instead.
 pub(crate) fn look_up(
+    edge: &Edge,
     find: &HotFind,
     (tenant, name): (&Tenant, &str),
     asked: &Asked<'_>,
-    packed_bytes_min: Option<u64>,
 ) -> Option<HotAnswer> {
-    let consistency = match asked.consistency {
-        Some(token) => Some(std::str::from_utf8(token).ok()?),
-        None => None,
-    };
+    let consistency = edge.consistency(asked);
+    let consistency = consistency.as_deref();
+    let packed_bytes_min = edge.packed_from(asked.accepts_compression);
     let encoding = if packed_bytes_min.is_some() { asked.encoding } else { Encoding::Identity };
     let packed_bytes_min = packed_bytes_min.unwrap_or(u64::MAX);
     let request = HotRequest { tenant, name, consistency, encoding, packed_bytes_min };
@@ -58,7 +57,7 @@ pub(crate) fn hot_answer(
     };
     let answer = match carried {
         Some(carried) => carried?,
-        None => look_up(find, (tenant, found?.name), asked, edge.packed_from(asked.accepts_compression))?,
+        None => look_up(edge, find, (tenant, found?.name), asked)?,
     };
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.headers = edge.hot_headers.clone();

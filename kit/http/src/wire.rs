@@ -124,12 +124,8 @@ impl Wire {
         };
         let gate = if edge.gate.is_some() { pass(edge, route, client()) } else { None };
         let refused = matches!(gate, Some(Err(_)));
-        let packed_from = edge.packed_from(head.asked.accepts_compression);
-        let mut answer = if refused {
-            None
-        } else {
-            look_up(find, (&caller.tenant, found.name), &head.asked, packed_from)
-        };
+        let mut answer =
+            if refused { None } else { look_up(edge, find, (&caller.tenant, found.name), &head.asked) };
         let Some(answer) = answer.take_if(|answer| answer.body.len() <= COPIED_MAX) else {
             connection.carry(Carried { gate, answer });
             return None;

@@ -22,6 +22,9 @@ def credential_suffices(ctx, response, case):
     security = case.operation.definition.raw.get("security")
     if GRANTED is None or not security:
         return
+    if case.method.upper() != case.operation.method.upper():
+        # Another operation of the path, or OPTIONS, which says no more than the document.
+        return
     scope = next(iter(security[0].values()))[0]
     granted = GRANTED == "*" or GRANTED == "*:read" and scope.endswith(":read")
     refused = 403 if GRANTED else 401

@@ -331,6 +331,35 @@ fn a_task_asks_for_the_scope_of_the_thing_that_it_does() {
     assert!(refused.body.contains("needs the scope profiles:delete"), "{refused:?}");
 }
 
+/// The log has the writes of all tenants: two positions in it would count those of the others.
+#[test]
+fn a_consistency_token_does_not_say_where_the_log_stands() {
+    for place in Place::both() {
+        place.printed(&["migrate"], &[]);
+        let key = key(&place, &["create", "--name", "far", "--role", "admin", "--tenant", "acme"]);
+        let processes = [place.start(&[REQUIRED]), place.start(&[REQUIRED])];
+        let [mut client, mut other] = processes.each_ref().map(connect);
+        let made = with(&mut client, &key, "POST", PROFILES, &ann(1));
+        let path = format!("{PROFILES}/{}", made.value()["id"].as_str().unwrap());
+        let changed = with(&mut client, &key, "PUT", &path, &json!({"bio": "new"}));
+        let tokens = [made, changed].map(|reply| reply.header("pando-consistency").unwrap().to_owned());
+        assert!(tokens.iter().all(|token| token.starts_with("c1-") && token.len() == tokens[0].len()));
+        let mut read = |token: &str| {
+            let headers = [("x-api-key", key.as_str()), ("pando-consistency", token)];
+            // Once from the database, and once from memory.
+            let replies = [(); 2].map(|()| other.send("GET", &path, &headers, b"").unwrap());
+            assert_eq!(replies[0].status, replies[1].status, "{replies:?}");
+            replies[0].clone()
+        };
+        for token in &tokens {
+            assert_eq!(read(token).value()["profile"]["bio"], "new", "{}", place.name);
+        }
+        for bad in ["s1-1", "p1-1", "s1-ffffffff", "c1-", &tokens[0][..40]] {
+            assert_eq!(read(bad).status, 400, "{}: {bad}", place.name);
+        }
+    }
+}
+
 /// A provider that others wrote; its keys are found by discovery.
 pub(crate) struct Provider {
     child: Child,
