@@ -10,7 +10,7 @@ use pando_auth::{AuthMode, Credentials, DevelopmentIssuer, Fetch, Operators, ses
 use pando_client::{Client, ClientError, ClientOptions, Destination};
 use pando_clock::Clock;
 use pando_database::Database;
-use pando_http::{App, JsonAnswer, ServiceRoutes};
+use pando_http::{App, JsonAnswer, ServiceRoutes, TokenCover};
 use pando_resilience::Call;
 use pando_telemetry::{Metrics, shown_address};
 use utoipa_axum::router::OpenApiRouter;
@@ -21,26 +21,33 @@ use crate::config::Config;
 /// How long an answer of an issuer may take.
 const FETCH_BUDGET: Duration = Duration::from_secs(4);
 
+/// Hides positions of the log from callers who have to say who they are: the log has the writes of all tenants.
+pub(crate) async fn cover(config: &Config, database: &Database) -> Result<Option<TokenCover>> {
+    match config.auth.mode {
+        AuthMode::Required => Ok(Some(pando_auth::token_cover(database).await?)),
+        AuthMode::Loopback | AuthMode::Off => Ok(None),
+    }
+}
+
 /// Serves logins on both servers, that of the services and that of operators, and has their callers prove who they are, if the
 /// settings ask for it.
-pub(crate) async fn guard(
+pub(crate) fn guard(
     config: &Config,
     (app, operators): (App, App),
     (database, clock, metrics): (&Database, &Clock, &Metrics),
+    cover: Option<TokenCover>,
 ) -> Result<(App, App)> {
     let (fetch, parts) = (fetch(config)?, (database, clock, metrics));
     let people = Operators::new(&config.auth, &fetch, parts)?;
     people.keep_swept();
     let routes = session_routes(&people);
     let (app, operators) = (app.serve(routes.clone()), operators.serve(routes));
-    if config.auth.mode != AuthMode::Required {
-        return Ok((app, operators));
-    }
+    let Some(cover) = cover else { return Ok((app, operators)) };
     let development = match config.auth.development_issuer {
         true => Some(DevelopmentIssuer::open(&config.data_dir).context("the development issuer")?),
         false => None,
     };
-    let credentials = Credentials::open(&config.auth, (development.as_ref(), &people), &fetch, parts).await?;
+    let credentials = Credentials::new(&config.auth, (development.as_ref(), &people), &fetch, parts, cover)?;
     let app = match development {
         Some(issuer) => app.serve(published(issuer)),
         None => app,

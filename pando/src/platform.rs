@@ -109,10 +109,11 @@ impl Platform {
         clock: &Clock,
     ) -> Result<Bound> {
         prepare_schema(config, database).await?;
+        let cover = authentication::cover(config, database).await?;
         let Wired { app, insides, audit, jobs, relay, on_drain } =
-            wiring::wire(config, database, caches, metrics, clock).await?;
+            wiring::wire(config, (database, caches, cover.clone()), metrics, clock).await?;
         let apps = (app, admin::app(insides));
-        let (app, operators) = authentication::guard(config, apps, (database, clock, metrics)).await?;
+        let (app, operators) = authentication::guard(config, apps, (database, clock, metrics), cover)?;
         let server = Server::bind(&config.http_options(), app, metrics, clock)?;
         let admin = match config.admin.enabled {
             true => Server::bind(&config.admin_options(), operators, metrics, clock).map(Some),

@@ -10,7 +10,7 @@ use pando_cache::{Caches, L2Health};
 use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
 use pando_grpc::GrpcRoutes;
-use pando_http::{App, Dependency};
+use pando_http::{App, Dependency, TokenCover};
 use pando_idempotency::Idempotency;
 use pando_objects::Objects;
 use pando_queue::{EventExchange, Outbox, Queue, Registry, Relay, Subscriber};
@@ -96,12 +96,11 @@ pub(crate) struct Wired {
 /// Puts the roles of this process together.
 pub(crate) async fn wire(
     config: &Config,
-    database: &Database,
-    caches: &Caches,
+    (database, caches, cover): (&Database, &Caches, Option<TokenCover>),
     metrics: &Metrics,
     clock: &Clock,
 ) -> Result<Wired> {
-    let parts = parts(config, (database, caches), metrics, clock)?;
+    let parts = Parts { cover, ..parts(config, (database, caches), metrics, clock)? };
     if SERVICES.iter().any(|wire| config.plays(wire.role)) {
         parts.idempotency.keep_swept();
     }
@@ -157,6 +156,7 @@ pub(crate) fn parts(
         caches: caches.clone(),
         idempotency: Idempotency::new(database, clock, metrics, config.idempotency.clone())?,
         vault: Arc::new(Keyring::new(&config.vault)?),
+        cover: None,
         objects: Objects::open(&config.objects_options(), metrics, clock)?,
         clock: clock.clone(),
         metrics: metrics.clone(),

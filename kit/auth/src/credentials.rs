@@ -16,7 +16,6 @@ use crate::keys::is_key;
 use crate::people::proves;
 use crate::remembered::{Memory, Remembered};
 use crate::token::{Tokens, Unverified, is_token};
-use crate::token_cipher::TokenCipher;
 use crate::{ApiKeys, AuthError, AuthOptions, DevelopmentIssuer, Operators, Refusal, ring_provider};
 
 /// How long the verification of one credential may take.
@@ -39,12 +38,13 @@ struct Inner {
 }
 
 impl Credentials {
-    /// Recognises callers with these settings. `fetch` reads the keys of issuers.
-    pub async fn open(
+    /// Recognises callers with these settings. `fetch` reads the keys of issuers, and `cover` hides positions from callers.
+    pub fn new(
         options: &AuthOptions,
         (development, operators): (Option<&DevelopmentIssuer>, &Operators),
         fetch: &Fetch,
         (database, clock, metrics): (&Database, &Clock, &Metrics),
+        cover: TokenCover,
     ) -> Result<Self, AuthError> {
         options.check()?;
         ring_provider::install();
@@ -57,7 +57,7 @@ impl Credentials {
             operators: operators.clone(),
             key_kept: Duration::from_millis(options.key_recheck_ms),
             memory: Memory::new(options.remembered_max)?,
-            cover: TokenCipher::open(database).await?.cover(),
+            cover,
             metrics: metrics.clone(),
         })))
     }

@@ -25,6 +25,7 @@ pub use keys::{ApiKey, ApiKeys, NewKey, Secret};
 pub use options::{AuthMode, AuthOptions, IssuerOptions, LoginOptions, TokenAlgorithm};
 pub use people::{LoginError, LoginWay, NewOperator, Operator, Operators};
 pub use routes::{described_session_routes, session_routes};
+pub use token_cipher::token_cover;
 
 /// The tables of API keys, of operators, of their sessions, and of secrets.
 pub const MIGRATIONS: MigrationSet = MigrationSet {

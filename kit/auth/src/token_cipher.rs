@@ -1,4 +1,4 @@
-//! Hides the positions in consistency tokens. The log of the database has the writes of all tenants, so two positions would
+//! Hides positions of the log from callers. The log of the database has the writes of all tenants, so two positions would
 //! tell a caller how much the others have written in between.
 
 use std::sync::Arc;
@@ -19,37 +19,32 @@ use crate::{AuthError, store};
 const BUDGET: Duration = Duration::from_secs(5);
 /// How hidden tokens begin.
 const PREFIX: &str = "c1-";
-/// All are equally long, whatever their position. No token is longer.
-const PLAIN_BYTES: usize = 20;
+/// All are equally long, whatever their position. No token, and no position of a watch, is longer.
+const PLAIN_BYTES: usize = 32;
 
-/// Hides tokens with a key that all processes of the database share.
+/// A key that all processes of the database share.
 #[derive(Debug)]
-pub(crate) struct TokenCipher(LessSafeKey);
+struct TokenCipher(LessSafeKey);
+
+/// Hides positions of this database from callers. The first process makes the key, and the others read it.
+pub async fn token_cover(database: &Database) -> Result<TokenCover, AuthError> {
+    let mut fresh = Zeroizing::new([0; 32]);
+    SystemRandom::new().fill(&mut fresh[..]).map_err(|_| no_randomness())?;
+    let call = Call::internal("auth.secret", BUDGET);
+    let mut tx = database.transaction(&call).await?;
+    let secret = Zeroizing::new(store::secret(&mut tx, "consistency", &fresh[..]).await?);
+    tx.commit().await?;
+    let key = UnboundKey::new(&AES_256_GCM, &secret);
+    let key = key.map_err(|_| AuthError::setting("auth_secrets", "has a secret of a wrong length"))?;
+    let hiding = Arc::new(TokenCipher(LessSafeKey::new(key)));
+    let showing = hiding.clone();
+    Ok(TokenCover {
+        hide: Arc::new(move |token| hiding.hide(token)),
+        show: Arc::new(move |hidden| showing.show(hidden)),
+    })
+}
 
 impl TokenCipher {
-    /// Reads the key; the first process makes it.
-    pub(crate) async fn open(database: &Database) -> Result<Self, AuthError> {
-        let mut fresh = Zeroizing::new([0; 32]);
-        SystemRandom::new().fill(&mut fresh[..]).map_err(|_| no_randomness())?;
-        let call = Call::internal("auth.secret", BUDGET);
-        let mut tx = database.transaction(&call).await?;
-        let secret = Zeroizing::new(store::secret(&mut tx, "consistency", &fresh[..]).await?);
-        tx.commit().await?;
-        let key = UnboundKey::new(&AES_256_GCM, &secret);
-        let key = key.map_err(|_| AuthError::setting("auth_secrets", "has a secret of a wrong length"))?;
-        Ok(Self(LessSafeKey::new(key)))
-    }
-
-    /// As the edge asks for it.
-    pub(crate) fn cover(self) -> TokenCover {
-        let hiding = Arc::new(self);
-        let showing = hiding.clone();
-        TokenCover {
-            hide: Arc::new(move |token| hiding.hide(token)),
-            show: Arc::new(move |hidden| showing.show(hidden)),
-        }
-    }
-
     fn hide(&self, token: &str) -> Option<String> {
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).ok()?;

@@ -10,7 +10,7 @@ use pando_audit::{Audit, AuditOptions};
 use pando_cache::{CacheError, Caches, RedisOptions};
 use pando_clock::Clock;
 use pando_database::{Database, MigrationSet};
-use pando_http::ServiceRoutes;
+use pando_http::{ServiceRoutes, TokenCover};
 use pando_idempotency::{Idempotency, IdempotencyOptions};
 use pando_objects::{Objects, ObjectsOptions};
 use pando_queue::{Outbox, Queue, QueueOptions, QueueParts, Schedule, Subscriber};
@@ -34,6 +34,8 @@ pub struct Parts {
     pub audit: Audit,
     /// The keys that seal fields of rows, if there are any.
     pub vault: Arc<Keyring>,
+    /// Hides positions of the log from callers, if they have to say who they are.
+    pub cover: Option<TokenCover>,
     /// Where files are kept.
     pub objects: Objects,
     /// Where times and ids come from.
@@ -156,6 +158,7 @@ impl Parts {
             idempotency: Idempotency::new(database, clock, &metrics, IdempotencyOptions::default())?,
             audit: Audit::new(database, clock, &metrics, AuditOptions::default())?,
             vault: Arc::new(Keyring::new(&KeyringOptions::default())?),
+            cover: None,
             objects: Objects::open(&place, &metrics, clock)?,
             clock: clock.clone(),
             metrics,

@@ -354,6 +354,12 @@ fn a_consistency_token_does_not_say_where_the_log_stands() {
         for token in &tokens {
             assert_eq!(read(token).value()["profile"]["bio"], "new", "{}", place.name);
         }
+        // Nor does the position of a watch.
+        let watch = "/api/v1/customers/watch?position=";
+        for position in ["1", "c1-AAAA", tokens[0].as_str()] {
+            let refused = with(&mut client, &key, "GET", &format!("{watch}{position}"), &Value::Null);
+            assert_eq!(refused.status, 422, "{refused:?}");
+        }
         for bad in ["s1-1", "p1-1", "s1-ffffffff", "c1-", &tokens[0][..40]] {
             assert_eq!(read(bad).status, 400, "{}: {bad}", place.name);
         }

@@ -26,9 +26,7 @@ use crate::messages::{
     ListChangesRequest, ListChangesResponse, ListRequest, ListResponse, Refused, UpdateRequest, WatchRequest,
     WatchResponse,
 };
-use crate::{
-    Created, Customers, ExportPage, ImportItem, Imported, Position, Question, Update, Watched, WatchedChange,
-};
+use crate::{Created, Customers, ExportPage, ImportItem, Imported, Question, Update, Watched, WatchedChange};
 
 /// How large a message may be. The edge refuses larger ones of most methods before they are read.
 const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -124,9 +122,13 @@ impl CustomerService for Customers {
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let call = caller(&request)?;
-        let after = Position::asked(&request.get_ref().position)?;
-        let changes = self.watch_customers(&call, after).await?;
-        Ok(Response::new(changes.map(|watched| Ok(WatchResponse::from(watched?))).boxed()))
+        let after = self.asked_position(&request.get_ref().position)?;
+        let (changes, customers) = (self.watch_customers(&call, after).await?, self.clone());
+        let answers = changes.map(move |watched| {
+            let Watched { position, change } = watched?;
+            Ok(watch_response(customers.shown_position(position)?, change))
+        });
+        Ok(Response::new(answers.boxed()))
     }
 
     async fn batch_create(
@@ -164,13 +166,10 @@ impl From<crate::Refused> for Refused {
     }
 }
 
-impl From<Watched> for WatchResponse {
-    fn from(Watched { position, change }: Watched) -> Self {
-        let position = position.to_string();
-        match change {
-            None => Self { position, ..Self::default() },
-            Some(WatchedChange { kind, id, version }) => Self { position, change: kind, id, version },
-        }
+fn watch_response(position: String, change: Option<WatchedChange>) -> WatchResponse {
+    match change {
+        None => WatchResponse { position, ..WatchResponse::default() },
+        Some(WatchedChange { kind, id, version }) => WatchResponse { position, change: kind, id, version },
     }
 }
 

@@ -113,6 +113,24 @@ impl Customers {
         Ok(try_unfold(walk, |mut walk| async move { Ok(walk.next().await?.map(|next| (next, walk))) }))
     }
 
+    /// The position that a caller names; none if the text is empty.
+    pub(crate) fn asked_position(&self, text: &str) -> Result<Option<Position>, Fault> {
+        let shown = match &self.0.parts.cover {
+            Some(cover) if !text.is_empty() => (cover.show)(text).unwrap_or_else(|| "hidden".to_owned()),
+            _ => text.to_owned(),
+        };
+        Position::asked(&shown)
+    }
+
+    /// A position as its caller gets it. Its number would tell how much other tenants write.
+    pub(crate) fn shown_position(&self, position: Position) -> Result<String, Fault> {
+        let text = position.to_string();
+        match &self.0.parts.cover {
+            Some(cover) => (cover.hide)(&text).ok_or_else(|| Fault::internal("a position was not hidden")),
+            None => Ok(text),
+        }
+    }
+
     /// Wakes those who watch in this process.
     pub(crate) fn watch_subscriber(&self) -> Subscriber {
         let customers = self.clone();
@@ -147,7 +165,8 @@ impl Walk {
             if self.read().await? {
                 continue;
             }
-            if self.row > self.begin.number && self.told.is_some_and(|told| told.elapsed() > TELL_EVERY) {
+            // Also where nothing was written: otherwise a reader would see that something was.
+            if self.told.is_some_and(|told| told.elapsed() > TELL_EVERY) {
                 self.begin = Position::at(self.row);
                 return Ok(Watched { position: self.begin, change: None });
             }

@@ -129,6 +129,7 @@ pub(super) fn ended(walker: &mut Walker<'_>, task: &str) -> Value {
 fn customers(walker: &mut Walker<'_>, names: &mut Names) {
     let api = "/api/v1/customers";
     let begin = walker.watch(&format!("{api}/watch"), |events| !events.is_empty());
+    assert!(begin[0].starts_with("id: c1-"), "{begin:?}");
     names.insert("position", begin[0].trim_start_matches("id: ").to_owned());
     for (id, email) in [("customer", "email"), ("other_customer", "other_email")] {
         let customer =

@@ -24,7 +24,7 @@ use super::lines::{LINE_BYTES_MAX, Line, LineReader};
 use super::{given, shown};
 use crate::domain::customer::Given;
 use crate::list_customers::check_token;
-use crate::{Customers, ExportPage, ImportItem, Imported, Position, Watched, WatchedChange};
+use crate::{Customers, ExportPage, ImportItem, Imported, Watched, WatchedChange};
 
 /// The limits of an import: it takes as long as its lines keep coming.
 pub(super) const IMPORT: RouteLimits = RouteLimits {
@@ -152,11 +152,11 @@ async fn watch(
         Some(last) => String::from_utf8_lossy(last.as_bytes()).into_owned(),
         None => position,
     };
-    let changes = customers.watch_customers(&call, Position::asked(&position)?).await?;
-    Ok(event_stream(changes.map(|watched| match watched {
-        Ok(Watched { position, change: None }) => Ok(ServerEvent::id(&position.to_string())),
+    let changes = customers.watch_customers(&call, customers.asked_position(&position)?).await?;
+    Ok(event_stream(changes.map(move |watched| match watched {
+        Ok(Watched { position, change: None }) => Ok(ServerEvent::id(&customers.shown_position(position)?)),
         Ok(Watched { position, change: Some(change) }) => {
-            ServerEvent::new(&position.to_string(), &change.kind, &change)
+            ServerEvent::new(&customers.shown_position(position)?, &change.kind, &change)
         }
         // The server stops, or its database is away: the stream ends as it should, and clients connect again.
         Err(fault) if fault.class() == Class::Unavailable => Ok(ServerEvent::comment(fault.detail())),
