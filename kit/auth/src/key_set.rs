@@ -244,7 +244,7 @@ mod tests {
             let (number, gate) = (counter.fetch_add(1, Ordering::SeqCst), gate.clone());
             Box::pin(async move {
                 gate.acquire().await.unwrap().forget();
-                if number == 0 { Err("away".to_owned()) } else { Ok(KEYS.to_vec()) }
+                if number == 0 { Err("away".to_owned()) } else { Ok(Response::new(Bytes::from_static(KEYS))) }
             })
         });
         let mut set =
