@@ -133,7 +133,10 @@ fn an_outdated_schema_is_refused_when_starts_may_not_migrate() {
 fn an_unknown_role_is_answered_with_the_known_ones() {
     let data = tempfile::tempdir().unwrap();
     let said = complaint(&run(data.path(), &["serve", "--roles", "profiles,billing"]));
-    assert!(said.contains("`billing` is not one of all, profiles, customers, tasks, worker"), "{said}");
+    assert!(
+        said.contains("`billing` is not one of all, profiles, customers, tasks, webhooks, worker"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -12,6 +12,8 @@ use crate::harness::{Running, ask, complaint};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const ALONE: u64 = 3;
+/// Webhooks have a subscriber of their own.
+const ROLES: (&str, &str) = ("PANDO_ROLES", "profiles,worker");
 
 /// Publishes as many events as there are names.
 fn publish(running: &Running, names: &[&str]) {
@@ -29,7 +31,7 @@ fn listed(running: &mut Running) -> Value {
 fn a_broker_that_was_taken_out_of_the_settings_is_forgotten_by_name() {
     let (url, namespace) = (RabbitMq::shared().amqp_url(), Clock::system().fresh_id().to_string());
     for place in Place::both() {
-        let broker = [("RABBITMQ_URI", url.as_str()), ("PANDO_QUEUE__BROKER__NAMESPACE", &namespace)];
+        let broker = [ROLES, ("RABBITMQ_URI", url.as_str()), ("PANDO_QUEUE__BROKER__NAMESPACE", &namespace)];
         assert!(place.printed(&["migrate"], &[]).contains("applied"));
         assert!(place.printed(&["queue", "subscribers"], &[]).starts_with("there are no subscribers"));
 
@@ -46,7 +48,7 @@ fn a_broker_that_was_taken_out_of_the_settings_is_forgotten_by_name() {
         assert!(with.ended().0.success());
 
         // From here on nobody delivers to it, and everything is kept for it.
-        let mut without = place.start(&[]);
+        let mut without = place.start(&[ROLES]);
         publish(&without, &["Berta", "Cleo", "Dora"]);
         let said = place.printed(&["queue", "subscribers"], &[]);
         let behind = format!(", {ALONE} events behind since ");
@@ -68,7 +70,7 @@ fn a_broker_that_was_taken_out_of_the_settings_is_forgotten_by_name() {
 fn operators_forget_a_subscriber_over_their_port_and_are_asked_to_mean_it() {
     let (url, namespace) = (RabbitMq::shared().amqp_url(), Clock::system().fresh_id().to_string());
     for place in Place::both() {
-        let broker = [("RABBITMQ_URI", url.as_str()), ("PANDO_QUEUE__BROKER__NAMESPACE", &namespace)];
+        let broker = [ROLES, ("RABBITMQ_URI", url.as_str()), ("PANDO_QUEUE__BROKER__NAMESPACE", &namespace)];
         let mut running = place.start(&broker);
         let admin = running.admin();
         let forget = |path: &str| ask(admin, "DELETE", &format!("/api/v1/admin/subscribers/{path}"), "");

@@ -5,6 +5,7 @@
 mod recipes;
 mod things;
 mod walker;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -204,6 +205,9 @@ fn is_about_things(statement: &str) -> bool {
         "queue.list\"",
         "queue.recurring_find",
         "queue.recurring_list",
+        "webhooks.find\"",
+        "webhooks.list\"",
+        "webhooks.delivery",
     ];
     names.iter().any(|name| statement.contains(&format!("operation=\"{name}")))
 }

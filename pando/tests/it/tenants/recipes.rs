@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::things::{ended, picture};
 use super::walker::Walker;
+use super::webhooks;
 
 /// An operation of `/openapi.json`, and the data that it is about.
 pub(super) struct Recipe {
@@ -39,6 +40,13 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "live", about: Nobody },
     Recipe { operation: "ready", about: Nobody },
     Recipe { operation: "metrics_text", about: All("/metrics") },
+    // Sessions: the cookie says whose it is.
+    Recipe { operation: "read_session", about: Nobody },
+    Recipe { operation: "log_session_in", about: Nobody },
+    Recipe { operation: "log_session_out", about: Nobody },
+    Recipe { operation: "change_session_password", about: Nobody },
+    Recipe { operation: "session_go_to_provider", about: Nobody },
+    Recipe { operation: "session_come_from_provider", about: Nobody },
     // Profiles.
     Recipe { operation: "list_profiles", about: Tenant(list_profiles) },
     Recipe { operation: "read_profile", about: Tenant(read_profile) },
@@ -82,7 +90,21 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "customers_watch", about: Tenant(watch_customers) },
     Recipe { operation: "update_customer", about: Tenant(update_customer) },
     Recipe { operation: "delete_customer", about: Tenant(delete_customer) },
+    // Webhooks.
+    Recipe { operation: "list_webhooks", about: Tenant(webhooks::list) },
+    Recipe { operation: "webhooks_event_types", about: Tenant(|it| { it.get("/api/v1/webhooks/event-types"); }) },
+    Recipe { operation: "read_webhook", about: Tenant(|it| webhooks::of_webhook(it, "GET", "", &Value::Null)) },
+    Recipe { operation: "list_webhook_deliveries", about: Tenant(webhooks::list_deliveries) },
+    Recipe { operation: "read_delivery", about: Tenant(|it| { it.get(&format!("/api/v1/deliveries/{}", it.name("delivery"))); }) },
+    Recipe { operation: "retry_delivery", about: Tenant(|it| { it.send("POST", &format!("/api/v1/deliveries/{}/retry", it.name("delivery")), &[], b""); }) },
+    Recipe { operation: "change_webhook", about: Tenant(|it| webhooks::of_webhook(it, "PATCH", "", &json!({"status": "paused"}))) },
+    Recipe { operation: "replace_webhook", about: Tenant(|it| webhooks::of_webhook(it, "PUT", "", &json!({"url": "https://localhost/", "events": ["*"]}))) },
+    Recipe { operation: "rotate_webhook_secret", about: Tenant(|it| webhooks::of_webhook(it, "POST", "/rotate-secret", &Value::Null)) },
+    Recipe { operation: "test_webhook", about: Tenant(|it| webhooks::of_webhook(it, "POST", "/test", &Value::Null)) },
+    Recipe { operation: "recover_webhook", about: Tenant(|it| webhooks::of_webhook(it, "POST", "/recover?since=2026-01-01T00:00:00Z", &Value::Null)) },
+    Recipe { operation: "delete_webhook", about: Tenant(|it| webhooks::of_webhook(it, "DELETE", "", &Value::Null)) },
     // Those that make things.
+    Recipe { operation: "create_webhook", about: Tenant(webhooks::create) },
     Recipe { operation: "create_profile", about: Tenant(create_profile) },
     Recipe { operation: "create_profile_random", about: Tenant(create_random) },
     Recipe { operation: "batch_profiles", about: Tenant(batch_profiles) },
@@ -95,6 +117,12 @@ pub(super) const RECIPES: &[Recipe] = &[
 /// The operations of the port of operators: everybody's queues, jobs and caches.
 #[rustfmt::skip]
 pub(super) const OF_OPERATORS: &[Recipe] = &[
+    Recipe { operation: "read_session", about: Nobody },
+    Recipe { operation: "log_session_in", about: Nobody },
+    Recipe { operation: "log_session_out", about: Nobody },
+    Recipe { operation: "change_session_password", about: Nobody },
+    Recipe { operation: "session_go_to_provider", about: Nobody },
+    Recipe { operation: "session_come_from_provider", about: Nobody },
     Recipe { operation: "docs_page", about: Nobody },
     Recipe { operation: "docs_file", about: Nobody },
     Recipe { operation: "openapi_json", about: Nobody },

@@ -6,6 +6,7 @@ use pando_images::Picture;
 use serde_json::{Value, json};
 
 use super::walker::{Names, Walker};
+use super::webhooks;
 use crate::images::png;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,6 +38,7 @@ pub(super) fn live(walker: &mut Walker<'_>) -> Names {
     moved(walker, &mut names);
     customers(walker, &mut names);
     tasks(walker, &mut names);
+    webhooks::live(walker, &mut names);
     names
 }
 
@@ -51,6 +53,9 @@ pub(super) fn of_nobody(names: &Names, of_another: &Names) -> Names {
             "word" => "wiltrudia".to_owned(),
             "email" => "wiltrudia@none.example".to_owned(),
             "other_email" => "ephraim@none.example".to_owned(),
+            "webhook" => format!("{}ffffffffffff", &name[..23]),
+            // Its first half is the id of the webhook.
+            "delivery" => format!("{}ffffffffffff{}ffffffffffff", &name[..24], &name[36..56]),
             "media" | "hash" => name.replace(|c: char| c.is_ascii_digit(), "0"),
             _ if uuid::Uuid::try_parse(name).is_ok() => format!("{}ffffffffffff", &name[..24]),
             _ => name.replace("acme", "none"),

@@ -146,6 +146,9 @@ fn masked(text: &str) -> String {
         let step = if rest.get(..36).filter(is_id).is_some() {
             out.push_str("<id>");
             36
+        } else if rest.get(..32).filter(is_id).is_some() {
+            out.push_str("<id>");
+            32
         } else if rest.get(..27).filter(is_time).is_some() {
             out.push_str("<time>");
             27
