@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::load::{self, Pressure};
 use crate::report::Report;
 use crate::server::Server;
-use crate::{credentials, customers, limits, outage, sample, tls};
+use crate::{credentials, customers, limits, outage, sample, tls, webhooks};
 
 /// Profiles of one read by many ids.
 const ROWS: usize = 100;
@@ -47,7 +47,7 @@ pub(crate) struct Plan {
     pub(crate) seconds: u64,
     pub(crate) clients: usize,
     pub(crate) profiles: usize,
-    pub(crate) only_customers: bool,
+    pub(crate) only: Option<Part>,
     pub(crate) binary: PathBuf,
     pub(crate) results: PathBuf,
 }
@@ -57,7 +57,7 @@ struct Stage {
     plan: Plan,
     folder: tempfile::TempDir,
     /// Ends with the run.
-    _postgres: TestPostgres,
+    postgres: TestPostgres,
     postgres_url: String,
     /// Without a cache: each read is the database's.
     on_postgres: Server,
@@ -70,6 +70,21 @@ struct Stage {
     /// Bare hyper with the bytes of a packed answer.
     bare_packed_url: String,
     client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// A part of the comparison, which can be run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Reads and writes of profiles.
+    Profiles,
+    /// Customers over gRPC.
+    Customers,
+    /// Hot reads over TLS.
+    Tls,
+    /// Hot reads with credentials.
+    Credentials,
+    /// Deliveries to webhooks.
+    Webhooks,
 }
 
 /// How often a Redis dies for the figures.
@@ -104,19 +119,23 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
     let results = plan.results.clone();
     let stage = Stage::set(plan).await?;
     let mut report = Report::default();
-    let all = !stage.plan.only_customers;
-    if all {
+    let only = stage.plan.only;
+    let wants = |part| only.is_none_or(|only| only == part);
+    if wants(Part::Profiles) {
         stage.figures(&mut report).await?;
     }
-    let of_customers = stage.customers().await?;
-    let over_tls = if all { Some(stage.over_tls().await?) } else { None };
-    let with_credentials = if all { Some(stage.with_credentials().await?) } else { None };
+    let of_customers = if wants(Part::Customers) { Some(stage.customers().await?) } else { None };
+    let over_tls = if wants(Part::Tls) { Some(stage.over_tls().await?) } else { None };
+    let with_credentials =
+        if wants(Part::Credentials) { Some(stage.with_credentials().await?) } else { None };
+    let of_webhooks = if wants(Part::Webhooks) { Some(stage.webhooks().await?) } else { None };
     let (mut rates, mut rates_of_customers) = (Rates::default(), customers::Rates::default());
     let mut rates_over_tls = tls::Rates::default();
     let mut rates_with_credentials = credentials::Rates::default();
+    let mut rates_of_webhooks = webhooks::Rates::default();
     for round in 0..stage.plan.rounds {
         eprintln!("round {} of {}", round + 1, stage.plan.rounds);
-        if all {
+        if wants(Part::Profiles) {
             stage.round(round, &mut rates).await?;
         }
         if let Some(stage_of_credentials) = &with_credentials {
@@ -125,14 +144,28 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
         if let Some(over_tls) = &over_tls {
             over_tls.round(round, stage.pressure(), &mut rates_over_tls).await?;
         }
-        of_customers.round(round, stage.pressure(), &mut rates_of_customers).await?;
+        if let Some(of_customers) = &of_customers {
+            of_customers.round(round, stage.pressure(), &mut rates_of_customers).await?;
+        }
+        if let Some(of_webhooks) = &of_webhooks {
+            of_webhooks.round(round, &mut rates_of_webhooks).await?;
+        }
     }
-    if all {
+    if wants(Part::Profiles) {
         rates.judge(&mut report);
+    }
+    if over_tls.is_some() {
         rates_over_tls.judge(&mut report);
+    }
+    if with_credentials.is_some() {
         rates_with_credentials.judge(&mut report);
     }
-    rates_of_customers.judge(&mut report);
+    if of_customers.is_some() {
+        rates_of_customers.judge(&mut report);
+    }
+    if of_webhooks.is_some() {
+        rates_of_webhooks.judge(&mut report);
+    }
     stage.strike().await?;
     eprintln!();
     print(&report.table());
@@ -164,7 +197,7 @@ impl Stage {
         let mut stage = Self {
             plan,
             folder,
-            _postgres: postgres,
+            postgres,
             postgres_url,
             on_postgres,
             on_sqlite,
@@ -220,6 +253,14 @@ impl Stage {
     async fn customers(&self) -> Result<customers::Stage> {
         let servers = (&self.remembering, &self.on_postgres);
         customers::Stage::set(self.folder.path(), servers, &self.postgres_url).await
+    }
+
+    async fn webhooks(&self) -> Result<webhooks::Stage> {
+        // A database of its own: events of other contestants would reach the webhooks as well.
+        let name = self.postgres.create_database().await;
+        let (server_url, _) = self.postgres_url.rsplit_once('/').context("an address with a database")?;
+        let url = format!("{server_url}/{name}");
+        webhooks::Stage::set(&self.plan.binary, self.folder.path(), &url).await
     }
 
     fn pressure(&self) -> Pressure {

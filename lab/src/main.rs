@@ -10,6 +10,7 @@ mod report;
 mod sample;
 mod server;
 mod tls;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -38,9 +39,9 @@ enum Verb {
         /// How many profiles are in the table.
         #[arg(long, default_value_t = 10_000)]
         profiles: usize,
-        /// Measure customers only.
+        /// Measure one part only.
         #[arg(long)]
-        only_customers: bool,
+        only: Option<bench::Part>,
         /// The binary to measure; built with `cargo build --release`.
         #[arg(long, default_value = "target/release/pando")]
         binary: PathBuf,
@@ -52,8 +53,7 @@ enum Verb {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Verb::Bench { rounds, seconds, clients, profiles, only_customers, binary, results } =
-        Arguments::parse().verb;
-    let plan = bench::Plan { rounds, seconds, clients, profiles, only_customers, binary, results };
+    let Verb::Bench { rounds, seconds, clients, profiles, only, binary, results } = Arguments::parse().verb;
+    let plan = bench::Plan { rounds, seconds, clients, profiles, only, binary, results };
     bench::run(plan).await
 }

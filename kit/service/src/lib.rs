@@ -15,6 +15,7 @@ mod memory;
 mod options;
 pub mod prelude;
 mod service;
+mod shares;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod write;
@@ -31,5 +32,6 @@ pub use lists::{KeyKind, List, Listed, Order, Page, PageEnd, Place, SortKey};
 pub use memory::{CacheWrites, Memory, MemoryPlan};
 pub use options::BadSetting;
 pub use service::{Base, BasePlan, Blueprint, OwnQueue, Parts, Service};
+pub use shares::{Share, Shares, share_of};
 pub use write::{Change, Done, Write};
 pub use writes::{Rule, Turn, Writes, WritesParts, Written, patiently};

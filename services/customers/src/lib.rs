@@ -23,10 +23,9 @@ mod watch_customers;
 
 use std::sync::Arc;
 
-use pando_service::CacheWrites;
 use pando_service::prelude::*;
+use pando_service::{CacheWrites, Shares};
 use store::Store;
-use tokio::sync::Semaphore;
 use watch_customers::Bell;
 
 pub use batch_create::{BATCH_MAX, Created, Refused};
@@ -58,7 +57,7 @@ struct Inner {
     /// Rings when something was published.
     bell: Bell,
     /// The watches of this process.
-    watches: Arc<Semaphore>,
+    watches: Shares,
     history_bytes_max: usize,
 }
 
@@ -86,7 +85,7 @@ impl Customers {
             base,
             store: Store::new(&parts.vault),
             bell: Bell::new(),
-            watches: Arc::new(Semaphore::new(options.watches_max)),
+            watches: Shares::new(options.watches_max),
             history_bytes_max: options.history_bytes_max,
         })))
     }

@@ -7,9 +7,9 @@ use futures_util::stream::{Stream, try_unfold};
 use pando_queue::{Event, Outbox, Subscriber};
 use pando_resilience::Deadline;
 use pando_service::prelude::*;
-use pando_service::{Class, Violations};
+use pando_service::{Class, Share, Violations};
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use crate::Customers;
@@ -84,7 +84,7 @@ struct Walk {
     bell: watch::Receiver<Ring>,
     /// When the reader was last given a position; at first it was given none.
     told: Option<Instant>,
-    _place: OwnedSemaphorePermit,
+    _place: Share,
 }
 
 impl Customers {
@@ -96,8 +96,8 @@ impl Customers {
         call: &Call,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<Watched, Fault>> + Send + 'static, Fault> {
-        let full = |_| Fault::new(Class::TooMany, "this server has as many watches as it allows");
-        let place = self.0.watches.clone().try_acquire_owned().map_err(full)?;
+        let full = || Fault::new(Class::TooMany, "this server has as many watches as it allows");
+        let place = self.0.watches.take(call.tenant()).ok_or_else(full)?;
         let (outbox, bell) = (Outbox::new(&self.0.parts.queue, "customers"), self.0.bell.0.subscribe());
         let end = outbox.end(call).await?;
         let begin = after.unwrap_or_else(|| Position::at(end));

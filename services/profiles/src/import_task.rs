@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt as _};
 use pando_database::Transaction;
 use pando_queue::{Job, JobContext, JobType, QueueError, Unique};
 use pando_resilience::{Call, Deadline};
-use pando_service::{Fault, Written};
+use pando_service::{Fault, Written, share_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -115,8 +115,11 @@ impl Profiles {
     /// Uploads that wait, or are being sent, have so much room together.
     async fn check_room_for_uploads(&self, call: &Call) -> Result<(), Fault> {
         let call = step(call);
-        let bytes = store::files::upload_bytes(&self.0.database.read_primary(&call)).await?;
-        let full = bytes.unsigned_abs() >= self.0.options.uploads_bytes_max;
+        let (all, own) =
+            store::files::upload_bytes(&self.0.database.read_primary(&call), call.tenant()).await?;
+        let bytes_max = self.0.options.uploads_bytes_max;
+        let full =
+            all.unsigned_abs() >= bytes_max || own.unsigned_abs() >= share_of(call.tenant(), bytes_max);
         if full { Err(uploads_full()) } else { Ok(()) }
     }
 

@@ -114,7 +114,8 @@ static UPLOADS_OF_ALL: Query = Query::scan(
 
 static UPLOAD_BYTES: Query = Query::point(
     "profiles.upload_bytes",
-    "select cast(coalesce(sum(part.bytes), 0) as bigint) from profile_files as file \
+    "select cast(coalesce(sum(part.bytes), 0) as bigint), \
+     cast(coalesce(sum(case when file.tenant = $1 then part.bytes end), 0) as bigint) from profile_files as file \
      join profile_file_parts as part on part.file_id = file.id where file.purpose = 'upload'",
 );
 
@@ -240,9 +241,10 @@ pub(crate) async fn uploads_of_all(read: &Read<'_>, last: Uuid) -> Result<Vec<Fi
     read.rows(&UPLOADS_OF_ALL, params![last]).await?.iter().map(file_from).collect()
 }
 
-/// How many bytes the uploads of all tenants have together.
-pub(crate) async fn upload_bytes(read: &Read<'_>) -> Result<i64, DatabaseError> {
-    read.row(&UPLOAD_BYTES, params![]).await?.map_or(Ok(0), |row| row.get(0))
+/// How many bytes the uploads of all tenants have together, and those of one.
+pub(crate) async fn upload_bytes(read: &Read<'_>, tenant: &Tenant) -> Result<(i64, i64), DatabaseError> {
+    let row = read.row(&UPLOAD_BYTES, params![tenant]).await?;
+    row.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Every export that a person is or may be in, whole or not.
