@@ -1,0 +1,1 @@
+//! The model: features, trees, calibration, and exact contributions.

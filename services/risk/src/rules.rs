@@ -1,0 +1,1 @@
+//! Rules: decision tables and graphs.
