@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:8080
 PROFILES ?= 1000
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test check format bench prove dist clean-data
+.PHONY: help run test check format bench prove train dist clean-data
 
 help: ## List what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,13 @@ prove: ## The long proofs: kill -9 under load again and again, a million raced r
 	PANDO_PROVE=1 cargo test --locked -p pando-http --test it -- prove
 	PANDO_PROVE=1 cargo test --locked -p pando-cache --test it -- race
 	PANDO_PROVE=1 cargo test --locked -p pando-queue --test it -- --nocapture prove
+
+train: ## Make the risk models and their cards again from made data, byte for byte (TRAIN=--check only compares)
+	@if ! cmp -s services/risk/train/requirements.txt $(TARGET)/train/installed; then \
+	  python3 -m venv $(TARGET)/train; \
+	  $(TARGET)/train/bin/pip install --quiet --disable-pip-version-check -r services/risk/train/requirements.txt; \
+	  cp services/risk/train/requirements.txt $(TARGET)/train/installed; fi
+	PYTHONDONTWRITEBYTECODE=1 $(TARGET)/train/bin/python services/risk/train/train.py $(TRAIN)
 
 dist: ## Build what a user downloads, a tarball and a Debian package, and try the package
 	@scripts/setup dist
