@@ -2,7 +2,7 @@
 //!
 //! [`features`] turns a business and its history into numbers, [`Models`] holds the models by type and version, and a
 //! [`Model`] gives an [`Evaluation`] and its [`Explanation`]. Everything here is a pure computation on files that
-//! `make train` makes; `docs-model.md` beside the crate's README explains the files, the sums and the limits of use.
+//! `make train` makes; `docs-model.md` explains the files, the sums and the limits of use.
 
 mod card;
 mod catalogue;

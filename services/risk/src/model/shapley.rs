@@ -226,3 +226,74 @@ fn as_float(units: i64) -> f64 {
 fn as_float_of(count: usize) -> f64 {
     f64::from(index(count))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::feature_list::FEATURES;
+    use super::*;
+
+    /// Two features, one of which is asked twice on a path.
+    fn tree() -> Tree {
+        Tree {
+            feature: vec![0, 1, 0, 2],
+            threshold: vec![5.0, 0.5, 2.0, 0.5],
+            missing_left: vec![0, 1, 0, 1],
+            left: vec![1, 2, -1, -4],
+            right: vec![3, -3, -2, -5],
+            leaf: vec![1 << 40, -3 << 39, 5 << 38, 7 << 36, -(9 << 37)],
+            rows: vec![10, 25, 40, 5, 20],
+        }
+    }
+
+    /// The mean of the training rows' leaves, if only the features of a set are known.
+    fn expected(tree: &Tree, rows: &[f64], place: Child, values: &Features, known: usize) -> f64 {
+        let node = match place {
+            Child::Leaf(leaf) => return as_float(tree.leaf[leaf]),
+            Child::Node(node) => node,
+        };
+        let [left, right] = [tree.left[node], tree.right[node]].map(child);
+        let feature = usize::from(tree.feature[node]);
+        let missing_left = tree.missing_left[node] == 1;
+        if known >> feature & 1 == 1 {
+            let goes_left = goes_left(values[feature], tree.threshold[node], missing_left);
+            return expected(tree, rows, if goes_left { left } else { right }, values, known);
+        }
+        let below = |place: Child| match place {
+            Child::Node(below) => rows[below],
+            Child::Leaf(leaf) => f64::from(tree.rows[leaf]),
+        };
+        let of = |place: Child| below(place) / rows[node] * expected(tree, rows, place, values, known);
+        of(left) + of(right)
+    }
+
+    #[test]
+    fn contributions_are_the_shapley_values_of_the_tree() {
+        let file = TreesFile {
+            format: String::new(),
+            kind: String::new(),
+            version: String::new(),
+            features: Vec::new(),
+            offset: 12_345,
+            trees: vec![tree()],
+        };
+        let (tree, tables) = (&file.trees[0], Shapley::of(&file).unwrap());
+        let rows = rows_below(tree);
+        let mut values: Features = [f64::NAN; FEATURES.len()];
+        for case in 0..36 {
+            values[0] = [1.0, 4.0, 9.0, f64::NAN][case % 4];
+            values[1] = [0.0, 1.0, f64::NAN][case / 4 % 3];
+            values[2] = [0.0, 1.0, f64::NAN][case / 12];
+            let of = |known| expected(tree, &rows, Child::Node(0), &values, known);
+            let found = tables.contributions(&values);
+            for (feature, units) in found[..3].iter().enumerate() {
+                let mut others = (0..3).filter(|other| *other != feature).map(|other| 1_usize << other);
+                let (a, b) = (others.next().unwrap(), others.next().unwrap());
+                let gain = |known: usize| of(known | 1 << feature) - of(known);
+                let exact = (2.0 * gain(0) + gain(a) + gain(b) + 2.0 * gain(a | b)) / 6.0;
+                assert!((as_float(*units) - exact).abs() < 8.0, "{values:?} {feature}");
+            }
+            assert!(found[3..].iter().all(|units| *units == 0));
+            assert!((as_float(tables.base() - 12_345) - of(0)).abs() < 8.0);
+        }
+    }
+}
