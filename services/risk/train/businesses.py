@@ -161,7 +161,7 @@ def describe(random, business):
 
 
 def remember(random, business):
-    """What was stored of earlier assessments: scores that saw the hazard of their time, with noise."""
+    """What was stored of earlier assessments: scores that saw the hazard of their time, with noise, and no deceit."""
     rows = len(business["years"])
     known = ~business["deceives"] | (random.random(rows) < 0.4)
     count = np.where(known & (random.random(rows) < 0.7), random.geometric(0.16, rows), 0)
@@ -171,7 +171,8 @@ def remember(random, business):
     days = last[:, None] + np.cumsum(gap, axis=1) - gap[:, :1]
     seen = np.arange(EARLIER_MAX)[None, :] < count[:, None]
     then = business["hazard"][:, None] - business["trend"][:, None] * days / 30
-    scores = 1 / (1 + np.exp(-(then + 3.2 + random.normal(0, 0.3, then.shape))))
+    # As an assessment with the usual horizon of three months would have scored it.
+    scores = -np.expm1(-3 * np.exp(then + random.normal(0, 0.4, then.shape)))
     scores = np.rint(scores * 1000) / 1000
     number = np.maximum(count, 1)
 

@@ -26,6 +26,7 @@ LIMITS = {
     "every": [
         "The data is made. The figures say how well the trees recover what the generator put into the data, not how well they foresee the failure of real businesses.",
         "Before its scores decide anything about real businesses, train it on outcomes of your own, and measure it on held-out ones.",
+        "The earlier scores in the data are the generator's. How the model does on a history of its own scores was not measured.",
         "It has no notion of groups of people, and nothing was measured about fairness. The effects of industries and countries are made up by the generator as well.",
         "A value outside the range of its feature counts as the nearest end of the range.",
     ],

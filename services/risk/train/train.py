@@ -21,12 +21,13 @@ VERSION = "1"
 TRAINING_DATE = "2026-11-28"
 # Leaves count in units of 2^-40 log-odds: sums of whole numbers are exact in any order.
 UNITS = 2.0**40
+# Sixteen leaves instead of eight raise the AUC on the calibration split by 0.001, and double the cost of an explanation.
 HYPERPARAMETERS = {
     "objective": "binary",
     "num_trees": 200,
-    "num_leaves": 16,
+    "num_leaves": 8,
     "max_depth": 6,
-    "learning_rate": 0.05,
+    "learning_rate": 0.08,
     "min_data_in_leaf": 100,
     "lambda_l2": 5.0,
     "seed": 1,

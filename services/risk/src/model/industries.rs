@@ -30,13 +30,20 @@ const GROUPS: [(u8, &[&str]); 9] = [
 /// Groups 1 to 9, or 10 for any other industry.
 pub(super) fn industry_group(industry: &str) -> u8 {
     let industry = industry.to_lowercase();
-    let found = GROUPS.iter().find(|(_, words)| words.iter().any(|word| begins_a_word(&industry, word)));
-    found.map_or(10, |(group, _)| *group)
+    let begins = |words: &[&str]| {
+        word_starts(&industry).any(|start| words.iter().any(|word| industry[start..].starts_with(word)))
+    };
+    GROUPS.iter().find(|(_, words)| begins(words)).map_or(10, |(group, _)| *group)
 }
 
-/// Whether a word of the text begins like this, so that `oil` is not found in `soil`.
-fn begins_a_word(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, _)| !text[..at].chars().next_back().is_some_and(char::is_alphanumeric))
+/// Where words begin: `oil` is not to be found in `soil`.
+fn word_starts(text: &str) -> impl Iterator<Item = usize> {
+    let mut in_word = false;
+    text.char_indices().filter_map(move |(at, letter)| {
+        let begins = letter.is_alphanumeric() && !in_word;
+        in_word = letter.is_alphanumeric();
+        begins.then_some(at)
+    })
 }
 
 #[cfg(test)]

@@ -13,23 +13,22 @@
 //! being asked nearer to the root. `cargo run --release -p pando-risk --example model_speed` shows the costs.
 
 use super::feature_list::{FEATURE_COUNT, Features};
-use super::trees::{Child, Tree, TreesFile, child, goes_left, index};
+use super::trees::{Child, DEPTH_MAX, Tree, TreesFile, child, goes_left, index};
 
-/// Numbers in the table, eight bytes each. The shipped models need about 300,000.
+/// Numbers in the table, eight bytes each. The shipped models need about 115,000 each.
 const TABLE_MAX: usize = 4_000_000;
 
 /// The tables of a model.
 #[derive(Debug)]
 pub(super) struct Shapley {
     base: i64,
-    trees: Vec<TreeTable>,
-    table: Vec<i64>,
-}
-
-#[derive(Debug)]
-struct TreeTable {
+    /// The splits of all trees, one tree after the other.
     splits: Vec<Split>,
-    leaves: Vec<LeafTable>,
+    /// How many splits each tree has.
+    split_counts: Vec<usize>,
+    /// Leaves by the number of their features, less one: each group runs in a loop of its own length. The order of adding
+    /// does not matter.
+    groups: [Group; DEPTH_MAX],
 }
 
 #[derive(Debug)]
@@ -39,25 +38,35 @@ struct Split {
     missing_left: bool,
 }
 
-#[derive(Debug)]
-struct LeafTable {
+/// Leaves whose paths have equally many features.
+#[derive(Debug, Default)]
+struct Group {
+    leaves: Vec<Leaf>,
+    /// As many for each leaf as its path has features.
     conditions: Vec<Condition>,
-    /// The leaf's first row in the table.
+    /// As many units in each row, and two to that power rows for each leaf.
+    table: Vec<i64>,
+}
+
+#[derive(Debug)]
+struct Leaf {
+    tree: u32,
+    /// Its first row.
     start: u32,
 }
 
 /// A feature leads to the leaf if its splits on the path went the way of the path.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Condition {
-    feature: u8,
     splits: u64,
     left: u64,
+    feature: u8,
 }
 
 /// A feature on the path to a leaf.
 #[derive(Clone)]
 struct PathFeature {
-    condition: (u8, u64, u64),
+    condition: Condition,
     /// The share of training rows that went on towards the leaf at its splits.
     share: f64,
 }
@@ -65,16 +74,24 @@ struct PathFeature {
 impl Shapley {
     /// The tables for a file that was checked.
     pub(super) fn of(file: &TreesFile) -> Result<Self, String> {
-        let mut tables = Self { base: file.offset, trees: Vec::new(), table: Vec::new() };
-        for tree in &file.trees {
-            let splits = (0..tree.feature.len()).map(|node| Split {
+        let mut tables = Self {
+            base: file.offset,
+            splits: Vec::new(),
+            split_counts: Vec::new(),
+            groups: std::array::from_fn(|_| Group::default()),
+        };
+        for (number, tree) in file.trees.iter().enumerate() {
+            tables.split_counts.push(tree.feature.len());
+            tables.splits.extend((0..tree.feature.len()).map(|node| Split {
                 threshold: tree.threshold[node],
                 feature: tree.feature[node],
                 missing_left: tree.missing_left[node] == 1,
-            });
-            let mut leaves = Vec::with_capacity(tree.leaf.len());
-            tables.descend(tree, &rows_below(tree), Child::Node(0), &[], &mut leaves)?;
-            tables.trees.push(TreeTable { splits: splits.collect(), leaves });
+            }));
+            let rows = rows_below(tree);
+            tables.descend(&Descent { tree, number, rows: &rows }, Child::Node(0), &[]);
+            if tables.groups.iter().map(|group| group.table.len()).sum::<usize>() > TABLE_MAX {
+                return Err(format!("its contributions would need more than {TABLE_MAX} numbers"));
+            }
         }
         Ok(tables)
     }
@@ -86,68 +103,61 @@ impl Shapley {
 
     /// Units of each feature.
     pub(super) fn contributions(&self, values: &Features) -> [i64; FEATURE_COUNT] {
-        let mut sums = [0; FEATURE_COUNT];
-        for tree in &self.trees {
-            let mut went_left = 0_u64;
-            for (number, split) in tree.splits.iter().enumerate() {
+        let mut splits = self.splits.as_slice();
+        let went_left = self.split_counts.iter().map(|count| {
+            let (tree, rest) = splits.split_at(*count);
+            splits = rest;
+            tree.iter().rev().fold(0, |bits, split| {
                 let value = values[usize::from(split.feature)];
-                went_left |= u64::from(goes_left(value, split.threshold, split.missing_left)) << number;
-            }
-            for leaf in &tree.leaves {
-                let mut case = 0;
-                for (place, condition) in leaf.conditions.iter().enumerate() {
-                    let leads = (went_left ^ condition.left) & condition.splits == 0;
-                    case |= usize::from(leads) << place;
-                }
-                let row = leaf.start as usize + case * leaf.conditions.len();
-                for (condition, units) in leaf.conditions.iter().zip(&self.table[row..]) {
-                    sums[usize::from(condition.feature)] += units;
-                }
-            }
-        }
+                bits << 1 | u64::from(goes_left(value, split.threshold, split.missing_left))
+            })
+        });
+        let went_left: Vec<u64> = went_left.collect();
+        let mut sums = [0; FEATURE_COUNT];
+        let [one, two, three, four, five, six, seven, eight] = &self.groups;
+        one.add::<1>(&went_left, &mut sums);
+        two.add::<2>(&went_left, &mut sums);
+        three.add::<3>(&went_left, &mut sums);
+        four.add::<4>(&went_left, &mut sums);
+        five.add::<5>(&went_left, &mut sums);
+        six.add::<6>(&went_left, &mut sums);
+        seven.add::<7>(&went_left, &mut sums);
+        eight.add::<8>(&went_left, &mut sums);
         sums
     }
 
-    fn descend(
-        &mut self,
-        tree: &Tree,
-        rows: &[f64],
-        place: Child,
-        path: &[PathFeature],
-        leaves: &mut Vec<LeafTable>,
-    ) -> Result<(), String> {
+    fn descend(&mut self, of: &Descent<'_>, place: Child, path: &[PathFeature]) {
         let node = match place {
-            Child::Leaf(leaf) => {
-                leaves.push(self.tabulate(tree.leaf[leaf], path)?);
-                return Ok(());
-            }
+            Child::Leaf(leaf) => return self.tabulate(of.number, of.tree.leaf[leaf], path),
             Child::Node(node) => node,
         };
-        for (arrow, goes_left) in [(tree.left[node], true), (tree.right[node], false)] {
+        for (arrow, goes_left) in [(of.tree.left[node], true), (of.tree.right[node], false)] {
             let below = match child(arrow) {
-                Child::Node(below) => rows[below],
-                Child::Leaf(leaf) => f64::from(tree.rows[leaf]),
+                Child::Node(below) => of.rows[below],
+                Child::Leaf(leaf) => f64::from(of.tree.rows[leaf]),
             };
             let mut longer = path.to_vec();
-            let feature = tree.feature[node];
-            let place = longer.iter().position(|step| step.condition.0 == feature).unwrap_or_else(|| {
-                longer.push(PathFeature { condition: (feature, 0, 0), share: 1.0 });
-                longer.len() - 1
-            });
-            longer[place].condition.1 |= 1 << node;
-            longer[place].condition.2 |= u64::from(goes_left) << node;
-            longer[place].share *= below / rows[node];
-            self.descend(tree, rows, child(arrow), &longer, leaves)?;
+            let feature = of.tree.feature[node];
+            let place =
+                longer.iter().position(|step| step.condition.feature == feature).unwrap_or_else(|| {
+                    longer.push(PathFeature {
+                        condition: Condition { splits: 0, left: 0, feature },
+                        share: 1.0,
+                    });
+                    longer.len() - 1
+                });
+            longer[place].condition.splits |= 1 << node;
+            longer[place].condition.left |= u64::from(goes_left) << node;
+            longer[place].share *= below / of.rows[node];
+            self.descend(of, child(arrow), &longer);
         }
-        Ok(())
     }
 
     /// Adds the rows of one leaf: for every set of its features that lead to it, the units of each.
-    fn tabulate(&mut self, leaf: i64, path: &[PathFeature]) -> Result<LeafTable, String> {
-        let start = self.table.len();
-        if start + (path.len() << path.len()) > TABLE_MAX {
-            return Err(format!("its contributions would need more than {TABLE_MAX} numbers"));
-        }
+    fn tabulate(&mut self, tree: usize, leaf: i64, path: &[PathFeature]) {
+        let group = &mut self.groups[path.len() - 1];
+        group.leaves.push(Leaf { tree: index(tree), start: index(group.table.len() / path.len()) });
+        group.conditions.extend(path.iter().map(|step| step.condition.clone()));
         let base = round(as_float(leaf) * path.iter().map(|step| step.share).product::<f64>());
         self.base += base;
         for case in 0..1_usize << path.len() {
@@ -156,16 +166,38 @@ impl Shapley {
             let mut sum = 0;
             for place in 0..path.len() - 1 {
                 let units = round(as_float(leaf) * shapley_value(path, place, &leads));
-                self.table.push(units);
+                group.table.push(units);
                 sum += units;
             }
-            self.table.push(total - sum);
+            group.table.push(total - sum);
         }
-        let conditions = path.iter().map(|step| {
-            let (feature, splits, left) = step.condition;
-            Condition { feature, splits, left }
-        });
-        Ok(LeafTable { conditions: conditions.collect(), start: index(start) })
+    }
+}
+
+/// A tree whose leaves are tabulated.
+struct Descent<'a> {
+    tree: &'a Tree,
+    number: usize,
+    /// Training rows below each node.
+    rows: &'a [f64],
+}
+
+impl Group {
+    /// Adds what these leaves contribute, if `N` is the number of their features.
+    fn add<const N: usize>(&self, went_left: &[u64], sums: &mut [i64; FEATURE_COUNT]) {
+        let (conditions, _) = self.conditions.as_chunks::<N>();
+        let (rows, _) = self.table.as_chunks::<N>();
+        for (leaf, conditions) in self.leaves.iter().zip(conditions) {
+            let went_left = went_left[leaf.tree as usize];
+            let mut case = 0;
+            for (place, condition) in conditions.iter().enumerate() {
+                let leads = (went_left ^ condition.left) & condition.splits == 0;
+                case |= usize::from(leads) << place;
+            }
+            for (condition, units) in conditions.iter().zip(&rows[leaf.start as usize + case]) {
+                sums[usize::from(condition.feature)] += units;
+            }
+        }
     }
 }
 

@@ -82,8 +82,7 @@ fn is_below(host: &str, label: &str) -> bool {
 
 /// Whether a word is in a list of words between spaces.
 fn is_listed(list: &str, word: &str) -> bool {
-    let word = word.to_lowercase();
-    !word.is_empty() && list.split_ascii_whitespace().any(|listed| listed == word)
+    !word.is_empty() && list.split(' ').any(|listed| listed.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub(super) const QUARTERS: f64 = 4.0 * UNITS;
 const TREES_MAX: usize = 2_000;
 const LEAVES_MAX: usize = 64;
 /// Each split of a leaf's path doubles its rows in the table of contributions.
-const DEPTH_MAX: usize = 8;
+pub(super) const DEPTH_MAX: usize = 8;
 /// Trees that are walked at the same time: each step waits for memory, and the processor overlaps the waits.
 const ABREAST: usize = 8;
 

@@ -63,7 +63,7 @@ fn faults_of_the_trees_are_named() {
         ("holds gradient_boosting version 3", |model| model["version"] = "3".into()),
         ("its features are not those", |model| model["features"][0] = "shoe_size".into()),
         ("it has 0 trees", |model| model["trees"] = json!([])),
-        ("tree 3: it has 15 features", |model| model["trees"][3]["threshold"] = json!([0.5])),
+        ("tree 3: it has 7 features", |model| model["trees"][3]["threshold"] = json!([0.5])),
         ("tree 0: it has 1 leaves", |model| model["trees"][0]["leaf"] = json!([1])),
         ("tree 1: it reads feature 200", |model| model["trees"][1]["feature"][0] = 200.into()),
         ("number out of range", |model| {
@@ -77,8 +77,9 @@ fn faults_of_the_trees_are_named() {
         ("would not be exact", |model| model["offset"] = (1_i64 << 52).into()),
         ("unknown field", |model| model["colour"] = "red".into()),
     ];
+    let place = Place::new();
     for (fault, change) in faults {
-        let place = Place::new();
+        write_version(place.folder.path(), "2");
         place.change(change);
         if fault == "number out of range" {
             // JSON has no infinity; a number that would become one is refused by the parser.
@@ -144,8 +145,9 @@ fn faults_of_a_card_are_named() {
         ("its calibration table", |card| card["calibration"][0]["failed"] = 1_000_000.into()),
         ("missing field `limits`", |card| drop(card.as_object_mut().unwrap().remove("limits"))),
     ];
+    let place = Place::new();
     for (fault, change) in faults {
-        let place = Place::new();
+        write_version(place.folder.path(), "2");
         let mut card: Value = serde_json::from_str(&place.read("gradient_boosting-2.card.json")).unwrap();
         change(&mut card);
         place.write("gradient_boosting-2.card.json", &card.to_string());
