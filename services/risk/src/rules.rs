@@ -17,6 +17,7 @@
 //! ```
 
 mod canonical;
+mod diff;
 mod expression;
 mod faults;
 mod fields;
@@ -34,7 +35,9 @@ mod table;
 mod trace;
 mod value;
 mod verdict;
+mod version;
 
+pub use diff::{Change, Difference, Example, Outcome, Summary, Words, compare};
 pub use expression::STEPS_MAX;
 pub use faults::{RuleError, RuleFault};
 pub use graph::NODES_MAX;
@@ -45,3 +48,4 @@ pub use self_tests::TestFailure;
 pub use table::ROWS_MAX;
 pub use trace::{NodeTrace, Trace};
 pub use verdict::{Decision, Reason, Verdict};
+pub use version::{Publication, State, Version, VersionError};

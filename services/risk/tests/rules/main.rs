@@ -5,6 +5,7 @@ mod expressions;
 mod faults;
 mod graphs;
 mod hostile;
+mod lives;
 mod shipped;
 mod tables;
 
