@@ -90,7 +90,7 @@ pub(super) fn load(
             let file: TreesFile = parse(&name, &files.model)?;
             check_head(&name, [&file.kind, &file.version], kind, version)?;
             file.check().map_err(|fault| ModelError::damaged(&name, fault))?;
-            let shapley = Shapley::of(&file).map_err(|fault| ModelError::damaged(&name, fault))?;
+            let shapley = Box::new(Shapley::of(&file).map_err(|fault| ModelError::damaged(&name, fault))?);
             Scorer::Trees { forest: Forest::of(&file), shapley }
         }
     };

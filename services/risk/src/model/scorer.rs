@@ -80,7 +80,7 @@ pub struct Model {
 
 #[derive(Debug)]
 pub(super) enum Scorer {
-    Trees { forest: Forest, shapley: Shapley },
+    Trees { forest: Forest, shapley: Box<Shapley> },
     Ensemble { members: [Arc<Model>; 2], bands: Vec<Band> },
 }
 
