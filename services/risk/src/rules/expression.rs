@@ -140,7 +140,7 @@ impl Expr {
                 let Some(len) = list.list_len() else {
                     return Err(format!("`in` takes a list or a range, not {}", list.kind()));
                 };
-                scope.spend(len)?;
+                scope.spend(len + value.steps())?;
                 contains(&list, &value).map(Value::Bool)
             }
             Self::Within(value, range) => {
@@ -213,6 +213,7 @@ impl Operator {
         right: &Value<'a>,
         scope: &mut Scope<'a>,
     ) -> Result<Value<'a>, String> {
+        scope.spend(left.steps())?;
         match self {
             Self::Equal | Self::Unequal => {
                 let equal = left.scalar_equal(right).ok_or_else(|| self.mismatch(left, right))?;
@@ -294,6 +295,7 @@ impl Operator {
 
 impl Range {
     pub(crate) fn holds<'a>(&'a self, value: &Value<'a>, scope: &mut Scope<'a>) -> Result<bool, String> {
+        scope.spend(value.steps())?;
         let (low, high) = (self.low.evaluate(scope)?, self.high.evaluate(scope)?);
         let above = if self.low_inside { Operator::AtLeast } else { Operator::Greater };
         let below = if self.high_inside { Operator::AtMost } else { Operator::Less };

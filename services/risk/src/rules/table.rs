@@ -34,8 +34,9 @@ pub(crate) struct Table {
 struct Column {
     id: String,
     label: String,
-    /// Absent if each cell of the column is a whole condition.
+    /// Absent if each cell of the column is a whole condition, or if the expression has a fault.
     subject: Option<Expression>,
+    has_subject: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -134,8 +135,9 @@ impl Table {
                 field => faults.keep(&object.at("field"), expression(field, names)),
             };
             let label = if field.is_empty() { name } else { field };
-            // A column whose expression has a fault still takes cells: their own faults are reported as well.
-            columns.push(Column { id: id.to_owned(), label: label.to_owned(), subject });
+            // The cells of a column whose expression has a fault are tests all the same, and may have faults of their own.
+            let has_subject = !field.is_empty();
+            columns.push(Column { id: id.to_owned(), label: label.to_owned(), subject, has_subject });
         }
         columns
     }
@@ -254,7 +256,7 @@ impl Row {
                 if is_empty {
                     continue;
                 }
-                let has_subject = columns[column].subject.is_some();
+                let has_subject = columns[column].has_subject;
                 if let Some(tests) = faults.keep(&part.pointer, cell(text, names, has_subject)) {
                     row.cells.push(Cell { column, text: text.to_owned(), tests });
                 }
@@ -333,13 +335,16 @@ fn holds<'a>(test: &'a Test, subject: &Value<'a>, scope: &mut Scope<'a>) -> Resu
     scope.subject = subject.clone();
     match test {
         Test::Order(..) | Test::Within(_) if subject.is_null() => Ok(false),
-        Test::Order(operator, right) => operator.orders(subject, &right.evaluate(scope)?),
+        Test::Order(operator, right) => {
+            scope.spend(subject.steps())?;
+            operator.orders(subject, &right.evaluate(scope)?)
+        }
         Test::Within(range) => range.holds(subject, scope),
         Test::Condition(condition) => condition.truth(scope, "a cell"),
         Test::Equal(right) => {
             let right = right.evaluate(scope)?;
             if let Some(len) = right.list_len() {
-                scope.spend(len)?;
+                scope.spend(len + subject.steps())?;
                 return contains(&right, subject);
             }
             Ok(matches!(Operator::Equal.apply(subject, &right, scope)?, Value::Bool(true)))

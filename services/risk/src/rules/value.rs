@@ -61,6 +61,11 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The steps that a comparison with the value costs besides its own: long texts of requests take long.
+    pub(crate) fn steps(&self) -> usize {
+        self.text().map_or(0, |text| text.len() / 64)
+    }
+
     /// The number of elements, if this is a list.
     pub(crate) fn list_len(&self) -> Option<usize> {
         match self {

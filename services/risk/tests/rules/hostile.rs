@@ -37,6 +37,14 @@ fn large_lists_of_a_request_cost_steps() {
 }
 
 #[test]
+fn long_texts_of_a_request_cost_steps() {
+    let request = json!({"score": 0.1, "industry": "x", "word": "x".repeat(1_000_000)});
+    let condition = vec!["word != word"; 100].join(" or ");
+    let message = error_of(&[expressions("e", &[("x", &condition), ("decision", "'approve'")])], &request);
+    assert_eq!(message, "the evaluation takes more than 1000000 steps");
+}
+
+#[test]
 fn a_table_of_expensive_rows_ends_at_the_budget() {
     let cell = format!("$ in [{}-1]", "$ - 1,".repeat(320));
     let rows: Vec<Value> =

@@ -131,13 +131,13 @@ fn every_fault_of_a_table_is_named_at_once() {
     assert_eq!(faults(&chain(fields(), &[table.clone(), decide()]))[0].pointer, "/nodes/1/content/hitPolicy");
     table["content"] = json!({
         "hitPolicy": "first",
-        "inputs": [{"id": "c", "field": "country"}, {"id": "c", "field": "countri"}],
+        "inputs": [{"id": "c", "field": "country"}, {"id": "c", "field": "countri"}, {"id": "n", "field": "nothing"}],
         "outputs": [
             {"id": "w", "field": "decision"}, {"id": "x", "field": "score"}, {"id": "y", "field": "reason.code"},
             {"id": "z", "field": "level"},
         ],
         "rules": [
-            {"_id": "r", "c": "> ", "w": "'maybe'"},
+            {"_id": "r", "c": "> ", "n": "> 7", "w": "'maybe'"},
             {"_id": "r", "q": "1", "w": "1"},
             {"c": "1"},
             {"_id": "s", "c": 1, "y": "'two words'"},
@@ -161,5 +161,6 @@ fn every_fault_of_a_table_is_named_at_once() {
     ] {
         assert!(pointers.contains(&expected), "{expected} is not in {found:#?}");
     }
+    assert!(!pointers.contains(&"/nodes/1/content/rules/0/n"), "a test below a faulty column is no fault");
     assert!(found.iter().any(|fault| fault.message.contains("a reason needs the three outputs")));
 }
