@@ -18,6 +18,7 @@ use pando_idempotency::IdempotencyOptions;
 use pando_objects::ObjectsOptions;
 use pando_profiles::ProfilesOptions;
 use pando_queue::{BrokerOptions, QueueOptions};
+use pando_risk::RiskOptions;
 use pando_tasks::TasksOptions;
 use pando_telemetry::{LogOptions, shown_address};
 use pando_tls::Tls;
@@ -65,6 +66,8 @@ pub struct Config {
     pub tasks: TasksOptions,
     /// The webhooks service.
     pub webhooks: WebhooksOptions,
+    /// The risk service.
+    pub risk: RiskOptions,
     /// Durable jobs.
     pub queue: QueueOptions,
     /// Running them.
@@ -91,6 +94,8 @@ pub enum Role {
     Tasks,
     /// Sending events to the addresses of callers.
     Webhooks,
+    /// Decisions about businesses.
+    Risk,
     /// Running jobs.
     Worker,
 }
@@ -155,6 +160,7 @@ impl Default for Config {
             profiles: ProfilesOptions::default(),
             tasks: TasksOptions::default(),
             webhooks: WebhooksOptions::default(),
+            risk: RiskOptions::default(),
             queue: QueueOptions::default(),
             worker: WorkerOptions::default(),
             idempotency: IdempotencyOptions::default(),
@@ -272,6 +278,16 @@ impl Config {
         TasksOptions { tls: self.tls.clone(), ..self.tasks.clone() }
     }
 
+    /// The settings of risk decisions; relative files lie in the data directory.
+    pub fn risk_options(&self) -> RiskOptions {
+        let placed = |path: &PathBuf| self.data_dir.join(path);
+        RiskOptions {
+            models: self.risk.models.as_ref().map(placed),
+            lists: self.risk.lists.iter().map(placed).collect(),
+            ..self.risk.clone()
+        }
+    }
+
     /// The settings of webhooks.
     pub fn webhooks_options(&self) -> WebhooksOptions {
         WebhooksOptions { tls: self.tls.clone(), ..self.webhooks.clone() }
@@ -315,6 +331,9 @@ impl Config {
         }
         if let Err(error) = self.tasks_options().check() {
             found.push(("tasks", error.to_string()));
+        }
+        if let Err(error) = self.risk.check() {
+            found.push(("risk", error.to_string()));
         }
         if let Err(error) = self.webhooks.check() {
             found.push(("webhooks", error.to_string()));

@@ -52,6 +52,7 @@ const SERVICES: &[Wire] = &[
     Wire { role: Role::Profiles, blueprint: pando_profiles::BLUEPRINT, open: |config, parts, registry| pando_profiles::open(parts, config.profiles_options(), registry) },
     Wire { role: Role::Customers, blueprint: pando_customers::BLUEPRINT, open: |config, parts, registry| pando_customers::open(parts, &config.customers, registry) },
     Wire { role: Role::Webhooks, blueprint: pando_webhooks::BLUEPRINT, open: |config, parts, registry| pando_webhooks::open(parts, event_types(), config.webhooks_options(), registry) },
+    Wire { role: Role::Risk, blueprint: pando_risk::BLUEPRINT, open: |config, parts, registry| pando_risk::open(parts, config.risk_options(), registry) },
     Wire { role: Role::Tasks, blueprint: pando_tasks::BLUEPRINT, open: |config, parts, registry| Ok(pando_tasks::open(parts, config.tasks_options(), registry)?) },
 ];
 

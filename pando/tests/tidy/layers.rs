@@ -93,6 +93,8 @@ fn layer_of(module: &str) -> Layer {
     match () {
         () if is(&["http", "grpc", "jobs", "kinds", "service"]) => Layer::Door,
         () if is(&["domain", "messages", "options"]) => Layer::Domain,
+        // Parts of risk decisions that stand alone: they compute, and know of no storage.
+        () if is(&["model", "rules", "screening"]) => Layer::Domain,
         () if is(&["store"]) => Layer::Store,
         () => Layer::Operation,
     }

@@ -1,5 +1,86 @@
 #![doc = include_str!("../README.md")]
 
+mod assess;
+mod assessment_history;
+mod batch_assess;
+mod decide;
+mod domain;
+mod explain;
+mod get_assessment;
+mod get_model;
+mod history;
+mod http;
+mod list_assessments;
+mod lists;
 pub mod model;
+mod options;
 pub mod rules;
+mod screen_name;
 pub mod screening;
+mod service;
+mod store;
+
+use std::sync::Arc;
+
+use lists::Lists;
+use model::{Models, ModelsOptions};
+use pando_queue::Outbox;
+use pando_service::prelude::*;
+use pando_service::{Writes, WritesParts};
+use rules::Ruleset;
+
+pub use assessment_history::{AssessmentHistory, PastAssessment, Trend, Trends};
+pub use batch_assess::{BATCH_MAX, Batch, BatchItem};
+pub use domain::assessment::{Assessment, AssessmentStatus, Reason};
+pub use domain::factors::RiskFactor;
+pub use explain::{Explanation, FeatureContribution, ScoreExplanation};
+pub use list_assessments::{AssessmentPage, AssessmentQuestion};
+pub use options::RiskOptions;
+pub use screen_name::{NameMatch, Screening};
+pub use service::{BLUEPRINT, open};
+pub use store::MIGRATIONS;
+
+/// The risk service: each operation is a method, and a file of that name. Cloning shares it.
+#[derive(Clone)]
+pub struct Risk(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    writes: Writes,
+    models: Models,
+    ruleset: Ruleset,
+    lists: Lists,
+    options: RiskOptions,
+}
+
+impl Risk {
+    /// Puts the service together. A model, a list or a rule that cannot be used is an error.
+    pub fn new(parts: &Parts, options: RiskOptions) -> Result<Self, BadSetting> {
+        options.check()?;
+        let models = ModelsOptions { folder: options.models.clone(), ..ModelsOptions::default() };
+        let models = Models::open(models, parts.clock.clone());
+        let ruleset = Ruleset::parse(Ruleset::default_document())
+            .map_err(|faults| BadSetting::new("risk", "rules", format!("{} faults", faults.len())))?;
+        Ok(Self(Arc::new(Inner {
+            writes: Writes::new(WritesParts {
+                database: parts.database.clone(),
+                idempotency: parts.idempotency.clone(),
+                outbox: options.events.then(|| Outbox::new(&parts.queue, "risk")),
+                audit: Some(parts.audit.clone()).filter(|audit| audit.is_enabled()),
+                vault: parts.vault.clone(),
+                memory: None,
+                rules: &[],
+            }),
+            models: models.map_err(|error| BadSetting::new("risk", "models", error))?,
+            ruleset,
+            lists: Lists::open(&options)?,
+            parts: parts.clone(),
+            options,
+        })))
+    }
+}
+
+/// The assessment that a caller named does not exist.
+fn no_assessment() -> Fault {
+    Fault::not_found("assessment")
+}

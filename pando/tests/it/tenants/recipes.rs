@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::risk;
 use super::things::{ended, picture};
 use super::walker::Walker;
 use super::webhooks;
@@ -103,7 +104,17 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "test_webhook", about: Tenant(|it| webhooks::of_webhook(it, "POST", "/test", &Value::Null)) },
     Recipe { operation: "recover_webhook", about: Tenant(|it| webhooks::of_webhook(it, "POST", "/recover?since=2026-01-01T00:00:00Z", &Value::Null)) },
     Recipe { operation: "delete_webhook", about: Tenant(|it| webhooks::of_webhook(it, "DELETE", "", &Value::Null)) },
+    // Risk decisions.
+    Recipe { operation: "list_assessments", about: Tenant(|it| { it.get("/api/v1/assess"); it.get("/api/v1/assess?limit=100&status=completed"); }) },
+    Recipe { operation: "read_assessment", about: Tenant(|it| { it.get(&format!("/api/v1/assess/{}", it.name("assessment"))); }) },
+    Recipe { operation: "assessment_history", about: Tenant(|it| { it.get(&format!("/api/v1/assess/{}/history", it.name("assessment"))); }) },
+    Recipe { operation: "assessment_explain", about: Tenant(|it| { it.get(&format!("/api/v1/explain/{}", it.name("assessment"))); }) },
+    Recipe { operation: "list_models_info", about: Tenant(|it| { it.get("/api/v1/models/info"); }) },
+    Recipe { operation: "model_info", about: Tenant(|it| { it.get("/api/v1/models/ensemble/info"); }) },
+    Recipe { operation: "screen_sanctions", about: Tenant(|it| { it.json("POST", "/api/v1/sanctions/screen", &[], &json!({"business_name": it.name("word")})); }) },
     // Those that make things.
+    Recipe { operation: "create_assessment", about: Tenant(risk::create) },
+    Recipe { operation: "create_assessment_batch", about: Tenant(risk::create_batch) },
     Recipe { operation: "create_webhook", about: Tenant(webhooks::create) },
     Recipe { operation: "create_profile", about: Tenant(create_profile) },
     Recipe { operation: "create_profile_random", about: Tenant(create_random) },

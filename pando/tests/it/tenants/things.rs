@@ -5,6 +5,7 @@ use std::time::Duration;
 use pando_images::Picture;
 use serde_json::{Value, json};
 
+use super::risk;
 use super::walker::{Names, Walker};
 use super::webhooks;
 use crate::images::png;
@@ -39,6 +40,7 @@ pub(super) fn live(walker: &mut Walker<'_>) -> Names {
     customers(walker, &mut names);
     tasks(walker, &mut names);
     webhooks::live(walker, &mut names);
+    risk::live(walker, &mut names);
     names
 }
 
@@ -53,6 +55,7 @@ pub(super) fn of_nobody(names: &Names, of_another: &Names) -> Names {
             "word" => "wiltrudia".to_owned(),
             "email" => "wiltrudia@none.example".to_owned(),
             "other_email" => "ephraim@none.example".to_owned(),
+            "assessment" => format!("{}ffffffffffff", &name[..25]),
             "webhook" => format!("{}ffffffffffff", &name[..23]),
             // Its first half is the id of the webhook.
             "delivery" => format!("{}ffffffffffff{}ffffffffffff", &name[..24], &name[36..56]),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::faults::{Faults, Object, Part};
 use super::lexer::is_name;
@@ -13,7 +14,7 @@ pub(crate) const POLICIES_MAX: usize = 100;
 pub(crate) const GENERAL: &str = "general";
 
 /// How high a score is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Below `medium`.

@@ -1,6 +1,7 @@
 //! The verdict about a request, and how the outputs of nodes become one.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::policies::{Level, Levels};
 use super::trace::Trace;
@@ -13,7 +14,7 @@ const REASON_CHARS_MAX: usize = 1_000;
 const CODE_CHARS_MAX: usize = 100;
 
 /// The decision about a request. A later variant is more severe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
     /// Nothing speaks against the business.

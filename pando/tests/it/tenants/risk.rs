@@ -1,0 +1,36 @@
+//! Assessments of a tenant, and how they are called with names of somebody else.
+
+use serde_json::{Value, json};
+
+use super::walker::{Names, Walker};
+
+const ASSESS: &str = "/api/v1/assess";
+
+/// The business of a tenant. Others describe the same one: its earlier assessments are nothing to them.
+fn business(walker: &Walker<'_>, names: &Names) -> Value {
+    let email = names.get("email").cloned().unwrap_or_else(|| walker.name("email"));
+    json!({
+        "business_name": "Acme Trading Ltd", "business_address": "1 Main Street, Springfield", "industry": "retail",
+        "country": "US", "email": email, "phone": "+15551234567",
+    })
+}
+
+pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
+    let asked = business(walker, names);
+    let made = walker.json("POST", ASSESS, &[("idempotency-key", &names["key"])], &asked);
+    assert_eq!(made.status, 200, "{made:?}");
+    names.insert("assessment", made.value()["id"].as_str().unwrap().to_owned());
+}
+
+pub(super) fn create(walker: &mut Walker<'_>) {
+    let (key, asked) = (walker.name("key"), business(walker, &Names::new()));
+    for _ in 0..2 {
+        walker.json("POST", ASSESS, &[("idempotency-key", &key)], &asked);
+    }
+    walker.json("POST", ASSESS, &[], &asked);
+}
+
+pub(super) fn create_batch(walker: &mut Walker<'_>) {
+    let asked = business(walker, &Names::new());
+    walker.json("POST", &format!("{ASSESS}/batch"), &[], &json!({"requests": [asked, {}]}));
+}

@@ -1,0 +1,8 @@
+//! Businesses, and what is decided about them.
+
+pub(crate) mod assessment;
+pub(crate) mod business;
+pub(crate) mod countries;
+pub(crate) mod events;
+pub(crate) mod factors;
+pub(crate) mod ids;

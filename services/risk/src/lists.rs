@@ -1,0 +1,72 @@
+//! The lists against which names are screened: read when the service opens.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pando_service::prelude::*;
+
+use crate::RiskOptions;
+use crate::screening::{Index, List, ListFormat, Match, Query, QueryError};
+
+/// The made-up list that comes with the program.
+const SAMPLE: &str = include_str!("../lists/sample.csv");
+
+/// The lists, each with its index. Cloning shares them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lists(Arc<Vec<Index>>);
+
+impl Lists {
+    /// Reads the lists of the settings. A file that is no list is an error; records that are none are said in the log.
+    pub(crate) fn open(options: &RiskOptions) -> Result<Self, BadSetting> {
+        let mut indexes = Vec::new();
+        for path in &options.lists {
+            let list = read(path).map_err(|reason| BadSetting::new("risk", "lists", reason))?;
+            indexes.push(Index::build(Arc::new(list)));
+        }
+        if options.sample_list {
+            let read = List::read(SAMPLE.as_bytes(), ListFormat::Csv, "sample");
+            let (list, _) = read.map_err(|error| BadSetting::new("risk", "sample_list", error))?;
+            indexes.push(Index::build(Arc::new(list)));
+        }
+        Ok(Self(Arc::new(indexes)))
+    }
+
+    /// Whether there is any list.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What matches a query on any list, the best first.
+    pub(crate) fn search(&self, query: &Query<'_>) -> Result<Vec<Match<'_>>, QueryError> {
+        let mut found = Vec::new();
+        for index in &*self.0 {
+            found.extend(index.search(query)?);
+        }
+        found.sort_by(|one, other| {
+            other.score.total_cmp(&one.score).then_with(|| one.entry.id.cmp(&other.entry.id))
+        });
+        found.truncate(query.limit);
+        Ok(found)
+    }
+}
+
+fn read(path: &PathBuf) -> Result<List, String> {
+    let shown = path.display();
+    let file = File::open(path).map_err(|error| format!("{shown}: {error}"))?;
+    let is_json = path.extension().is_some_and(|ending| ending == "json" || ending == "ndjson");
+    let format = if is_json { ListFormat::Json } else { ListFormat::Csv };
+    let (list, faults) = List::read(BufReader::new(file), format, &source(path))
+        .map_err(|error| format!("{shown}: {error}"))?;
+    for fault in &faults {
+        tracing::warn!(list = %shown, line = fault.line, reason = fault.reason, "a record of a list is left out");
+    }
+    tracing::info!(list = %shown, entries = list.entries().len(), "a list for screening is read");
+    Ok(list)
+}
+
+/// The name of a list whose records name none.
+fn source(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
