@@ -11,6 +11,7 @@ mod edit;
 mod entry;
 mod index;
 mod list;
+mod list_error;
 mod name;
 mod phonetic;
 mod read_csv;
@@ -23,7 +24,8 @@ mod words;
 
 pub use entry::{DateError, Entry, Kind, PartialDate, TEXT_CHARS_MAX, VALUES_MAX};
 pub use index::Index;
-pub use list::{ENTRIES_MAX, FAULTS_MAX, Fault, List, ListChanges, ListError, ListFormat, RECORD_BYTES_MAX};
+pub use list::{List, ListChanges, ListFormat};
+pub use list_error::{ENTRIES_MAX, FAULTS_MAX, Fault, ListError, RECORD_BYTES_MAX};
 pub use name::{NAME_CHARS_MAX, NAME_WORDS_MAX, Name};
 pub use score::{Features, MatchType, WeightError, Weights};
 pub use search::{MATCHES_MAX, Match, Query, QueryError};

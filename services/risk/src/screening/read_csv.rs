@@ -4,7 +4,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::list::RECORD_BYTES_MAX;
+use super::list_error::RECORD_BYTES_MAX;
 
 /// The fields of a record, or the reason why it has none.
 pub(super) type Fields = Result<Vec<String>, String>;

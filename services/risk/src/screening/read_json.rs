@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use super::list::{ListError, RECORD_BYTES_MAX};
+use super::list_error::{ListError, RECORD_BYTES_MAX};
 
 /// The bytes of an object, or the reason why they are not kept.
 pub(super) type Object<'a> = Result<&'a [u8], String>;
