@@ -63,10 +63,15 @@ impl Write {
         self.publish(change);
     }
 
-    fn publish(&mut self, change: Change) {
+    /// Something was done to a thing that changes no version of it, such as sending it anew: only the audit log learns of it.
+    pub fn acted(&mut self, act: Change) {
         if self.writes.is_audited() {
-            self.recorded.push(change.clone());
+            self.recorded.push(act);
         }
+    }
+
+    fn publish(&mut self, change: Change) {
+        self.acted(change.clone());
         let Change { event, id, version, data } = change;
         if let Some(outbox) = self.writes.outbox() {
             let mut event = outbox.event(event, id, version, data);

@@ -314,7 +314,7 @@ fn entry<'a>(change: &Change, id: &'a str) -> Entry<'a> {
         details.insert("version".to_owned(), change.version.into());
     }
     // The event of a thing begins with the name of the thing.
-    let resource = change.event.split_once('_').map_or(change.event, |(resource, _)| resource);
+    let resource = change.event.split_once(['_', '.']).map_or(change.event, |(resource, _)| resource);
     Entry { action: change.event, resource, resource_id: id, result: EntryResult::Ok, details }
 }
 

@@ -2,6 +2,7 @@
 
 use pando_service::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -38,12 +39,15 @@ impl Webhooks {
             let more = dead.len() > RECOVER_MAX;
             dead.truncate(RECOVER_MAX);
             let mut write = turn.begin().await?;
-            self.0.store.lock(&mut write.tx, tenant, webhook).await?.ok_or_else(no_webhook)?;
+            let endpoint = self.0.store.lock(&mut write.tx, tenant, webhook).await?.ok_or_else(no_webhook)?;
             let mut recovered = dead.len();
             if !dry_run {
                 let changed = deliveries::redrive_all(&mut write.tx, (tenant, webhook), dead, now).await?;
                 recovered = usize::try_from(changed).unwrap_or(usize::MAX);
                 self.ring(&mut write.tx, tenant, &[webhook]).await?;
+                let data = json!({"recovered": recovered, "since": since});
+                let version = endpoint.version;
+                write.acted(Change { event: "webhook.recovered", id: webhook, version, data });
             }
             write.done(Recovered { recovered, more, dry_run })
         });

@@ -38,6 +38,8 @@ impl Webhooks {
             let one = [(tenant.clone(), webhook, &event, 0)];
             deliveries::insert(&mut write.tx, &[(tenant.clone(), event.clone())], &one, now).await?;
             self.ring(&mut write.tx, tenant, &[webhook]).await?;
+            let (id, version) = (webhook, endpoint.version);
+            write.acted(Change { event: "webhook.tested", id, version, data: json!({}) });
             write.done(shown(&deliveries::StoredDelivery::fresh(webhook, &event, now)))
         });
         write.await
