@@ -316,7 +316,7 @@ fn send(written: &mut Written, running: &Running, credential: &str) {
     ask("GET", &format!("http://u:{credential}@127.0.0.1{PROFILES}"), &[], "");
 }
 
-/// What operators and programs read.
+/// The output that operators and programs read.
 fn look(written: &mut Written, running: &mut Running, key: &str) {
     let admin = running.admin();
     for (address, paths) in [

@@ -130,7 +130,7 @@ impl Walk {
         walker.notes
     }
 
-    /// What the owner reads.
+    /// The answers that the owner gets.
     fn owned(&self) -> Vec<(&'static str, Vec<String>)> {
         self.reads.iter().map(|(operation, call)| (*operation, self.answers(0, *call))).collect()
     }

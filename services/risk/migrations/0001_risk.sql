@@ -1,5 +1,5 @@
--- Assessments of businesses, and the factors of each. On PostgreSQL both are partitioned by the month of their creation: a partition
--- is made ahead for each month, and strays land in the default one.
+-- Assessments of businesses, and the factors of each. On PostgreSQL both are partitioned by the time of their creation. Rows for
+-- which there is no other partition lie in the default one.
 
 -- only: postgres
 create table risk_assessments (

@@ -29,11 +29,11 @@ pub struct Batch {
     pub completed: usize,
     /// How many were not.
     pub failed: usize,
-    /// What became of each.
+    /// The outcome for each business.
     pub results: Vec<BatchItem>,
 }
 
-/// What became of one business of a batch.
+/// The outcome for one business of a batch.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = AssessmentBatchItem)]
 pub struct BatchItem {

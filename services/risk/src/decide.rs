@@ -70,7 +70,7 @@ impl Risk {
         self.0.models.current(kind).map_err(no_model)
     }
 
-    /// What the lists say about a name, and the best match; none if there are no lists.
+    /// The result of screening a name, and the type of the best match; none if there are no lists.
     fn screened(&self, business: &Business) -> Result<Option<(Screened, Option<MatchType>)>, Fault> {
         if self.0.lists.is_empty() {
             return Ok(None);

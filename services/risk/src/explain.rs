@@ -10,18 +10,18 @@ use crate::Risk;
 use crate::domain::ids;
 use crate::model::FEATURES;
 
-/// What one feature adds.
+/// The part of one feature in a score.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FeatureContribution {
     /// The feature.
     pub feature_name: String,
     /// Its value; null if it is missing.
     pub value: Option<f64>,
-    /// What it adds to the log-odds.
+    /// The amount that it adds to the log-odds.
     pub contribution: f64,
     /// Its share of all that features add and take away, from 0 to 1.
     pub weight: f64,
-    /// What it says.
+    /// A sentence about it.
     pub description: String,
     /// How much the assessment can be relied on.
     pub confidence: f64,
@@ -37,7 +37,7 @@ pub struct ScoreExplanation {
     pub log_odds: f64,
     /// The log-odds without any feature.
     pub base: f64,
-    /// What each feature adds, in the order in which they are added.
+    /// The part of each feature, in the order in which the parts are added.
     pub feature_contributions: Vec<FeatureContribution>,
     /// The same by name.
     pub shap_values: BTreeMap<String, f64>,

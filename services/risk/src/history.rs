@@ -1,4 +1,4 @@
-//! What is known of businesses when they are assessed: their earlier assessments, and others that share something with them.
+//! The history of businesses at the moment when they are assessed: their earlier assessments, and others that share something with them.
 
 use std::collections::BTreeMap;
 

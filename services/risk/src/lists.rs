@@ -38,7 +38,7 @@ impl Lists {
         self.0.is_empty()
     }
 
-    /// What matches a query on any list, the best first.
+    /// The matches of a query on all lists, the best first.
     pub(crate) fn search(&self, query: &Query<'_>) -> Result<Vec<Match<'_>>, QueryError> {
         let mut found = Vec::new();
         for index in &*self.0 {

@@ -21,7 +21,7 @@ pub struct Screening {
     pub business_id: String,
     /// `clear`, or `match` if at least one name matches.
     pub sanctions_status: String,
-    /// What matches, the best first.
+    /// The matches, the best first.
     pub matches: Vec<NameMatch>,
     /// When the name was screened.
     #[schema(value_type = String, format = DateTime)]
@@ -46,7 +46,7 @@ pub struct NameMatch {
     /// `exact`, `partial`, `fuzzy` or `phonetic`.
     #[schema(value_type = String)]
     pub match_type: Value,
-    /// What agrees, each from 0 to 1.
+    /// The agreements between the names, each from 0 to 1.
     #[schema(value_type = Object)]
     pub features: Value,
     /// A hash of what the entry says, which changes with the entry.
@@ -56,7 +56,7 @@ pub struct NameMatch {
     pub match_date: Timestamp,
 }
 
-/// What a request may say about how names are compared.
+/// The options of a request for comparing names.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Wishes {

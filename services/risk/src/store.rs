@@ -80,7 +80,7 @@ static COUNT: Query = Query::scan("risk.count", "select count(*) from risk_asses
 static COUNT_OF: Query =
     Query::scan("risk.count_of", "select count(*) from risk_assessments where tenant = $1 and status = $2");
 
-/// What happened to businesses since a moment, for the features of their next assessment.
+/// The assessments of businesses since a moment, for the features of their next one.
 static RECENT: Query = Query::scan(
     "risk.recent",
     "select business_id, created_at, risk_score from risk_assessments where tenant = $1 and business_id = any($2) \
@@ -233,7 +233,7 @@ pub(crate) async fn page(
     Ok((assembled(&rows)?, page.next, total))
 }
 
-/// What happened to businesses since a moment, the newest first.
+/// The assessments of businesses since a moment, the newest first.
 pub(crate) async fn recent(
     read: &Read<'_>,
     tenant: &Tenant,
@@ -249,7 +249,7 @@ pub(crate) async fn recent(
     Ok(recent)
 }
 
-/// What several businesses may share.
+/// A detail that several businesses may share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shared {
     Address,

@@ -32,7 +32,7 @@ pub(crate) struct Sent {
     attempts: usize,
 }
 
-/// What follows a round.
+/// The next step after a round.
 enum Next {
     /// There may be more at once.
     Round(usize),

@@ -22,8 +22,8 @@ impl Operators {
     /// Begins a session for the person with this name and password.
     ///
     /// A name that is unknown, an account without a password, one that is disabled and one that is locked are refused like a wrong
-    /// password: with the same words, and after the same work. If the right password were told from a wrong one while the account
-    /// is locked, the lock would not stop anybody from guessing.
+    /// password: with the same words, and after the same work. If a locked account answered
+    /// differently to the right password, the lock would not stop anybody from guessing.
     pub(crate) async fn log_in(
         &self,
         call: &Call,

@@ -381,7 +381,7 @@ fn export_customers(walker: &mut Walker<'_>) {
     }
 }
 
-/// A tenant is told of its own customers only, from whatever position. The last of them ends the look.
+/// A watch shows a tenant its own customers only, from any position. The recipe stops at the last of them.
 fn watch_customers(walker: &mut Walker<'_>) {
     walker.get(&format!("{CUSTOMERS}/watch?position=now"));
     let listed = walker.send_unnoted("GET", &format!("{CUSTOMERS}?limit=1"), &[], b"").value();
@@ -426,7 +426,7 @@ fn create_random(walker: &mut Walker<'_>) {
     let key = walker.name("key");
     let made = walker.send_unnoted("POST", "/api/v1/profiles/random", &[("idempotency-key", &key)], b"");
     walker.note(&format!("{} {:?}", made.status, made.header("idempotent-replayed")));
-    // Whatever was invented, it is no name of somebody else.
+    // An invented name is not the name of another tenant's thing.
     let id = made.value()["id"].as_str().map(str::to_owned);
     let path = format!("{PROFILES}/{}", id.unwrap_or_default());
     assert_eq!(walker.send_unnoted("DELETE", &path, &[], b"").status, 204, "{made:?}");

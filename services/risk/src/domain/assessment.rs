@@ -49,13 +49,13 @@ pub struct Assessment {
     pub risk_score: f64,
     /// How high that is.
     pub risk_level: Level,
-    /// What the score is made of, the weightiest first.
+    /// The features that change the score most, the weightiest first.
     pub risk_factors: Vec<RiskFactor>,
     /// For how many months the score is meant.
     pub prediction_horizon: u8,
     /// How much the score can be relied on, from 0 to 1.
     pub confidence_score: f64,
-    /// What to do.
+    /// The decision of the rules.
     pub decision: Decision,
     /// Why, the weightiest first.
     pub reasons: Vec<Reason>,

@@ -22,22 +22,22 @@ pub struct RiskFactor {
     pub score: f64,
     /// The weight of the subcategory in its category, times that of the category.
     pub weight: f64,
-    /// What the feature says.
+    /// A sentence about the feature.
     pub description: String,
     /// Where it comes from.
     pub source: String,
     /// How much the assessment can be relied on, from 0 to 1.
     pub confidence: f64,
-    /// What the feature adds to the log-odds of the score.
+    /// The amount that the feature adds to the log-odds of the score.
     pub impact: f64,
-    /// What can be done about it; empty if it lowers the risk.
+    /// A way to lower the risk; empty if it lowers the risk.
     pub mitigation: String,
     /// When it was found out.
     #[schema(value_type = String, format = DateTime)]
     pub last_updated: Timestamp,
 }
 
-/// What a factor is made of.
+/// The values that a factor is made of.
 pub(crate) struct Part<'a> {
     pub(crate) feature: &'static str,
     pub(crate) description: &'static str,

@@ -16,7 +16,7 @@ const INFO_THRESHOLD: f64 = 0.3;
 pub struct Card {
     /// `pando.risk.card/1`.
     pub format: String,
-    /// What the model is, in a line.
+    /// A line that says what the model is.
     pub name: String,
     /// The type of the model.
     #[serde(rename = "type")]
@@ -45,7 +45,7 @@ pub struct Card {
     pub calibration: Vec<Bin>,
     /// Every feature's share of the gain of all splits, in the order of the features.
     pub importances: Vec<Importance>,
-    /// What the model must not be used for, and why.
+    /// The uses that the model is not fit for, and why.
     pub limits: Vec<String>,
 }
 
@@ -148,7 +148,7 @@ pub struct Importance {
 /// A model in the form of the API. Every figure is from its card.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelInfo {
-    /// What the model is, in a line.
+    /// A line that says what the model is.
     pub name: String,
     /// Its version.
     pub version: String,

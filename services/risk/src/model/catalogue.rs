@@ -38,7 +38,7 @@ pub struct Models {
     options: ModelsOptions,
     shelf: Shelf,
     clock: Clock,
-    /// What [`Models::current`] gives. A swap puts another map here; requests keep the model that they have.
+    /// The models that [`Models::current`] gives. A swap puts another map here; requests keep the model that they have.
     current: RwLock<Arc<HashMap<ModelType, Arc<Model>>>>,
     /// Loading happens under this lock, so that no version is loaded twice at a time.
     loaded: Mutex<Loaded>,

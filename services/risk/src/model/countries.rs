@@ -1,4 +1,4 @@
-//! What the features know of countries: their calling codes, and the lists of FATF.
+//! The countries as the features see them: their calling codes, and the lists of FATF.
 
 /// Under FATF's call for action, as published on 13 June 2025.
 const CALL_FOR_ACTION: &str = "IR KP MM";

@@ -11,12 +11,12 @@ pub(super) const HORIZON: usize = 18;
 /// The values of all features, in the order of [`FEATURES`]. A missing value is NaN.
 pub type Features = [f64; FEATURE_COUNT];
 
-/// What a feature is.
+/// The description of a feature.
 #[derive(Debug, PartialEq)]
 pub struct FeatureSpec {
     /// Its name, as models, cards and answers have it.
     pub name: &'static str,
-    /// What it counts or measures.
+    /// The thing that it counts or measures.
     pub description: &'static str,
     /// The least and the greatest value. A value outside counts as the nearer of them.
     pub range: [f64; 2],

@@ -10,7 +10,7 @@ use super::texts::{Name, address_parts, email_domain, is_free_domain, same_domai
 pub struct Inputs<'a> {
     /// The request.
     pub business: BusinessInputs<'a>,
-    /// What was stored before it.
+    /// The history that was stored before it.
     pub history: HistoryInputs,
 }
 
@@ -41,7 +41,7 @@ pub struct BusinessInputs<'a> {
     pub horizon_months: u8,
 }
 
-/// What is stored about the business, and about others of its tenant, before this assessment.
+/// The stored history of the business, and about others of its tenant, before this assessment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HistoryInputs {
     /// Assessments of this business in the last hour.

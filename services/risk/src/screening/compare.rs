@@ -26,7 +26,7 @@ pub(crate) struct Word<'a> {
     pub(crate) weight: f64,
 }
 
-/// What agrees between two words, each 0..1.
+/// The agreements between two words, each 0..1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Agreement {
     token: f64,
@@ -55,7 +55,7 @@ impl Agreement {
     }
 }
 
-/// What agrees between two words; none for strangers.
+/// The agreements between two words; none for strangers.
 pub(crate) fn agreement(one: &Word<'_>, other: &Word<'_>) -> Option<Agreement> {
     if one.text == other.text {
         return Some(Agreement::SAME);

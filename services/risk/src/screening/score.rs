@@ -124,7 +124,7 @@ fn with_evidence(score: f64, feature: Option<f64>, weight: f64) -> f64 {
     }
 }
 
-/// What agrees between a query and a name of a list, each 0..1.
+/// The agreements between a query and a name of a list, each 0..1.
 ///
 /// Words count by their rarity in the list; legal forms, titles and particles count little. A word of one side that finds no
 /// partner on the other lowers every feature of the name.

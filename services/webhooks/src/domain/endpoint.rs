@@ -112,7 +112,7 @@ pub(crate) struct Endpoint {
     pub(crate) updated_at: Timestamp,
 }
 
-/// What the attempts have made of an endpoint. It is not part of its version.
+/// The state that attempts leave behind for an endpoint. It is not part of its version.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Record {
     pub(crate) delivered: i64,

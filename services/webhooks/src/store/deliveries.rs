@@ -150,7 +150,7 @@ pub(crate) struct Due {
     pub(crate) attempts: i64,
 }
 
-/// What became of one attempt.
+/// The outcome of one attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempted {
     pub(crate) event: Uuid,
