@@ -32,10 +32,14 @@ pub(crate) fn recognise(
     asked: &Asked<'_>,
     client: impl FnOnce() -> IpAddr,
 ) -> Result<Recognised, Problem> {
-    let (Some(authentication), Some(_)) = (&edge.authentication, route.scope(method)) else {
+    let (Some(authentication), Some(scope)) = (&edge.authentication, route.scope(method)) else {
         return Ok(Recognised::Caller(edge.anonymous.clone()));
     };
-    let credential = credential(asked, is_encrypted(edge, connection, asked))?;
+    let encrypted = is_encrypted(edge, connection, asked);
+    if scope.for_guests && asked.credentials == 0 && asked.browser.session(encrypted) == Ok(None) {
+        return Ok(Recognised::Caller(edge.guest.clone()));
+    }
+    let credential = credential(asked, encrypted)?;
     if let Credential::Session(session) = credential
         && !method.is_read()
     {
@@ -130,8 +134,8 @@ fn permit(route: &RouteEntry, method: MethodIndex, identity: &Arc<Identity>) -> 
         let problem = Problem::new(Code::Forbidden, detail);
         Err(problem.with_header(header::WWW_AUTHENTICATE, TOO_NARROW).with_caller(identity.clone()))
     };
-    if !identity.scopes.allow(scope) {
-        return refuse(format!("this credential does not have the scope {scope}"));
+    if !identity.scopes.allow(&scope.name) {
+        return refuse(format!("this credential does not have the scope {}", scope.name));
     }
     if route.is_for_operators && !identity.tenant.is_default() {
         return refuse("this is about all tenants, and the credential is of one of them".to_owned());

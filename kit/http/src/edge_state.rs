@@ -40,6 +40,8 @@ pub(crate) struct Edge {
     pub(crate) active: Gauge,
     /// The caller where nobody asks who it is.
     pub(crate) anonymous: Arc<Identity>,
+    /// The caller of a request without a credential, where such callers are served.
+    pub(crate) guest: Arc<Identity>,
     pub(crate) authentication: Option<Authentication>,
     pub(crate) pod_name: Option<HeaderValue>,
     pub(crate) uri_bytes_max: usize,

@@ -194,6 +194,8 @@ struct Inner {
     request_id: Option<Box<str>>,
     /// The caller who is refused, as far as known.
     caller: Option<Arc<Identity>>,
+    /// The name of the problem within its service.
+    name: Cow<'static, str>,
 }
 
 impl Problem {
@@ -209,6 +211,7 @@ impl Problem {
             source: None,
             request_id: None,
             caller: None,
+            name: Cow::Borrowed(""),
         }))
     }
 
@@ -280,6 +283,18 @@ impl Problem {
     pub fn with_shared_source(mut self, source: Arc<dyn Error + Send + Sync>) -> Self {
         self.0.source = Some(source);
         self
+    }
+
+    /// Names the problem within its service: an [`ErrorShape`](crate::ErrorShape) can tell clients this name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.0.name = name.into();
+        self
+    }
+
+    /// The name within the service; empty if it has none.
+    pub fn name(&self) -> &str {
+        &self.0.name
     }
 
     /// This was the answer to an earlier request, whose id the body names.

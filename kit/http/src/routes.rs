@@ -11,7 +11,7 @@ use crate::error_shape::ErrorShapes;
 use crate::hot::{HotFind, HotRead};
 use crate::operation_names::{SYSTEM, operations};
 use crate::pace::PaceLimits;
-use crate::scopes::{scope_of, scope_of_method};
+use crate::scopes::{Scope, scope_of, scope_of_method};
 use crate::{Code, GrpcMethod, GrpcRoutes, GrpcService, HttpError, HttpOptions, RouteLimits};
 
 /// The methods the metrics know by name; anything else is `OTHER`.
@@ -64,7 +64,7 @@ pub(crate) struct RouteEntry {
     /// Whether it is a gRPC method that changes nothing.
     pub(crate) reads: bool,
     /// The scope that each method asks for; none if it is for everybody.
-    scopes: [Option<Arc<str>>; OTHER + 1],
+    scopes: [Option<Scope>; OTHER + 1],
     /// Whether it is about the data of all tenants: those of its methods that ask for a scope refuse the credential of one.
     pub(crate) is_for_operators: bool,
     methods: [bool; OTHER + 1],
@@ -140,7 +140,7 @@ impl RouteTable {
             // Metrics, which every server may have, count the requests of all tenants.
             route.is_for_operators = self.is_for_operators || service == SYSTEM;
             for (method, operation) in operations(&mut item.clone()) {
-                let scope = scope_of(service, method, operation).map(Arc::from);
+                let scope = scope_of(service, method, operation);
                 let place = METHODS.iter().position(|(name, _)| name.eq_ignore_ascii_case(method));
                 route.scopes[place.unwrap_or(OTHER)] = scope;
             }
@@ -183,7 +183,7 @@ impl RouteTable {
                 || HttpError::Route { path: path.clone(), reason: "no service has it".to_owned() };
             route.grpc = Some(service.ok_or_else(no_service)?.1.clone());
             route.reads = *reads;
-            route.scopes[2] = scope_of_method(owner, method).map(Arc::from);
+            route.scopes[2] = scope_of_method(owner, method);
             route.deadline = match streams {
                 true => ENDLESS,
                 false => Duration::from_millis(
@@ -295,8 +295,8 @@ impl RouteEntry {
     }
 
     /// The scope that the method asks for; none if it is for everybody.
-    pub(crate) fn scope(&self, method: MethodIndex) -> Option<&str> {
-        self.scopes[method.0].as_deref()
+    pub(crate) fn scope(&self, method: MethodIndex) -> Option<&Scope> {
+        self.scopes[method.0].as_ref()
     }
 
     /// Counts one answer.

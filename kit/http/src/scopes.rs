@@ -1,5 +1,7 @@
 //! Which scope each operation asks for: `SERVICE:read` to read, `SERVICE:delete` to delete, and otherwise `SERVICE:write`, unless the
-//! operation names another one, or is for everybody.
+//! operation names another one, is for everybody, or also serves guests: callers without a credential.
+
+use std::sync::Arc;
 
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
@@ -16,8 +18,17 @@ const TOKEN: &str = "token";
 const KEY: &str = "key";
 const SESSION: &str = "session";
 
-/// The scope that an operation of a service asks for; none if it is for everybody, as `security(())` beside it says.
-pub(crate) fn scope_of(service: &str, method: &str, operation: &Operation) -> Option<String> {
+/// The scope that an operation asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub(crate) name: Arc<str>,
+    /// Whether a caller may send no credential.
+    pub(crate) for_guests: bool,
+}
+
+/// The scope that an operation of a service asks for; none if it is for everybody, as `security(())` beside it says. With
+/// `security((), ("token" = ["products:read"]))` a caller may be a guest, and one who sends a credential needs the scope.
+pub(crate) fn scope_of(service: &str, method: &str, operation: &Operation) -> Option<Scope> {
     match operation.security.as_deref() {
         None => {
             let verb = match method {
@@ -25,14 +36,18 @@ pub(crate) fn scope_of(service: &str, method: &str, operation: &Operation) -> Op
                 "delete" => "delete",
                 _ => "write",
             };
-            Some(format!("{service}:{verb}"))
+            Some(Scope { name: format!("{service}:{verb}").into(), for_guests: false })
         }
-        Some(requirements) => requirements.iter().find_map(named_scope),
+        Some(requirements) => {
+            let for_guests = requirements.contains(&SecurityRequirement::default());
+            let name = requirements.iter().find_map(named_scope)?;
+            Some(Scope { name: name.into(), for_guests })
+        }
     }
 }
 
 /// The scope that a gRPC method asks for. Health and reflection are for everybody, as `/health` and `/openapi.json` are.
-pub(crate) fn scope_of_method(service: &str, method: &GrpcMethod) -> Option<String> {
+pub(crate) fn scope_of_method(service: &str, method: &GrpcMethod) -> Option<Scope> {
     if service == SYSTEM {
         return None;
     }
@@ -42,7 +57,7 @@ pub(crate) fn scope_of_method(service: &str, method: &GrpcMethod) -> Option<Stri
         () if name.starts_with("Delete") => "delete",
         () => "write",
     };
-    Some(format!("{service}:{verb}"))
+    Some(Scope { name: format!("{service}:{verb}").into(), for_guests: false })
 }
 
 fn named_scope(requirement: &SecurityRequirement) -> Option<String> {
@@ -54,12 +69,13 @@ fn named_scope(requirement: &SecurityRequirement) -> Option<String> {
 pub(crate) fn describe_scopes(service: &str, document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         for (method, operation) in operations(item) {
-            operation.security = Some(match scope_of(service, method, operation) {
-                Some(scope) => {
-                    [TOKEN, KEY, SESSION].map(|scheme| SecurityRequirement::new(scheme, [&scope])).into()
-                }
-                None => Vec::new(),
+            let scope = scope_of(service, method, operation);
+            let guests =
+                scope.iter().filter(|scope| scope.for_guests).map(|_| SecurityRequirement::default());
+            let credentials = scope.iter().flat_map(|scope| {
+                [TOKEN, KEY, SESSION].map(|scheme| SecurityRequirement::new(scheme, [&*scope.name]))
             });
+            operation.security = Some(guests.chain(credentials).collect());
         }
     }
 }
@@ -92,12 +108,20 @@ mod tests {
     #[test]
     fn the_scope_of_an_operation_follows_from_its_method_unless_it_says_otherwise() {
         let plain = OperationBuilder::new().build();
-        let scope = |method: &str| scope_of("tasks", method, &plain);
-        assert_eq!(scope("get").unwrap(), "tasks:read");
-        assert_eq!(scope("put").unwrap(), "tasks:write");
-        assert_eq!(scope("delete").unwrap(), "tasks:delete");
+        let scope = |method: &str| scope_of("tasks", method, &plain).unwrap();
+        for (method, name) in [("get", "tasks:read"), ("put", "tasks:write"), ("delete", "tasks:delete")] {
+            assert_eq!(scope(method), Scope { name: name.into(), for_guests: false });
+        }
         let own = OperationBuilder::new().security(SecurityRequirement::new(TOKEN, ["tasks:write"])).build();
-        assert_eq!(scope_of("tasks", "delete", &own).unwrap(), "tasks:write");
+        assert_eq!(&*scope_of("tasks", "delete", &own).unwrap().name, "tasks:write");
+        let guests = OperationBuilder::new()
+            .securities(Some([
+                SecurityRequirement::default(),
+                SecurityRequirement::new(TOKEN, ["products:read"]),
+            ]))
+            .build();
+        let scope = Scope { name: "products:read".into(), for_guests: true };
+        assert_eq!(scope_of("commerce", "get", &guests), Some(scope));
         let public = OperationBuilder::new().security(SecurityRequirement::default()).build();
         assert_eq!(scope_of("system", "get", &public), None);
         let shown = serde_json::to_value(&public.security).unwrap();

@@ -117,6 +117,7 @@ impl Server {
             draining: draining.clone(),
             active: metrics.gauge("http_active_requests", "Requests being answered.", &[]),
             anonymous: Arc::new(Identity::of("anonymous")),
+            guest: Arc::new(Identity::guest()),
             authentication,
             pod_name: Edge::pod_name(options),
             uri_bytes_max: options.uri_bytes_max,

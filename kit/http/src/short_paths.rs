@@ -1,23 +1,25 @@
-//! Short paths: `/v1/…` is `/api/v1/…`, which some published clients write as the one and some as the other.
+//! Other names of paths: published clients write `/v1/…` or `/api/v1/…`, and `/api/catalog/products` or `/api/products`.
 
 use http::{Request, Uri};
 
-const SHORT: &str = "/v1/";
-const WHOLE: &str = "/api";
+/// How a path may begin, and how it begins then.
+const NAMES: [(&str, &str); 2] = [("/v1/", "/api/v1/"), ("/api/catalog/products", "/api/products")];
 
-/// The request with its whole path.
+/// The request with the path that its route has.
 pub(crate) fn at_its_path<B>(mut request: Request<B>) -> Request<B> {
-    if request.uri().path().starts_with(SHORT)
-        && let Some(whole) = whole(request.uri())
+    let path = request.uri().path();
+    let named = NAMES.iter().find(|(other, _)| path.starts_with(other));
+    if let Some((other, own)) = named
+        && let Some(renamed) = renamed(request.uri(), other, own)
     {
-        *request.uri_mut() = whole;
+        *request.uri_mut() = renamed;
     }
     request
 }
 
-fn whole(uri: &Uri) -> Option<Uri> {
+fn renamed(uri: &Uri, other: &str, own: &str) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
-    let path = format!("{WHOLE}{}", parts.path_and_query?);
+    let path = format!("{own}{}", parts.path_and_query?.as_str().strip_prefix(other)?);
     parts.path_and_query = Some(path.try_into().ok()?);
     Uri::from_parts(parts).ok()
 }
@@ -27,10 +29,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_path_becomes_whole_and_keeps_its_query() {
+    fn another_name_of_a_path_becomes_its_own_and_keeps_its_query() {
         for (short, path) in [
             ("/v1/assess?limit=1&x=%2F", "/api/v1/assess?limit=1&x=%2F"),
             ("http://localhost:8080/v1/webhooks", "http://localhost:8080/api/v1/webhooks"),
+            ("/api/catalog/products?size=1", "/api/products?size=1"),
+            ("/api/catalog/products/7", "/api/products/7"),
+            ("/api/catalog", "/api/catalog"),
             ("/v1", "/v1"),
             ("/v10/assess", "/v10/assess"),
             ("/api/v1/assess", "/api/v1/assess"),

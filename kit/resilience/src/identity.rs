@@ -56,6 +56,11 @@ impl Identity {
     pub fn of(subject: impl Into<Arc<str>>) -> Self {
         Self { tenant: Tenant::default(), subject: subject.into(), scopes: Scopes::all(), ..Self::default() }
     }
+
+    /// A caller of the default tenant who sent no credential, and has no scope: operations that serve guests decide what they may do.
+    pub fn guest() -> Self {
+        Self { subject: "guest".into(), ..Self::default() }
+    }
 }
 
 impl Scopes {
