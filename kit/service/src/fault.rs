@@ -68,7 +68,7 @@ pub struct Fault(Box<Inner>);
 struct Inner {
     class: Class,
     /// The name of the fault within its service.
-    name: &'static str,
+    name: Cow<'static, str>,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     current: Option<i64>,
@@ -90,6 +90,8 @@ enum Cause {
 #[derive(Serialize, Deserialize)]
 struct Kept {
     code: Class,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    name: Cow<'static, str>,
     detail: Cow<'static, str>,
     #[serde(default)]
     errors: Vec<FieldError>,
@@ -104,7 +106,7 @@ impl Fault {
     pub fn new(class: Class, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             class,
-            name: "",
+            name: Cow::Borrowed(""),
             detail: detail.into(),
             errors: Vec::new(),
             current: None,
@@ -175,8 +177,8 @@ impl Fault {
 
     /// Names the fault within its service, so that code can tell it from others of its class.
     #[must_use]
-    pub fn named(mut self, name: &'static str) -> Self {
-        self.0.name = name;
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.0.name = name.into();
         self
     }
 
@@ -219,8 +221,8 @@ impl Fault {
     }
 
     /// The name within the service; empty if it has none.
-    pub fn name(&self) -> &'static str {
-        self.0.name
+    pub fn name(&self) -> &str {
+        &self.0.name
     }
 
     /// The message for the caller.
@@ -314,9 +316,10 @@ impl Fault {
 
     /// The form in which it is kept for repeats.
     pub fn to_kept(&self, request_id: Option<&str>) -> Vec<u8> {
-        let Inner { class, detail, errors, current, .. } = &*self.0;
+        let Inner { class, name, detail, errors, current, .. } = &*self.0;
         let kept = Kept {
             code: *class,
+            name: name.clone(),
             detail: detail.clone(),
             errors: errors.clone(),
             version: *current,
@@ -327,11 +330,11 @@ impl Fault {
 
     /// Reads the kept form.
     pub(crate) fn from_kept(kept: &[u8]) -> Self {
-        let Kept { code, detail, errors, version, request_id } = match serde_json::from_slice(kept) {
+        let Kept { code, name, detail, errors, version, request_id } = match serde_json::from_slice(kept) {
             Ok(kept) => kept,
             Err(error) => return Self::internal(error),
         };
-        let mut fault = Self::new(code, detail);
+        let mut fault = Self::new(code, detail).named(name);
         fault.0.errors = errors;
         fault.0.current = version;
         fault.0.is_repeat = true;

@@ -34,6 +34,8 @@ pub enum KeyKind {
     Time,
     /// A text, byte by byte.
     Text,
+    /// A whole number.
+    Integer,
 }
 
 /// A place in a list: the sort key and the id of a row.
@@ -52,6 +54,8 @@ pub enum SortKey {
     Time(Timestamp),
     /// A text.
     Text(String),
+    /// A whole number.
+    Integer(i64),
 }
 
 /// Where a page ended, as a cursor says it.
@@ -124,6 +128,11 @@ impl Listed<'_> {
         let rows = self.rows(read, order, after, limit + 1).await?;
         let items: Vec<T> = rows.iter().map(item).collect::<Result<_, _>>()?;
         Ok(Page::cut(items, limit, (tenant, order), place))
+    }
+
+    /// All rows, in no order: of a list that selects a sum or a count.
+    pub async fn all(self, read: &Read<'_>) -> Result<Vec<Row>, DatabaseError> {
+        read.composed(&self.query).await
     }
 
     /// At most `limit` rows in this order, from the start or after a place.
@@ -209,6 +218,7 @@ impl Place {
         match self.key {
             SortKey::Time(moment) => [moment.into(), self.id.into()],
             SortKey::Text(text) => [text.into(), self.id.into()],
+            SortKey::Integer(number) => [number.into(), self.id.into()],
         }
     }
 }
@@ -224,6 +234,7 @@ impl PageEnd {
         let key = match place.key {
             SortKey::Time(moment) => moment.to_string(),
             SortKey::Text(text) => text,
+            SortKey::Integer(number) => number.to_string(),
         };
         Self { tenant: tenant.clone(), sort: order.name.to_owned(), key, id: place.id }
     }
@@ -239,6 +250,7 @@ impl PageEnd {
                 let moment = self.key.parse::<Timestamp>().ok();
                 SortKey::Time(moment.filter(|moment| STORABLE_MICROS.contains(&moment.as_micros()))?)
             }
+            KeyKind::Integer => SortKey::Integer(self.key.parse().ok()?),
             KeyKind::Text => SortKey::Text(Some(self.key.clone()).filter(|text| !text.contains('\0'))?),
         };
         Some(Place { key, id: self.id })

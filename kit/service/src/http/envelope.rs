@@ -21,7 +21,7 @@ struct ErrorEnvelope<'a> {
 
 #[derive(Serialize, ToSchema)]
 struct EnvelopedError<'a> {
-    code: &'static str,
+    code: &'a str,
     message: &'a str,
     /// The first of the bad fields.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,10 @@ fn write(answer: &ErrorAnswer<'_>) -> Vec<u8> {
     let errors = answer.problem.errors();
     let envelope = ErrorEnvelope {
         error: EnvelopedError {
-            code: code(answer.problem.code(), answer.status),
+            code: match answer.problem.name() {
+                "" => code(answer.problem.code(), answer.status),
+                name => name,
+            },
             message: answer.problem.detail(),
             field: errors.first().map(|error| &*error.field),
             validation: errors,

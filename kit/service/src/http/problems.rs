@@ -62,7 +62,8 @@ impl Class {
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        let mut problem = Self::new(fault.class().code(), fault.detail().to_owned());
+        let mut problem =
+            Self::new(fault.class().code(), fault.detail().to_owned()).named(fault.name().to_owned());
         for error in fault.errors() {
             problem = problem.with_field(error.field.clone(), error.code.clone(), error.message.clone());
         }
@@ -93,6 +94,7 @@ impl From<Fault> for Problem {
 impl From<Problem> for Fault {
     fn from(problem: Problem) -> Self {
         let mut fault = Self::new(Class::of(problem.code()), problem.detail().to_owned());
+        fault = fault.named(problem.name().to_owned());
         for error in problem.errors() {
             fault = fault.with_field(error.field.clone(), error.code.clone(), error.message.clone());
         }
