@@ -21,9 +21,7 @@ impl Webhooks {
         let tenant = context.tenant();
         let mut write = self.0.writes.begin(context.call()).await?;
         context.fence(&mut write.tx).await?;
-        for attempted in &ended {
-            deliveries::attempted(&mut write.tx, (tenant, id), attempted);
-        }
+        deliveries::attempted(&mut write.tx, (tenant, id), &ended).await?;
         // It may have been deleted or changed meanwhile.
         if let Some(mut endpoint) = self.0.store.lock(&mut write.tx, tenant, id).await? {
             let was = endpoint.status;

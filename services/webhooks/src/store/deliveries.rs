@@ -1,6 +1,6 @@
 //! The statements about events and their deliveries.
 
-use pando_database::{DatabaseError, Value};
+use pando_database::{BatchQuery, DatabaseError, Value};
 use pando_service::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -75,12 +75,28 @@ static NEXT: Query = Query::point(
      order by next_at limit 1",
 );
 
-static ATTEMPTED: Query = Query::write(
-    "webhooks.attempted",
-    "update webhook_deliveries set status = $4, attempts = $5, next_at = $6, attempted_at = $7, response_code = $8, \
-     latency_micros = $9, response = $10, error = $11 where webhook_id = $1 and event_id = $2 and tenant = $3 \
-     and status = 'pending'",
-);
+/// The outcomes of a round of attempts are noted at once. All are of one endpoint.
+static ATTEMPTED: BatchQuery = BatchQuery {
+    name: "webhooks.attempted",
+    columns: &[
+        ("event_id", ColumnType::Uuid),
+        ("webhook_id", ColumnType::Uuid),
+        ("tenant", ColumnType::Text),
+        ("status", ColumnType::Text),
+        ("attempts", ColumnType::Bigint),
+        ("next_at", ColumnType::Timestamp),
+        ("attempted_at", ColumnType::Timestamp),
+        ("response_code", ColumnType::Bigint),
+        ("latency_micros", ColumnType::Bigint),
+        ("response", ColumnType::Text),
+        ("error", ColumnType::Text),
+    ],
+    sql: "update webhook_deliveries set status = batch.status, attempts = batch.attempts, next_at = batch.next_at, \
+          attempted_at = batch.attempted_at, response_code = batch.response_code, latency_micros = batch.latency_micros, \
+          response = batch.response, error = batch.error from batch \
+          where webhook_deliveries.webhook_id = batch.webhook_id and webhook_deliveries.event_id = batch.event_id \
+          and webhook_deliveries.tenant = batch.tenant and webhook_deliveries.status = 'pending'",
+};
 
 macro_rules! listed {
     ($more:literal) => {
@@ -265,22 +281,29 @@ pub(crate) async fn next(
     tx.row(&NEXT, params![webhook, tenant]).await?.map(|row| row.get(0)).transpose()
 }
 
-/// Notes what became of an attempt.
-pub(crate) fn attempted(tx: &mut Transaction, (tenant, webhook): (&Tenant, Uuid), done: &Attempted) {
-    let values = params![
-        webhook,
-        done.event,
-        tenant,
-        done.status.as_str(),
-        done.attempts,
-        done.next_at,
-        done.ended_at,
-        done.response_code.map(i64::from),
-        done.latency_micros,
-        done.response.as_str(),
-        done.error.as_str()
-    ];
-    tx.execute_later(&ATTEMPTED, values);
+/// Notes what became of attempts.
+pub(crate) async fn attempted(
+    tx: &mut Transaction,
+    (tenant, webhook): (&Tenant, Uuid),
+    ended: &[Attempted],
+) -> Result<(), DatabaseError> {
+    let row = |done: &Attempted| {
+        let values = params![
+            done.event,
+            webhook,
+            tenant,
+            done.status.as_str(),
+            done.attempts,
+            done.next_at,
+            done.ended_at,
+            done.response_code.map(i64::from),
+            done.latency_micros,
+            done.response.as_str(),
+            done.error.as_str()
+        ];
+        values.into()
+    };
+    tx.batch(&ATTEMPTED, ended.iter().map(row).collect()).await.map(drop)
 }
 
 /// Deliveries of an endpoint, the newest first, before an event.
