@@ -52,7 +52,7 @@ enum Command {
     Serve {
         #[command(flatten)]
         door: Door,
-        /// The roles of this process: all, or a list of profiles, customers, risk, webhooks, tasks and worker
+        /// The roles of this process: all, or a list of profiles, customers, commerce, risk, webhooks, tasks and worker
         #[arg(long, value_name = "ROLES")]
         roles: Option<String>,
     },

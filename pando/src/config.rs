@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use pando_audit::AuditOptions;
 pub use pando_auth::{AuthMode, AuthOptions};
 use pando_cache::RedisOptions;
+use pando_commerce::CommerceOptions;
 use pando_customers::CustomersOptions;
 use pando_database::{DatabaseOptions, SqliteOptions};
 use pando_http::{HttpOptions, TlsOptions};
@@ -68,6 +69,8 @@ pub struct Config {
     pub webhooks: WebhooksOptions,
     /// The risk service.
     pub risk: RiskOptions,
+    /// The shop.
+    pub commerce: CommerceOptions,
     /// Durable jobs.
     pub queue: QueueOptions,
     /// Running them.
@@ -96,6 +99,8 @@ pub enum Role {
     Webhooks,
     /// Decisions about businesses.
     Risk,
+    /// The shop.
+    Commerce,
     /// Running jobs.
     Worker,
 }
@@ -161,6 +166,7 @@ impl Default for Config {
             tasks: TasksOptions::default(),
             webhooks: WebhooksOptions::default(),
             risk: RiskOptions::default(),
+            commerce: CommerceOptions::default(),
             queue: QueueOptions::default(),
             worker: WorkerOptions::default(),
             idempotency: IdempotencyOptions::default(),
@@ -334,6 +340,9 @@ impl Config {
         }
         if let Err(error) = self.risk.check() {
             found.push(("risk", error.to_string()));
+        }
+        if let Err(error) = self.commerce.check() {
+            found.push(("commerce", error.to_string()));
         }
         if let Err(error) = self.webhooks.check() {
             found.push(("webhooks", error.to_string()));

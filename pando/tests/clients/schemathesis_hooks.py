@@ -25,7 +25,11 @@ def credential_suffices(ctx, response, case):
     if case.method.upper() != case.operation.method.upper():
         # Another operation of the path, or OPTIONS, which says no more than the document.
         return
-    scope = next(iter(security[0].values()))[0]
+    if {} in security and not GRANTED:
+        # Guests are served.
+        return
+    scope = next(iter(requirement for requirement in security if requirement))
+    scope = next(iter(scope.values()))[0]
     granted = GRANTED == "*" or GRANTED == "*:read" and scope.endswith(":read")
     refused = 403 if GRANTED else 401
     if granted:

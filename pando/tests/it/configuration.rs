@@ -260,7 +260,10 @@ fn a_value_of_the_wrong_kind_is_named_with_its_place_and_what_was_expected() {
         (
             "PANDO_ROLES",
             "profiles,billing",
-            ["roles", "`billing` is not one of all, profiles, customers, tasks, webhooks, risk, worker"],
+            [
+                "roles",
+                "`billing` is not one of all, profiles, customers, tasks, webhooks, risk, commerce, worker",
+            ],
         ),
         ("PANDO_DATABASE__POOL__MAX", "-1", ["database.pool.max", "usize"]),
         ("LOG_LEVEL", "loud", ["log.level", "trace"]),

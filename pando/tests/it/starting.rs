@@ -134,7 +134,9 @@ fn an_unknown_role_is_answered_with_the_known_ones() {
     let data = tempfile::tempdir().unwrap();
     let said = complaint(&run(data.path(), &["serve", "--roles", "profiles,billing"]));
     assert!(
-        said.contains("`billing` is not one of all, profiles, customers, tasks, webhooks, risk, worker"),
+        said.contains(
+            "`billing` is not one of all, profiles, customers, tasks, webhooks, risk, commerce, worker"
+        ),
         "{said}"
     );
 }

@@ -2,6 +2,7 @@
 //! the names of these things, and a third one does the same with names that nothing ever had. Both get the same answers,
 //! so the second tenant learns nothing, and the things of the first are as they were.
 
+mod commerce;
 mod recipes;
 mod risk;
 mod things;
@@ -111,7 +112,7 @@ impl Walk {
         check_recipes(&operations, RECIPES);
         check_recipes(&documented(house.operators), OF_OPERATORS);
         let recipes = RECIPES.iter().filter_map(|recipe| match recipe.about {
-            About::Tenant(call) => Some((recipe.operation, call)),
+            About::Tenant(call) | About::Guests(call) => Some((recipe.operation, call)),
             _ => None,
         });
         let (reads, writes) = recipes.partition(|(operation, _)| operations[*operation].0 == "GET");
@@ -193,6 +194,9 @@ impl Walk {
                         assert_ne!(ask(Some(&self.house.root), path).status / 100, 5, "{operation}");
                     }
                     About::Nobody => assert!(ask(None, template).status < 500, "{operation}"),
+                    About::Guests(_) => {
+                        assert!([200, 400].contains(&ask(None, template).status), "{operation}")
+                    }
                     About::Tenant(_) => assert_eq!(ask(None, template).status, 401, "{operation}"),
                 }
             }
@@ -211,6 +215,7 @@ fn is_about_things(statement: &str) -> bool {
         "queue.recurring_find",
         "queue.recurring_list",
         "risk.",
+        "commerce.product",
         "webhooks.find\"",
         "webhooks.list\"",
         "webhooks.delivery",

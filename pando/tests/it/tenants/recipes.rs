@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::commerce;
 use super::risk;
 use super::things::{ended, picture};
 use super::walker::Walker;
@@ -17,13 +18,15 @@ pub(super) struct Recipe {
 pub(super) enum About {
     /// A tenant's: this calls the operation with all names that it takes.
     Tenant(fn(&mut Walker<'_>)),
+    /// A tenant's, and a caller without a credential asks for those of the default tenant.
+    Guests(fn(&mut Walker<'_>)),
     /// Nobody's, so that everybody may ask.
     Nobody,
     /// Everybody's, so that no credential of a tenant will do. The path is one of the operation's.
     All(&'static str),
 }
 
-use About::{All, Nobody, Tenant};
+use About::{All, Guests, Nobody, Tenant};
 
 const PROFILES: &str = "/api/v1/profiles";
 const CUSTOMERS: &str = "/api/v1/customers";
@@ -112,7 +115,16 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "list_models_info", about: Tenant(|it| { it.get("/api/v1/models/info"); }) },
     Recipe { operation: "model_info", about: Tenant(|it| { it.get("/api/v1/models/ensemble/info"); }) },
     Recipe { operation: "screen_sanctions", about: Tenant(|it| { it.json("POST", "/api/v1/sanctions/screen", &[], &json!({"business_name": it.name("word")})); }) },
+    // The shop.
+    Recipe { operation: "list_catalog_products", about: Guests(commerce::list) },
+    Recipe { operation: "read_catalog_product", about: Guests(|it| commerce::of_product(it, "GET", &Value::Null)) },
+    Recipe { operation: "release_inventory_units", about: Tenant(|it| commerce::end(it, "release")) },
+    Recipe { operation: "confirm_inventory_units", about: Tenant(|it| commerce::end(it, "confirm")) },
+    Recipe { operation: "reserve_inventory_units", about: Tenant(commerce::reserve) },
+    Recipe { operation: "change_catalog_product", about: Tenant(|it| commerce::of_product(it, "PUT", &json!({"price": 8}))) },
+    Recipe { operation: "delete_catalog_product", about: Tenant(|it| commerce::of_product(it, "DELETE", &Value::Null)) },
     // Those that make things.
+    Recipe { operation: "create_catalog_product", about: Tenant(commerce::create) },
     Recipe { operation: "create_assessment", about: Tenant(risk::create) },
     Recipe { operation: "create_assessment_batch", about: Tenant(risk::create_batch) },
     Recipe { operation: "create_webhook", about: Tenant(webhooks::create) },

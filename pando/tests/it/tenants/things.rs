@@ -5,6 +5,7 @@ use std::time::Duration;
 use pando_images::Picture;
 use serde_json::{Value, json};
 
+use super::commerce;
 use super::risk;
 use super::walker::{Names, Walker};
 use super::webhooks;
@@ -41,6 +42,7 @@ pub(super) fn live(walker: &mut Walker<'_>) -> Names {
     tasks(walker, &mut names);
     webhooks::live(walker, &mut names);
     risk::live(walker, &mut names);
+    commerce::live(walker, &mut names);
     names
 }
 
@@ -59,6 +61,7 @@ pub(super) fn of_nobody(names: &Names, of_another: &Names) -> Names {
             "webhook" => format!("{}ffffffffffff", &name[..23]),
             // Its first half is the id of the webhook.
             "delivery" => format!("{}ffffffffffff{}ffffffffffff", &name[..24], &name[36..56]),
+            "sku" => format!("{}FFFFFFFFFFFF", &name[..6]),
             "media" | "hash" => name.replace(|c: char| c.is_ascii_digit(), "0"),
             _ if uuid::Uuid::try_parse(name).is_ok() => format!("{}ffffffffffff", &name[..24]),
             _ => name.replace("acme", "none"),

@@ -1,0 +1,61 @@
+//! The shop of a tenant, and how it is called with names of somebody else's things.
+
+use serde_json::{Value, json};
+
+use super::walker::{Names, Walker};
+
+const PRODUCTS: &str = "/api/products";
+
+/// A product, and units of it that are reserved for an order.
+pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
+    let fields = json!({"name": names["word"], "price": 7, "category": names["word"], "stockQuantity": 50});
+    let made = walker.json("POST", PRODUCTS, &[("idempotency-key", &names["key"])], &fields);
+    let product = made.value()["data"].clone();
+    for (name, member) in [("product", "id"), ("category", "categoryId"), ("sku", "sku")] {
+        names.insert(name, product[member].as_str().unwrap().to_owned());
+    }
+    // Any id can be that of an order.
+    names.insert("order", names["product"].clone());
+    let kept = walker.json("POST", "/api/inventory/reserve", &[], &reservation(names));
+    assert_eq!(kept.status, 201, "{kept:?}");
+}
+
+fn reservation(names: &Names) -> Value {
+    json!({"orderId": names["order"], "items": [{"productId": names["product"], "quantity": 2}]})
+}
+
+pub(super) fn list(walker: &mut Walker<'_>) {
+    walker.get(&format!("{PRODUCTS}?category={}", walker.name("word")));
+    walker.get(&format!("{PRODUCTS}?categoryId={}", walker.name("category")));
+}
+
+/// Calls a route of the product.
+pub(super) fn of_product(walker: &mut Walker<'_>, method: &str, body: &Value) {
+    let path = format!("{PRODUCTS}/{}", walker.name("product"));
+    match body {
+        Value::Null => walker.send(method, &path, &[], b""),
+        body => walker.json(method, &path, &[], body),
+    };
+}
+
+/// Ends the reservation of the order.
+pub(super) fn end(walker: &mut Walker<'_>, route: &str) {
+    let order = json!({"orderId": walker.name("order")});
+    walker.json("POST", &format!("/api/inventory/{route}"), &[], &order);
+}
+
+pub(super) fn reserve(walker: &mut Walker<'_>) {
+    let body = json!({
+        "orderId": walker.name("order"),
+        "items": [{"productId": walker.name("product"), "quantity": 1}],
+    });
+    walker.json("POST", "/api/inventory/reserve", &[], &body);
+}
+
+pub(super) fn create(walker: &mut Walker<'_>) {
+    let (key, word) = (walker.name("key"), walker.name("word"));
+    let fields = json!({"name": word, "price": 7, "category": word, "sku": walker.name("sku")});
+    for _ in 0..2 {
+        walker.json("POST", PRODUCTS, &[("idempotency-key", &key)], &fields);
+    }
+}

@@ -1,0 +1,4 @@
+//! The terms of the catalog.
+
+pub(crate) mod product;
+pub(crate) mod question;

@@ -1,0 +1,231 @@
+//! The catalog over HTTP. Everybody may read it.
+
+use axum::extract::{FromRequestParts, Path, State};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts as RequestParts;
+use http::{HeaderMap, StatusCode};
+use pando_http::{JsonAnswer, QueryString, decode_cursor};
+use pando_service::http::WriteCall;
+use pando_service::prelude::*;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::domain::product::Product;
+use super::domain::question::{OFFSET_MAX, SIZE, SortWord};
+use super::{ProductQuestion, ProductSort};
+use crate::Commerce;
+use crate::http::shape::{Many, One, Pagination};
+
+/// The product in the path; an extractor. A text that is no id is a bad one.
+pub(crate) struct ProductPath(Uuid);
+
+/// The fields of a product that a caller gives.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it describes the body; the domain reads it")]
+struct ProductFields {
+    #[schema(min_length = 1, max_length = 255)]
+    name: String,
+    #[schema(required = false, max_length = 1000)]
+    description: String,
+    /// With at most as many digits behind the point as the currency has.
+    #[schema(minimum = 0, exclusive_maximum = 100_000)]
+    price: f64,
+    #[schema(required = false, pattern = "^[A-Z]{3}$")]
+    currency: String,
+    /// The name of a category; it is made if it is not there. Or `categoryId`.
+    #[schema(required = false, min_length = 1, max_length = 50)]
+    category: String,
+    #[schema(required = false)]
+    category_id: Uuid,
+    /// One is made if it is missing.
+    #[schema(required = false, pattern = "^[A-Z0-9_-]{3,50}$")]
+    sku: String,
+    #[schema(required = false, minimum = 0, maximum = 999_999, default = 0)]
+    stock_quantity: i64,
+    #[schema(required = false, max_items = 5)]
+    image_urls: Vec<String>,
+    #[schema(required = false, max_items = 20)]
+    tags: Vec<String>,
+    #[schema(required = false, max_length = 100)]
+    brand: String,
+    /// In kilograms.
+    #[schema(required = false, minimum = 0)]
+    weight: f64,
+    #[schema(required = false, value_type = std::collections::BTreeMap<String, Object>)]
+    metadata: (),
+    #[schema(required = false, default = true)]
+    active: bool,
+}
+
+/// The question for a page.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[expect(dead_code, reason = "it describes the query; list reads it")]
+struct ListParameters {
+    /// The number of the page, from 0; at most 10,000 products are stepped over
+    #[param(required = false, minimum = 0, default = 0)]
+    page: u64,
+    /// How many products
+    #[param(required = false, minimum = 1, maximum = 100, default = 20)]
+    size: u64,
+    /// The `next` of the page before, instead of `page`
+    #[param(required = false)]
+    cursor: String,
+    /// Only products of this category, by its name
+    #[param(required = false)]
+    category: String,
+    /// Only products of this category
+    #[param(required = false)]
+    category_id: Uuid,
+    /// Only products of which there is a unit
+    #[param(required = false)]
+    in_stock: bool,
+    /// `name`, `price`, `createdAt` or `updatedAt`; also as `sort`
+    #[param(required = false)]
+    sort_by: String,
+    /// `asc` or `desc`
+    #[param(required = false)]
+    sort_direction: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ProductPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let id = path.ok().and_then(|Path(text)| Uuid::try_parse(&text).ok());
+        id.map(Self).ok_or_else(|| {
+            Problem::malformed("the id of a product is a UUID").with_field(
+                "id",
+                "malformed",
+                "must be a UUID",
+            )
+        })
+    }
+}
+
+/// The routes of products.
+pub(crate) fn routes() -> OpenApiRouter<Commerce> {
+    OpenApiRouter::new().routes(routes!(list_products, create_product)).routes(routes!(
+        read_product,
+        change_product,
+        delete_product
+    ))
+}
+
+/// Browse the catalog
+#[utoipa::path(get, path = "/api/products", tag = "catalog", params(ListParameters), security((), ("token" = ["product:read"])),
+    responses((status = 200, description = "A page of products that are offered", body = Many<Product>),
+        (status = 400, description = "Bad parameters")))]
+async fn list_products(
+    State(commerce): State<Commerce>,
+    Caller(call): Caller,
+    query: QueryString,
+) -> Result<JsonAnswer<Many<Product>>, Problem> {
+    let (question, page) = question(query)?;
+    let found = commerce.list_products(&call, &question).await?;
+    let next = found.next.as_ref().map(encode_cursor).transpose().map_err(Fault::from)?;
+    let pagination = Pagination::new((page, question.size as u64), found.total, next);
+    Ok(JsonAnswer(Many { data: found.products, pagination, message: "the products" }))
+}
+
+/// Read a product
+#[utoipa::path(get, path = "/api/products/{id}", tag = "catalog", params(("id" = Uuid, Path)), security((), ("token" = ["product:read"])),
+    responses((status = 200, description = "The product", body = One<Product>), (status = 304, description = "It is as the caller knows it"),
+        (status = 400, description = "Not an id"), (status = 404, description = "There is none")))]
+async fn read_product(
+    State(commerce): State<Commerce>,
+    Caller(call): Caller,
+    IfNoneMatch(known): IfNoneMatch,
+    ProductPath(id): ProductPath,
+) -> Result<Response, Problem> {
+    let kept = commerce.get_product(&call, id).await?;
+    cached(&kept, &known, |kept| Ok(json(kept.answer())))
+}
+
+/// Add a product
+#[utoipa::path(post, path = "/api/products", tag = "catalog", request_body = ProductFields, params(KeyParameter),
+    security(("token" = ["admin:all"])),
+    responses((status = 201, description = "The product", body = One<Product>), KeyRefused,
+        (status = 400, description = "Every bad field"), (status = 409, description = "Another product has the SKU")))]
+async fn create_product(
+    State(commerce): State<Commerce>,
+    WriteFields(call, fields): WriteFields,
+) -> Result<WriteAnswer, Problem> {
+    let done = commerce.create_product(&call, &fields).await?;
+    let place = format!("/api/products/{}", done.value.id);
+    let answer = One { data: &done.value, message: "the product was created" };
+    Ok(WriteAnswer::json(StatusCode::CREATED, &done, &answer).location(&place))
+}
+
+/// Change a product
+///
+/// Fields that are absent stay as they are.
+#[utoipa::path(put, path = "/api/products/{id}", tag = "catalog", request_body = ProductFields, params(("id" = Uuid, Path), KeyParameter),
+    security(("token" = ["admin:all"])),
+    responses((status = 200, description = "The product", body = One<Product>), KeyRefused,
+        (status = 400, description = "Every bad field"), (status = 404, description = "There is none"),
+        (status = 409, description = "Another product has the SKU"), (status = 412, description = "It has another version")))]
+async fn change_product(
+    State(commerce): State<Commerce>,
+    ProductPath(id): ProductPath,
+    headers: HeaderMap,
+    WriteFields(call, fields): WriteFields,
+) -> Result<WriteAnswer, Problem> {
+    let done = commerce.update_product(&call, id, &expected(&headers, false)?, &fields).await?;
+    Ok(WriteAnswer::json(
+        StatusCode::OK,
+        &done,
+        &One { data: &done.value, message: "the product was changed" },
+    ))
+}
+
+/// Delete a product
+#[utoipa::path(delete, path = "/api/products/{id}", tag = "catalog", params(("id" = Uuid, Path), KeyParameter),
+    security(("token" = ["admin:all"])),
+    responses((status = 204, description = "It is deleted"), KeyRefused, (status = 400, description = "Not an id"),
+        (status = 404, description = "There is none"), (status = 412, description = "It has another version")))]
+async fn delete_product(
+    State(commerce): State<Commerce>,
+    ProductPath(id): ProductPath,
+    headers: HeaderMap,
+    WriteCall(call): WriteCall,
+) -> Result<Response, Problem> {
+    let done = commerce.delete_product(&call, id, &expected(&headers, false)?).await?;
+    Ok(WriteAnswer::empty(StatusCode::NO_CONTENT, &done).into_response())
+}
+
+/// The question of a query, and the number of its page.
+fn question(mut query: QueryString) -> Result<(ProductQuestion, u64), Problem> {
+    let whole = |number: Option<i64>, otherwise: usize| {
+        number.and_then(|number| usize::try_from(number).ok()).unwrap_or(otherwise)
+    };
+    let page = whole(query.integer("page", 0..=i64::from(u32::MAX)), 0);
+    let size = whole(query.integer("size", 1..=SIZE.1 as i64), SIZE.0);
+    let words = [
+        ("name", SortWord::Name),
+        ("price", SortWord::Price),
+        ("createdAt", SortWord::CreatedAt),
+        ("updatedAt", SortWord::UpdatedAt),
+    ];
+    let by = query.one_of("sortBy", &words).or_else(|| query.one_of("sort", &words));
+    let descending =
+        query.one_of("sortDirection", &[("asc", false), ("desc", true), ("ASC", false), ("DESC", true)]);
+    let sort = ProductSort::named(by.unwrap_or(SortWord::Name), descending.unwrap_or_default());
+    let (category, category_id) = (query.text("category"), query.parsed("categoryId", "a UUID"));
+    let in_stock = query.boolean("inStock").unwrap_or_default();
+    let cursor = query.text("cursor").filter(|cursor| !cursor.is_empty());
+    let offset = if cursor.is_some() { 0 } else { page.saturating_mul(size) };
+    if offset > OFFSET_MAX {
+        let message =
+            format!("steps over more than {OFFSET_MAX} products: the cursor `next` of a page gets further");
+        query.error("page", "too_large", message);
+    }
+    query.finish()?;
+    let after: Option<PageEnd> = cursor.map(|cursor| decode_cursor(&cursor)).transpose()?;
+    let question = ProductQuestion { size, offset, after, sort, category, category_id, in_stock };
+    Ok((question, page as u64))
+}

@@ -1,0 +1,46 @@
+//! Reads the catalog page by page.
+
+use pando_service::Page;
+use pando_service::prelude::*;
+use uuid::Uuid;
+
+use super::domain::product::{Product, Stored};
+use super::domain::question::ProductQuestion;
+use super::store;
+use crate::Commerce;
+
+/// A page of products.
+#[derive(Clone, Debug)]
+pub struct ProductPage {
+    /// The products.
+    pub products: Vec<Product>,
+    /// The end of the page, if there are more.
+    pub next: Option<PageEnd>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+impl Commerce {
+    /// A page of the products that are offered.
+    pub async fn list_products(&self, call: &Call, question: &ProductQuestion) -> Result<ProductPage, Fault> {
+        let (read, tenant) = (self.0.parts.database.read(call), call.tenant());
+        let category = match (&question.category_id, &question.category) {
+            (Some(id), _) => Some(*id),
+            (None, Some(name)) => match store::category_id(&read, tenant, name).await? {
+                Some(id) => Some(id),
+                None => return Ok(ProductPage { products: Vec::new(), next: None, total: 0 }),
+            },
+            (None, None) => None,
+        };
+        let order = question.sort.order();
+        let places = store::places(&read, tenant, question, category).await?;
+        let places = places.into_iter().skip(question.offset).collect();
+        let page = Page::cut(places, question.size, (tenant, &order), Place::clone);
+        let total = store::count(&read, tenant, question, category).await?;
+        let ids: Vec<Uuid> = page.items.iter().map(|place| place.id).collect();
+        let found = store::find_many(&read, tenant, ids.clone()).await?;
+        let of_id = |id: &Uuid| found.iter().find(|product| product.id == *id).map(Stored::shown);
+        // A product that was deleted between the two statements is not shown.
+        Ok(ProductPage { products: ids.iter().filter_map(of_id).collect(), next: page.next, total })
+    }
+}

@@ -1,0 +1,298 @@
+//! Every statement about products and categories, beside the rows that it reads.
+
+use pando_service::Listed;
+use pando_service::prelude::*;
+use uuid::Uuid;
+
+use super::domain::product::{CategoryRef, Draft, Stored};
+use super::domain::question::ProductQuestion;
+use crate::domain::money::{Currency, Money};
+
+macro_rules! columns {
+    () => {
+        "p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.category_id, c.name as category_name, \
+         p.brand, p.weight_grams, p.image_urls, p.tags, p.metadata, p.active, s.available, \
+         s.version as revision, p.version, p.created_at, p.updated_at"
+    };
+}
+
+macro_rules! tables {
+    () => {
+        " from commerce_products p join commerce_categories c on c.id = p.category_id and c.tenant = p.tenant \
+         join commerce_stock s on s.product_id = p.id and s.tenant = p.tenant"
+    };
+}
+
+static FIND: Query = Query::point(
+    "commerce.product",
+    concat!("select ", columns!(), tables!(), " where p.id = $1 and p.tenant = $2 and p.deleted_at is null"),
+);
+
+static FIND_MANY: Query = Query::scan(
+    "commerce.products",
+    concat!(
+        "select ",
+        columns!(),
+        tables!(),
+        " where p.id = any($1) and p.tenant = $2 and p.deleted_at is null"
+    ),
+);
+
+static UPDATE: Query = Query::write(
+    "commerce.update_product",
+    "update commerce_products set sku = $3, name = $4, name_key = $5, description = $6, price_minor = $7, currency = $8, \
+     category_id = $9, brand = $10, weight_grams = $11, image_urls = $12, tags = $13, metadata = $14, active = $15, \
+     version = $16, updated_at = $17 where id = $1 and tenant = $2",
+);
+
+static MARK_DELETED: Query = Query::write(
+    "commerce.delete_product",
+    "update commerce_products set deleted_at = $3, updated_at = $3, version = version + 1 where id = $1 and tenant = $2",
+);
+
+static INSERT: BulkInsert = BulkInsert {
+    name: "commerce.insert_product",
+    table: "commerce_products",
+    columns: &[
+        ("id", ColumnType::Uuid),
+        ("tenant", ColumnType::Text),
+        ("sku", ColumnType::Text),
+        ("name", ColumnType::Text),
+        ("name_key", ColumnType::Text),
+        ("description", ColumnType::Text),
+        ("price_minor", ColumnType::Bigint),
+        ("currency", ColumnType::Text),
+        ("category_id", ColumnType::Uuid),
+        ("brand", ColumnType::Text),
+        ("weight_grams", ColumnType::Bigint),
+        ("image_urls", ColumnType::Json),
+        ("tags", ColumnType::Json),
+        ("metadata", ColumnType::Json),
+        ("active", ColumnType::Boolean),
+        ("version", ColumnType::Bigint),
+        ("updated_at", ColumnType::Timestamp),
+        ("created_at", ColumnType::Timestamp),
+        ("in_stock", ColumnType::Boolean),
+    ],
+    on_conflict: OnConflict::Fail,
+    key: "id",
+};
+
+static PLACES: List = List {
+    name: "commerce.product_places",
+    select: "select id, name_key, price_minor, created_at, updated_at from commerce_products",
+    rows: "active and deleted_at is null",
+};
+
+static COUNT: List =
+    List { name: "commerce.count_products", select: "select count(*) from commerce_products", ..PLACES };
+
+static CATEGORY: Query = Query::point(
+    "commerce.category",
+    "select id, name from commerce_categories where id = $1 and tenant = $2",
+);
+
+static CATEGORY_NAMED: Query = Query::point(
+    "commerce.category_named",
+    "select id, name from commerce_categories where name_key = $1 and tenant = $2",
+);
+
+/// Two requests may name the same new category at once: the second takes the one of the first.
+static NEW_CATEGORY: Query = Query::write(
+    "commerce.new_category",
+    "insert into commerce_categories (id, tenant, name, name_key, parent_id, version, created_at, updated_at) \
+     values ($1, $2, $3, $4, null, 1, $5, $5) on conflict (tenant, name_key) do nothing",
+);
+
+/// A product that is not deleted.
+pub(crate) async fn find(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    id: Uuid,
+) -> Result<Option<Stored>, DatabaseError> {
+    read.row(&FIND, params![id, tenant]).await?.as_ref().map(stored).transpose()
+}
+
+/// Those of these products that are not deleted.
+pub(crate) async fn find_many(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    ids: Vec<Uuid>,
+) -> Result<Vec<Stored>, DatabaseError> {
+    read.rows(&FIND_MANY, params![ids, tenant]).await?.iter().map(stored).collect()
+}
+
+/// A product that is not deleted, in a transaction that has locked its stock: whoever changes a product locks its stock first.
+pub(crate) async fn find_locked(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    id: Uuid,
+) -> Result<Option<Stored>, DatabaseError> {
+    tx.row(&FIND, params![id, tenant]).await?.as_ref().map(stored).transpose()
+}
+
+/// The category that a caller names; one that has only a name, and is not there, is made.
+pub(crate) async fn category(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    named: &CategoryRef,
+    (fresh, now): (Uuid, Timestamp),
+) -> Result<Option<(Uuid, String)>, DatabaseError> {
+    let found = |row: Option<Row>| row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose();
+    let name = match named {
+        CategoryRef::Id(id) => return found(tx.row(&CATEGORY, params![*id, tenant]).await?),
+        CategoryRef::Name(name) => name,
+    };
+    let key = pando_service::folded(name);
+    if let Some(there) = found(tx.row(&CATEGORY_NAMED, params![key.as_str(), tenant]).await?)? {
+        return Ok(Some(there));
+    }
+    tx.execute(&NEW_CATEGORY, params![fresh, tenant, name.as_str(), key.as_str(), now]).await?;
+    found(tx.row(&CATEGORY_NAMED, params![key.as_str(), tenant]).await?)
+}
+
+/// The id of the category with this name.
+pub(crate) async fn category_id(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    name: &str,
+) -> Result<Option<Uuid>, DatabaseError> {
+    let row = read.row(&CATEGORY_NAMED, params![pando_service::folded(name), tenant]).await?;
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// The products that are offered and that a question asks for.
+fn asked<'a>(
+    list: &List,
+    tenant: &'a Tenant,
+    question: &ProductQuestion,
+    category: Option<Uuid>,
+) -> Listed<'a> {
+    let mut list = list.of(tenant);
+    if let Some(category) = category {
+        list = list.filter("category_id = $1", params![category]);
+    }
+    if question.in_stock {
+        list = list.filter("in_stock", params![]);
+    }
+    list
+}
+
+/// The places of the products of a page and of those that it steps over, and of one more if there is one.
+pub(crate) async fn places(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    question: &ProductQuestion,
+    category: Option<Uuid>,
+) -> Result<Vec<Place>, DatabaseError> {
+    let order = question.sort.order();
+    let after = question.after.as_ref().and_then(|end| end.place_in(tenant, &order));
+    let limit = question.offset + question.size + 1;
+    let rows = asked(&PLACES, tenant, question, category).rows(read, &order, after, limit).await?;
+    let place = |row: &Row| {
+        let key = match order.kind {
+            KeyKind::Text => SortKey::Text(row.get(order.column)?),
+            KeyKind::Integer => SortKey::Integer(row.get(order.column)?),
+            KeyKind::Time => SortKey::Time(row.get(order.column)?),
+        };
+        Ok(Place { key, id: row.get("id")? })
+    };
+    rows.iter().map(place).collect()
+}
+
+/// How many products a question asks for on all its pages.
+pub(crate) async fn count(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    question: &ProductQuestion,
+    category: Option<Uuid>,
+) -> Result<u64, DatabaseError> {
+    let row = asked(&COUNT, tenant, question, category).all(read).await?.into_iter().next();
+    let count: i64 = row.map_or(Ok(0), |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// Adds products, whose category is there.
+pub(crate) async fn insert(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    products: &[Stored],
+) -> Result<(), DatabaseError> {
+    let row = |product: &Stored| {
+        let mut row = values(tenant, product);
+        row.extend(params![product.created_at, product.available > 0]);
+        row
+    };
+    if let [product] = products {
+        tx.insert_later(&INSERT, row(product));
+        return Ok(());
+    }
+    tx.bulk_insert(&INSERT, products.iter().map(row).collect()).await.map(drop)
+}
+
+/// Writes a changed product over its row, which the transaction has locked.
+pub(crate) fn update(tx: &mut Transaction, tenant: &Tenant, product: &Stored) {
+    tx.execute_later(&UPDATE, values(tenant, product));
+}
+
+/// Marks a locked product as deleted: orders still name it.
+pub(crate) fn delete(tx: &mut Transaction, tenant: &Tenant, id: Uuid, now: Timestamp) {
+    tx.execute_later(&MARK_DELETED, params![id, tenant, now]);
+}
+
+pub(crate) fn stored(row: &Row) -> Result<Stored, DatabaseError> {
+    let text = |column: &'static str| row.get::<String>(column);
+    // The table holds nothing but currencies that were read.
+    let currency = Currency::parse(&text("currency")?).unwrap_or_else(|_| Currency::unknown());
+    let category_id = row.get("category_id")?;
+    let draft = Draft {
+        sku: text("sku")?,
+        name: text("name")?,
+        description: text("description")?,
+        price: Money::new(row.get("price_minor")?, currency),
+        category: CategoryRef::Id(category_id),
+        brand: text("brand")?,
+        weight_grams: row.get("weight_grams")?,
+        image_urls: row.get::<Json<_>>("image_urls")?.0,
+        tags: row.get::<Json<_>>("tags")?.0,
+        metadata: row.get::<Json<_>>("metadata")?.0,
+        active: row.get("active")?,
+    };
+    Ok(Stored {
+        id: row.get("id")?,
+        draft,
+        category_name: text("category_name")?,
+        category_id,
+        available: row.get("available")?,
+        revision: row.get("revision")?,
+        version: row.get("version")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+    })
+}
+
+/// The values that an insert and an update have both.
+fn values(tenant: &Tenant, product: &Stored) -> Vec<pando_database::Value> {
+    let draft = &product.draft;
+    let mut values = Vec::with_capacity(INSERT.columns.len());
+    values.extend(params![
+        product.id,
+        tenant,
+        draft.sku.as_str(),
+        draft.name.as_str(),
+        pando_service::folded(&draft.name),
+        draft.description.as_str(),
+        draft.price.minor,
+        draft.price.currency.code(),
+        product.category_id,
+        draft.brand.as_str(),
+        draft.weight_grams,
+        serde_json::Value::from(draft.image_urls.clone()),
+        serde_json::Value::from(draft.tags.clone()),
+        serde_json::Value::Object(draft.metadata.clone()),
+        draft.active,
+        product.version,
+        product.updated_at,
+    ]);
+    values
+}

@@ -1,0 +1,3 @@
+//! What all parts of the shop share over HTTP.
+
+pub(crate) mod shape;

@@ -1,0 +1,3 @@
+//! The terms of the inventory.
+
+pub(crate) mod reservation;

@@ -1,0 +1,65 @@
+//! Reservations: units of products that are kept for an order until it is paid, or until time is up.
+
+use pando_service::prelude::*;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Where a reservation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ReservationStatus {
+    /// The units are kept.
+    Reserved,
+    /// The units have left with the order.
+    Confirmed,
+    /// The units can be sold again, because the order does not need them.
+    Released,
+    /// The units can be sold again, because time was up.
+    Expired,
+}
+
+/// A line of an order: a product, and how many units of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The product.
+    pub product: Uuid,
+    /// How many units.
+    pub quantity: i64,
+}
+
+/// Units that are kept for an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// Its id.
+    pub id: Uuid,
+    /// The order.
+    pub order: Uuid,
+    /// The buyer.
+    pub user: String,
+    /// Where it stands.
+    pub status: ReservationStatus,
+    /// The products, each once, in the order of their ids.
+    pub lines: Vec<Line>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when the units are kept.
+    pub expires_at: Timestamp,
+}
+
+impl ReservationStatus {
+    const ALL: [(&'static str, Self); 4] = [
+        ("RESERVED", Self::Reserved),
+        ("CONFIRMED", Self::Confirmed),
+        ("RELEASED", Self::Released),
+        ("EXPIRED", Self::Expired),
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+    }
+
+    pub(crate) fn stored(name: &str) -> Self {
+        Self::ALL.iter().find(|(known, _)| *known == name).map_or(Self::Released, |(_, status)| *status)
+    }
+}

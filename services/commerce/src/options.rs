@@ -1,0 +1,65 @@
+//! The settings of the shop.
+
+use pando_service::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::money::Currency;
+
+/// Settings of the commerce service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CommerceOptions {
+    /// The currency of products that name none.
+    pub currency: String,
+    /// Below how many available units an event says so, for products that name no number of their own.
+    pub reorder_point: u32,
+    /// How long units stay reserved for an order that is not paid.
+    pub reservation_seconds: u32,
+    /// How products are cached.
+    pub products: CacheOptions,
+    /// How pages of products are cached.
+    pub pages: CacheOptions,
+}
+
+impl Default for CommerceOptions {
+    fn default() -> Self {
+        Self {
+            currency: "USD".to_owned(),
+            reorder_point: 10,
+            reservation_seconds: 300,
+            products: CacheOptions {
+                l1_ttl_ms: 10 * 60 * 1_000,
+                l2_ttl_ms: 30 * 60 * 1_000,
+                keep_compressed: true,
+                ..CacheOptions::default()
+            },
+            // Any write may change any page: pages are kept for moments of many reads, in this process only.
+            pages: CacheOptions {
+                l2: false,
+                l1_ttl_ms: 5_000,
+                stale_window_ms: 60_000,
+                bytes_max: 16 * 1024 * 1024,
+                entries_max: 1_000,
+                ..CacheOptions::default()
+            },
+        }
+    }
+}
+
+impl CommerceOptions {
+    /// Whether the service can run with these; the currency of the shop.
+    pub fn check(&self) -> Result<Currency, BadSetting> {
+        let bad = |name: &str, reason: String| BadSetting::new("commerce", name, reason);
+        BadSetting::check_ranges(
+            "commerce",
+            [
+                ("reorder_point", u64::from(self.reorder_point), 0..=1_000_000),
+                ("reservation_seconds", u64::from(self.reservation_seconds), 10..=86_400),
+            ],
+        )?;
+        for (name, cache) in [("products", &self.products), ("pages", &self.pages)] {
+            cache.check().map_err(|error| bad(name, error.to_string()))?;
+        }
+        Currency::parse(&self.currency).map_err(|error| bad("currency", error.to_string()))
+    }
+}

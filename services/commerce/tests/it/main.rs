@@ -1,0 +1,69 @@
+//! The shop on real engines: each test runs on SQLite and on PostgreSQL, each time on an empty database.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod inventory;
+mod products;
+
+use http::Method;
+use pando_clock::Clock;
+use pando_commerce::{CommerceOptions, MIGRATIONS, open};
+use pando_queue::{Job, Registry};
+use pando_service::Parts;
+use pando_service::testing::{self, Answer, TestHouse, TestServer, still_clock};
+use serde_json::{Value, json};
+
+/// The shop on one engine, its clock scripted, and a server for it.
+pub(crate) struct House {
+    pub(crate) parts: Parts,
+    pub(crate) server: TestServer,
+    pub(crate) clock: Clock,
+    registry: Registry,
+    _folder: tempfile::TempDir,
+}
+
+/// Runs a test in a fresh shop on every engine.
+pub(crate) async fn each_house(test: impl AsyncFn(House)) {
+    testing::each_house(&[MIGRATIONS], still_clock, async |TestHouse { parts, folder }| {
+        let mut registry = Registry::default();
+        let service = open(&parts, CommerceOptions::default(), &mut registry).unwrap();
+        let server = TestServer::start(&parts, service);
+        let clock = parts.clock.clone();
+        test(House { parts, server, clock, registry, _folder: folder }).await;
+    })
+    .await;
+}
+
+impl House {
+    /// Adds a product with these fields besides a name, a price and a category.
+    pub(crate) async fn product(&self, more: Value) -> Value {
+        let mut fields = json!({"name": "Tea", "price": 29.99, "category": "Kitchen", "stockQuantity": 10});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = self.server.post("/api/products", &fields).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["data"].clone()
+    }
+
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.server.ask(method, path, &[], body).await
+    }
+
+    /// Lets go of the reservations whose time is up.
+    pub(crate) async fn sweep(&self) {
+        let mut tx = self.parts.database.transaction(&testing::call()).await.unwrap();
+        self.parts.queue.enqueue(&mut tx, Job::new("reservation_sweep", json!({}))).await.unwrap();
+        tx.commit().await.unwrap();
+        self.parts.queue.run_until_idle(&self.registry).await.unwrap();
+    }
+
+    /// How many units of a product can be sold, as its page says.
+    pub(crate) async fn units(&self, product: &Value) -> i64 {
+        let answer = self.server.get(&path(product)).await;
+        answer.json()["data"]["stockQuantity"].as_i64().unwrap()
+    }
+}
+
+/// The path of a product.
+pub(crate) fn path(product: &Value) -> String {
+    format!("/api/products/{}", product["id"].as_str().unwrap())
+}
