@@ -69,6 +69,9 @@ fn name(handler: &str, tag: &str, method: &str, of_one: bool) -> String {
 
 /// The singular of a tag.
 fn singular(tag: &str) -> String {
+    if let Some(stem) = tag.strip_suffix("es").filter(|stem| stem.ends_with("ch")) {
+        return stem.to_owned();
+    }
     match (tag.strip_suffix("ies"), tag.strip_suffix('s')) {
         (Some(stem), _) => format!("{stem}y"),
         (None, Some(stem)) => stem.to_owned(),

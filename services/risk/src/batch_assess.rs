@@ -1,4 +1,4 @@
-//! Assesses many businesses at once.
+//! Assesses many businesses at once: a few in the request, more by a job.
 
 use pando_service::prelude::*;
 use pando_service::{FieldError, Violations};
@@ -8,12 +8,24 @@ use utoipa::ToSchema;
 
 use crate::Risk;
 use crate::domain::assessment::{Assessed, Assessment};
+use crate::domain::batch::BatchJob;
+use crate::domain::batch_request::{BATCH_JOB_MAX, BatchDraft, items};
 use crate::domain::business::Business;
-use crate::domain::events;
+use crate::domain::{events, ids};
 use crate::store;
 
-/// How many businesses a batch may have.
+/// How many businesses are assessed in the request.
 pub const BATCH_MAX: usize = 100;
+
+/// The outcome of a request for a batch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Batched {
+    /// The businesses were assessed.
+    Done(Batch),
+    /// A job will assess them.
+    Accepted(Box<BatchJob>),
+}
 
 /// The outcome of a batch, in the order of the request.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -52,51 +64,52 @@ pub struct BatchItem {
 }
 
 impl Risk {
-    /// Assesses the businesses of a batch that are described well, and says what is wrong with the others.
+    /// Assesses the businesses of a batch that are described well, and says what is wrong with the others. If there are more than a
+    /// hundred, a job does it.
     pub async fn batch_assess(
         &self,
         call: &Call,
         fields: &Map<String, Value>,
-    ) -> Result<Written<Batch>, Fault> {
+    ) -> Result<Written<Batched>, Fault> {
         let write = self.0.writes.once(call, |turn| async move {
-            let items = items(fields)?;
-            let now = self.0.parts.clock.now();
+            let items = items(fields, BATCH_JOB_MAX)?;
+            if items.len() > BATCH_MAX {
+                let draft = BatchDraft::of(items.to_vec());
+                let mut write = turn.begin().await?;
+                let batch = self.accept_batch(&mut write, draft).await?;
+                return write.done(Batched::Accepted(Box::new(batch.shown())));
+            }
             let read: Vec<Result<Business, Fault>> = items.iter().map(read).collect();
-            let good: Vec<&Business> = read.iter().flatten().collect();
-            let mut histories = self.history(call, &good, now).await?.into_iter();
+            let good: Vec<Business> = read.iter().flatten().cloned().collect();
+            let mut decided = self.decide_many(call, good, self.0.parts.clock.now()).await?.into_iter();
             let (mut results, mut assessed) = (Vec::with_capacity(items.len()), Vec::new());
             for (index, business) in read.into_iter().enumerate() {
-                results.push(match business {
-                    Ok(business) => {
-                        let history = histories.next().unwrap_or_default();
-                        let one = self.decide(call, business, history, now)?;
+                let (status, assessment, validation) = match business {
+                    Ok(_) => {
+                        let decided =
+                            decided.next().ok_or_else(|| Fault::internal("a decision is missing"))?;
+                        let one = decided.outcome?;
                         let shown = Some(one.shown());
                         assessed.push(one);
-                        BatchItem {
-                            index,
-                            status: "success".to_owned(),
-                            assessment: shown,
-                            validation: Vec::new(),
-                        }
+                        ("success", shown, Vec::new())
                     }
-                    Err(fault) => {
-                        let validation = fault.errors().to_vec();
-                        BatchItem { index, status: "failed".to_owned(), assessment: None, validation }
-                    }
-                });
+                    Err(fault) => ("failed", None, fault.errors().to_vec()),
+                };
+                results.push(BatchItem { index, status: status.to_owned(), assessment, validation });
             }
             let mut write = turn.begin().await?;
             self.keep(&mut write, &assessed).await?;
-            let batch_id = format!("batch_{}", self.0.parts.clock.fresh_id().simple());
+            let batch_id = ids::batch(self.0.parts.clock.fresh_id());
             let (total, completed) = (results.len(), assessed.len());
             let status = "completed".to_owned();
-            write.done(Batch { batch_id, status, total, completed, failed: total - completed, results })
+            let batch = Batch { batch_id, status, total, completed, failed: total - completed, results };
+            write.done(Batched::Done(batch))
         });
         write.await
     }
 
     /// Keeps assessments, and says so.
-    async fn keep(&self, write: &mut Write, assessed: &[Assessed]) -> Result<(), Fault> {
+    pub(crate) async fn keep(&self, write: &mut Write, assessed: &[Assessed]) -> Result<(), Fault> {
         if assessed.is_empty() {
             return Ok(());
         }
@@ -108,22 +121,8 @@ impl Risk {
     }
 }
 
-/// The businesses of a request, under either of their published names.
-fn items(fields: &Map<String, Value>) -> Result<&[Value], Fault> {
-    let refuse = |field: &str, message: &str| Violations::one(field, "INVALID_INPUT", message).into();
-    let (name, items) = match (fields.get("requests"), fields.get("businesses")) {
-        (Some(items), None) => ("requests", items),
-        (None, Some(items)) => ("businesses", items),
-        _ => return Err(refuse("requests", "give either requests or businesses: an array of businesses")),
-    };
-    match items.as_array() {
-        Some(items) if (1..=BATCH_MAX).contains(&items.len()) => Ok(items),
-        Some(_) => Err(refuse(name, "must have 1 to 100 businesses")),
-        None => Err(refuse(name, "must be an array of businesses")),
-    }
-}
-
-fn read(item: &Value) -> Result<Business, Fault> {
+/// A business of a batch.
+pub(crate) fn read(item: &Value) -> Result<Business, Fault> {
     match item.as_object() {
         Some(fields) => Business::read(fields),
         None => Err(Violations::one("business", "INVALID_INPUT", "must be an object").into()),

@@ -1,5 +1,6 @@
 //! The operations over HTTP, in the shapes that published clients expect.
 
+pub(crate) mod batches;
 pub(crate) mod models;
 pub(crate) mod screening;
 
@@ -18,8 +19,7 @@ use crate::domain::assessment::AssessmentStatus;
 use crate::domain::business::ModelChoice;
 use crate::domain::ids;
 use crate::{
-    Assessment, AssessmentHistory, AssessmentPage, AssessmentQuestion, Batch, Explanation, Risk,
-    no_assessment,
+    Assessment, AssessmentHistory, AssessmentPage, AssessmentQuestion, Explanation, Risk, no_assessment,
 };
 
 /// The assessment in the path; an extractor. If the text is not an id, nothing has it: 404.
@@ -58,16 +58,6 @@ struct AssessmentRequest {
     metadata: (),
 }
 
-/// Many descriptions, under either name.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes the body; batch_assess reads it")]
-struct BatchRequest {
-    #[schema(required = false, min_items = 1, max_items = 100)]
-    requests: Vec<AssessmentRequest>,
-    #[schema(required = false, min_items = 1, max_items = 100)]
-    businesses: Vec<AssessmentRequest>,
-}
-
 /// The question for a page.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -101,9 +91,9 @@ impl<S: Send + Sync> FromRequestParts<S> for AssessmentPath {
 pub(crate) fn routes() -> OpenApiRouter<Risk> {
     OpenApiRouter::new()
         .routes(routes!(create, list))
-        .routes(routes!(create_batch))
         .routes(routes!(read))
         .routes(routes!(history))
+        .merge(batches::routes())
 }
 
 /// The routes of explanations.
@@ -121,18 +111,6 @@ async fn create(
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.assess(&call, &fields).await?;
     Ok(WriteAnswer::json(StatusCode::OK, &done, &done.value).version(done.value.version))
-}
-
-/// Assess up to 100 businesses; each has an outcome of its own
-#[utoipa::path(post, path = "/api/v1/assess/batch", tag = "assessments", request_body = BatchRequest, params(KeyParameter),
-    responses((status = 200, description = "What became of each", body = Batch), KeyRefused,
-        (status = 400, description = "The batch is bad")))]
-async fn create_batch(
-    State(risk): State<Risk>,
-    WriteFields(call, fields): WriteFields,
-) -> Result<WriteAnswer, Problem> {
-    let done = risk.batch_assess(&call, &fields).await?;
-    Ok(WriteAnswer::json(StatusCode::OK, &done, &done.value))
 }
 
 /// Read an assessment

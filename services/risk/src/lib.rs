@@ -3,22 +3,32 @@
 mod assess;
 mod assessment_history;
 mod batch_assess;
+mod batch_results;
+mod cancel_batch;
+mod create_batch;
 mod decide;
+mod decide_many;
 mod domain;
 mod explain;
 mod get_assessment;
+mod get_batch;
 mod get_model;
 mod history;
 mod http;
+mod jobs;
 mod list_assessments;
+mod list_batches;
 mod lists;
 pub mod model;
 mod options;
+mod resume_batch;
 pub mod rules;
+mod run_batch;
 mod screen_name;
 pub mod screening;
 mod service;
 mod store;
+mod sweep_batches;
 
 use std::sync::Arc;
 
@@ -28,13 +38,19 @@ use pando_queue::Outbox;
 use pando_service::prelude::*;
 use pando_service::{Writes, WritesParts};
 use rules::Ruleset;
+use tokio::sync::Semaphore;
 
 pub use assessment_history::{AssessmentHistory, PastAssessment, Trend, Trends};
-pub use batch_assess::{BATCH_MAX, Batch, BatchItem};
+pub use batch_assess::{BATCH_MAX, Batch, BatchItem, Batched};
+pub use batch_results::{BatchResult, BatchResults, BatchSummary};
 pub use domain::assessment::{Assessment, AssessmentStatus, Reason};
+pub use domain::batch::{BatchJob, BatchReceipt, BatchStatus, ItemStatus};
+pub use domain::batch_request::BATCH_JOB_MAX;
 pub use domain::factors::RiskFactor;
 pub use explain::{Explanation, FeatureContribution, ScoreExplanation};
+pub use get_batch::{BatchProgress, BatchState, BusinessResult};
 pub use list_assessments::{AssessmentPage, AssessmentQuestion};
+pub use list_batches::{BatchPage, BatchQuestion};
 pub use options::RiskOptions;
 pub use screen_name::{NameMatch, Screening};
 pub use service::{BLUEPRINT, open};
@@ -50,6 +66,9 @@ struct Inner {
     models: Models,
     ruleset: Ruleset,
     lists: Lists,
+    /// Turns to decide about many businesses.
+    deciding: Semaphore,
+    deciding_max: usize,
     options: RiskOptions,
 }
 
@@ -74,6 +93,8 @@ impl Risk {
             models: models.map_err(|error| BadSetting::new("risk", "models", error))?,
             ruleset,
             lists: Lists::open(&options)?,
+            deciding: Semaphore::new(options.batch_threads()),
+            deciding_max: options.batch_threads(),
             parts: parts.clone(),
             options,
         })))
@@ -83,4 +104,9 @@ impl Risk {
 /// The assessment that a caller named does not exist.
 fn no_assessment() -> Fault {
     Fault::not_found("assessment")
+}
+
+/// The batch that a caller named does not exist.
+fn no_batch() -> Fault {
+    Fault::not_found("batch")
 }

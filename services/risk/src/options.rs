@@ -19,18 +19,48 @@ pub struct RiskOptions {
     pub sample_list: bool,
     /// A match with a lower score, in hundredths, is none.
     pub match_percent_min: u8,
+    /// On how many threads batches are decided; 0 is one for each core.
+    pub batch_threads: u16,
+    /// How many businesses of a batch are assessed in one transaction.
+    pub batch_chunk: u16,
+    /// How long a batch waits after an error of the server.
+    pub batch_retry_seconds: u64,
+    /// How long batches are kept after their end.
+    pub batches_days: u32,
 }
 
 impl Default for RiskOptions {
     fn default() -> Self {
-        Self { events: true, models: None, lists: Vec::new(), sample_list: false, match_percent_min: 80 }
+        Self {
+            events: true,
+            models: None,
+            lists: Vec::new(),
+            sample_list: false,
+            match_percent_min: 80,
+            batch_threads: 0,
+            batch_chunk: 200,
+            batch_retry_seconds: 300,
+            batches_days: 30,
+        }
     }
 }
 
 impl RiskOptions {
     /// Whether the service can run with these.
     pub fn check(&self) -> Result<(), BadSetting> {
-        let percent = u64::from(self.match_percent_min);
-        BadSetting::check_ranges("risk", [("match_percent_min", percent, 1..=100)])
+        let checked = [
+            ("match_percent_min", u64::from(self.match_percent_min), 1..=100),
+            ("batch_threads", u64::from(self.batch_threads), 0..=1_024),
+            ("batch_chunk", u64::from(self.batch_chunk), 1..=1_000),
+            ("batch_retry_seconds", self.batch_retry_seconds, 1..=86_400),
+            ("batches_days", u64::from(self.batches_days), 1..=3_650),
+        ];
+        BadSetting::check_ranges("risk", checked)
+    }
+
+    /// On how many threads batches are decided.
+    pub(crate) fn batch_threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        if self.batch_threads == 0 { cores() } else { usize::from(self.batch_threads) }
     }
 }

@@ -3,53 +3,68 @@
 use std::error::Error;
 
 use pando_http::{RouteLimits, ServiceRoutes};
+use pando_service::OwnQueue;
 use pando_service::http::error_envelope;
 use pando_service::prelude::*;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::domain::events::EVENTS;
-use crate::{MIGRATIONS, Risk, RiskOptions, http};
+use crate::{MIGRATIONS, Risk, RiskOptions, http, jobs};
 
 /// The service before it is opened.
 pub const BLUEPRINT: Blueprint = Blueprint {
     name: "risk",
     migrations: Some(MIGRATIONS),
     events: EVENTS,
-    queues: &[],
+    queues: &[
+        OwnQueue { name: "risk_batches", concurrency: 4, kinds: &["risk_batch"] },
+        OwnQueue { name: "risk_upkeep", concurrency: 1, kinds: &["risk_sweep"] },
+    ],
     described: || PLACES.iter().map(|(prefix, routes)| described(prefix, routes())).collect(),
 };
 
 type Routes = fn() -> OpenApiRouter<Risk>;
 
 /// Where the paths of this service begin, and the routes there.
-const PLACES: [(&str, Routes); 4] = [
+const PLACES: [(&str, Routes); 5] = [
     ("/api/v1/assess", http::routes),
+    ("/api/v1/batch", http::batches::older_routes),
     ("/api/v1/explain", http::explain_routes),
     ("/api/v1/models", http::models::routes),
     ("/api/v1/sanctions", http::screening::routes),
 ];
 
-/// The limits of batches.
-const BATCH: RouteLimits = RouteLimits {
-    path: "/api/v1/assess/batch",
-    body_bytes_max: Some(4 * 1024 * 1024),
-    deadline_ms: Some(30_000),
-    body_idle_ms: None,
-};
+/// How many bytes a request for a batch may have.
+const BATCH_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The limits of the routes below a prefix.
+fn limits(prefix: &str) -> Vec<RouteLimits> {
+    let of = |path| RouteLimits {
+        path,
+        body_bytes_max: Some(BATCH_BYTES_MAX),
+        deadline_ms: Some(30_000),
+        body_idle_ms: None,
+    };
+    match prefix {
+        "/api/v1/assess" => vec![of("/api/v1/assess/batch"), of("/api/v1/assess/batch/async")],
+        "/api/v1/batch" => vec![of("/api/v1/batch/assess")],
+        _ => Vec::new(),
+    }
+}
 
 /// Opens the service.
 pub fn open(
     parts: &Parts,
     options: RiskOptions,
-    _registry: &mut Registry,
+    registry: &mut Registry,
 ) -> Result<Service, Box<dyn Error + Send + Sync>> {
     let risk = Risk::new(parts, options)?;
+    jobs::add(registry, &risk)?;
     let routes = PLACES.iter().map(|(prefix, routes)| {
-        let limits = if *prefix == "/api/v1/assess" { vec![BATCH] } else { Vec::new() };
         let routes = routes().with_state(risk.clone());
-        ServiceRoutes::new("risk", routes, limits).error_shape(error_envelope(prefix))
+        ServiceRoutes::new("risk", routes, limits(prefix)).error_shape(error_envelope(prefix))
     });
-    Ok(Service { routes: routes.collect(), ..Service::default() })
+    Ok(Service { routes: routes.collect(), schedules: jobs::schedules(), ..Service::default() })
 }
 
 fn described(prefix: &'static str, routes: OpenApiRouter<Risk>) -> ServiceRoutes {

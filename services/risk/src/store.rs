@@ -1,5 +1,7 @@
 //! Every statement about assessments, beside the rows that it reads.
 
+pub(crate) mod batches;
+
 use std::collections::BTreeMap;
 
 use pando_database::Value;
@@ -15,7 +17,10 @@ use crate::domain::ids::moment_of;
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "risk",
-    migrations: &[Migration::new(1, "risk", include_str!("../migrations/0001_risk.sql"))],
+    migrations: &[
+        Migration::new(1, "risk", include_str!("../migrations/0001_risk.sql")),
+        Migration::new(2, "batches", include_str!("../migrations/0002_batches.sql")),
+    ],
 };
 
 /// The newest assessments first.
@@ -218,19 +223,21 @@ pub(crate) async fn page(
     }
     let place = |row: &Row| Ok(Place { key: SortKey::Time(row.get("created_at")?), id: row.get("id")? });
     let page = list.page(read, &NEWEST, (after, offset + count), place, Place::clone).await?;
-    let places: Vec<Place> = page.items.into_iter().skip(offset).collect();
+    let ids: Vec<Uuid> = page.items.iter().skip(offset).map(|place| place.id).collect();
     let total = match status {
         Some(status) => read.row(&COUNT_OF, params![tenant, status.as_str()]).await?,
         None => read.row(&COUNT, params![tenant]).await?,
     };
     let total = total.map(|row| row.get(0)).transpose()?.unwrap_or_default();
-    let moments = || places.iter().map(|place| moment_of(place.id));
-    let (Some(first), Some(last)) = (moments().min(), moments().max()) else {
-        return Ok((Vec::new(), None, total));
-    };
-    let ids: Vec<Uuid> = places.iter().map(|place| place.id).collect();
+    Ok((of_ids(read, tenant, ids).await?, page.next, total))
+}
+
+/// The assessments of these ids, the newest first.
+pub(crate) async fn of_ids(read: &Read<'_>, tenant: &Tenant, ids: Vec<Uuid>) -> Result<Vec<Assessed>, Fault> {
+    let moments = || ids.iter().copied().map(moment_of);
+    let (Some(first), Some(last)) = (moments().min(), moments().max()) else { return Ok(Vec::new()) };
     let rows = read.rows(&OF_IDS, params![tenant, ids, first, last]).await?;
-    Ok((assembled(&rows)?, page.next, total))
+    assembled(&rows)
 }
 
 /// The assessments of businesses since a moment, the newest first.
@@ -365,7 +372,7 @@ fn assessed(row: &Row) -> Result<Assessed, Fault> {
 }
 
 /// The value of a name, as answers have it too.
-fn of_name<T: DeserializeOwned>(name: &str) -> Result<T, Fault> {
+pub(crate) fn of_name<T: DeserializeOwned>(name: &str) -> Result<T, Fault> {
     serde_json::from_value(name.into()).map_err(Fault::internal)
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::assessment::Assessed;
+use super::batch::{self, BatchEvent};
 use super::ids;
 use crate::rules::{Decision, Level};
 
@@ -13,7 +14,12 @@ use crate::rules::{Decision, Level};
 pub(crate) const COMPLETED: &str = "assessment.completed";
 
 /// The types of events of this service.
-pub(crate) const EVENTS: &[EventType] = &[EventType::of::<Completed>(COMPLETED, "A business was assessed.")];
+pub(crate) const EVENTS: &[EventType] = &[
+    EventType::of::<Completed>(COMPLETED, "A business was assessed."),
+    EventType::of::<BatchEvent>(batch::STARTED, "The job of a batch began."),
+    EventType::of::<BatchEvent>(batch::COMPLETED, "Each business of a batch has its outcome."),
+    EventType::of::<BatchEvent>(batch::FAILED, "A batch failed too often."),
+];
 
 /// The data of [`COMPLETED`].
 #[derive(Serialize, ToSchema)]

@@ -19,6 +19,16 @@ pub(crate) fn business(id: Uuid) -> String {
     format!("biz_{}", id.simple())
 }
 
+/// The id of a batch, as its callers see it.
+pub(crate) fn batch(id: Uuid) -> String {
+    format!("batch_{}", id.simple())
+}
+
+/// The batch that a caller names.
+pub(crate) fn parse_batch(text: &str) -> Option<Uuid> {
+    simple(text.strip_prefix("batch_")?)
+}
+
 /// The business with this name, address and country: the same ones give the same id, however they are written.
 pub(crate) fn of_business(name: &str, address: &str, country: &str) -> Uuid {
     let mut hasher = blake3::Hasher::new_derive_key("pando risk business 1");

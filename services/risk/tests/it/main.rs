@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod assessments;
+mod batch_jobs;
 mod batches;
 mod screening;
 mod tenants;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 pub(crate) struct House {
     pub(crate) parts: Parts,
     pub(crate) server: TestServer,
+    pub(crate) registry: Registry,
     _folder: tempfile::TempDir,
 }
 
@@ -28,9 +30,10 @@ pub(crate) async fn each_house(test: impl AsyncFn(House)) {
 /// The same with other settings.
 pub(crate) async fn each_house_with(options: RiskOptions, test: impl AsyncFn(House)) {
     testing::each_house(&[MIGRATIONS], still_clock, async |TestHouse { parts, folder }| {
-        let service = open(&parts, options.clone(), &mut Registry::default()).unwrap();
+        let mut registry = Registry::default();
+        let service = open(&parts, options.clone(), &mut registry).unwrap();
         let server = TestServer::start(&parts, service);
-        test(House { parts, server, _folder: folder }).await;
+        test(House { parts, server, registry, _folder: folder }).await;
     })
     .await;
 }
@@ -50,6 +53,11 @@ impl House {
         let answer = self.server.post("/v1/assess", business).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.json()
+    }
+
+    /// Runs every job that is due.
+    pub(crate) async fn work(&self) {
+        self.parts.queue.run_until_idle(&self.registry).await.unwrap();
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
