@@ -13,6 +13,7 @@ mod metrics;
 mod migrations;
 mod online;
 mod outages;
+mod partitions;
 mod pooler;
 
 use std::time::Duration;
