@@ -153,6 +153,9 @@ impl MonthlyTable {
         if is_there(&mut tx, &name).await? {
             return Ok(Made::Old);
         }
+        // A writer chooses the partition of its row after it has locked the whole table. So writers must wait there: one that waits for
+        // the default partition would find that its row does not belong there any more, and fail.
+        run(database, &mut tx, &format!("lock table only {table} in share row exclusive mode")).await?;
         // Nobody adds a row of this month to the default partition between the move and the end of the transaction.
         run(database, &mut tx, &format!("lock table {table}_default in access exclusive mode")).await?;
         if is_there(&mut tx, &name).await? {

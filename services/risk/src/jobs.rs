@@ -8,16 +8,22 @@ use crate::domain::batch::RUN;
 
 const SWEEP: JobType<NoPayload> = JobType::new("risk_sweep").within_ms(3_600_000);
 
+const PARTITIONS: JobType<NoPayload> = JobType::new("risk_partitions").within_ms(600_000);
+const ARCHIVE: JobType<NoPayload> = JobType::new("risk_archive").within_ms(6 * 3_600_000);
+
 /// Adds the jobs to those that the process can run.
 pub(crate) fn add(registry: &mut Registry, risk: &Risk) -> Result<(), QueueError> {
     let kind = |summary: &str, kind: JobKind| JobKind { summary: summary.to_owned(), ..kind };
     registry.add(kind("Assesses the businesses of a batch", RUN.run_by(risk, Risk::run_batch)))?;
+    let make = PARTITIONS.run_by(risk, Risk::run_make_partitions);
+    registry.add(kind("Makes the partitions of the next months", make))?;
+    registry.add(kind("Moves old assessments into the archive", ARCHIVE.run_by(risk, Risk::archive)))?;
     registry.add(kind("Forgets old batches", SWEEP.run_by(risk, Risk::sweep_batches)))
 }
 
 /// The jobs that come again and again.
 pub(crate) fn schedules() -> Vec<Schedule> {
-    vec![every(&SWEEP, "@hourly")]
+    vec![every(&SWEEP, "@hourly"), every(&PARTITIONS, "@daily"), every(&ARCHIVE, "30 2 * * *")]
 }
 
 fn every(kind: &JobType<NoPayload>, expression: &str) -> Schedule {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod archive_assessments;
 mod assess;
 mod assessment_history;
 mod batch_assess;
@@ -19,6 +20,7 @@ mod jobs;
 mod list_assessments;
 mod list_batches;
 mod lists;
+mod make_partitions;
 pub mod model;
 mod options;
 mod resume_batch;

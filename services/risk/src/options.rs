@@ -27,6 +27,12 @@ pub struct RiskOptions {
     pub batch_retry_seconds: u64,
     /// How long batches are kept after their end.
     pub batches_days: u32,
+    /// For how many months ahead PostgreSQL has partitions.
+    pub partitions_ahead: u16,
+    /// Older assessments are moved into the archive.
+    pub archive_after_days: u32,
+    /// How many assessments one transaction moves.
+    pub archive_chunk: u32,
 }
 
 impl Default for RiskOptions {
@@ -41,6 +47,9 @@ impl Default for RiskOptions {
             batch_chunk: 200,
             batch_retry_seconds: 300,
             batches_days: 30,
+            partitions_ahead: 3,
+            archive_after_days: 730,
+            archive_chunk: 1_000,
         }
     }
 }
@@ -53,6 +62,9 @@ impl RiskOptions {
             ("batch_threads", u64::from(self.batch_threads), 0..=1_024),
             ("batch_chunk", u64::from(self.batch_chunk), 1..=1_000),
             ("batch_retry_seconds", self.batch_retry_seconds, 1..=86_400),
+            ("partitions_ahead", u64::from(self.partitions_ahead), 1..=60),
+            ("archive_after_days", u64::from(self.archive_after_days), 1..=36_500),
+            ("archive_chunk", u64::from(self.archive_chunk), 1..=10_000),
             ("batches_days", u64::from(self.batches_days), 1..=3_650),
         ];
         BadSetting::check_ranges("risk", checked)

@@ -1,6 +1,7 @@
 //! The service as a process runs it.
 
 use std::error::Error;
+use std::time::Duration;
 
 use pando_http::{RouteLimits, ServiceRoutes};
 use pando_service::OwnQueue;
@@ -18,7 +19,11 @@ pub const BLUEPRINT: Blueprint = Blueprint {
     events: EVENTS,
     queues: &[
         OwnQueue { name: "risk_batches", concurrency: 4, kinds: &["risk_batch"] },
-        OwnQueue { name: "risk_upkeep", concurrency: 1, kinds: &["risk_sweep"] },
+        OwnQueue {
+            name: "risk_upkeep",
+            concurrency: 1,
+            kinds: &["risk_sweep", "risk_partitions", "risk_archive"],
+        },
     ],
     described: || PLACES.iter().map(|(prefix, routes)| described(prefix, routes())).collect(),
 };
@@ -33,6 +38,9 @@ const PLACES: [(&str, Routes); 5] = [
     ("/api/v1/models", http::models::routes),
     ("/api/v1/sanctions", http::screening::routes),
 ];
+
+/// How long making partitions may hold up the start.
+const START_BUDGET: Duration = Duration::from_secs(5);
 
 /// How many bytes a request for a batch may have.
 const BATCH_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -64,7 +72,16 @@ pub fn open(
         let routes = routes().with_state(risk.clone());
         ServiceRoutes::new("risk", routes, limits(prefix)).error_shape(error_envelope(prefix))
     });
-    Ok(Service { routes: routes.collect(), schedules: jobs::schedules(), ..Service::default() })
+    let routes = routes.collect();
+    let warm_up = Some(Box::pin(prepare(risk)) as _);
+    Ok(Service { routes, schedules: jobs::schedules(), warm_up, ..Service::default() })
+}
+
+/// Makes partitions before the first request; without them, rows lie in the default partition until the daily job succeeds.
+async fn prepare(risk: Risk) {
+    if let Err(error) = risk.make_partitions(&Call::internal("partitions", START_BUDGET)).await {
+        tracing::warn!(%error, "partitions were not made");
+    }
 }
 
 fn described(prefix: &'static str, routes: OpenApiRouter<Risk>) -> ServiceRoutes {

@@ -1,5 +1,6 @@
 //! Every statement about assessments, beside the rows that it reads.
 
+pub(crate) mod archive;
 pub(crate) mod batches;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
     migrations: &[
         Migration::new(1, "risk", include_str!("../migrations/0001_risk.sql")),
         Migration::new(2, "batches", include_str!("../migrations/0002_batches.sql")),
+        Migration::new(3, "archive", include_str!("../migrations/0003_archive.sql")),
     ],
 };
 
@@ -54,6 +56,18 @@ static FIND: Query = Query::point(
     concat!(
         joined!("select * from risk_assessments where id = $1 and tenant = $2 and created_at = $3"),
         " order by f.place"
+    ),
+);
+
+/// The same among those that were moved into the archive.
+static FIND_ARCHIVED: Query = Query::point(
+    "risk.find_archived",
+    concat!(
+        "select ",
+        columns!(),
+        " from risk_assessments_archive a left join risk_factors_archive f on f.assessment_id = a.id \
+         and f.tenant = a.tenant and f.created_at = a.created_at where a.id = $1 and a.tenant = $2 and a.created_at = $3 \
+         order by f.place"
     ),
 );
 
@@ -195,7 +209,10 @@ pub(crate) async fn insert(
 }
 
 pub(crate) async fn find(read: &Read<'_>, tenant: &Tenant, id: Uuid) -> Result<Option<Assessed>, Fault> {
-    let rows = read.rows(&FIND, params![id, tenant, moment_of(id)]).await?;
+    let mut rows = read.rows(&FIND, params![id, tenant, moment_of(id)]).await?;
+    if rows.is_empty() {
+        rows = read.rows(&FIND_ARCHIVED, params![id, tenant, moment_of(id)]).await?;
+    }
     Ok(assembled(&rows)?.pop())
 }
 

@@ -1,6 +1,7 @@
 //! Risk decisions on real engines: each test runs on SQLite and on PostgreSQL, each time on an empty database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod archive;
 mod assessments;
 mod batch_jobs;
 mod batches;
