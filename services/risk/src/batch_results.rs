@@ -38,7 +38,6 @@ pub struct BatchResult {
     /// Its place in the request, from 0.
     pub request_index: i64,
     /// The outcome.
-    #[schema(inline)]
     pub status: ItemStatus,
     /// The description as it came.
     #[schema(value_type = Object)]

@@ -46,7 +46,6 @@ pub struct BusinessResult {
     /// Its assessment, if there is one.
     pub assessment_id: Option<String>,
     /// The outcome.
-    #[schema(inline)]
     pub status: ItemStatus,
     /// The score, if there is one.
     pub risk_score: Option<f64>,

@@ -69,7 +69,6 @@ pub struct BatchJob {
     /// `risk_assessment`.
     pub job_type: String,
     /// Where it stands.
-    #[schema(inline)]
     pub status: BatchStatus,
     /// How many businesses it has.
     pub total_requests: i64,
