@@ -20,10 +20,12 @@ impl Risk {
             let business = Business::read(fields)?;
             let now = self.0.parts.clock.now();
             let history = self.history(call, &[&business], now).await?;
-            let assessed =
-                self.decide(call, business, history.into_iter().next().unwrap_or_default(), now)?;
+            let ground = self.ground(call).await?;
+            let history = history.into_iter().next().unwrap_or_default();
+            let assessed = self.decide((call, &ground), business, history, now)?;
             let mut write = turn.begin().await?;
             store::insert(&mut write.tx, call.tenant(), std::slice::from_ref(&assessed)).await?;
+            self.compare_with_shadow(&mut write, &ground, std::slice::from_ref(&assessed));
             write.created(events::completed(&assessed));
             write.done(assessed.shown())
         });

@@ -62,6 +62,7 @@ impl Risk {
             let items = items(fields)?;
             let now = self.0.parts.clock.now();
             let read: Vec<Result<Business, Fault>> = items.iter().map(read).collect();
+            let ground = self.ground(call).await?;
             let good: Vec<&Business> = read.iter().flatten().collect();
             let mut histories = self.history(call, &good, now).await?.into_iter();
             let (mut results, mut assessed) = (Vec::with_capacity(items.len()), Vec::new());
@@ -69,7 +70,7 @@ impl Risk {
                 results.push(match business {
                     Ok(business) => {
                         let history = histories.next().unwrap_or_default();
-                        let one = self.decide(call, business, history, now)?;
+                        let one = self.decide((call, &ground), business, history, now)?;
                         let shown = Some(one.shown());
                         assessed.push(one);
                         BatchItem {
@@ -87,6 +88,7 @@ impl Risk {
             }
             let mut write = turn.begin().await?;
             self.keep(&mut write, &assessed).await?;
+            self.compare_with_shadow(&mut write, &ground, &assessed);
             let batch_id = format!("batch_{}", self.0.parts.clock.fresh_id().simple());
             let (total, completed) = (results.len(), assessed.len());
             let status = "completed".to_owned();

@@ -5,4 +5,7 @@ pub(crate) mod business;
 pub(crate) mod countries;
 pub(crate) mod events;
 pub(crate) mod factors;
+pub(crate) mod facts;
 pub(crate) mod ids;
+pub(crate) mod json_difference;
+pub(crate) mod ruleset;

@@ -1,6 +1,7 @@
 //! The operations over HTTP, in the shapes that published clients expect.
 
 pub(crate) mod models;
+pub(crate) mod rulesets;
 pub(crate) mod screening;
 
 use axum::extract::{FromRequestParts, Path, State};
@@ -18,7 +19,7 @@ use crate::domain::assessment::AssessmentStatus;
 use crate::domain::business::ModelChoice;
 use crate::domain::ids;
 use crate::{
-    Assessment, AssessmentHistory, AssessmentPage, AssessmentQuestion, Batch, Explanation, Risk,
+    Assessment, AssessmentHistory, AssessmentPage, AssessmentQuestion, Batch, Explanation, Replay, Risk,
     no_assessment,
 };
 
@@ -104,6 +105,7 @@ pub(crate) fn routes() -> OpenApiRouter<Risk> {
         .routes(routes!(create_batch))
         .routes(routes!(read))
         .routes(routes!(history))
+        .routes(routes!(replay))
 }
 
 /// The routes of explanations.
@@ -189,4 +191,17 @@ async fn explain(
     AssessmentPath(id): AssessmentPath,
 ) -> Result<JsonAnswer<Explanation>, Problem> {
     Ok(JsonAnswer(risk.explain(&call, id).await?))
+}
+
+/// Make the decision of an assessment again from what was stored with it, and compare
+#[utoipa::path(get, path = "/api/v1/assess/{id}/replay", tag = "assessments", params(("id" = String, Path)),
+    responses((status = 200, description = "Both assessments, and where they differ", body = Replay),
+        (status = 404, description = "There is none"),
+        (status = 409, description = "It was stored without everything that a replay needs")))]
+async fn replay(
+    State(risk): State<Risk>,
+    Caller(call): Caller,
+    AssessmentPath(id): AssessmentPath,
+) -> Result<JsonAnswer<Replay>, Problem> {
+    Ok(JsonAnswer(risk.replay_assessment(&call, id).await?))
 }

@@ -2,43 +2,70 @@
 
 mod assess;
 mod assessment_history;
+mod backtest_ruleset;
 mod batch_assess;
+mod change_ruleset;
+mod create_ruleset;
 mod decide;
 mod domain;
+mod evaluate_ruleset;
+mod evidence;
 mod explain;
 mod get_assessment;
 mod get_model;
+mod ground;
+mod grounds;
 mod history;
 mod http;
+mod jobs;
 mod list_assessments;
+mod list_rulesets;
 mod lists;
 pub mod model;
 mod options;
+mod publish_ruleset;
+mod replay_assessment;
+mod replay_assessments;
 pub mod rules;
 mod screen_name;
 pub mod screening;
 mod service;
+mod shadow_ruleset;
+mod shadows;
 mod store;
+mod test_ruleset;
 
 use std::sync::Arc;
 
+use evidence::Evidence;
+use grounds::Grounds;
 use lists::Lists;
 use model::{Models, ModelsOptions};
 use pando_queue::Outbox;
 use pando_service::prelude::*;
 use pando_service::{Writes, WritesParts};
 use rules::Ruleset;
+use shadows::Shadows;
 
 pub use assessment_history::{AssessmentHistory, PastAssessment, Trend, Trends};
+pub use backtest_ruleset::Backtest;
 pub use batch_assess::{BATCH_MAX, Batch, BatchItem};
 pub use domain::assessment::{Assessment, AssessmentStatus, Reason};
 pub use domain::factors::RiskFactor;
+pub use domain::json_difference::JsonDifference;
+pub use domain::ruleset::RulesetVersion;
+pub use evaluate_ruleset::Evaluated;
 pub use explain::{Explanation, FeatureContribution, ScoreExplanation};
 pub use list_assessments::{AssessmentPage, AssessmentQuestion};
+pub use list_rulesets::{RulesetDifferences, RulesetPage, RulesetShown};
 pub use options::RiskOptions;
+pub use replay_assessment::Replay;
+pub use replay_assessments::{Replays, replay_assessments};
 pub use screen_name::{NameMatch, Screening};
 pub use service::{BLUEPRINT, open};
+pub use shadow_ruleset::ShadowReport;
 pub use store::MIGRATIONS;
+pub use test_ruleset::RulesetTests;
 
 /// The risk service: each operation is a method, and a file of that name. Cloning shares it.
 #[derive(Clone)]
@@ -48,7 +75,10 @@ struct Inner {
     parts: Parts,
     writes: Writes,
     models: Models,
-    ruleset: Ruleset,
+    evidence: Evidence,
+    ruleset: Arc<Ruleset>,
+    grounds: Grounds,
+    shadows: Shadows,
     lists: Lists,
     options: RiskOptions,
 }
@@ -72,7 +102,10 @@ impl Risk {
                 rules: &[],
             }),
             models: models.map_err(|error| BadSetting::new("risk", "models", error))?,
-            ruleset,
+            evidence: Evidence::new(&parts.database, &parts.clock),
+            ruleset: Arc::new(ruleset),
+            grounds: Grounds::default(),
+            shadows: Shadows::new(&parts.database, &parts.clock),
             lists: Lists::open(&options)?,
             parts: parts.clone(),
             options,

@@ -8,7 +8,7 @@ use pando_service::prelude::*;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::domain::events::EVENTS;
-use crate::{MIGRATIONS, Risk, RiskOptions, http};
+use crate::{MIGRATIONS, Risk, RiskOptions, http, jobs};
 
 /// The service before it is opened.
 pub const BLUEPRINT: Blueprint = Blueprint {
@@ -22,10 +22,11 @@ pub const BLUEPRINT: Blueprint = Blueprint {
 type Routes = fn() -> OpenApiRouter<Risk>;
 
 /// Where the paths of this service begin, and the routes there.
-const PLACES: [(&str, Routes); 4] = [
+const PLACES: [(&str, Routes); 5] = [
     ("/api/v1/assess", http::routes),
     ("/api/v1/explain", http::explain_routes),
     ("/api/v1/models", http::models::routes),
+    ("/api/v1/rules", http::rulesets::routes),
     ("/api/v1/sanctions", http::screening::routes),
 ];
 
@@ -37,15 +38,30 @@ const BATCH: RouteLimits = RouteLimits {
     body_idle_ms: None,
 };
 
+/// The longest document of rules (`DOCUMENT_BYTES_MAX`) has 2 MiB.
+const RULES_BYTES_MAX: u64 = 2 * 1024 * 1024 + 64 * 1024;
+
+/// A document of rules, and some room for what is around it.
+const RULES: [RouteLimits; 2] = [rules("/api/v1/rules"), rules("/api/v1/rules/{number}")];
+
+const fn rules(path: &'static str) -> RouteLimits {
+    RouteLimits { path, body_bytes_max: Some(RULES_BYTES_MAX), deadline_ms: None, body_idle_ms: None }
+}
+
 /// Opens the service.
 pub fn open(
     parts: &Parts,
     options: RiskOptions,
-    _registry: &mut Registry,
+    registry: &mut Registry,
 ) -> Result<Service, Box<dyn Error + Send + Sync>> {
     let risk = Risk::new(parts, options)?;
+    jobs::add(registry, &risk)?;
     let routes = PLACES.iter().map(|(prefix, routes)| {
-        let limits = if *prefix == "/api/v1/assess" { vec![BATCH] } else { Vec::new() };
+        let limits = match *prefix {
+            "/api/v1/assess" => vec![BATCH],
+            "/api/v1/rules" => RULES.to_vec(),
+            _ => Vec::new(),
+        };
         let routes = routes().with_state(risk.clone());
         ServiceRoutes::new("risk", routes, limits).error_shape(error_envelope(prefix))
     });

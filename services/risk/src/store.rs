@@ -12,10 +12,19 @@ use crate::domain::assessment::{Assessed, AssessmentStatus};
 use crate::domain::factors::RiskFactor;
 use crate::domain::ids::moment_of;
 
+pub(crate) mod backtests;
+pub(crate) mod evidence;
+pub(crate) mod rulesets;
+pub(crate) mod shadows;
+
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "risk",
-    migrations: &[Migration::new(1, "risk", include_str!("../migrations/0001_risk.sql"))],
+    migrations: &[
+        Migration::new(1, "risk", include_str!("../migrations/0001_risk.sql")),
+        Migration::new(20, "evidence", include_str!("../migrations/0020_evidence.sql")),
+        Migration::new(21, "rule_versions", include_str!("../migrations/0021_rule_versions.sql")),
+    ],
 };
 
 /// The newest assessments first.
@@ -59,6 +68,17 @@ static OF_BUSINESS: Query = Query::scan(
             "select * from risk_assessments where tenant = $1 and business_id = $2 order by created_at desc, id desc limit $3"
         ),
         " order by a.created_at desc, a.id desc, f.place"
+    ),
+);
+
+/// Assessments after a place, the oldest first.
+static AFTER: Query = Query::scan(
+    "risk.after",
+    concat!(
+        joined!(
+            "select * from risk_assessments where tenant = $1 and (created_at, id) > ($2, $3) order by created_at, id limit $4"
+        ),
+        " order by a.created_at, a.id, f.place"
     ),
 );
 
@@ -202,6 +222,17 @@ pub(crate) async fn of_business(
     count: usize,
 ) -> Result<Vec<Assessed>, Fault> {
     let rows = read.rows(&OF_BUSINESS, params![tenant, business, limit(count)]).await?;
+    assembled(&rows)
+}
+
+/// Assessments of a tenant after a place, the oldest first.
+pub(crate) async fn page_after(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    (after, after_id): (Timestamp, Uuid),
+    count: usize,
+) -> Result<Vec<Assessed>, Fault> {
+    let rows = read.rows(&AFTER, params![tenant, after, after_id, limit(count)]).await?;
     assembled(&rows)
 }
 
@@ -365,7 +396,7 @@ fn assessed(row: &Row) -> Result<Assessed, Fault> {
 }
 
 /// The value of a name, as answers have it too.
-fn of_name<T: DeserializeOwned>(name: &str) -> Result<T, Fault> {
+pub(crate) fn of_name<T: DeserializeOwned>(name: &str) -> Result<T, Fault> {
     serde_json::from_value(name.into()).map_err(Fault::internal)
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::walker::{Names, Walker};
 
 const ASSESS: &str = "/api/v1/assess";
+const RULES: &str = "/api/v1/rules";
 
 /// The business of a tenant. Others describe the same one: its earlier assessments are nothing to them.
 fn business(walker: &Walker<'_>, names: &Names) -> Value {
@@ -20,6 +21,60 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     let made = walker.json("POST", ASSESS, &[("idempotency-key", &names["key"])], &asked);
     assert_eq!(made.status, 200, "{made:?}");
     names.insert("assessment", made.value()["id"].as_str().unwrap().to_owned());
+    rules(walker, names);
+}
+
+/// A version that decides, one in the shadow, and a run over the assessment.
+fn rules(walker: &mut Walker<'_>, names: &mut Names) {
+    let mut done = |path: &str, body: &Value| {
+        let reply = walker.json("POST", &format!("{RULES}{path}"), &[], body);
+        assert!(reply.status < 300, "{path}: {reply:?}");
+        reply.value()
+    };
+    for _ in 0..2 {
+        done("", &careful());
+    }
+    done("/1/test", &Value::Null);
+    done("/1/publish", &Value::Null);
+    done("/2/shadow", &Value::Null);
+    let run = done("/1/backtest", &json!({}));
+    names.insert("backtest", run["id"].as_str().unwrap().to_owned());
+    let path = format!("{RULES}/backtests/{}", names["backtest"]);
+    pando_servers::until("the run has ended", std::time::Duration::from_secs(30), || {
+        walker.send_unnoted("GET", &path, &[], b"").value()["status"] == "completed"
+    });
+}
+
+/// A draft that says review to everybody.
+pub(super) fn careful() -> Value {
+    json!({"note": "careful", "document": {
+        "name": "careful", "levels": {"medium": 0.3, "high": 0.6, "critical": 0.8},
+        "policies": {"general": {"weights": {"financial": 0.5, "compliance": 0.5}}},
+        "nodes": [
+            {"id": "in", "type": "inputNode", "content": {"fields": []}},
+            {"id": "all", "type": "expressionNode", "content": {"expressions": [
+                {"key": "decision", "value": "'review'"}, {"key": "reason.code", "value": "'careful'"},
+                {"key": "reason.text", "value": "'We look at everybody.'"}, {"key": "reason.weight", "value": "1"}]}},
+            {"id": "out", "type": "outputNode"}],
+        "edges": [{"sourceId": "in", "targetId": "all"}, {"sourceId": "all", "targetId": "out"}],
+        "tests": [{"name": "one", "input": {"score": 0.1, "industry": "retail"}, "expect": {"decision": "review"}}],
+    }})
+}
+
+/// Calls a route of the versions of somebody: the one that decides, the one in the shadow, and one that nobody has.
+pub(super) fn of_ruleset(walker: &mut Walker<'_>, method: &str, route: &str, body: &Value) {
+    for number in [1, 2, 99] {
+        walker.json(method, &format!("{RULES}/{number}{route}"), &[], body);
+    }
+}
+
+pub(super) fn evaluate(walker: &mut Walker<'_>) {
+    let assessment = walker.name("assessment");
+    for number in [0, 1, 99] {
+        let path = format!("{RULES}/{number}/evaluate");
+        walker.json("POST", &path, &[], &json!({"assessment_id": assessment}));
+        walker.json("POST", &path, &[], &json!({"request": {"score": 0.2, "industry": "retail"}}));
+    }
 }
 
 pub(super) fn create(walker: &mut Walker<'_>) {

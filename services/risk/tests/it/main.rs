@@ -3,6 +3,8 @@
 
 mod assessments;
 mod batches;
+mod replays;
+mod rulesets;
 mod screening;
 mod tenants;
 
