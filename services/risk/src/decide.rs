@@ -10,10 +10,11 @@ use crate::domain::business::Business;
 use crate::domain::factors::{Part, factors};
 use crate::domain::facts::{Facts, MatchSeen};
 use crate::domain::ids;
+use crate::domain::list::ListKind;
 use crate::ground::Ground;
 use crate::model::{BusinessInputs, FEATURES, Features, HistoryInputs, Inputs, Model, Screened, features};
 use crate::rules::{Ruleset, Verdict};
-use crate::screening::{Query, QueryError};
+use crate::screening::{MATCHES_MAX, Query, QueryError};
 
 /// Everything that a decision is computed from, besides the model and the rules.
 pub(crate) struct Origin {
@@ -35,13 +36,15 @@ impl Risk {
     ) -> Result<Assessed, Fault> {
         let model = ground.model(&business)?;
         let matches = self.matches(ground, &business)?;
+        let hits = ground.tenant.lists.hits(&business, self.0.options.block_percent_min)?;
+        let on = |kind: ListKind| hits.iter().any(|hit| hit.kind == kind);
         let screened = matches.as_deref().map(screened);
         let history = HistoryInputs { screened, ..history };
         let values = features(&Inputs { business: inputs(&business), history });
         let screening = screening(matches.as_deref());
         let request = json!({
             "industry": business.industry,
-            "lists": {"blocked": false},
+            "lists": {"blocked": on(ListKind::Block), "allowed": on(ListKind::Allow)},
             "screening": screening,
             "velocity": {
                 "last_hour": history.assessed_1h, "last_day": history.assessed_24h,
@@ -52,8 +55,9 @@ impl Risk {
         let facts = Facts {
             request,
             card_hash: model.card_hash().to_owned(),
-            lists: matches.as_ref().map(|_| ground.lists.seen()).unwrap_or_default(),
+            lists: matches.as_ref().map(|_| ground.seen()).unwrap_or_default(),
             matches: matches.unwrap_or_default(),
+            hits,
             decided_at: now,
         };
         let (id, user) = (self.0.parts.clock.fresh_id(), call.actor().to_owned());
@@ -62,15 +66,19 @@ impl Risk {
 
     /// The entries that match the name of a business; none if nothing was screened.
     fn matches(&self, ground: &Ground, business: &Business) -> Result<Option<Vec<MatchSeen>>, Fault> {
-        if ground.lists.is_empty() {
+        if !ground.can_screen() {
             return Ok(None);
         }
+        let (id, lists) = (business.id(), &ground.tenant.lists);
+        let plain = Query::new(&business.business_name);
         let query = Query {
             country: Some(&business.country),
+            // False matches take no place from true ones.
+            limit: (plain.limit + lists.false_count_of(id)).min(MATCHES_MAX),
             threshold: f64::from(self.0.options.match_percent_min) / 100.0,
-            ..Query::new(&business.business_name)
+            ..plain
         };
-        let found = match ground.lists.search(&query) {
+        let found = match ground.search(&query) {
             Ok(found) => found,
             // A name of signs alone is on no list, and a person should look at it.
             Err(QueryError::NoWords) => return Ok(None),
@@ -82,7 +90,7 @@ impl Risk {
             entry_version: found.entry.version(),
             score: found.score,
             match_type: found.match_type,
-            suppressed: false,
+            suppressed: lists.is_false(id, found.entry),
         };
         Ok(Some(found.iter().map(seen).collect()))
     }

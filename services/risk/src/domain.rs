@@ -8,4 +8,5 @@ pub(crate) mod factors;
 pub(crate) mod facts;
 pub(crate) mod ids;
 pub(crate) mod json_difference;
+pub(crate) mod list;
 pub(crate) mod ruleset;

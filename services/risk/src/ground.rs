@@ -6,12 +6,17 @@ use std::sync::Arc;
 use pando_service::prelude::*;
 
 use crate::Risk;
+use crate::change_lists::LISTS_MAX;
 use crate::domain::business::{Business, ModelChoice};
+use crate::domain::facts::ListSeen;
 use crate::grounds::{Shadow, TenantGround};
 use crate::lists::Lists;
 use crate::model::{Model, ModelType};
+use crate::remember_false_positive::REMEMBERED_MAX;
 use crate::rules::Ruleset;
-use crate::store::{evidence, rulesets};
+use crate::screening::{Match, Query, QueryError};
+use crate::store::{evidence, rulesets, tenant_lists as stored};
+use crate::tenant_lists::TenantLists;
 
 /// Everything besides a business and its history that decides about it. It never changes: a later decision gets another one.
 pub(crate) struct Ground {
@@ -23,10 +28,17 @@ pub(crate) struct Ground {
 impl Risk {
     /// The ground for decisions that are stored: its models and rules are kept before the first of them.
     pub(crate) async fn ground(&self, call: &Call) -> Result<Ground, Fault> {
-        let (tenant, models) = (self.tenant_ground(call).await?, self.0.models.in_use());
+        let ground = self.present_ground(call).await?;
         // The document of a published version was kept when it was written.
-        let document = tenant.is_shipped.then(Ruleset::default_document);
-        self.0.evidence.keep(call, models.values(), (tenant.ruleset.hash(), document)).await?;
+        let document = ground.tenant.is_shipped.then(Ruleset::default_document);
+        let rules = (ground.tenant.ruleset.hash(), document);
+        self.0.evidence.keep(call, ground.models.values(), rules).await?;
+        Ok(ground)
+    }
+
+    /// The ground as it is, for what is not stored.
+    pub(crate) async fn present_ground(&self, call: &Call) -> Result<Ground, Fault> {
+        let (tenant, models) = (self.tenant_ground(call).await?, self.0.models.in_use());
         Ok(Ground { models, tenant, lists: self.0.lists.clone() })
     }
 
@@ -69,7 +81,19 @@ impl Risk {
                 Some(Shadow { number, ruleset })
             }
         };
-        Ok(TenantGround { generation: row.generation, ruleset, is_shipped: live.is_none(), shadow })
+        let lists = if row.generation > 0 { self.load_lists(call).await? } else { TenantLists::default() };
+        Ok(TenantGround { generation: row.generation, ruleset, is_shipped: live.is_none(), shadow, lists })
+    }
+
+    async fn load_lists(&self, call: &Call) -> Result<TenantLists, Fault> {
+        let (read, tenant) = (self.0.parts.database.read_primary(call), call.tenant());
+        let mut lists = Vec::new();
+        for list in stored::all(&read, tenant, LISTS_MAX).await? {
+            let count = self.0.options.list_entries_max;
+            let entries = stored::entries(&read, (tenant, list.id), ("", count)).await?;
+            lists.push((list, entries));
+        }
+        TenantLists::new(lists, stored::remembered(&read, tenant, REMEMBERED_MAX).await?)
     }
 
     /// Has this process load the tenant's ground anew once the write is committed.
@@ -96,6 +120,27 @@ impl Risk {
 }
 
 impl Ground {
+    /// Whether there is a list to screen names against.
+    pub(crate) fn can_screen(&self) -> bool {
+        !self.lists.is_empty() || self.tenant.lists.has_names()
+    }
+
+    /// The lists that names are screened against, with their versions.
+    pub(crate) fn seen(&self) -> Vec<ListSeen> {
+        self.lists.seen().into_iter().chain(self.tenant.lists.seen()).collect()
+    }
+
+    /// The matches of a query on the operator's lists and those of the tenant, the best first.
+    pub(crate) fn search(&self, query: &Query<'_>) -> Result<Vec<Match<'_>>, QueryError> {
+        let mut found = self.lists.search(query)?;
+        found.extend(self.tenant.lists.search(query)?);
+        found.sort_by(|one, other| {
+            other.score.total_cmp(&one.score).then_with(|| one.entry.id.cmp(&other.entry.id))
+        });
+        found.truncate(query.limit);
+        Ok(found)
+    }
+
     /// The model that a business asks for. Without a model there is no score.
     pub(crate) fn model(&self, business: &Business) -> Result<&Model, Fault> {
         let kind = match business.model_type {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pando_service::prelude::*;
 
 use crate::rules::Ruleset;
+use crate::tenant_lists::TenantLists;
 
 /// How many tenants a process holds the grounds of; the one that was asked for longest ago makes room.
 const TENANTS_MAX: usize = 1_000;
@@ -18,6 +19,7 @@ pub(crate) struct TenantGround {
     /// Whether the tenant decides by the rules that are shipped.
     pub(crate) is_shipped: bool,
     pub(crate) shadow: Option<Shadow>,
+    pub(crate) lists: TenantLists,
 }
 
 /// The version of the rules that runs beside the live one.

@@ -9,6 +9,7 @@ use pando_service::prelude::*;
 
 use crate::RiskOptions;
 use crate::domain::facts::ListSeen;
+use crate::domain::list::FalsePositive;
 use crate::screening::{Index, List, ListFormat, Match, Query, QueryError};
 
 /// The made-up list that comes with the program.
@@ -56,6 +57,12 @@ impl Lists {
     /// The name and the version of each list.
     pub(crate) fn seen(&self) -> Vec<ListSeen> {
         self.0.iter().map(|list| list.seen.clone()).collect()
+    }
+
+    /// Whether a list has this entry with this version.
+    pub(crate) fn has_entry(&self, it: &FalsePositive) -> bool {
+        let mut entries = self.0.iter().filter_map(|list| list.index.list().get(&it.entry_id));
+        entries.any(|entry| entry.source == it.source && entry.version() == it.entry_version)
     }
 
     /// The matches of a query on all lists, the best first.

@@ -21,6 +21,10 @@ pub struct RiskOptions {
     pub match_percent_min: u8,
     /// How long a process decides by the rules and lists of a tenant before it looks whether another process has changed them.
     pub recheck_ms: u64,
+    /// A business whose name matches one of a block list, or of an allow list, with a lower score, in hundredths, is not on it.
+    pub block_percent_min: u8,
+    /// How many entries the lists of a tenant may have together.
+    pub list_entries_max: usize,
 }
 
 impl Default for RiskOptions {
@@ -32,6 +36,8 @@ impl Default for RiskOptions {
             sample_list: false,
             match_percent_min: 80,
             recheck_ms: 1_000,
+            block_percent_min: 95,
+            list_entries_max: 20_000,
         }
     }
 }
@@ -39,10 +45,14 @@ impl Default for RiskOptions {
 impl RiskOptions {
     /// Whether the service can run with these.
     pub fn check(&self) -> Result<(), BadSetting> {
-        let percent = u64::from(self.match_percent_min);
-        BadSetting::check_ranges(
-            "risk",
-            [("match_percent_min", percent, 1..=100), ("recheck_ms", self.recheck_ms, 0..=60_000)],
-        )
+        let percent = |percent: u8| u64::from(percent);
+        let list_entries = u64::try_from(self.list_entries_max).unwrap_or(u64::MAX);
+        let ranges = [
+            ("match_percent_min", percent(self.match_percent_min), 1..=100),
+            ("recheck_ms", self.recheck_ms, 0..=60_000),
+            ("block_percent_min", percent(self.block_percent_min), 1..=100),
+            ("list_entries_max", list_entries, 1..=90_000),
+        ];
+        BadSetting::check_ranges("risk", ranges)
     }
 }

@@ -22,9 +22,10 @@ pub const BLUEPRINT: Blueprint = Blueprint {
 type Routes = fn() -> OpenApiRouter<Risk>;
 
 /// Where the paths of this service begin, and the routes there.
-const PLACES: [(&str, Routes); 5] = [
+const PLACES: [(&str, Routes); 6] = [
     ("/api/v1/assess", http::routes),
     ("/api/v1/explain", http::explain_routes),
+    ("/api/v1/lists", http::lists::routes),
     ("/api/v1/models", http::models::routes),
     ("/api/v1/rules", http::rulesets::routes),
     ("/api/v1/sanctions", http::screening::routes),
@@ -34,6 +35,14 @@ const PLACES: [(&str, Routes); 5] = [
 const BATCH: RouteLimits = RouteLimits {
     path: "/api/v1/assess/batch",
     body_bytes_max: Some(4 * 1024 * 1024),
+    deadline_ms: Some(30_000),
+    body_idle_ms: None,
+};
+
+/// The limits of uploads of entries.
+const ENTRIES: RouteLimits = RouteLimits {
+    path: "/api/v1/lists/{id}/entries",
+    body_bytes_max: Some(16 * 1024 * 1024),
     deadline_ms: Some(30_000),
     body_idle_ms: None,
 };
@@ -59,6 +68,7 @@ pub fn open(
     let routes = PLACES.iter().map(|(prefix, routes)| {
         let limits = match *prefix {
             "/api/v1/assess" => vec![BATCH],
+            "/api/v1/lists" => vec![ENTRIES],
             "/api/v1/rules" => RULES.to_vec(),
             _ => Vec::new(),
         };

@@ -16,6 +16,7 @@ pub(crate) mod backtests;
 pub(crate) mod evidence;
 pub(crate) mod rulesets;
 pub(crate) mod shadows;
+pub(crate) mod tenant_lists;
 
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
@@ -24,6 +25,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration::new(1, "risk", include_str!("../migrations/0001_risk.sql")),
         Migration::new(20, "evidence", include_str!("../migrations/0020_evidence.sql")),
         Migration::new(21, "rule_versions", include_str!("../migrations/0021_rule_versions.sql")),
+        Migration::new(22, "lists", include_str!("../migrations/0022_lists.sql")),
     ],
 };
 

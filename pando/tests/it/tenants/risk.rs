@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::walker::{Names, Walker};
 
 const ASSESS: &str = "/api/v1/assess";
+const LISTS: &str = "/api/v1/lists";
 const RULES: &str = "/api/v1/rules";
 
 /// The business of a tenant. Others describe the same one: its earlier assessments are nothing to them.
@@ -22,6 +23,7 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     assert_eq!(made.status, 200, "{made:?}");
     names.insert("assessment", made.value()["id"].as_str().unwrap().to_owned());
     rules(walker, names);
+    lists(walker, names);
 }
 
 /// A version that decides, one in the shadow, and a run over the assessment.
@@ -43,6 +45,33 @@ fn rules(walker: &mut Walker<'_>, names: &mut Names) {
     pando_servers::until("the run has ended", std::time::Duration::from_secs(30), || {
         walker.send_unnoted("GET", &path, &[], b"").value()["status"] == "completed"
     });
+}
+
+/// A list that watches for a name.
+fn lists(walker: &mut Walker<'_>, names: &mut Names) {
+    let made = walker.json("POST", LISTS, &[], &json!({"name": "names to watch", "kind": "watch"}));
+    names.insert("list", made.value()["id"].as_str().unwrap().to_owned());
+    let entry = json!([{"id": "1", "name": names["word"]}]);
+    let added = walker.json("POST", &format!("{LISTS}/{}/entries", names["list"]), &[], &entry);
+    assert_eq!(added.status, 200, "{added:?}");
+}
+
+pub(super) fn of_list(walker: &mut Walker<'_>, method: &str, route: &str, body: &Value) {
+    let path = format!("{LISTS}/{}{route}", walker.name("list"));
+    walker.json(method, &path, &[], body);
+    walker.json(method, &path, &[("if-match", "\"2\"")], body);
+}
+
+/// The entry of the owner's list is nothing to anybody else.
+pub(super) fn false_positive(walker: &mut Walker<'_>) {
+    let screened = json!({"business_name": walker.name("word")});
+    let found = walker.json("POST", "/api/v1/sanctions/screen", &[], &screened);
+    let business = json!("biz_00000000000000000000000000000000");
+    let version =
+        if found.status == 200 { found.value()["matches"][0]["entry_version"].clone() } else { json!("1") };
+    let it = json!({"business_id": business, "source": "names to watch", "entry_id": "1",
+        "entry_version": version, "reason": "another"});
+    walker.json("POST", "/api/v1/sanctions/false-positives", &[], &it);
 }
 
 /// A draft that says review to everybody.

@@ -4,6 +4,7 @@ use pando_clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::list::ListKind;
 use crate::screening::MatchType;
 
 /// Everything that a decision was made from, as it was at that moment.
@@ -17,6 +18,9 @@ pub(crate) struct Facts {
     pub(crate) lists: Vec<ListSeen>,
     /// The entries that matched, the best first.
     pub(crate) matches: Vec<MatchSeen>,
+    /// The entries of the tenant's lists that allow or block the business.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hits: Vec<ListHit>,
     /// When the business was decided about, to the microsecond.
     pub(crate) decided_at: Timestamp,
 }
@@ -28,6 +32,23 @@ pub(crate) struct ListSeen {
     pub(crate) name: String,
     /// A hash of all that it said.
     pub(crate) version: String,
+}
+
+/// An entry of a list that allows or blocks a business.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ListHit {
+    /// The name of the list.
+    pub(crate) list: String,
+    /// Its meaning.
+    pub(crate) kind: ListKind,
+    /// The version that it had.
+    pub(crate) version: String,
+    /// The entry.
+    pub(crate) entry_id: String,
+    /// `business_id`, `address`, `phone`, `email` or `name`.
+    pub(crate) by: String,
+    /// How well it matched: 1 for everything but a name.
+    pub(crate) score: f64,
 }
 
 /// An entry that matched.

@@ -3,6 +3,8 @@
 
 mod assessments;
 mod batches;
+mod lists;
+mod pair;
 mod replays;
 mod rulesets;
 mod screening;

@@ -3,63 +3,15 @@
 use std::time::Duration;
 
 use http::Method;
-use pando_queue::Registry;
 use pando_risk::rules::Ruleset;
-use pando_risk::{MIGRATIONS, RiskOptions, open};
-use pando_service::testing::{Answer, TestHouse, TestServer, each_house, still_clock};
 use serde_json::{Value, json};
 
 use crate::business;
-
-/// A process of the service, and its jobs.
-struct Process {
-    server: TestServer,
-    registry: Registry,
-}
-
-/// Two processes on one database.
-struct Pair {
-    house: TestHouse,
-    one: Process,
-    other: Process,
-}
-
-async fn each_pair(test: impl AsyncFn(Pair)) {
-    each_house(&[MIGRATIONS], still_clock, async |house| {
-        let process = || {
-            let options = RiskOptions { sample_list: true, ..RiskOptions::default() };
-            let mut registry = Registry::default();
-            let service = open(&house.parts, options, &mut registry).unwrap();
-            Process { server: TestServer::start(&house.parts, service), registry }
-        };
-        let (one, other) = (process(), process());
-        test(Pair { house, one, other }).await;
-    })
-    .await;
-}
+use crate::pair::{Pair, Process, each_pair};
 
 impl Process {
-    async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
-        let text = if body.is_null() { String::new() } else { body.to_string() };
-        self.server.ask(method, path, &[], text).await
-    }
-
-    async fn done(&self, method: Method, path: &str, body: &Value) -> Value {
-        let answer = self.send(method, path, body).await;
-        assert!(answer.status.is_success(), "{path}: {answer:?}");
-        if answer.body.is_empty() { Value::Null } else { answer.json() }
-    }
-
-    async fn assess(&self, name: &str) -> Value {
-        self.done(Method::POST, "/v1/assess", &business(name)).await
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        self.done(Method::GET, path, &Value::Null).await
-    }
-
     /// Makes a draft, and has it tested and published.
-    async fn publish(&self, document: &Value) -> Value {
+    pub(crate) async fn publish(&self, document: &Value) -> Value {
         let draft = self.done(Method::POST, "/v1/rules", &json!({"document": document})).await;
         let path = format!("/v1/rules/{}", draft["number"]);
         let tests = self.done(Method::POST, &format!("{path}/test"), &Value::Null).await;
@@ -69,7 +21,7 @@ impl Process {
 }
 
 /// Rules that decide the same about every request, with a test of their own.
-fn always(decision: &str) -> Value {
+pub(crate) fn always(decision: &str) -> Value {
     let shipped: Value = serde_json::from_str(Ruleset::default_document()).unwrap();
     let expressions = json!([
         {"key": "decision", "value": format!("'{decision}'")},
