@@ -25,6 +25,7 @@ impl Risk {
             let assessed = self.decide((call, &ground), business, history, now)?;
             let mut write = turn.begin().await?;
             store::insert(&mut write.tx, call.tenant(), std::slice::from_ref(&assessed)).await?;
+            self.open_cases(&mut write, std::slice::from_ref(&assessed)).await?;
             self.compare_with_shadow(&mut write, &ground, std::slice::from_ref(&assessed));
             write.created(events::completed(&assessed));
             write.done(assessed.shown())

@@ -88,6 +88,7 @@ impl Risk {
             }
             let mut write = turn.begin().await?;
             self.keep(&mut write, &assessed).await?;
+            self.open_cases(&mut write, &assessed).await?;
             self.compare_with_shadow(&mut write, &ground, &assessed);
             let batch_id = format!("batch_{}", self.0.parts.clock.fresh_id().simple());
             let (total, completed) = (results.len(), assessed.len());

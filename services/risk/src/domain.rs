@@ -2,6 +2,7 @@
 
 pub(crate) mod assessment;
 pub(crate) mod business;
+pub(crate) mod case;
 pub(crate) mod countries;
 pub(crate) mod events;
 pub(crate) mod factors;

@@ -1,5 +1,6 @@
 //! The operations over HTTP, in the shapes that published clients expect.
 
+pub(crate) mod cases;
 pub(crate) mod lists;
 pub(crate) mod models;
 pub(crate) mod rulesets;

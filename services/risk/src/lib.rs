@@ -25,6 +25,7 @@ mod lists;
 pub mod model;
 mod options;
 mod publish_ruleset;
+mod read_cases;
 mod read_lists;
 mod remember_false_positive;
 mod replay_assessment;
@@ -38,6 +39,7 @@ mod shadows;
 mod store;
 mod tenant_lists;
 mod test_ruleset;
+mod work_on_case;
 
 use std::sync::Arc;
 
@@ -55,6 +57,7 @@ pub use assessment_history::{AssessmentHistory, PastAssessment, Trend, Trends};
 pub use backtest_ruleset::Backtest;
 pub use batch_assess::{BATCH_MAX, Batch, BatchItem};
 pub use domain::assessment::{Assessment, AssessmentStatus, Reason};
+pub use domain::case::{Case, CaseNote, CaseOutcome, CaseStatus};
 pub use domain::factors::RiskFactor;
 pub use domain::json_difference::JsonDifference;
 pub use domain::list::{FalsePositive, ListChange, ListEntry, ListKind, ListShown};
@@ -64,6 +67,7 @@ pub use explain::{Explanation, FeatureContribution, ScoreExplanation};
 pub use list_assessments::{AssessmentPage, AssessmentQuestion};
 pub use list_rulesets::{RulesetDifferences, RulesetPage, RulesetShown};
 pub use options::RiskOptions;
+pub use read_cases::{CaseFile, CasePage};
 pub use read_lists::{ListEntries, ListHistory, ListsShown};
 pub use remember_false_positive::FalsePositives;
 pub use replay_assessment::Replay;
@@ -73,6 +77,7 @@ pub use service::{BLUEPRINT, open};
 pub use shadow_ruleset::ShadowReport;
 pub use store::MIGRATIONS;
 pub use test_ruleset::RulesetTests;
+pub use work_on_case::Work;
 
 /// The risk service: each operation is a method, and a file of that name. Cloning shares it.
 #[derive(Clone)]

@@ -22,8 +22,9 @@ pub const BLUEPRINT: Blueprint = Blueprint {
 type Routes = fn() -> OpenApiRouter<Risk>;
 
 /// Where the paths of this service begin, and the routes there.
-const PLACES: [(&str, Routes); 6] = [
+const PLACES: [(&str, Routes); 7] = [
     ("/api/v1/assess", http::routes),
+    ("/api/v1/cases", http::cases::routes),
     ("/api/v1/explain", http::explain_routes),
     ("/api/v1/lists", http::lists::routes),
     ("/api/v1/models", http::models::routes),

@@ -13,6 +13,7 @@ use crate::domain::factors::RiskFactor;
 use crate::domain::ids::moment_of;
 
 pub(crate) mod backtests;
+pub(crate) mod cases;
 pub(crate) mod evidence;
 pub(crate) mod rulesets;
 pub(crate) mod shadows;
@@ -26,6 +27,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration::new(20, "evidence", include_str!("../migrations/0020_evidence.sql")),
         Migration::new(21, "rule_versions", include_str!("../migrations/0021_rule_versions.sql")),
         Migration::new(22, "lists", include_str!("../migrations/0022_lists.sql")),
+        Migration::new(23, "cases", include_str!("../migrations/0023_cases.sql")),
     ],
 };
 

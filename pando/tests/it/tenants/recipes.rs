@@ -136,6 +136,12 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "delete_list", about: Tenant(|it| risk::of_list(it, "DELETE", "", &Value::Null)) },
     Recipe { operation: "list_sanctions_false_positives", about: Tenant(|it| { it.get("/api/v1/sanctions/false-positives"); }) },
     Recipe { operation: "create_sanction_false_positive", about: Tenant(risk::false_positive) },
+    Recipe { operation: "list_cases", about: Tenant(|it| { it.get("/api/v1/cases"); it.get("/api/v1/cases?limit=1&status=open"); }) },
+    Recipe { operation: "read_case", about: Tenant(|it| { it.get(&format!("/api/v1/cases/{}", it.name("case"))); }) },
+    Recipe { operation: "assign_case", about: Tenant(|it| risk::of_case(it, "assign", &json!({"assignee": "bolt"}))) },
+    Recipe { operation: "note_case", about: Tenant(|it| risk::of_case(it, "notes", &json!({"note": "taken"}))) },
+    Recipe { operation: "propose_case", about: Tenant(|it| risk::of_case(it, "propose", &json!({"outcome": "decline"}))) },
+    Recipe { operation: "confirm_case", about: Tenant(|it| risk::of_case(it, "confirm", &json!({"agree": true}))) },
     // Those that make things.
     Recipe { operation: "create_list", about: Tenant(|it| { it.json("POST", "/api/v1/lists", &[], &json!({"name": "bad payers", "kind": "block"})); }) },
     Recipe { operation: "create_ruleset", about: Tenant(|it| { it.json("POST", "/api/v1/rules", &[], &risk::careful()); }) },

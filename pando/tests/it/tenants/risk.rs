@@ -24,6 +24,8 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     names.insert("assessment", made.value()["id"].as_str().unwrap().to_owned());
     rules(walker, names);
     lists(walker, names);
+    let cases = walker.get("/api/v1/cases?status=open").value();
+    names.insert("case", cases["cases"][0]["id"].as_str().unwrap().to_owned());
 }
 
 /// A version that decides, one in the shadow, and a run over the assessment.
@@ -54,6 +56,12 @@ fn lists(walker: &mut Walker<'_>, names: &mut Names) {
     let entry = json!([{"id": "1", "name": names["word"]}]);
     let added = walker.json("POST", &format!("{LISTS}/{}/entries", names["list"]), &[], &entry);
     assert_eq!(added.status, 200, "{added:?}");
+}
+
+pub(super) fn of_case(walker: &mut Walker<'_>, route: &str, body: &Value) {
+    let path = format!("/api/v1/cases/{}/{route}", walker.name("case"));
+    walker.json("POST", &path, &[], body);
+    walker.json("POST", &path, &[("if-match", "\"1\"")], body);
 }
 
 pub(super) fn of_list(walker: &mut Walker<'_>, method: &str, route: &str, body: &Value) {

@@ -6,14 +6,45 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::assessment::Assessed;
+use super::case::{CaseOutcome, CaseRecord};
 use super::ids;
 use crate::rules::{Decision, Level};
 
 /// The event of an assessment that is done.
 pub(crate) const COMPLETED: &str = "assessment.completed";
 
+/// The event of a case that has an outcome.
+const CASE_CLOSED: &str = "case.closed";
+
 /// The types of events of this service.
-pub(crate) const EVENTS: &[EventType] = &[EventType::of::<Completed>(COMPLETED, "A business was assessed.")];
+pub(crate) const EVENTS: &[EventType] = &[
+    EventType::of::<Completed>(COMPLETED, "A business was assessed."),
+    EventType::of::<CaseClosed>(CASE_CLOSED, "Two persons have settled the outcome of a case."),
+];
+
+/// The data of [`CASE_CLOSED`].
+#[derive(Serialize, ToSchema)]
+struct CaseClosed {
+    /// The id of the case.
+    id: String,
+    kind: String,
+    assessment_id: Option<String>,
+    business_id: String,
+    outcome: Option<CaseOutcome>,
+}
+
+pub(crate) fn case_closed(case: &CaseRecord) -> Change {
+    let shown = case.shown.clone();
+    let data = CaseClosed {
+        id: shown.id,
+        kind: shown.kind,
+        assessment_id: shown.assessment_id,
+        business_id: shown.business_id,
+        outcome: shown.outcome,
+    };
+    let data = serde_json::to_value(data).unwrap_or_default();
+    Change { event: CASE_CLOSED, id: case.id, version: shown.version, data }
+}
 
 /// The data of [`COMPLETED`].
 #[derive(Serialize, ToSchema)]

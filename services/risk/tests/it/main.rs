@@ -3,6 +3,7 @@
 
 mod assessments;
 mod batches;
+mod cases;
 mod lists;
 mod pair;
 mod replays;
