@@ -11,6 +11,7 @@ use crate::Risk;
 use crate::domain::business;
 use crate::domain::ids;
 use crate::domain::list::{ListEntry, ListKind, ListRecord, ListShown, no_list};
+use crate::domain::monitored::ListMoved;
 use crate::screening::{Entry, List, ListFormat};
 use crate::store::rulesets;
 use crate::store::tenant_lists::{self, Counts};
@@ -113,6 +114,10 @@ impl Risk {
             tenant_lists::change(&mut write.tx, tenant, &list, (counts, call.actor()));
             rulesets::move_ground(&mut write.tx, tenant, ground.shadow);
             self.forget_ground_after(&mut write);
+            if list.kind == ListKind::Watch && !new.rows.is_empty() {
+                let moved = ListMoved::OfTenant { list: id, after: next - 1, to: next };
+                self.rescreen_after(&mut write, &moved).await?;
+            }
             let Counts { added, changed, removed } = counts;
             let data = json!({"added": added, "changed": changed, "removed": removed});
             write.acted(list.act("lists.changed", data));

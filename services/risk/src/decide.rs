@@ -14,7 +14,7 @@ use crate::domain::list::ListKind;
 use crate::ground::Ground;
 use crate::model::{BusinessInputs, FEATURES, Features, HistoryInputs, Inputs, Model, Screened, features};
 use crate::rules::{Ruleset, Verdict};
-use crate::screening::{MATCHES_MAX, Query, QueryError};
+use crate::screening::{MATCHES_MAX, Match, Query, QueryError};
 
 /// Everything that a decision is computed from, besides the model and the rules.
 pub(crate) struct Origin {
@@ -84,14 +84,7 @@ impl Risk {
             Err(QueryError::NoWords) => return Ok(None),
             Err(error) => return Err(Fault::internal(error)),
         };
-        let seen = |found: &crate::screening::Match<'_>| MatchSeen {
-            source: found.entry.source.clone(),
-            entry_id: found.entry.id.clone(),
-            entry_version: found.entry.version(),
-            score: found.score,
-            match_type: found.match_type,
-            suppressed: lists.is_false(id, found.entry),
-        };
+        let seen = |found: &Match<'_>| MatchSeen::of(found, lists.is_false(id, found.entry));
         Ok(Some(found.iter().map(seen).collect()))
     }
 }

@@ -10,4 +10,5 @@ pub(crate) mod facts;
 pub(crate) mod ids;
 pub(crate) mod json_difference;
 pub(crate) mod list;
+pub(crate) mod monitored;
 pub(crate) mod ruleset;

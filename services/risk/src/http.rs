@@ -3,6 +3,7 @@
 pub(crate) mod cases;
 pub(crate) mod lists;
 pub(crate) mod models;
+pub(crate) mod monitoring;
 pub(crate) mod rulesets;
 pub(crate) mod screening;
 

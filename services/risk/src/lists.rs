@@ -59,6 +59,11 @@ impl Lists {
         self.0.iter().map(|list| list.seen.clone()).collect()
     }
 
+    /// Each list with its index.
+    pub(crate) fn searched(&self) -> impl Iterator<Item = (&ListSeen, &Index)> {
+        self.0.iter().map(|list| (&list.seen, &list.index))
+    }
+
     /// Whether a list has this entry with this version.
     pub(crate) fn has_entry(&self, it: &FalsePositive) -> bool {
         let mut entries = self.0.iter().filter_map(|list| list.index.list().get(&it.entry_id));

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use futures_util::future::BoxFuture;
 use pando_http::{RouteLimits, ServiceRoutes};
 use pando_service::http::error_envelope;
 use pando_service::prelude::*;
@@ -22,12 +23,13 @@ pub const BLUEPRINT: Blueprint = Blueprint {
 type Routes = fn() -> OpenApiRouter<Risk>;
 
 /// Where the paths of this service begin, and the routes there.
-const PLACES: [(&str, Routes); 7] = [
+const PLACES: [(&str, Routes); 8] = [
     ("/api/v1/assess", http::routes),
     ("/api/v1/cases", http::cases::routes),
     ("/api/v1/explain", http::explain_routes),
     ("/api/v1/lists", http::lists::routes),
     ("/api/v1/models", http::models::routes),
+    ("/api/v1/monitoring", http::monitoring::routes),
     ("/api/v1/rules", http::rulesets::routes),
     ("/api/v1/sanctions", http::screening::routes),
 ];
@@ -76,7 +78,16 @@ pub fn open(
         let routes = routes().with_state(risk.clone());
         ServiceRoutes::new("risk", routes, limits).error_shape(error_envelope(prefix))
     });
-    Ok(Service { routes: routes.collect(), ..Service::default() })
+    let routes = routes.collect();
+    let warm_up = Some(Box::pin(see_lists(risk.clone())) as BoxFuture<'static, ()>);
+    Ok(Service { routes, warm_up, ..Service::default() })
+}
+
+/// A process that cannot compare the operator's lists serves all the same; the next start compares them.
+async fn see_lists(risk: Risk) {
+    if let Err(fault) = risk.see_operator_lists().await {
+        tracing::warn!(%fault, "changes of the lists for screening were not looked for");
+    }
 }
 
 fn described(prefix: &'static str, routes: OpenApiRouter<Risk>) -> ServiceRoutes {

@@ -15,6 +15,7 @@ use crate::domain::ids::moment_of;
 pub(crate) mod backtests;
 pub(crate) mod cases;
 pub(crate) mod evidence;
+pub(crate) mod monitored;
 pub(crate) mod rulesets;
 pub(crate) mod shadows;
 pub(crate) mod tenant_lists;
@@ -28,6 +29,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration::new(21, "rule_versions", include_str!("../migrations/0021_rule_versions.sql")),
         Migration::new(22, "lists", include_str!("../migrations/0022_lists.sql")),
         Migration::new(23, "cases", include_str!("../migrations/0023_cases.sql")),
+        Migration::new(24, "monitoring", include_str!("../migrations/0024_monitoring.sql")),
     ],
 };
 

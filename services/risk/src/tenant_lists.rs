@@ -22,7 +22,10 @@ pub(crate) struct TenantLists {
 
 #[derive(Debug)]
 struct Held {
+    id: Uuid,
     kind: ListKind,
+    /// The version of the list in which each entry came to be as it is.
+    changed_in: HashMap<String, i64>,
     seen: ListSeen,
     index: Index,
     /// The first entry that names each business, address, phone number and e-mail address.
@@ -59,6 +62,15 @@ impl TenantLists {
             found.extend(list.index.search(query)?);
         }
         Ok(found)
+    }
+
+    /// An index of the entries of a screened list that changed after a version and up to another one; none if there is no such list.
+    pub(crate) fn changed(&self, id: Uuid, (after, to): (i64, i64)) -> Option<Index> {
+        let list = self.watched().find(|list| list.id == id)?;
+        let is_changed = |entry: &&Entry| {
+            list.changed_in.get(&entry.id).is_some_and(|version| after < *version && *version <= to)
+        };
+        Some(list.index.of(list.index.list().entries().iter().filter(is_changed).cloned().collect()))
     }
 
     /// Whether the match of a business with an entry is remembered as false, for what the entry says now.
@@ -149,7 +161,15 @@ impl Held {
             }
         }
         let seen = ListSeen { name: list.name.clone(), version: list.version.to_string() };
-        Ok(Self { kind: list.kind, seen, index: Index::build(Arc::new(read)), contacts })
+        let changed_in = entries.iter().map(|entry| (entry.entry_id.clone(), entry.changed_in)).collect();
+        Ok(Self {
+            id: list.id,
+            changed_in,
+            kind: list.kind,
+            seen,
+            index: Index::build(Arc::new(read)),
+            contacts,
+        })
     }
 }
 

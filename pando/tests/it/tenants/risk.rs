@@ -23,6 +23,8 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     assert_eq!(made.status, 200, "{made:?}");
     names.insert("assessment", made.value()["id"].as_str().unwrap().to_owned());
     rules(walker, names);
+    let made = walker.json("POST", "/api/v1/monitoring", &[], &monitored());
+    names.insert("business", made.value()["business_id"].as_str().unwrap().to_owned());
     lists(walker, names);
     let cases = walker.get("/api/v1/cases?status=open").value();
     names.insert("case", cases["cases"][0]["id"].as_str().unwrap().to_owned());
@@ -56,6 +58,11 @@ fn lists(walker: &mut Walker<'_>, names: &mut Names) {
     let entry = json!([{"id": "1", "name": names["word"]}]);
     let added = walker.json("POST", &format!("{LISTS}/{}/entries", names["list"]), &[], &entry);
     assert_eq!(added.status, 200, "{added:?}");
+}
+
+/// A business to monitor, whose id is the same for all tenants.
+pub(super) fn monitored() -> Value {
+    json!({"business_name": "Monitored Ltd", "business_address": "1 Main Street, Springfield", "country": "US"})
 }
 
 pub(super) fn of_case(walker: &mut Walker<'_>, route: &str, body: &Value) {

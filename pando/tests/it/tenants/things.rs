@@ -56,6 +56,7 @@ pub(super) fn of_nobody(names: &Names, of_another: &Names) -> Names {
             "email" => "wiltrudia@none.example".to_owned(),
             "other_email" => "ephraim@none.example".to_owned(),
             "assessment" => format!("{}ffffffffffff", &name[..25]),
+            "business" => format!("{}ffffffffffff", &name[..24]),
             "list" | "case" => format!("{}ffffffffffff", &name[..25]),
             "backtest" => format!("{}ffffffffffff", &name[..29]),
             "webhook" => format!("{}ffffffffffff", &name[..23]),

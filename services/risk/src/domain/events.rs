@@ -7,8 +7,10 @@ use utoipa::ToSchema;
 
 use super::assessment::Assessed;
 use super::case::{CaseOutcome, CaseRecord};
+use super::facts::MatchSeen;
 use super::ids;
 use crate::rules::{Decision, Level};
+use crate::screening::MatchType;
 
 /// The event of an assessment that is done.
 pub(crate) const COMPLETED: &str = "assessment.completed";
@@ -16,9 +18,16 @@ pub(crate) const COMPLETED: &str = "assessment.completed";
 /// The event of a case that has an outcome.
 const CASE_CLOSED: &str = "case.closed";
 
+/// The event of a business under monitoring that matches.
+const SANCTIONS_MATCH: &str = "sanctions.match";
+
 /// The types of events of this service.
 pub(crate) const EVENTS: &[EventType] = &[
     EventType::of::<Completed>(COMPLETED, "A business was assessed."),
+    EventType::of::<SanctionsMatch>(
+        SANCTIONS_MATCH,
+        "A business under monitoring matches entries that have changed.",
+    ),
     EventType::of::<CaseClosed>(CASE_CLOSED, "Two persons have settled the outcome of a case."),
 ];
 
@@ -72,4 +81,39 @@ pub(crate) fn completed(assessed: &Assessed) -> Change {
     // Texts and numbers: there is nothing that JSON cannot hold.
     let data = serde_json::to_value(data).unwrap_or_default();
     Change { event: COMPLETED, id: assessed.id, version: assessed.version, data }
+}
+
+/// The data of [`SANCTIONS_MATCH`].
+#[derive(Serialize, ToSchema)]
+struct SanctionsMatch {
+    /// The case that was opened.
+    case_id: String,
+    business_id: String,
+    matches: Vec<MatchedEntry>,
+}
+
+/// An entry that matches.
+#[derive(Serialize, ToSchema)]
+struct MatchedEntry {
+    source: String,
+    entry_id: String,
+    score: f64,
+    #[schema(value_type = String)]
+    match_type: MatchType,
+}
+
+pub(crate) fn sanctions_match(case: &CaseRecord, matches: &[MatchSeen]) -> Change {
+    let entry = |found: &MatchSeen| MatchedEntry {
+        source: found.source.clone(),
+        entry_id: found.entry_id.clone(),
+        score: found.score,
+        match_type: found.match_type,
+    };
+    let data = SanctionsMatch {
+        case_id: case.shown.id.clone(),
+        business_id: case.shown.business_id.clone(),
+        matches: matches.iter().map(entry).collect(),
+    };
+    let data = serde_json::to_value(data).unwrap_or_default();
+    Change { event: SANCTIONS_MATCH, id: case.id, version: case.shown.version, data }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::list::ListKind;
-use crate::screening::MatchType;
+use crate::screening::{Match, MatchType};
 
 /// Everything that a decision was made from, as it was at that moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,4 +67,17 @@ pub(crate) struct MatchSeen {
     /// Whether the match did not count, because it is remembered as a false positive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) suppressed: bool,
+}
+
+impl MatchSeen {
+    pub(crate) fn of(found: &Match<'_>, suppressed: bool) -> Self {
+        Self {
+            source: found.entry.source.clone(),
+            entry_id: found.entry.id.clone(),
+            entry_version: found.entry.version(),
+            score: found.score,
+            match_type: found.match_type,
+            suppressed,
+        }
+    }
 }

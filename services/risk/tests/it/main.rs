@@ -5,6 +5,7 @@ mod assessments;
 mod batches;
 mod cases;
 mod lists;
+mod monitoring;
 mod pair;
 mod replays;
 mod rulesets;
