@@ -63,7 +63,7 @@ impl Evidence {
                 version: model.version(),
                 file: files.model.clone(),
                 card: files.card.clone(),
-                members: model.members().iter().map(|member| key(member)).collect(),
+                members: model.members().iter().map(key).collect(),
             };
             evidence::keep_model(&mut tx, (model.hash(), model.card_hash()), &row, now)?;
         }

@@ -145,7 +145,7 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "list_monitoring", about: Tenant(|it| { it.get("/api/v1/monitoring"); }) },
     Recipe { operation: "delete_monitoring", about: Tenant(|it| { it.send("DELETE", &format!("/api/v1/monitoring/{}", it.name("business")), &[], b""); }) },
     // Those that make things.
-    Recipe { operation: "create_monitoring", about: Tenant(|it| { it.json("POST", "/api/v1/monitoring", &[], &risk::monitored()); }) },
+    Recipe { operation: "create_monitoring", about: Tenant(|it| { it.json("POST", "/api/v1/monitoring", &[], &risk::monitored("Another Ltd")); }) },
     Recipe { operation: "create_list", about: Tenant(|it| { it.json("POST", "/api/v1/lists", &[], &json!({"name": "bad payers", "kind": "block"})); }) },
     Recipe { operation: "create_ruleset", about: Tenant(|it| { it.json("POST", "/api/v1/rules", &[], &risk::careful()); }) },
     Recipe { operation: "create_assessment", about: Tenant(risk::create) },

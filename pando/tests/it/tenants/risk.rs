@@ -23,7 +23,7 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     assert_eq!(made.status, 200, "{made:?}");
     names.insert("assessment", made.value()["id"].as_str().unwrap().to_owned());
     rules(walker, names);
-    let made = walker.json("POST", "/api/v1/monitoring", &[], &monitored());
+    let made = walker.json("POST", "/api/v1/monitoring", &[], &monitored("Monitored Ltd"));
     names.insert("business", made.value()["business_id"].as_str().unwrap().to_owned());
     lists(walker, names);
     let cases = walker.get("/api/v1/cases?status=open").value();
@@ -61,8 +61,8 @@ fn lists(walker: &mut Walker<'_>, names: &mut Names) {
 }
 
 /// A business to monitor, whose id is the same for all tenants.
-pub(super) fn monitored() -> Value {
-    json!({"business_name": "Monitored Ltd", "business_address": "1 Main Street, Springfield", "country": "US"})
+pub(super) fn monitored(name: &str) -> Value {
+    json!({"business_name": name, "business_address": "1 Main Street, Springfield", "country": "US"})
 }
 
 pub(super) fn of_case(walker: &mut Walker<'_>, route: &str, body: &Value) {
