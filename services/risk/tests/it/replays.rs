@@ -16,6 +16,7 @@ use crate::{business, each_house, path};
 
 /// How many decisions are made again: more in `make prove`.
 fn count() -> usize {
+    #[expect(clippy::disallowed_methods, reason = "how `make prove` asks for the long form")]
     if std::env::var("PANDO_PROVE").is_ok() { 10_000 } else { 1_000 }
 }
 
@@ -42,7 +43,7 @@ fn batch(first: usize) -> Value {
         business["model_type"] = json!(models[number % 4]);
         business["industry"] = json!(["retail", "fintech", "Real Estate", "mining"][number % 4]);
         business["metadata"]["annual_revenue"] = json!(1_000.5 * (number + 1) as f64);
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             business.as_object_mut().unwrap().remove("phone");
         }
         business
