@@ -53,6 +53,7 @@ prove: ## The long proofs: kill -9 under load again and again, a million raced r
 	PANDO_PROVE=1 cargo test --locked -p pando --test it -- prove
 	PANDO_PROVE=1 cargo test --locked -p pando-http --test it -- prove
 	PANDO_PROVE=1 cargo test --locked -p pando-cache --test it -- race
+	PANDO_PROVE=1 cargo test --locked -p pando-risk --test it -- prove
 	PANDO_PROVE=1 cargo test --locked -p pando-queue --test it -- --nocapture prove
 
 train: ## Make the risk models and their cards again from made data, byte for byte (TRAIN=--check only compares)

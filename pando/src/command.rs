@@ -16,11 +16,12 @@ use crate::keys::KeysCommand;
 use crate::operators::OperatorsCommand;
 use crate::pipeline::PipelineCommand;
 use crate::queue::QueueCommand;
+use crate::risk::RiskCommand;
 use crate::vault::VaultCommand;
 use crate::webhooks::WebhooksCommand;
 use crate::{
-    VERSION, audit, doctor, files, keys, migrate, openapi, operators, pipeline, queue, seed, serve, token,
-    vault, webhooks,
+    VERSION, audit, doctor, files, keys, migrate, openapi, operators, pipeline, queue, risk, seed, serve,
+    token, vault, webhooks,
 };
 
 /// How long threads that are still busy may hold up the end of the program.
@@ -117,6 +118,9 @@ enum Command {
     /// Try webhooks
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
+    /// Make risk decisions again
+    #[command(subcommand)]
+    Risk(RiskCommand),
     /// Seal rows with the current key
     #[command(subcommand)]
     Vault(VaultCommand),
@@ -192,6 +196,9 @@ impl CommandLine {
             }
             Command::Token(new) => token::make(&sources.load()?.config, new, out)?,
             Command::Webhooks(command) => block_on(webhooks::run(command, &clock))?,
+            Command::Risk(command) => {
+                return block_on(risk::run(&sources.load()?.config, command, &clock, out));
+            }
             Command::Vault(command) => {
                 block_on(vault::run(&sources.load()?.config, command, &clock, out))?;
             }

@@ -17,6 +17,7 @@ mod pipeline;
 mod platform;
 mod queue;
 mod recording;
+mod risk;
 mod seed;
 mod serve;
 mod signals;

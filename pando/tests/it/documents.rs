@@ -116,6 +116,21 @@ fn the_commands_of_the_guide_to_the_shop_print_what_it_says() {
 }
 
 #[test]
+fn the_commands_of_the_guide_to_rules_print_what_it_says() {
+    run("docs/guides/risk-rules.md", &[]);
+}
+
+#[test]
+fn the_commands_of_the_guide_to_lists_print_what_it_says() {
+    run("docs/guides/risk-lists.md", &[]);
+}
+
+#[test]
+fn the_commands_of_the_guide_to_cases_print_what_it_says() {
+    run("docs/guides/risk-cases.md", &[("PANDO_AUTH__MODE", "required")]);
+}
+
+#[test]
 fn make_has_every_target_that_a_document_names() {
     let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
     for document in ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "docs/tour.md"] {

@@ -156,6 +156,7 @@ fn entry(at: usize, rng: &mut Rng) -> Entry {
         birth_dates: Vec::new(),
         programs: Vec::new(),
         updated_at: None,
+        contact: None,
     }
 }
 

@@ -6,8 +6,6 @@ use serde_json::{Map, Value};
 use crate::Risk;
 use crate::domain::assessment::Assessment;
 use crate::domain::business::Business;
-use crate::domain::events;
-use crate::store;
 
 impl Risk {
     /// Assesses a business, and keeps the assessment with everything that it stands on.
@@ -20,11 +18,11 @@ impl Risk {
             let business = Business::read(fields)?;
             let now = self.0.parts.clock.now();
             let history = self.history(call, &[&business], now).await?;
-            let assessed =
-                self.decide(call, business, history.into_iter().next().unwrap_or_default(), now)?;
+            let ground = self.ground(call).await?;
+            let history = history.into_iter().next().unwrap_or_default();
+            let assessed = self.decide((call, &ground), business, history, now)?;
             let mut write = turn.begin().await?;
-            store::insert(&mut write.tx, call.tenant(), std::slice::from_ref(&assessed)).await?;
-            write.created(events::completed(&assessed));
+            self.keep((&mut write, &ground), std::slice::from_ref(&assessed)).await?;
             write.done(assessed.shown())
         });
         write.await

@@ -1,5 +1,7 @@
 //! Assesses many businesses at once: a few in the request, more by a job.
 
+use std::sync::Arc;
+
 use pando_service::prelude::*;
 use pando_service::{FieldError, Violations};
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ use crate::domain::batch::BatchJob;
 use crate::domain::batch_request::{BATCH_JOB_MAX, BatchDraft, items};
 use crate::domain::business::Business;
 use crate::domain::{events, ids};
+use crate::ground::Ground;
 use crate::store;
 
 /// How many businesses are assessed in the request.
@@ -81,7 +84,9 @@ impl Risk {
             }
             let read: Vec<Result<Business, Fault>> = items.iter().map(read).collect();
             let good: Vec<Business> = read.iter().flatten().cloned().collect();
-            let mut decided = self.decide_many(call, good, self.0.parts.clock.now()).await?.into_iter();
+            let ground = Arc::new(self.ground(call).await?);
+            let mut decided =
+                self.decide_many((call, &ground), good, self.0.parts.clock.now()).await?.into_iter();
             let (mut results, mut assessed) = (Vec::with_capacity(items.len()), Vec::new());
             for (index, business) in read.into_iter().enumerate() {
                 let (status, assessment, validation) = match business {
@@ -98,7 +103,7 @@ impl Risk {
                 results.push(BatchItem { index, status: status.to_owned(), assessment, validation });
             }
             let mut write = turn.begin().await?;
-            self.keep(&mut write, &assessed).await?;
+            self.keep((&mut write, &ground), &assessed).await?;
             let batch_id = ids::batch(self.0.parts.clock.fresh_id());
             let (total, completed) = (results.len(), assessed.len());
             let status = "completed".to_owned();
@@ -109,11 +114,17 @@ impl Risk {
     }
 
     /// Keeps assessments, and says so.
-    pub(crate) async fn keep(&self, write: &mut Write, assessed: &[Assessed]) -> Result<(), Fault> {
+    pub(crate) async fn keep(
+        &self,
+        (write, ground): (&mut Write, &Ground),
+        assessed: &[Assessed],
+    ) -> Result<(), Fault> {
         if assessed.is_empty() {
             return Ok(());
         }
         store::insert(&mut write.tx, write.call.tenant(), assessed).await?;
+        self.open_cases(write, assessed).await?;
+        self.compare_with_shadow(write, ground, assessed);
         for one in assessed {
             write.created(events::completed(one));
         }

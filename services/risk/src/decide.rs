@@ -1,114 +1,50 @@
 //! The decision about a business: features, score, lists and rules, without a look at the database.
 
 use pando_service::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::Risk;
 use crate::domain::assessment::{Assessed, AssessmentStatus, Basis, Reason};
-use crate::domain::business::{Business, ModelChoice};
+use crate::domain::business::Business;
 use crate::domain::factors::{Part, factors};
-use crate::model::{
-    BusinessInputs, FEATURES, HistoryInputs, Inputs, Model, ModelError, ModelType, Screened, features,
-};
-use crate::rules::Verdict;
-use crate::screening::{MatchType, Query, QueryError};
+use crate::domain::facts::{Facts, MatchSeen};
+use crate::domain::ids;
+use crate::domain::list::ListKind;
+use crate::ground::Ground;
+use crate::model::{BusinessInputs, FEATURES, Features, HistoryInputs, Inputs, Model, Screened, features};
+use crate::rules::{Ruleset, Verdict};
+use crate::screening::{MATCHES_MAX, Match, Query, QueryError};
+
+/// Everything that a decision is computed from, besides the model and the rules.
+pub(crate) struct Origin {
+    pub(crate) id: Uuid,
+    pub(crate) user: String,
+    pub(crate) business: Business,
+    pub(crate) values: Features,
+    pub(crate) facts: Facts,
+}
 
 impl Risk {
     /// Decides about a business with this history.
     pub(crate) fn decide(
         &self,
-        call: &Call,
+        (call, ground): (&Call, &Ground),
         business: Business,
         history: HistoryInputs,
         now: Timestamp,
     ) -> Result<Assessed, Fault> {
-        let (screened, best) = self.screened(&business)?.unzip();
+        let model = ground.model(&business)?;
+        let matches = self.matches(ground, &business)?;
+        let hits = ground.tenant.lists.hits(&business, self.0.options.block_percent_min)?;
+        let on = |kind: ListKind| hits.iter().any(|hit| hit.kind == kind);
+        let screened = matches.as_deref().map(screened);
         let history = HistoryInputs { screened, ..history };
-        let model = self.model(&business)?;
         let values = features(&Inputs { business: inputs(&business), history });
-        let (evaluation, explanation) = (model.evaluate(&values), model.explain(&values));
-        let verdict = self.verdict(&business, &history, (evaluation.score, best.flatten()))?;
-        let id = self.0.parts.clock.fresh_id();
-        let created_at = crate::domain::ids::moment_of(id);
-        let source = format!("model {} {}", model.kind(), model.version());
-        let parts = FEATURES.iter().zip(explanation.contributions).map(|(spec, contribution)| Part {
-            feature: spec.name,
-            description: spec.description,
-            contribution,
-            source: &source,
-            confidence: evaluation.confidence,
-            at: now,
-        });
-        let factors = factors(parts);
-        let basis = self.basis(&model, &values, (explanation.base, &explanation.contributions), &verdict);
-        Ok(Assessed {
-            id,
-            user: call.actor().to_owned(),
-            business_id: business.id(),
-            business,
-            status: AssessmentStatus::Completed,
-            score: evaluation.score,
-            level: verdict.level,
-            confidence: evaluation.confidence,
-            decision: verdict.decision,
-            basis,
-            factors,
-            created_at,
-            updated_at: created_at,
-            version: 1,
-        })
-    }
-
-    /// The model that a request asks for.
-    fn model(&self, business: &Business) -> Result<std::sync::Arc<Model>, Fault> {
-        let kind = match business.model_type {
-            ModelChoice::Auto => ModelType::auto(business.prediction_horizon),
-            ModelChoice::GradientBoosting => ModelType::GradientBoosting,
-            ModelChoice::Sequence => ModelType::Sequence,
-            ModelChoice::Ensemble => ModelType::Ensemble,
-        };
-        self.0.models.current(kind).map_err(no_model)
-    }
-
-    /// The result of screening a name, and the type of the best match; none if there are no lists.
-    fn screened(&self, business: &Business) -> Result<Option<(Screened, Option<MatchType>)>, Fault> {
-        if self.0.lists.is_empty() {
-            return Ok(None);
-        }
-        let query = Query {
-            country: Some(&business.country),
-            threshold: f64::from(self.0.options.match_percent_min) / 100.0,
-            ..Query::new(&business.business_name)
-        };
-        let matches = match self.0.lists.search(&query) {
-            Ok(matches) => matches,
-            // A name of signs alone is on no list, and a person should look at it.
-            Err(QueryError::NoWords) => return Ok(None),
-            Err(error) => return Err(Fault::internal(error)),
-        };
-        let hits = u32::try_from(matches.len()).unwrap_or(u32::MAX);
-        let best = matches.first();
-        let screened = Screened { hits, best_score: best.map_or(0.0, |best| best.score) };
-        Ok(Some((screened, best.map(|best| best.match_type))))
-    }
-
-    fn verdict(
-        &self,
-        business: &Business,
-        history: &HistoryInputs,
-        (score, best): (f64, Option<MatchType>),
-    ) -> Result<Verdict, Fault> {
-        let screening = match (history.screened, best) {
-            (None, _) => json!({"status": "none"}),
-            (Some(_), None) => json!({"status": "clear"}),
-            (Some(screened), Some(best)) => {
-                json!({"status": "match", "score": screened.best_score, "match_type": best})
-            }
-        };
+        let screening = screening(matches.as_deref());
         let request = json!({
-            "score": score,
             "industry": business.industry,
-            "lists": {"blocked": false},
+            "lists": {"blocked": on(ListKind::Block), "allowed": on(ListKind::Allow)},
             "screening": screening,
             "velocity": {
                 "last_hour": history.assessed_1h, "last_day": history.assessed_24h,
@@ -116,33 +52,116 @@ impl Risk {
             },
             "completeness": business.completeness(),
         });
-        self.0.ruleset.evaluate(&request, false).map_err(Fault::internal)
+        let facts = Facts {
+            request,
+            card_hash: model.card_hash().to_owned(),
+            lists: matches.as_ref().map(|_| ground.seen()).unwrap_or_default(),
+            matches: matches.unwrap_or_default(),
+            hits,
+            decided_at: now,
+        };
+        let (id, user) = (self.0.parts.clock.fresh_id(), call.actor().to_owned());
+        judged(Origin { id, user, business, values, facts }, model, &ground.tenant.ruleset)
     }
 
-    fn basis(
-        &self,
-        model: &Model,
-        values: &[f64],
-        (base, contributions): (f64, &[f64]),
-        verdict: &Verdict,
-    ) -> Basis {
-        let reasons = verdict.reasons.iter();
-        let reasons = reasons.map(|reason| Reason {
-            code: reason.code.clone(),
-            text: reason.text.clone(),
-            weight: reason.weight,
-        });
-        Basis {
-            features: values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect(),
-            base,
-            contributions: contributions.to_vec(),
-            reasons: reasons.collect(),
-            model_type: model.kind().name().to_owned(),
-            model_version: model.version(),
-            model_hash: model.hash().to_owned(),
-            ruleset_version: self.0.ruleset.name().to_owned(),
-            ruleset_hash: self.0.ruleset.hash().to_owned(),
-            levels: [verdict.levels.medium, verdict.levels.high, verdict.levels.critical],
+    /// The entries that match the name of a business; none if nothing was screened.
+    fn matches(&self, ground: &Ground, business: &Business) -> Result<Option<Vec<MatchSeen>>, Fault> {
+        if !ground.can_screen() {
+            return Ok(None);
+        }
+        let (id, lists) = (business.id(), &ground.tenant.lists);
+        let plain = Query::new(&business.business_name);
+        let query = Query {
+            country: Some(&business.country),
+            // False matches take no place from true ones.
+            limit: (plain.limit + lists.false_count_of(id)).min(MATCHES_MAX),
+            threshold: f64::from(self.0.options.match_percent_min) / 100.0,
+            ..plain
+        };
+        let found = match ground.search(&query) {
+            Ok(found) => found,
+            // A name of signs alone is on no list, and a person should look at it.
+            Err(QueryError::NoWords) => return Ok(None),
+            Err(error) => return Err(Fault::internal(error)),
+        };
+        let seen = |found: &Match<'_>| MatchSeen::of(found, lists.is_false(id, found.entry));
+        Ok(Some(found.iter().map(seen).collect()))
+    }
+}
+
+/// Computes the score and the verdict. The same origin, model and rules always give the same assessment, bit for bit.
+pub(crate) fn judged(origin: Origin, model: &Model, ruleset: &Ruleset) -> Result<Assessed, Fault> {
+    let Origin { id, user, business, values, mut facts } = origin;
+    let (evaluation, explanation) = (model.evaluate(&values), model.explain(&values));
+    facts.request["score"] = evaluation.score.into();
+    let verdict = ruleset.evaluate(&facts.request, false).map_err(Fault::internal)?;
+    let created_at = ids::moment_of(id);
+    let source = format!("model {} {}", model.kind(), model.version());
+    let parts = FEATURES.iter().zip(explanation.contributions).map(|(spec, contribution)| Part {
+        feature: spec.name,
+        description: spec.description,
+        contribution,
+        source: &source,
+        confidence: evaluation.confidence,
+        at: facts.decided_at,
+    });
+    let factors = factors(parts);
+    let (level, decision) = (verdict.level, verdict.decision);
+    let basis = Basis {
+        features: values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect(),
+        base: explanation.base,
+        contributions: explanation.contributions.to_vec(),
+        reasons: reasons(&verdict),
+        model_type: model.kind().name().to_owned(),
+        model_version: model.version(),
+        model_hash: model.hash().to_owned(),
+        ruleset_version: ruleset.name().to_owned(),
+        ruleset_hash: ruleset.hash().to_owned(),
+        levels: [verdict.levels.medium, verdict.levels.high, verdict.levels.critical],
+        facts: Some(facts),
+    };
+    Ok(Assessed {
+        id,
+        user,
+        business_id: business.id(),
+        business,
+        status: AssessmentStatus::Completed,
+        score: evaluation.score,
+        level,
+        confidence: evaluation.confidence,
+        decision,
+        basis,
+        factors,
+        created_at,
+        updated_at: created_at,
+        version: 1,
+    })
+}
+
+fn reasons(verdict: &Verdict) -> Vec<Reason> {
+    let shown = |reason: &crate::rules::Reason| Reason {
+        code: reason.code.clone(),
+        text: reason.text.clone(),
+        weight: reason.weight,
+    };
+    verdict.reasons.iter().map(shown).collect()
+}
+
+/// The matches that count, as the model sees them.
+fn screened(matches: &[MatchSeen]) -> Screened {
+    let counted = || matches.iter().filter(|found| !found.suppressed);
+    let hits = u32::try_from(counted().count()).unwrap_or(u32::MAX);
+    Screened { hits, best_score: counted().next().map_or(0.0, |best| best.score) }
+}
+
+/// The matches that count, as the rules see them.
+fn screening(matches: Option<&[MatchSeen]>) -> Value {
+    let best = matches.and_then(|matches| matches.iter().find(|found| !found.suppressed));
+    match (matches, best) {
+        (None, _) => json!({"status": "none"}),
+        (Some(_), None) => json!({"status": "clear"}),
+        (Some(_), Some(best)) => {
+            json!({"status": "match", "score": best.score, "match_type": best.match_type})
         }
     }
 }
@@ -162,9 +181,4 @@ fn inputs(business: &Business) -> BusinessInputs<'_> {
         years_in_business: business.figure("years_in_business"),
         horizon_months: business.prediction_horizon,
     }
-}
-
-/// Without a model there is no score.
-fn no_model(error: ModelError) -> Fault {
-    Fault::internal(error).named("MODEL_ERROR")
 }

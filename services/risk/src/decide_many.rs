@@ -1,5 +1,6 @@
 //! Decides about many businesses at once, on as many threads as the settings allow.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
@@ -8,6 +9,7 @@ use pando_service::prelude::*;
 use crate::Risk;
 use crate::domain::assessment::Assessed;
 use crate::domain::business::Business;
+use crate::ground::Ground;
 use crate::model::HistoryInputs;
 
 /// Fewer businesses are not worth a thread of their own.
@@ -25,7 +27,7 @@ impl Risk {
     /// is its own outcome.
     pub(crate) async fn decide_many(
         &self,
-        call: &Call,
+        (call, ground): (&Call, &Arc<Ground>),
         businesses: Vec<Business>,
         now: Timestamp,
     ) -> Result<Vec<Decided>, Fault> {
@@ -36,7 +38,7 @@ impl Risk {
         let mut parts = Vec::new();
         while all.peek().is_some() {
             let some: Vec<(Business, HistoryInputs)> = all.by_ref().take(part).collect();
-            parts.push(self.decide_part(call, some, now));
+            parts.push(self.decide_part((call, ground), some, now));
         }
         Ok(try_join_all(parts).await?.into_iter().flatten().collect())
     }
@@ -44,16 +46,16 @@ impl Risk {
     /// Decides on a thread where nothing else waits; all batches of a process together have a bounded number of these.
     async fn decide_part(
         &self,
-        call: &Call,
+        (call, ground): (&Call, &Arc<Ground>),
         part: Vec<(Business, HistoryInputs)>,
         now: Timestamp,
     ) -> Result<Vec<Decided>, Fault> {
         let _turn = self.0.deciding.acquire().await.map_err(Fault::internal)?;
-        let (risk, call) = (self.clone(), call.clone());
+        let (risk, call, ground) = (self.clone(), call.clone(), Arc::clone(ground));
         let decide = move || {
             let decide = |(business, history)| {
                 let begun = Instant::now();
-                let outcome = risk.decide(&call, business, history, now);
+                let outcome = risk.decide((&call, &ground), business, history, now);
                 Decided { outcome, micros: i64::try_from(begun.elapsed().as_micros()).unwrap_or(i64::MAX) }
             };
             part.into_iter().map(decide).collect()

@@ -1,7 +1,11 @@
 //! The operations over HTTP, in the shapes that published clients expect.
 
 pub(crate) mod batches;
+pub(crate) mod cases;
+pub(crate) mod lists;
 pub(crate) mod models;
+pub(crate) mod monitoring;
+pub(crate) mod rulesets;
 pub(crate) mod screening;
 
 use axum::extract::{FromRequestParts, Path, State};
@@ -19,7 +23,8 @@ use crate::domain::assessment::AssessmentStatus;
 use crate::domain::business::ModelChoice;
 use crate::domain::ids;
 use crate::{
-    Assessment, AssessmentHistory, AssessmentPage, AssessmentQuestion, Explanation, Risk, no_assessment,
+    Assessment, AssessmentHistory, AssessmentPage, AssessmentQuestion, Explanation, Replay, Risk,
+    no_assessment,
 };
 
 /// The assessment in the path; an extractor. If the text is not an id, nothing has it: 404.
@@ -94,6 +99,7 @@ pub(crate) fn routes() -> OpenApiRouter<Risk> {
         .routes(routes!(read))
         .routes(routes!(history))
         .merge(batches::routes())
+        .routes(routes!(replay))
 }
 
 /// The routes of explanations.
@@ -167,4 +173,17 @@ async fn explain(
     AssessmentPath(id): AssessmentPath,
 ) -> Result<JsonAnswer<Explanation>, Problem> {
     Ok(JsonAnswer(risk.explain(&call, id).await?))
+}
+
+/// Make the decision of an assessment again from what was stored with it, and compare
+#[utoipa::path(get, path = "/api/v1/assess/{id}/replay", tag = "assessments", params(("id" = String, Path)),
+    responses((status = 200, description = "Both assessments, and where they differ", body = Replay),
+        (status = 404, description = "There is none"),
+        (status = 409, description = "It was stored without everything that a replay needs")))]
+async fn replay(
+    State(risk): State<Risk>,
+    Caller(call): Caller,
+    AssessmentPath(id): AssessmentPath,
+) -> Result<JsonAnswer<Replay>, Problem> {
+    Ok(JsonAnswer(risk.replay_assessment(&call, id).await?))
 }

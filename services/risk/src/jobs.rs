@@ -4,7 +4,9 @@ use pando_queue::{Job, JobKind, JobType, NoPayload, QueueError, Registry, Schedu
 use serde_json::json;
 
 use crate::Risk;
+use crate::backtest_ruleset::BACKTEST;
 use crate::domain::batch::RUN;
+use crate::rescreen_businesses::RESCREEN;
 
 const SWEEP: JobType<NoPayload> = JobType::new("risk_sweep").within_ms(3_600_000);
 
@@ -18,6 +20,10 @@ pub(crate) fn add(registry: &mut Registry, risk: &Risk) -> Result<(), QueueError
     let make = PARTITIONS.run_by(risk, Risk::run_make_partitions);
     registry.add(kind("Makes the partitions of the next months", make))?;
     registry.add(kind("Moves old assessments into the archive", ARCHIVE.run_by(risk, Risk::archive)))?;
+    let backtest = BACKTEST.run_by(risk, Risk::run_backtest);
+    registry.add(kind("Runs a version of rules over stored assessments", backtest))?;
+    let rescreen = RESCREEN.run_by(risk, Risk::rescreen);
+    registry.add(kind("Screens businesses under monitoring against changed entries of a list", rescreen))?;
     registry.add(kind("Forgets old batches", SWEEP.run_by(risk, Risk::sweep_batches)))
 }
 

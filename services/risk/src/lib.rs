@@ -3,60 +3,102 @@
 mod archive_assessments;
 mod assess;
 mod assessment_history;
+mod backtest_ruleset;
 mod batch_assess;
 mod batch_results;
 mod cancel_batch;
+mod change_lists;
+mod change_ruleset;
 mod create_batch;
+mod create_ruleset;
 mod decide;
 mod decide_many;
 mod domain;
+mod evaluate_ruleset;
+mod evidence;
 mod explain;
 mod get_assessment;
 mod get_batch;
 mod get_model;
+mod ground;
+mod grounds;
 mod history;
 mod http;
 mod jobs;
 mod list_assessments;
 mod list_batches;
+mod list_rulesets;
 mod lists;
 mod make_partitions;
 pub mod model;
+mod monitor_business;
 mod options;
+mod publish_ruleset;
+mod read_cases;
+mod read_lists;
+mod remember_false_positive;
+mod replay_assessment;
+mod replay_assessments;
+mod rescreen_businesses;
 mod resume_batch;
 pub mod rules;
 mod run_batch;
 mod screen_name;
 pub mod screening;
 mod service;
+mod shadow_ruleset;
+mod shadows;
 mod store;
 mod sweep_batches;
+mod tenant_lists;
+mod test_ruleset;
+mod work_on_case;
 
 use std::sync::Arc;
 
+use evidence::Evidence;
+use grounds::Grounds;
 use lists::Lists;
 use model::{Models, ModelsOptions};
 use pando_queue::Outbox;
 use pando_service::prelude::*;
 use pando_service::{Writes, WritesParts};
 use rules::Ruleset;
+use shadows::Shadows;
 use tokio::sync::Semaphore;
 
 pub use assessment_history::{AssessmentHistory, PastAssessment, Trend, Trends};
+pub use backtest_ruleset::Backtest;
 pub use batch_assess::{BATCH_MAX, Batch, BatchItem, Batched};
 pub use batch_results::{BatchResult, BatchResults, BatchSummary};
 pub use domain::assessment::{Assessment, AssessmentStatus, Reason};
 pub use domain::batch::{BatchJob, BatchReceipt, BatchStatus, ItemStatus};
 pub use domain::batch_request::BATCH_JOB_MAX;
+pub use domain::case::{Case, CaseNote, CaseOutcome, CaseStatus};
 pub use domain::factors::RiskFactor;
+pub use domain::json_difference::JsonDifference;
+pub use domain::list::{FalsePositive, ListChange, ListEntry, ListKind, ListShown};
+pub use domain::monitored::Monitored;
+pub use domain::ruleset::RulesetVersion;
+pub use evaluate_ruleset::Evaluated;
 pub use explain::{Explanation, FeatureContribution, ScoreExplanation};
 pub use get_batch::{BatchProgress, BatchState, BusinessResult};
 pub use list_assessments::{AssessmentPage, AssessmentQuestion};
 pub use list_batches::{BatchPage, BatchQuestion};
+pub use list_rulesets::{RulesetDifferences, RulesetPage, RulesetShown};
+pub use monitor_business::MonitoredPage;
 pub use options::RiskOptions;
+pub use read_cases::{CaseFile, CasePage};
+pub use read_lists::{ListEntries, ListHistory, ListsShown};
+pub use remember_false_positive::FalsePositives;
+pub use replay_assessment::Replay;
+pub use replay_assessments::{Replays, replay_assessments};
 pub use screen_name::{NameMatch, Screening};
 pub use service::{BLUEPRINT, open};
+pub use shadow_ruleset::ShadowReport;
 pub use store::MIGRATIONS;
+pub use test_ruleset::RulesetTests;
+pub use work_on_case::Work;
 
 /// The risk service: each operation is a method, and a file of that name. Cloning shares it.
 #[derive(Clone)]
@@ -66,7 +108,10 @@ struct Inner {
     parts: Parts,
     writes: Writes,
     models: Models,
-    ruleset: Ruleset,
+    evidence: Evidence,
+    ruleset: Arc<Ruleset>,
+    grounds: Grounds,
+    shadows: Shadows,
     lists: Lists,
     /// Turns to decide about many businesses.
     deciding: Semaphore,
@@ -93,7 +138,10 @@ impl Risk {
                 rules: &[],
             }),
             models: models.map_err(|error| BadSetting::new("risk", "models", error))?,
-            ruleset,
+            evidence: Evidence::new(&parts.database, &parts.clock),
+            ruleset: Arc::new(ruleset),
+            grounds: Grounds::default(),
+            shadows: Shadows::new(&parts.database, &parts.clock),
             lists: Lists::open(&options)?,
             deciding: Semaphore::new(options.batch_threads()),
             deciding_max: options.batch_threads(),

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use pando_service::prelude::*;
 
 use crate::RiskOptions;
+use crate::domain::facts::ListSeen;
+use crate::domain::list::FalsePositive;
 use crate::screening::{Index, List, ListFormat, Match, Query, QueryError};
 
 /// The made-up list that comes with the program.
@@ -15,7 +17,21 @@ const SAMPLE: &str = include_str!("../lists/sample.csv");
 
 /// The lists, each with its index. Cloning shares them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lists(Arc<Vec<Index>>);
+pub(crate) struct Lists(Arc<Vec<Searched>>);
+
+/// A list that can be searched.
+#[derive(Debug)]
+struct Searched {
+    seen: ListSeen,
+    index: Index,
+}
+
+impl Searched {
+    fn new(name: String, list: List) -> Self {
+        let version = list.version();
+        Self { seen: ListSeen { name, version }, index: Index::build(Arc::new(list)) }
+    }
+}
 
 impl Lists {
     /// Reads the lists of the settings. A file that is no list is an error; records that are none are said in the log.
@@ -23,12 +39,12 @@ impl Lists {
         let mut indexes = Vec::new();
         for path in &options.lists {
             let list = read(path).map_err(|reason| BadSetting::new("risk", "lists", reason))?;
-            indexes.push(Index::build(Arc::new(list)));
+            indexes.push(Searched::new(source(path), list));
         }
         if options.sample_list {
             let read = List::read(SAMPLE.as_bytes(), ListFormat::Csv, "sample");
             let (list, _) = read.map_err(|error| BadSetting::new("risk", "sample_list", error))?;
-            indexes.push(Index::build(Arc::new(list)));
+            indexes.push(Searched::new("sample".to_owned(), list));
         }
         Ok(Self(Arc::new(indexes)))
     }
@@ -38,11 +54,27 @@ impl Lists {
         self.0.is_empty()
     }
 
+    /// The name and the version of each list.
+    pub(crate) fn seen(&self) -> Vec<ListSeen> {
+        self.0.iter().map(|list| list.seen.clone()).collect()
+    }
+
+    /// Each list with its index.
+    pub(crate) fn searched(&self) -> impl Iterator<Item = (&ListSeen, &Index)> {
+        self.0.iter().map(|list| (&list.seen, &list.index))
+    }
+
+    /// Whether a list has this entry with this version.
+    pub(crate) fn has_entry(&self, it: &FalsePositive) -> bool {
+        let mut entries = self.0.iter().filter_map(|list| list.index.list().get(&it.entry_id));
+        entries.any(|entry| entry.source == it.source && entry.version() == it.entry_version)
+    }
+
     /// The matches of a query on all lists, the best first.
     pub(crate) fn search(&self, query: &Query<'_>) -> Result<Vec<Match<'_>>, QueryError> {
         let mut found = Vec::new();
-        for index in &*self.0 {
-            found.extend(index.search(query)?);
+        for list in &*self.0 {
+            found.extend(list.index.search(query)?);
         }
         found.sort_by(|one, other| {
             other.score.total_cmp(&one.score).then_with(|| one.entry.id.cmp(&other.entry.id))

@@ -33,6 +33,12 @@ pub struct RiskOptions {
     pub archive_after_days: u32,
     /// How many assessments one transaction moves.
     pub archive_chunk: u32,
+    /// How long a process decides by the rules and lists of a tenant before it looks whether another process has changed them.
+    pub recheck_ms: u64,
+    /// A business whose name matches one of a block list, or of an allow list, with a lower score, in hundredths, is not on it.
+    pub block_percent_min: u8,
+    /// How many entries the lists of a tenant may have together.
+    pub list_entries_max: usize,
 }
 
 impl Default for RiskOptions {
@@ -50,6 +56,9 @@ impl Default for RiskOptions {
             partitions_ahead: 3,
             archive_after_days: 730,
             archive_chunk: 1_000,
+            recheck_ms: 1_000,
+            block_percent_min: 95,
+            list_entries_max: 20_000,
         }
     }
 }
@@ -59,6 +68,9 @@ impl RiskOptions {
     pub fn check(&self) -> Result<(), BadSetting> {
         let checked = [
             ("match_percent_min", u64::from(self.match_percent_min), 1..=100),
+            ("recheck_ms", self.recheck_ms, 0..=60_000),
+            ("block_percent_min", u64::from(self.block_percent_min), 1..=100),
+            ("list_entries_max", self.list_entries_max as u64, 1..=90_000),
             ("batch_threads", u64::from(self.batch_threads), 0..=1_024),
             ("batch_chunk", u64::from(self.batch_chunk), 1..=1_000),
             ("batch_retry_seconds", self.batch_retry_seconds, 1..=86_400),

@@ -1,5 +1,6 @@
 //! The job that assesses the businesses of a batch, some in each transaction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pando_queue::{JobContext, JobError};
@@ -11,6 +12,7 @@ use crate::batch_assess::read;
 use crate::decide_many::Decided;
 use crate::domain::assessment::Assessed;
 use crate::domain::batch::{self, BatchStatus, ItemStatus, OfBatch, StoredBatch, StoredItem};
+use crate::ground::Ground;
 use crate::store::batches;
 
 impl Risk {
@@ -35,12 +37,13 @@ impl Risk {
         let call = context.call().by(found.user.clone());
         let count = self.0.options.batch_chunk as usize;
         let mut items = batches::pending(&read, (call.tenant(), found.id), count).await?;
-        let assessed = self.assess_items(&call, &mut items).await?;
+        let ground = Arc::new(self.ground(&call).await?);
+        let assessed = self.assess_items((&call, &ground), &mut items).await?;
 
         let mut write = self.0.writes.begin(&call).await?;
         let locked = batches::lock(&mut write.tx, call.tenant(), of.batch).await?;
         let Some(mut batch) = locked.filter(|locked| is_to_run(locked, of)) else { return Ok(false) };
-        self.keep(&mut write, &assessed).await?;
+        self.keep((&mut write, &ground), &assessed).await?;
         batches::end_items(&mut write.tx, (call.tenant(), of.batch), &items).await?;
         let is_first = batch.status == BatchStatus::Pending;
         advance(&mut batch, &items, self.0.parts.clock.now());
@@ -60,7 +63,11 @@ impl Risk {
     }
 
     /// Decides about businesses and notes the outcome of each; the assessments that were made.
-    async fn assess_items(&self, call: &Call, items: &mut [StoredItem]) -> Result<Vec<Assessed>, Fault> {
+    async fn assess_items(
+        &self,
+        (call, ground): (&Call, &Arc<Ground>),
+        items: &mut [StoredItem],
+    ) -> Result<Vec<Assessed>, Fault> {
         let mut businesses = Vec::with_capacity(items.len());
         for item in items.iter_mut() {
             match read(&item.input) {
@@ -74,7 +81,7 @@ impl Risk {
                 }
             }
         }
-        let decided = self.decide_many(call, businesses, self.0.parts.clock.now()).await?;
+        let decided = self.decide_many((call, ground), businesses, self.0.parts.clock.now()).await?;
         let mut assessed = Vec::with_capacity(decided.len());
         let waiting = items.iter_mut().filter(|item| item.status == ItemStatus::Pending);
         for (item, Decided { outcome, micros }) in waiting.zip(decided) {

@@ -19,7 +19,7 @@ const LIMIT: usize = 20;
 pub struct Screening {
     /// The business, if the request names its address and country as well.
     pub business_id: String,
-    /// `clear`, or `match` if at least one name matches.
+    /// `clear`, or `match` if at least one match counts.
     pub sanctions_status: String,
     /// The matches, the best first.
     pub matches: Vec<NameMatch>,
@@ -51,6 +51,8 @@ pub struct NameMatch {
     pub features: Value,
     /// A hash of what the entry says, which changes with the entry.
     pub entry_version: String,
+    /// Whether the match does not count, because it is remembered as a false positive of the business.
+    pub suppressed: bool,
     /// When the name was screened.
     #[schema(value_type = String, format = DateTime)]
     pub match_date: Timestamp,
@@ -67,7 +69,7 @@ struct Wishes {
 
 impl Risk {
     /// Screens the name of a business. Without a list there is no answer, because `clear` would not be true.
-    pub fn screen_name(&self, fields: &Map<String, Value>) -> Result<Screening, Fault> {
+    pub async fn screen_name(&self, call: &Call, fields: &Map<String, Value>) -> Result<Screening, Fault> {
         let mut reader = FieldReader::new(fields);
         let name = reader.required_text("business_name").unwrap_or_default().trim().to_owned();
         let address = reader.text("business_address", 500);
@@ -91,7 +93,8 @@ impl Risk {
                 Wishes::default()
             });
         reader.finish()?;
-        if self.0.lists.is_empty() {
+        let ground = self.present_ground(call).await?;
+        if !ground.can_screen() {
             return Err(Fault::new(Class::Unavailable, "no list is loaded: names cannot be screened"));
         }
         let query = Query {
@@ -102,19 +105,21 @@ impl Risk {
             ..Query::new(&name)
         };
         let now = self.0.parts.clock.now();
-        let found = self.0.lists.search(&query).map_err(bad_query)?;
-        let matches: Vec<NameMatch> = found.iter().map(|one| shown(one, now)).collect();
+        let found = ground.search(&query).map_err(bad_query)?;
         let business = ids::of_business(&name, &address, country.as_deref().unwrap_or_default());
+        let is_false = |found: &Match<'_>| ground.tenant.lists.is_false(business, found.entry);
+        let matches: Vec<NameMatch> = found.iter().map(|one| shown(one, is_false(one), now)).collect();
+        let is_clear = matches.iter().all(|found| found.suppressed);
         Ok(Screening {
             business_id: ids::business(business),
-            sanctions_status: if matches.is_empty() { "clear" } else { "match" }.to_owned(),
+            sanctions_status: if is_clear { "clear" } else { "match" }.to_owned(),
             matches,
             screening_date: now,
         })
     }
 }
 
-fn shown(found: &Match<'_>, now: Timestamp) -> NameMatch {
+fn shown(found: &Match<'_>, suppressed: bool, now: Timestamp) -> NameMatch {
     let entry = found.entry;
     let programs =
         if entry.programs.is_empty() { String::new() } else { format!(" ({})", entry.programs.join(", ")) };
@@ -128,6 +133,7 @@ fn shown(found: &Match<'_>, now: Timestamp) -> NameMatch {
         match_type: serde_json::to_value(found.match_type).unwrap_or_default(),
         features: serde_json::to_value(found.features).unwrap_or_default(),
         entry_version: entry.version(),
+        suppressed,
         match_date: now,
     }
 }

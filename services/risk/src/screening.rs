@@ -22,7 +22,7 @@ mod search;
 mod spelling;
 mod words;
 
-pub use entry::{DateError, Entry, Kind, PartialDate, TEXT_CHARS_MAX, VALUES_MAX};
+pub use entry::{Contact, DateError, Entry, Kind, PartialDate, TEXT_CHARS_MAX, VALUES_MAX};
 pub use index::Index;
 pub use list::{List, ListChanges, ListFormat};
 pub use list_error::{ENTRIES_MAX, FAULTS_MAX, Fault, ListError, RECORD_BYTES_MAX};

@@ -31,11 +31,15 @@ pub const BLUEPRINT: Blueprint = Blueprint {
 type Routes = fn() -> OpenApiRouter<Risk>;
 
 /// Where the paths of this service begin, and the routes there.
-const PLACES: [(&str, Routes); 5] = [
+const PLACES: [(&str, Routes); 9] = [
     ("/api/v1/assess", http::routes),
     ("/api/v1/batch", http::batches::older_routes),
+    ("/api/v1/cases", http::cases::routes),
     ("/api/v1/explain", http::explain_routes),
+    ("/api/v1/lists", http::lists::routes),
     ("/api/v1/models", http::models::routes),
+    ("/api/v1/monitoring", http::monitoring::routes),
+    ("/api/v1/rules", http::rulesets::routes),
     ("/api/v1/sanctions", http::screening::routes),
 ];
 
@@ -56,8 +60,28 @@ fn limits(prefix: &str) -> Vec<RouteLimits> {
     match prefix {
         "/api/v1/assess" => vec![of("/api/v1/assess/batch"), of("/api/v1/assess/batch/async")],
         "/api/v1/batch" => vec![of("/api/v1/batch/assess")],
+        "/api/v1/lists" => vec![ENTRIES],
+        "/api/v1/rules" => RULES.to_vec(),
         _ => Vec::new(),
     }
+}
+
+/// The limits of uploads of entries.
+const ENTRIES: RouteLimits = RouteLimits {
+    path: "/api/v1/lists/{id}/entries",
+    body_bytes_max: Some(16 * 1024 * 1024),
+    deadline_ms: Some(30_000),
+    body_idle_ms: None,
+};
+
+/// The longest document of rules (`DOCUMENT_BYTES_MAX`) has 2 MiB.
+const RULES_BYTES_MAX: u64 = 2 * 1024 * 1024 + 64 * 1024;
+
+/// A document of rules, and some room for what is around it.
+const RULES: [RouteLimits; 2] = [rules("/api/v1/rules"), rules("/api/v1/rules/{number}")];
+
+const fn rules(path: &'static str) -> RouteLimits {
+    RouteLimits { path, body_bytes_max: Some(RULES_BYTES_MAX), deadline_ms: None, body_idle_ms: None }
 }
 
 /// Opens the service.
@@ -77,10 +101,14 @@ pub fn open(
     Ok(Service { routes, schedules: jobs::schedules(), warm_up, ..Service::default() })
 }
 
-/// Makes partitions before the first request; without them, rows lie in the default partition until the daily job succeeds.
+/// Done before the first request. A process for which it fails serves all the same: without partitions, rows lie in the default one until
+/// the daily job succeeds, and the operator's lists are compared at the next start.
 async fn prepare(risk: Risk) {
     if let Err(error) = risk.make_partitions(&Call::internal("partitions", START_BUDGET)).await {
         tracing::warn!(%error, "partitions were not made");
+    }
+    if let Err(fault) = risk.see_operator_lists().await {
+        tracing::warn!(%fault, "changes of the lists for screening were not looked for");
     }
 }
 

@@ -1,7 +1,14 @@
 //! Every statement about assessments, beside the rows that it reads.
 
 pub(crate) mod archive;
+pub(crate) mod backtests;
 pub(crate) mod batches;
+pub(crate) mod cases;
+pub(crate) mod evidence;
+pub(crate) mod monitored;
+pub(crate) mod rulesets;
+pub(crate) mod shadows;
+pub(crate) mod tenant_lists;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +29,11 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration::new(1, "risk", include_str!("../migrations/0001_risk.sql")),
         Migration::new(2, "batches", include_str!("../migrations/0002_batches.sql")),
         Migration::new(3, "archive", include_str!("../migrations/0003_archive.sql")),
+        Migration::new(4, "evidence", include_str!("../migrations/0004_evidence.sql")),
+        Migration::new(5, "rule_versions", include_str!("../migrations/0005_rule_versions.sql")),
+        Migration::new(6, "lists", include_str!("../migrations/0006_lists.sql")),
+        Migration::new(7, "cases", include_str!("../migrations/0007_cases.sql")),
+        Migration::new(8, "monitoring", include_str!("../migrations/0008_monitoring.sql")),
     ],
 };
 
@@ -78,6 +90,17 @@ static OF_BUSINESS: Query = Query::scan(
             "select * from risk_assessments where tenant = $1 and business_id = $2 order by created_at desc, id desc limit $3"
         ),
         " order by a.created_at desc, a.id desc, f.place"
+    ),
+);
+
+/// Assessments after a place, the oldest first.
+static AFTER: Query = Query::scan(
+    "risk.after",
+    concat!(
+        joined!(
+            "select * from risk_assessments where tenant = $1 and (created_at, id) > ($2, $3) order by created_at, id limit $4"
+        ),
+        " order by a.created_at, a.id, f.place"
     ),
 );
 
@@ -224,6 +247,17 @@ pub(crate) async fn of_business(
     count: usize,
 ) -> Result<Vec<Assessed>, Fault> {
     let rows = read.rows(&OF_BUSINESS, params![tenant, business, limit(count)]).await?;
+    assembled(&rows)
+}
+
+/// Assessments of a tenant after a place, the oldest first.
+pub(crate) async fn page_after(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    (after, after_id): (Timestamp, Uuid),
+    count: usize,
+) -> Result<Vec<Assessed>, Fault> {
+    let rows = read.rows(&AFTER, params![tenant, after, after_id, limit(count)]).await?;
     assembled(&rows)
 }
 

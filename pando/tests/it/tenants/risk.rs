@@ -9,6 +9,8 @@ use super::walker::{Names, Walker};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const ASSESS: &str = "/api/v1/assess";
+const LISTS: &str = "/api/v1/lists";
+const RULES: &str = "/api/v1/rules";
 
 /// The business of a tenant. Others describe the same one: its earlier assessments are nothing to them.
 fn business(walker: &Walker<'_>, names: &Names) -> Value {
@@ -29,6 +31,103 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     assert_eq!(made.status, 201, "{made:?}");
     wait_for(walker, &made.value());
     names.insert("batch", made.value()["id"].as_str().unwrap().to_owned());
+    rules(walker, names);
+    let made = walker.json("POST", "/api/v1/monitoring", &[], &monitored("Monitored Ltd"));
+    names.insert("business", made.value()["business_id"].as_str().unwrap().to_owned());
+    lists(walker, names);
+    let cases = walker.get("/api/v1/cases?status=open").value();
+    names.insert("case", cases["cases"][0]["id"].as_str().unwrap().to_owned());
+}
+
+/// A version that decides, one in the shadow, and a run over the assessment.
+fn rules(walker: &mut Walker<'_>, names: &mut Names) {
+    let mut done = |path: &str, body: &Value| {
+        let reply = walker.json("POST", &format!("{RULES}{path}"), &[], body);
+        assert!(reply.status < 300, "{path}: {reply:?}");
+        reply.value()
+    };
+    for _ in 0..2 {
+        done("", &careful());
+    }
+    done("/1/test", &Value::Null);
+    done("/1/publish", &Value::Null);
+    done("/2/shadow", &Value::Null);
+    let run = done("/1/backtest", &json!({}));
+    names.insert("backtest", run["id"].as_str().unwrap().to_owned());
+    let path = format!("{RULES}/backtests/{}", names["backtest"]);
+    pando_servers::until("the run has ended", std::time::Duration::from_secs(30), || {
+        walker.send_unnoted("GET", &path, &[], b"").value()["status"] == "completed"
+    });
+}
+
+/// A list that watches for a name.
+fn lists(walker: &mut Walker<'_>, names: &mut Names) {
+    let made = walker.json("POST", LISTS, &[], &json!({"name": "names to watch", "kind": "watch"}));
+    names.insert("list", made.value()["id"].as_str().unwrap().to_owned());
+    let entry = json!([{"id": "1", "name": names["word"]}]);
+    let added = walker.json("POST", &format!("{LISTS}/{}/entries", names["list"]), &[], &entry);
+    assert_eq!(added.status, 200, "{added:?}");
+}
+
+/// A business to monitor, whose id is the same for all tenants.
+pub(super) fn monitored(name: &str) -> Value {
+    json!({"business_name": name, "business_address": "1 Main Street, Springfield", "country": "US"})
+}
+
+pub(super) fn of_case(walker: &mut Walker<'_>, route: &str, body: &Value) {
+    let path = format!("/api/v1/cases/{}/{route}", walker.name("case"));
+    walker.json("POST", &path, &[], body);
+    walker.json("POST", &path, &[("if-match", "\"1\"")], body);
+}
+
+pub(super) fn of_list(walker: &mut Walker<'_>, method: &str, route: &str, body: &Value) {
+    let path = format!("{LISTS}/{}{route}", walker.name("list"));
+    walker.json(method, &path, &[], body);
+    walker.json(method, &path, &[("if-match", "\"2\"")], body);
+}
+
+/// The entry of the owner's list is nothing to anybody else.
+pub(super) fn false_positive(walker: &mut Walker<'_>) {
+    let screened = json!({"business_name": walker.name("word")});
+    let found = walker.json("POST", "/api/v1/sanctions/screen", &[], &screened);
+    let business = json!("biz_00000000000000000000000000000000");
+    let version =
+        if found.status == 200 { found.value()["matches"][0]["entry_version"].clone() } else { json!("1") };
+    let it = json!({"business_id": business, "source": "names to watch", "entry_id": "1",
+        "entry_version": version, "reason": "another"});
+    walker.json("POST", "/api/v1/sanctions/false-positives", &[], &it);
+}
+
+/// A draft that says review to everybody.
+pub(super) fn careful() -> Value {
+    json!({"note": "careful", "document": {
+        "name": "careful", "levels": {"medium": 0.3, "high": 0.6, "critical": 0.8},
+        "policies": {"general": {"weights": {"financial": 0.5, "compliance": 0.5}}},
+        "nodes": [
+            {"id": "in", "type": "inputNode", "content": {"fields": []}},
+            {"id": "all", "type": "expressionNode", "content": {"expressions": [
+                {"key": "decision", "value": "'review'"}, {"key": "reason.code", "value": "'careful'"},
+                {"key": "reason.text", "value": "'We look at everybody.'"}, {"key": "reason.weight", "value": "1"}]}},
+            {"id": "out", "type": "outputNode"}],
+        "edges": [{"sourceId": "in", "targetId": "all"}, {"sourceId": "all", "targetId": "out"}],
+        "tests": [{"name": "one", "input": {"score": 0.1, "industry": "retail"}, "expect": {"decision": "review"}}],
+    }})
+}
+
+/// Calls a route of the versions of somebody: the one that decides, the one in the shadow, and one that nobody has.
+pub(super) fn of_ruleset(walker: &mut Walker<'_>, method: &str, route: &str, body: &Value) {
+    for number in [1, 2, 99] {
+        walker.json(method, &format!("{RULES}/{number}{route}"), &[], body);
+    }
+}
+
+pub(super) fn evaluate(walker: &mut Walker<'_>) {
+    let assessment = walker.name("assessment");
+    for number in [0, 1, 99] {
+        let path = format!("{RULES}/{number}/evaluate");
+        walker.json("POST", &path, &[], &json!({"assessment_id": assessment}));
+        walker.json("POST", &path, &[], &json!({"request": {"score": 0.2, "industry": "retail"}}));
+    }
 }
 
 pub(super) fn create(walker: &mut Walker<'_>) {

@@ -59,6 +59,9 @@ pub(super) fn of_nobody(names: &Names, of_another: &Names) -> Names {
             "other_email" => "ephraim@none.example".to_owned(),
             "assessment" => format!("{}ffffffffffff", &name[..25]),
             "batch" => format!("{}ffffffffffff", &name[..26]),
+            "business" => format!("{}ffffffffffff", &name[..24]),
+            "list" | "case" => format!("{}ffffffffffff", &name[..25]),
+            "backtest" => format!("{}ffffffffffff", &name[..29]),
             "webhook" => format!("{}ffffffffffff", &name[..23]),
             // Its first half is the id of the webhook.
             "delivery" => format!("{}ffffffffffff{}ffffffffffff", &name[..24], &name[36..56]),

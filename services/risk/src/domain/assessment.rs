@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::business::Business;
 use super::factors::RiskFactor;
+use super::facts::Facts;
 use super::ids;
 use crate::rules::{Decision, Level};
 
@@ -89,6 +90,9 @@ pub(crate) struct Basis {
     pub(crate) ruleset_version: String,
     pub(crate) ruleset_hash: String,
     pub(crate) levels: [f64; 3],
+    /// The facts of the decision; none of assessments from before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) facts: Option<Facts>,
 }
 
 /// An assessment as its row has it.

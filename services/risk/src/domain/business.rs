@@ -245,7 +245,7 @@ impl Reader<'_> {
 }
 
 /// A number in the form of E.164: the signs that people put between digits are left out.
-fn phone(text: &str) -> Result<String, &'static str> {
+pub(crate) fn phone(text: &str) -> Result<String, &'static str> {
     let digits: String = text
         .chars()
         .filter(|letter| !matches!(letter, ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}'))
@@ -257,7 +257,7 @@ fn phone(text: &str) -> Result<String, &'static str> {
     if fits { Ok(digits) } else { Err("must be a phone number with a country code, such as +41446681800") }
 }
 
-fn email(text: &str) -> Result<String, &'static str> {
+pub(crate) fn email(text: &str) -> Result<String, &'static str> {
     match pando_service::Email::parse(text) {
         Ok(email) if email.as_str().len() <= 254 => Ok(email.as_str().to_owned()),
         _ => Err("must be an e-mail address of at most 254 characters"),

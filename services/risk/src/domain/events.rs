@@ -7,11 +7,20 @@ use utoipa::ToSchema;
 
 use super::assessment::Assessed;
 use super::batch::{self, BatchEvent};
+use super::case::{CaseOutcome, CaseRecord};
+use super::facts::MatchSeen;
 use super::ids;
 use crate::rules::{Decision, Level};
+use crate::screening::MatchType;
 
 /// The event of an assessment that is done.
 pub(crate) const COMPLETED: &str = "assessment.completed";
+
+/// The event of a case that has an outcome.
+const CASE_CLOSED: &str = "case.closed";
+
+/// The event of a business under monitoring that matches.
+const SANCTIONS_MATCH: &str = "sanctions.match";
 
 /// The types of events of this service.
 pub(crate) const EVENTS: &[EventType] = &[
@@ -19,7 +28,36 @@ pub(crate) const EVENTS: &[EventType] = &[
     EventType::of::<BatchEvent>(batch::STARTED, "The job of a batch began."),
     EventType::of::<BatchEvent>(batch::COMPLETED, "Each business of a batch has its outcome."),
     EventType::of::<BatchEvent>(batch::FAILED, "A batch failed too often."),
+    EventType::of::<SanctionsMatch>(
+        SANCTIONS_MATCH,
+        "A business under monitoring matches entries that have changed.",
+    ),
+    EventType::of::<CaseClosed>(CASE_CLOSED, "Two persons have settled the outcome of a case."),
 ];
+
+/// The data of [`CASE_CLOSED`].
+#[derive(Serialize, ToSchema)]
+struct CaseClosed {
+    /// The id of the case.
+    id: String,
+    kind: String,
+    assessment_id: Option<String>,
+    business_id: String,
+    outcome: Option<CaseOutcome>,
+}
+
+pub(crate) fn case_closed(case: &CaseRecord) -> Change {
+    let shown = case.shown.clone();
+    let data = CaseClosed {
+        id: shown.id,
+        kind: shown.kind,
+        assessment_id: shown.assessment_id,
+        business_id: shown.business_id,
+        outcome: shown.outcome,
+    };
+    let data = serde_json::to_value(data).unwrap_or_default();
+    Change { event: CASE_CLOSED, id: case.id, version: shown.version, data }
+}
 
 /// The data of [`COMPLETED`].
 #[derive(Serialize, ToSchema)]
@@ -47,4 +85,39 @@ pub(crate) fn completed(assessed: &Assessed) -> Change {
     // Texts and numbers: there is nothing that JSON cannot hold.
     let data = serde_json::to_value(data).unwrap_or_default();
     Change { event: COMPLETED, id: assessed.id, version: assessed.version, data }
+}
+
+/// The data of [`SANCTIONS_MATCH`].
+#[derive(Serialize, ToSchema)]
+struct SanctionsMatch {
+    /// The case that was opened.
+    case_id: String,
+    business_id: String,
+    matches: Vec<MatchedEntry>,
+}
+
+/// An entry that matches.
+#[derive(Serialize, ToSchema)]
+struct MatchedEntry {
+    source: String,
+    entry_id: String,
+    score: f64,
+    #[schema(value_type = String)]
+    match_type: MatchType,
+}
+
+pub(crate) fn sanctions_match(case: &CaseRecord, matches: &[MatchSeen]) -> Change {
+    let entry = |found: &MatchSeen| MatchedEntry {
+        source: found.source.clone(),
+        entry_id: found.entry_id.clone(),
+        score: found.score,
+        match_type: found.match_type,
+    };
+    let data = SanctionsMatch {
+        case_id: case.shown.id.clone(),
+        business_id: case.shown.business_id.clone(),
+        matches: matches.iter().map(entry).collect(),
+    };
+    let data = serde_json::to_value(data).unwrap_or_default();
+    Change { event: SANCTIONS_MATCH, id: case.id, version: case.shown.version, data }
 }

@@ -11,7 +11,12 @@ pub(crate) fn assessment(id: Uuid) -> String {
 
 /// The assessment that a caller names.
 pub(crate) fn parse_assessment(text: &str) -> Option<Uuid> {
-    simple(text.strip_prefix("risk_")?)
+    parse("risk_", text)
+}
+
+/// The thing of a kind, such as `backtest_`, that a caller names.
+pub(crate) fn parse(prefix: &str, text: &str) -> Option<Uuid> {
+    simple(text.strip_prefix(prefix)?)
 }
 
 /// The id of a business, as its callers see it.

@@ -87,6 +87,11 @@ impl Models {
         current.get(&kind).cloned().ok_or_else(missing)
     }
 
+    /// All models in use, as they are at this moment.
+    pub fn in_use(&self) -> Arc<HashMap<ModelType, Arc<Model>>> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// One version of a type, loaded if it is not: for a replay, or a request that names a version.
     pub fn version(&self, kind: ModelType, version: &str) -> Result<Arc<Model>, ModelError> {
         let version = version_of(version)?;
@@ -160,7 +165,7 @@ impl Models {
         let files = self.shelf.read(kind, version)?;
         // Members are of the other types, so that this ends.
         let mut member = |kind, version| self.load(loaded, kind, version);
-        let model = Arc::new(load(kind, version, &files, &mut member)?);
+        let model = Arc::new(load(kind, version, files, &mut member)?);
         let known = loaded.hashes.entry((kind, version)).or_insert_with(|| model.hash.clone());
         if *known != model.hash {
             let fault = "it was changed: a changed model needs a version of its own";

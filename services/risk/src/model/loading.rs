@@ -7,17 +7,12 @@ use serde::de::DeserializeOwned;
 
 use super::card::Card;
 use super::error::ModelError;
+use super::files::ModelFiles;
 use super::scorer::{Band, Model, ModelType, Scorer};
 use super::shapley::Shapley;
 use super::trees::{Forest, TreesFile};
 
 const BANDS_MAX: usize = 25;
-
-/// A model's own file and its card, as bytes.
-pub(super) struct ModelFiles {
-    pub(super) model: Vec<u8>,
-    pub(super) card: Vec<u8>,
-}
 
 /// An ensemble as its file has it.
 #[derive(Deserialize)]
@@ -71,7 +66,7 @@ pub(super) fn version_of(text: &str) -> Result<u32, ModelError> {
 pub(super) fn load(
     kind: ModelType,
     version: u32,
-    files: &ModelFiles,
+    files: ModelFiles,
     member: &mut dyn FnMut(ModelType, u32) -> Result<Arc<Model>, ModelError>,
 ) -> Result<Model, ModelError> {
     let name = file_name(kind, version, ".json");
@@ -94,7 +89,25 @@ pub(super) fn load(
             Scorer::Trees { forest: Forest::of(&file), shapley }
         }
     };
-    Ok(Model { kind, version, hash, card, scorer })
+    let card_hash = blake3::hash(&files.card).to_hex().to_string();
+    Ok(Model { kind, version, hash, card_hash, files, card, scorer })
+}
+
+impl Model {
+    /// The model in files that were kept. An ensemble finds its members among `members`.
+    pub fn of_files(
+        kind: ModelType,
+        version: &str,
+        files: ModelFiles,
+        members: &[Arc<Self>],
+    ) -> Result<Self, ModelError> {
+        let mut member = |kind: ModelType, version: u32| {
+            let found = members.iter().find(|member| member.kind == kind && member.version == version);
+            let missing = || ModelError::Missing { model: kind.name(), version: version.to_string() };
+            found.cloned().ok_or_else(missing)
+        };
+        load(kind, version_of(version)?, files, &mut member)
+    }
 }
 
 fn ensemble(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::card::{Card, ModelInfo};
 use super::error::ModelError;
 use super::feature_list::{FEATURE_COUNT, Features, HORIZON};
+use super::files::ModelFiles;
 use super::shapley::Shapley;
 use super::trees::{Forest, QUARTERS};
 
@@ -74,6 +75,8 @@ pub struct Model {
     pub(super) kind: ModelType,
     pub(super) version: u32,
     pub(super) hash: String,
+    pub(super) card_hash: String,
+    pub(super) files: ModelFiles,
     pub(super) card: Card,
     pub(super) scorer: Scorer,
 }
@@ -126,6 +129,24 @@ impl Model {
     /// The BLAKE3 hash of its file, in hexadecimal. An ensemble's file holds the hashes of its members.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// The BLAKE3 hash of the file of its card, from which the confidence of a score comes.
+    pub fn card_hash(&self) -> &str {
+        &self.card_hash
+    }
+
+    /// The files that it was read from.
+    pub fn files(&self) -> &ModelFiles {
+        &self.files
+    }
+
+    /// The models that an ensemble weighs; none of another type.
+    pub fn members(&self) -> &[Arc<Self>] {
+        match &self.scorer {
+            Scorer::Trees { .. } => &[],
+            Scorer::Ensemble { members, .. } => members,
+        }
     }
 
     /// Its card, whole.

@@ -6,7 +6,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::error::ModelError;
-use super::loading::{ModelFiles, file_name, version_of};
+use super::files::ModelFiles;
+use super::loading::{file_name, version_of};
 use super::scorer::ModelType;
 
 /// Files of a folder that are looked at: more are a mistake.

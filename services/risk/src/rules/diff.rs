@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::faults::RuleError;
@@ -12,9 +12,11 @@ use super::verdict::{Decision, Verdict};
 
 /// Most examples that a summary keeps.
 pub(crate) const EXAMPLES_MAX: usize = 20;
+/// Most codes of reasons that a summary counts, added and removed each: rules can make codes out of requests.
+const CODES_MAX: usize = 200;
 
 /// The outcome of one ruleset, as a comparison sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The decision is approve.
@@ -28,7 +30,7 @@ pub enum Outcome {
 }
 
 /// A value of the live ruleset and that of the candidate, where they differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change<T> {
     /// The value of the live ruleset.
     pub live: T,
@@ -37,7 +39,7 @@ pub struct Change<T> {
 }
 
 /// Words that only one of two verdicts has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Words {
     /// The words that only the candidate has.
     pub added: Vec<String>,
@@ -46,12 +48,12 @@ pub struct Words {
 }
 
 /// The differences between two rulesets for one request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// Both outcomes, also if they are equal.
     pub outcome: Change<Outcome>,
     /// The levels, if both rulesets have one and they differ.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Change<Level>>,
     /// The codes of reasons.
     pub reasons: Words,
@@ -62,12 +64,12 @@ pub struct Difference {
     /// The cases.
     pub cases: Words,
     /// The error of each ruleset that failed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<RuleError>,
 }
 
 /// The differences for many requests: of a shadow run, or of a backtest.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The compared requests.
     pub compared: u64,
@@ -86,7 +88,7 @@ pub struct Summary {
 }
 
 /// One request with a difference.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
     /// The name that the caller gave the request, such as the id of an assessment.
     pub request: String,
@@ -179,8 +181,12 @@ impl Summary {
         }
         self.different += 1;
         self.levels_changed += u64::from(difference.level.is_some());
-        count(&mut self.reasons_added, &difference.reasons.added);
-        count(&mut self.reasons_removed, &difference.reasons.removed);
+        for code in &difference.reasons.added {
+            count(&mut self.reasons_added, code, 1);
+        }
+        for code in &difference.reasons.removed {
+            count(&mut self.reasons_removed, code, 1);
+        }
         if self.examples.len() < EXAMPLES_MAX {
             self.examples.push(Example { request: request.to_owned(), difference });
         }
@@ -201,7 +207,7 @@ impl Summary {
             (&mut self.reasons_removed, other.reasons_removed),
         ] {
             for (code, requests) in theirs {
-                *mine.entry(code).or_default() += requests;
+                count(mine, &code, requests);
             }
         }
         self.examples.extend(other.examples);
@@ -209,8 +215,10 @@ impl Summary {
     }
 }
 
-fn count(counts: &mut BTreeMap<String, u64>, codes: &[String]) {
-    for code in codes {
-        *counts.entry(code.clone()).or_default() += 1;
+fn count(counts: &mut BTreeMap<String, u64>, code: &str, requests: u64) {
+    if let Some(counted) = counts.get_mut(code) {
+        *counted += requests;
+    } else if counts.len() < CODES_MAX {
+        counts.insert(code.to_owned(), requests);
     }
 }

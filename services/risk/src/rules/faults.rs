@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 /// Most faults that are reported for one ruleset.
@@ -18,7 +18,7 @@ pub struct RuleFault {
 }
 
 /// The reason why a request has no verdict. A ruleset never answers with a default instead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("node `{node}`, {place}: {message}")]
 pub struct RuleError {
     /// The id of the node.

@@ -1,7 +1,8 @@
 //! The tests that a ruleset carries: requests, and the verdicts that they must have.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use utoipa::ToSchema;
 
 use super::faults::{Faults, Object, Part, RuleError};
 use super::verdict::Verdict;
@@ -31,7 +32,7 @@ struct Expect {
 }
 
 /// A test that a ruleset does not pass.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TestFailure {
     /// The name of the test.
     pub test: String,

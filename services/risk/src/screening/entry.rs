@@ -34,6 +34,26 @@ pub struct Entry {
     /// The time of its last change, as the list writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<String>,
+    /// By what else than its name it is recognised: only entries of a tenant's lists have this.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Box<Contact>>,
+}
+
+/// By what else than a name an entry is recognised, exactly. Absent values are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Contact {
+    /// A business, by its id.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub business_id: String,
+    /// An address in one of the countries of the entry.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub address: String,
+    /// A phone number.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub phone: String,
+    /// An e-mail address.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub email: String,
 }
 
 /// The kind of thing that an entry is.
@@ -87,6 +107,11 @@ impl Entry {
             values.dedup();
             add(&values.len().to_string());
             values.into_iter().for_each(&mut add);
+        }
+        if let Some(contact) = &self.contact {
+            [&contact.business_id, &contact.address, &contact.phone, &contact.email]
+                .into_iter()
+                .for_each(|text| add(text));
         }
         hasher.finalize().to_hex()[..32].to_owned()
     }
@@ -178,14 +203,32 @@ pub(super) struct Record {
     pub(super) birth_dates: Vec<String>,
     pub(super) programs: Vec<String>,
     pub(super) updated_at: Option<String>,
+    pub(super) business_id: String,
+    pub(super) address: String,
+    pub(super) phone: String,
+    pub(super) email: String,
 }
 
 impl Record {
     /// The entry, or the rule that the record breaks. `source` is taken if the record names none.
     pub(super) fn into_entry(self, source: &str) -> Result<Entry, String> {
         let source = self.source.filter(|it| !it.is_empty()).unwrap_or_else(|| source.to_owned());
-        for (field, text) in [("id", &self.id), ("name", &self.name), ("source", &source)] {
+        let contacts = [
+            ("business_id", &self.business_id),
+            ("address", &self.address),
+            ("phone", &self.phone),
+            ("email", &self.email),
+        ];
+        let has_contact = contacts.iter().any(|(_, text)| !text.is_empty());
+        for (field, text) in contacts.into_iter().filter(|(_, text)| !text.is_empty()) {
             check_text(field, text)?;
+        }
+        let nameless = has_contact && self.name.is_empty() && self.aliases.is_empty();
+        for (field, text) in [("id", &self.id), ("source", &source)] {
+            check_text(field, text)?;
+        }
+        if !nameless {
+            check_text("name", &self.name)?;
         }
         for (field, values) in [
             ("aliases", &self.aliases),
@@ -201,7 +244,7 @@ impl Record {
         if self.updated_at.as_ref().is_some_and(|text| text.chars().count() > TEXT_CHARS_MAX) {
             return Err(format!("updated_at: longer than {TEXT_CHARS_MAX} letters"));
         }
-        if Name::new(&self.name).words().is_empty() {
+        if !nameless && Name::new(&self.name).words().is_empty() {
             return Err(format!("name: {:?} holds no letter and no digit", self.name));
         }
         let is_country = |it: &String| {
@@ -221,6 +264,10 @@ impl Record {
             birth_dates: dates.map_err(|error| format!("birth_dates: {error}"))?,
             programs: self.programs,
             updated_at: self.updated_at.filter(|it| !it.is_empty()),
+            contact: has_contact.then(|| {
+                let (business_id, address) = (self.business_id, self.address);
+                Box::new(Contact { business_id, address, phone: self.phone, email: self.email })
+            }),
         })
     }
 }

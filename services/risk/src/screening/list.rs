@@ -184,6 +184,10 @@ struct Columns {
     birth_dates: Option<usize>,
     programs: Option<usize>,
     updated_at: Option<usize>,
+    business_id: Option<usize>,
+    address: Option<usize>,
+    phone: Option<usize>,
+    email: Option<usize>,
 }
 
 impl Columns {
@@ -200,6 +204,10 @@ impl Columns {
             birth_dates: place(["birth_dates", "birth_date"]),
             programs: place(["programs", "sanctions"]),
             updated_at: place(["updated_at", "last_change"]),
+            business_id: place(["business_id", "business_id"]),
+            address: place(["address", "address"]),
+            phone: place(["phone", "phone"]),
+            email: place(["email", "email"]),
         })
     }
 
@@ -231,6 +239,10 @@ impl Columns {
             birth_dates: values(take(self.birth_dates)),
             programs: values(take(self.programs)),
             updated_at: take(self.updated_at),
+            business_id: take(self.business_id).unwrap_or_default(),
+            address: take(self.address).unwrap_or_default(),
+            phone: take(self.phone).unwrap_or_default(),
+            email: take(self.email).unwrap_or_default(),
         })
     }
 }

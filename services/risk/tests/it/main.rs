@@ -5,6 +5,12 @@ mod archive;
 mod assessments;
 mod batch_jobs;
 mod batches;
+mod cases;
+mod lists;
+mod monitoring;
+mod pair;
+mod replays;
+mod rulesets;
 mod screening;
 mod tenants;
 

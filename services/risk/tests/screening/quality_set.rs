@@ -93,6 +93,7 @@ fn entry(at: usize, named: &Named, texts: &[String]) -> Entry {
         birth_dates: Vec::new(),
         programs: Vec::new(),
         updated_at: None,
+        contact: None,
     }
 }
 

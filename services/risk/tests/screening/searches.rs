@@ -19,6 +19,7 @@ fn entry(id: &str, name: &str) -> Entry {
         birth_dates: vec!["1962-05-17".parse().unwrap()],
         programs: Vec::new(),
         updated_at: None,
+        contact: None,
     }
 }
 
