@@ -5,11 +5,9 @@ use serde_json::json;
 
 use crate::Risk;
 use crate::domain::assessment::{Assessed, AssessmentStatus, Basis, Reason};
-use crate::domain::business::{Business, ModelChoice};
+use crate::domain::business::Business;
 use crate::domain::factors::{Part, factors};
-use crate::model::{
-    BusinessInputs, FEATURES, HistoryInputs, Inputs, Model, ModelError, ModelType, Screened, features,
-};
+use crate::model::{BusinessInputs, FEATURES, HistoryInputs, Inputs, Model, ModelError, Screened, features};
 use crate::rules::Verdict;
 use crate::screening::{MatchType, Query, QueryError};
 
@@ -26,7 +24,8 @@ impl Risk {
         let history = HistoryInputs { screened, ..history };
         let model = self.model(&business)?;
         let values = features(&Inputs { business: inputs(&business), history });
-        let (evaluation, explanation) = (model.evaluate(&values), model.explain(&values));
+        let (evaluation, explanation) =
+            self.0.measured.time(model.kind(), || (model.evaluate(&values), model.explain(&values)));
         let verdict = self.verdict(&business, &history, (evaluation.score, best.flatten()))?;
         let id = self.0.parts.clock.fresh_id();
         let created_at = crate::domain::ids::moment_of(id);
@@ -61,17 +60,18 @@ impl Risk {
 
     /// The model that a request asks for.
     fn model(&self, business: &Business) -> Result<std::sync::Arc<Model>, Fault> {
-        let kind = match business.model_type {
-            ModelChoice::Auto => ModelType::auto(business.prediction_horizon),
-            ModelChoice::GradientBoosting => ModelType::GradientBoosting,
-            ModelChoice::Sequence => ModelType::Sequence,
-            ModelChoice::Ensemble => ModelType::Ensemble,
-        };
-        self.0.models.current(kind).map_err(no_model)
+        let kind = business.model_type.kind(business.prediction_horizon);
+        self.0.models.current(kind).map_err(|error| {
+            self.0.measured.failed(kind);
+            no_model(error)
+        })
     }
 
     /// The result of screening a name, and the type of the best match; none if there are no lists.
-    fn screened(&self, business: &Business) -> Result<Option<(Screened, Option<MatchType>)>, Fault> {
+    pub(crate) fn screened(
+        &self,
+        business: &Business,
+    ) -> Result<Option<(Screened, Option<MatchType>)>, Fault> {
         if self.0.lists.is_empty() {
             return Ok(None);
         }
@@ -147,7 +147,7 @@ impl Risk {
     }
 }
 
-fn inputs(business: &Business) -> BusinessInputs<'_> {
+pub(crate) fn inputs(business: &Business) -> BusinessInputs<'_> {
     let given = |text: &'_ String| (!text.is_empty()).then_some(());
     BusinessInputs {
         name: &business.business_name,
@@ -165,6 +165,6 @@ fn inputs(business: &Business) -> BusinessInputs<'_> {
 }
 
 /// Without a model there is no score.
-fn no_model(error: ModelError) -> Fault {
+pub(crate) fn no_model(error: ModelError) -> Fault {
     Fault::internal(error).named("MODEL_ERROR")
 }

@@ -1,6 +1,9 @@
 //! The operations over HTTP, in the shapes that published clients expect.
 
+pub(crate) mod analytics;
+pub(crate) mod compliance;
 pub(crate) mod models;
+pub(crate) mod outlook;
 pub(crate) mod screening;
 
 use axum::extract::{FromRequestParts, Path, State};
@@ -104,6 +107,7 @@ pub(crate) fn routes() -> OpenApiRouter<Risk> {
         .routes(routes!(create_batch))
         .routes(routes!(read))
         .routes(routes!(history))
+        .merge(outlook::of_assessments())
 }
 
 /// The routes of explanations.

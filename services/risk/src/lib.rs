@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod advanced;
+mod analyze_scenarios;
 mod assess;
 mod assessment_history;
 mod batch_assess;
+mod check_compliance;
 mod decide;
 mod domain;
 mod explain;
@@ -12,32 +15,56 @@ mod history;
 mod http;
 mod list_assessments;
 mod lists;
+mod measured;
 pub mod model;
+mod model_performance;
 mod options;
+mod outlook;
+mod predict;
+mod predict_advanced;
 pub mod rules;
 mod screen_name;
 pub mod screening;
 mod service;
+mod show_insights;
+mod show_trends;
 mod store;
 
 use std::sync::Arc;
 
 use lists::Lists;
+use measured::Measured;
 use model::{Models, ModelsOptions};
 use pando_queue::Outbox;
 use pando_service::prelude::*;
 use pando_service::{Writes, WritesParts};
 use rules::Ruleset;
 
-pub use assessment_history::{AssessmentHistory, PastAssessment, Trend, Trends};
+pub use advanced::comparison::{
+    AgreementAnalysis, HorizonComparison, ModelComparison, ModelPrediction, PerformanceMetrics,
+};
+pub use advanced::confidence::ConfidenceAnalysis;
+pub use advanced::temporal::{TemporalAnalysis, TrendAnalysis, VolatilityAnalysis};
+pub use analyze_scenarios::{ScenarioAnalysis, Simulation, StressTest, VariedFeature};
+pub use assessment_history::{AssessmentHistory, PastAssessment, Trends};
 pub use batch_assess::{BATCH_MAX, Batch, BatchItem};
+pub use check_compliance::ComplianceCheck;
 pub use domain::assessment::{Assessment, AssessmentStatus, Reason};
+pub use domain::compliance::{CheckStatus, CheckType, Checked};
 pub use domain::factors::RiskFactor;
+pub use domain::timeframe::Timeframe;
+pub use domain::trend::{ScoreTrend, Trend};
 pub use explain::{Explanation, FeatureContribution, ScoreExplanation};
 pub use list_assessments::{AssessmentPage, AssessmentQuestion};
+pub use model_performance::{ModelPerformance, ModelsPerformance, OverallPerformance};
 pub use options::RiskOptions;
+pub use outlook::ScenarioScore;
+pub use predict::{KeyFactor, PredictedScenario, Prediction};
+pub use predict_advanced::{AdvancedPrediction, HorizonPrediction, HorizonScenario};
 pub use screen_name::{NameMatch, Screening};
 pub use service::{BLUEPRINT, open};
+pub use show_insights::{Insight, Recommendation, RiskInsights};
+pub use show_trends::{AnalyticsQuestion, RiskTrends, SegmentTrend, TrendSummary};
 pub use store::MIGRATIONS;
 
 /// The risk service: each operation is a method, and a file of that name. Cloning shares it.
@@ -48,6 +75,7 @@ struct Inner {
     parts: Parts,
     writes: Writes,
     models: Models,
+    measured: Measured,
     ruleset: Ruleset,
     lists: Lists,
     options: RiskOptions,
@@ -72,6 +100,7 @@ impl Risk {
                 rules: &[],
             }),
             models: models.map_err(|error| BadSetting::new("risk", "models", error))?,
+            measured: Measured::new(parts.clock.now()),
             ruleset,
             lists: Lists::open(&options)?,
             parts: parts.clone(),

@@ -133,7 +133,7 @@ fn shown(found: &Match<'_>, now: Timestamp) -> NameMatch {
 }
 
 /// The query cannot be answered.
-fn bad_query(error: QueryError) -> Fault {
+pub(crate) fn bad_query(error: QueryError) -> Fault {
     let (field, code) = match error {
         QueryError::NameTooLong | QueryError::NoWords => ("business_name", "INVALID_BUSINESS_NAME"),
         QueryError::Threshold => ("threshold", "INVALID_INPUT"),

@@ -22,11 +22,15 @@ pub const BLUEPRINT: Blueprint = Blueprint {
 type Routes = fn() -> OpenApiRouter<Risk>;
 
 /// Where the paths of this service begin, and the routes there.
-const PLACES: [(&str, Routes); 4] = [
+const PLACES: &[(&str, Routes)] = &[
+    ("/api/v1/analytics", http::analytics::routes),
     ("/api/v1/assess", http::routes),
+    ("/api/v1/compliance", http::compliance::routes),
     ("/api/v1/explain", http::explain_routes),
     ("/api/v1/models", http::models::routes),
+    ("/api/v1/risk", http::outlook::advanced),
     ("/api/v1/sanctions", http::screening::routes),
+    ("/api/v1/scenarios", http::outlook::scenarios),
 ];
 
 /// The limits of batches.

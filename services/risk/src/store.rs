@@ -12,10 +12,16 @@ use crate::domain::assessment::{Assessed, AssessmentStatus};
 use crate::domain::factors::RiskFactor;
 use crate::domain::ids::moment_of;
 
+pub(crate) mod analytics;
+pub(crate) mod predictions;
+
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "risk",
-    migrations: &[Migration::new(1, "risk", include_str!("../migrations/0001_risk.sql"))],
+    migrations: &[
+        Migration::new(1, "risk", include_str!("../migrations/0001_risk.sql")),
+        Migration::new(10, "outlook", include_str!("../migrations/0010_outlook.sql")),
+    ],
 };
 
 /// The newest assessments first.

@@ -34,3 +34,21 @@ pub(super) fn create_batch(walker: &mut Walker<'_>) {
     let asked = business(walker, &Names::new());
     walker.json("POST", &format!("{ASSESS}/batch"), &[], &json!({"requests": [asked, {}]}));
 }
+
+pub(super) fn analyze(walker: &mut Walker<'_>) {
+    let asked = json!({"assessment_id": walker.name("assessment"), "monte_carlo_runs": 10, "seed": 1});
+    walker.json("POST", "/api/v1/scenarios/analyze", &[], &asked);
+}
+
+pub(super) fn predict_advanced(walker: &mut Walker<'_>) {
+    let mut asked = business(walker, &Names::new());
+    asked["prediction_horizons"] = json!([3]);
+    asked["include_temporal_analysis"] = json!(true);
+    walker.json("POST", "/api/v1/risk/predict-advanced", &[], &asked);
+}
+
+pub(super) fn check_compliance(walker: &mut Walker<'_>) {
+    let (key, mut asked) = (walker.name("key"), business(walker, &Names::new()));
+    asked["compliance_types"] = json!(["kyc", "aml"]);
+    walker.json("POST", "/api/v1/compliance/check", &[("idempotency-key", &key)], &asked);
+}

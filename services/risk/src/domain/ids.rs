@@ -19,6 +19,11 @@ pub(crate) fn business(id: Uuid) -> String {
     format!("biz_{}", id.simple())
 }
 
+/// The business that a caller names.
+pub(crate) fn parse_business(text: &str) -> Option<Uuid> {
+    simple(text.strip_prefix("biz_")?)
+}
+
 /// The business with this name, address and country: the same ones give the same id, however they are written.
 pub(crate) fn of_business(name: &str, address: &str, country: &str) -> Uuid {
     let mut hasher = blake3::Hasher::new_derive_key("pando risk business 1");
