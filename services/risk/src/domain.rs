@@ -7,6 +7,7 @@ pub(crate) mod countries;
 pub(crate) mod events;
 pub(crate) mod factors;
 pub(crate) mod ids;
+pub(crate) mod monitoring;
 pub(crate) mod noise;
 pub(crate) mod scenarios;
 pub(crate) mod timeframe;

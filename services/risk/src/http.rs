@@ -2,6 +2,7 @@
 
 pub(crate) mod analytics;
 pub(crate) mod compliance;
+pub(crate) mod media;
 pub(crate) mod models;
 pub(crate) mod outlook;
 pub(crate) mod screening;

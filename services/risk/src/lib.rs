@@ -7,21 +7,27 @@ mod assessment_history;
 mod batch_assess;
 mod check_compliance;
 mod decide;
+mod delete_monitoring;
 mod domain;
 mod explain;
 mod get_assessment;
 mod get_model;
+mod get_monitoring;
 mod history;
 mod http;
+mod jobs;
 mod list_assessments;
 mod lists;
 mod measured;
+mod media;
 pub mod model;
 mod model_performance;
+mod monitor_media;
 mod options;
 mod outlook;
 mod predict;
 mod predict_advanced;
+mod rescreen_media;
 pub mod rules;
 mod screen_name;
 pub mod screening;
@@ -34,6 +40,7 @@ use std::sync::Arc;
 
 use lists::Lists;
 use measured::Measured;
+use media::Media;
 use model::{Models, ModelsOptions};
 use pando_queue::Outbox;
 use pando_service::prelude::*;
@@ -52,6 +59,7 @@ pub use check_compliance::ComplianceCheck;
 pub use domain::assessment::{Assessment, AssessmentStatus, Reason};
 pub use domain::compliance::{CheckStatus, CheckType, Checked};
 pub use domain::factors::RiskFactor;
+pub use domain::monitoring::{MediaAlert, MediaMonitoring};
 pub use domain::timeframe::Timeframe;
 pub use domain::trend::{ScoreTrend, Trend};
 pub use explain::{Explanation, FeatureContribution, ScoreExplanation};
@@ -78,6 +86,7 @@ struct Inner {
     measured: Measured,
     ruleset: Ruleset,
     lists: Lists,
+    media: Media,
     options: RiskOptions,
 }
 
@@ -103,6 +112,7 @@ impl Risk {
             measured: Measured::new(parts.clock.now()),
             ruleset,
             lists: Lists::open(&options)?,
+            media: Media::open(&options)?,
             parts: parts.clone(),
             options,
         })))

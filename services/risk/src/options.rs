@@ -17,13 +17,28 @@ pub struct RiskOptions {
     pub lists: Vec<PathBuf>,
     /// Whether the made-up list that comes with the program is used, too: to try it out.
     pub sample_list: bool,
+    /// Files of articles, in which monitored names are looked for.
+    pub media: Vec<PathBuf>,
+    /// Whether the made-up articles that come with the program are used, too: to try it out.
+    pub sample_media: bool,
+    /// How many monitorings of media a tenant may have.
+    pub monitorings_max: u32,
     /// A match with a lower score, in hundredths, is none.
     pub match_percent_min: u8,
 }
 
 impl Default for RiskOptions {
     fn default() -> Self {
-        Self { events: true, models: None, lists: Vec::new(), sample_list: false, match_percent_min: 80 }
+        Self {
+            events: true,
+            models: None,
+            lists: Vec::new(),
+            sample_list: false,
+            media: Vec::new(),
+            sample_media: false,
+            monitorings_max: 10_000,
+            match_percent_min: 80,
+        }
     }
 }
 
@@ -31,6 +46,9 @@ impl RiskOptions {
     /// Whether the service can run with these.
     pub fn check(&self) -> Result<(), BadSetting> {
         let percent = u64::from(self.match_percent_min);
-        BadSetting::check_ranges("risk", [("match_percent_min", percent, 1..=100)])
+        let monitorings = u64::from(self.monitorings_max);
+        let ranges =
+            [("match_percent_min", percent, 1..=100), ("monitorings_max", monitorings, 1..=1_000_000)];
+        BadSetting::check_ranges("risk", ranges)
     }
 }

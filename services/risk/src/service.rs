@@ -8,7 +8,7 @@ use pando_service::prelude::*;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::domain::events::EVENTS;
-use crate::{MIGRATIONS, Risk, RiskOptions, http};
+use crate::{MIGRATIONS, Risk, RiskOptions, http, jobs};
 
 /// The service before it is opened.
 pub const BLUEPRINT: Blueprint = Blueprint {
@@ -27,6 +27,7 @@ const PLACES: &[(&str, Routes)] = &[
     ("/api/v1/assess", http::routes),
     ("/api/v1/compliance", http::compliance::routes),
     ("/api/v1/explain", http::explain_routes),
+    ("/api/v1/media", http::media::routes),
     ("/api/v1/models", http::models::routes),
     ("/api/v1/risk", http::outlook::advanced),
     ("/api/v1/sanctions", http::screening::routes),
@@ -45,15 +46,17 @@ const BATCH: RouteLimits = RouteLimits {
 pub fn open(
     parts: &Parts,
     options: RiskOptions,
-    _registry: &mut Registry,
+    registry: &mut Registry,
 ) -> Result<Service, Box<dyn Error + Send + Sync>> {
     let risk = Risk::new(parts, options)?;
+    jobs::add(registry, &risk)?;
     let routes = PLACES.iter().map(|(prefix, routes)| {
         let limits = if *prefix == "/api/v1/assess" { vec![BATCH] } else { Vec::new() };
         let routes = routes().with_state(risk.clone());
         ServiceRoutes::new("risk", routes, limits).error_shape(error_envelope(prefix))
     });
-    Ok(Service { routes: routes.collect(), ..Service::default() })
+    let routes = routes.collect();
+    Ok(Service { routes, warm_up: Some(jobs::at_start(&risk)), ..Service::default() })
 }
 
 fn described(prefix: &'static str, routes: OpenApiRouter<Risk>) -> ServiceRoutes {

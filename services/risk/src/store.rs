@@ -13,6 +13,7 @@ use crate::domain::factors::RiskFactor;
 use crate::domain::ids::moment_of;
 
 pub(crate) mod analytics;
+pub(crate) mod monitorings;
 pub(crate) mod predictions;
 
 /// The schema of this service, in the order it came to be.
@@ -21,6 +22,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
     migrations: &[
         Migration::new(1, "risk", include_str!("../migrations/0001_risk.sql")),
         Migration::new(10, "outlook", include_str!("../migrations/0010_outlook.sql")),
+        Migration::new(11, "media", include_str!("../migrations/0011_media.sql")),
     ],
 };
 

@@ -20,6 +20,9 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     let made = walker.json("POST", ASSESS, &[("idempotency-key", &names["key"])], &asked);
     assert_eq!(made.status, 200, "{made:?}");
     names.insert("assessment", made.value()["id"].as_str().unwrap().to_owned());
+    let made = walker.json("POST", "/api/v1/media/monitor", &[], &asked);
+    assert_eq!(made.status, 200, "{made:?}");
+    names.insert("monitoring", made.value()["monitoring_id"].as_str().unwrap().to_owned());
 }
 
 pub(super) fn create(walker: &mut Walker<'_>) {
@@ -51,4 +54,9 @@ pub(super) fn check_compliance(walker: &mut Walker<'_>) {
     let (key, mut asked) = (walker.name("key"), business(walker, &Names::new()));
     asked["compliance_types"] = json!(["kyc", "aml"]);
     walker.json("POST", "/api/v1/compliance/check", &[("idempotency-key", &key)], &asked);
+}
+
+pub(super) fn monitor(walker: &mut Walker<'_>) {
+    let (key, asked) = (walker.name("key"), business(walker, &Names::new()));
+    walker.json("POST", "/api/v1/media/monitor", &[("idempotency-key", &key)], &asked);
 }

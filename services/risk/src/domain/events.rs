@@ -9,12 +9,15 @@ use uuid::Uuid;
 use super::assessment::Assessed;
 use super::compliance::{CheckStatus, CheckType};
 use super::ids;
+use super::monitoring::{MediaAlert, Monitoring};
 use crate::rules::{Decision, Level};
 
 /// The event of an assessment that is done.
 pub(crate) const COMPLETED: &str = "assessment.completed";
 /// The event of a prediction that differs from the one before.
 pub(crate) const PREDICTED: &str = "prediction.updated";
+/// The event of an article that mentions a monitored name.
+pub(crate) const MEDIA: &str = "media.alert";
 /// The event of a compliance check that failed.
 pub(crate) const COMPLIANCE: &str = "compliance.alert";
 
@@ -26,6 +29,7 @@ pub(crate) const EVENTS: &[EventType] = &[
         "The prediction for an assessment and a horizon is new, or has changed.",
     ),
     EventType::of::<ComplianceAlert>(COMPLIANCE, "A check of compliance failed."),
+    EventType::of::<MediaAlerted>(MEDIA, "An article mentions a monitored name."),
 ];
 
 /// The data of [`COMPLETED`].
@@ -89,4 +93,31 @@ pub(crate) struct ComplianceAlert {
 
 pub(crate) fn compliance_alert(check: Uuid, data: &ComplianceAlert) -> Change {
     Change { event: COMPLIANCE, id: check, version: 1, data: serde_json::to_value(data).unwrap_or_default() }
+}
+
+/// The data of [`MEDIA`].
+#[derive(Serialize, ToSchema)]
+struct MediaAlerted {
+    /// The id of the alert.
+    id: String,
+    monitoring_id: String,
+    business_id: String,
+    article_id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    severity: String,
+}
+
+/// The subject is the monitoring: its alerts come in the order in which they were found.
+pub(crate) fn media_alert(monitoring: &Monitoring, alert: &MediaAlert) -> Change {
+    let data = MediaAlerted {
+        id: alert.id.clone(),
+        monitoring_id: ids::monitoring(monitoring.id),
+        business_id: ids::business(monitoring.business_id),
+        article_id: alert.article_id.clone(),
+        kind: alert.kind.clone(),
+        severity: alert.severity.clone(),
+    };
+    let data = serde_json::to_value(data).unwrap_or_default();
+    Change { event: MEDIA, id: monitoring.id, version: 1, data }
 }

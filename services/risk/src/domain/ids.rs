@@ -19,6 +19,16 @@ pub(crate) fn business(id: Uuid) -> String {
     format!("biz_{}", id.simple())
 }
 
+/// The id of a monitoring, as its callers see it.
+pub(crate) fn monitoring(id: Uuid) -> String {
+    format!("mon_{}", id.simple())
+}
+
+/// The monitoring that a caller names.
+pub(crate) fn parse_monitoring(text: &str) -> Option<Uuid> {
+    simple(text.strip_prefix("mon_")?)
+}
+
 /// The business that a caller names.
 pub(crate) fn parse_business(text: &str) -> Option<Uuid> {
     simple(text.strip_prefix("biz_")?)

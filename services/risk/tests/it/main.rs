@@ -6,6 +6,7 @@ mod analytics;
 mod assessments;
 mod batches;
 mod compliance;
+mod media;
 mod outlook;
 mod screening;
 mod tenants;
