@@ -35,6 +35,7 @@ mod platform;
 mod profile_answers;
 mod races;
 mod redis_outages;
+mod risk_clients;
 mod same_answers;
 mod schemathesis;
 mod scopes;
