@@ -20,8 +20,9 @@ impl Risk {
             let business = Business::read(fields)?;
             let now = self.0.parts.clock.now();
             let history = self.history(call, &[&business], now).await?;
-            let assessed =
-                self.decide(call, business, history.into_iter().next().unwrap_or_default(), now)?;
+            let (of_call, history) = (call.clone(), history.into_iter().next().unwrap_or_default());
+            let decide = move |risk: &Self| risk.decide(&of_call, business, history, now);
+            let assessed = self.searching(decide).await?;
             let mut write = turn.begin().await?;
             store::insert(&mut write.tx, call.tenant(), std::slice::from_ref(&assessed)).await?;
             write.created(events::completed(&assessed));

@@ -74,9 +74,12 @@ impl Risk {
             let check = match subject {
                 Subject::Business(business) => self.of_business(call, *business, &types).await?,
                 Subject::Entity { name, kind, country } => {
-                    let checks = self.of_entity((&name, kind, country.as_deref()), &types)?;
-                    let business = ids::of_business(&name, "", country.as_deref().unwrap_or_default());
-                    self.outcome(ids::business(business), checks)
+                    let check = move |risk: &Self| {
+                        let checks = risk.of_entity((&name, kind, country.as_deref()), &types)?;
+                        let business = ids::of_business(&name, "", country.as_deref().unwrap_or_default());
+                        Ok(risk.outcome(ids::business(business), checks))
+                    };
+                    self.searching(check).await?
                 }
             };
             let mut write = turn.begin().await?;
@@ -100,20 +103,25 @@ impl Risk {
     ) -> Result<ComplianceCheck, Fault> {
         let now = self.0.parts.clock.now();
         let history = self.history(call, &[&business], now).await?.into_iter().next().unwrap_or_default();
+        let (call, types) = (call.clone(), types.to_vec());
         // Decided as an assessment is, and not kept.
-        let assessed: Assessed = self.decide(call, business, history, now)?;
-        let mut checks = Vec::new();
-        for kind in types {
-            checks.push(match kind {
-                CheckType::Kyc => kyc(&assessed),
-                CheckType::Aml => aml(&assessed),
-                CheckType::Sanctions => {
-                    let business = &assessed.business;
-                    self.screened_for((&business.business_name, None, Some(&business.country)))?
-                }
-            });
-        }
-        Ok(self.outcome(ids::business(assessed.business_id), checks))
+        let check = move |risk: &Self| {
+            let assessed = risk.decide(&call, business, history, now)?;
+            let checks = types.iter().map(|kind| risk.check(*kind, &assessed));
+            Ok(risk.outcome(ids::business(assessed.business_id), checks.collect::<Result<_, Fault>>()?))
+        };
+        self.searching(check).await
+    }
+
+    fn check(&self, kind: CheckType, assessed: &Assessed) -> Result<Checked, Fault> {
+        Ok(match kind {
+            CheckType::Kyc => kyc(assessed),
+            CheckType::Aml => aml(assessed),
+            CheckType::Sanctions => {
+                let business = &assessed.business;
+                self.screened_for((&business.business_name, None, Some(&business.country)))?
+            }
+        })
     }
 
     /// Without an address and an industry, data cannot be checked, and no model can score.

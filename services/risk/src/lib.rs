@@ -6,6 +6,7 @@ mod assess;
 mod assessment_history;
 mod batch_assess;
 mod check_compliance;
+mod computing;
 mod decide;
 mod delete_monitoring;
 mod domain;

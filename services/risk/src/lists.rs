@@ -38,6 +38,11 @@ impl Lists {
         self.0.is_empty()
     }
 
+    /// The number of names on all lists.
+    pub(crate) fn names(&self) -> usize {
+        self.0.iter().map(Index::names).sum()
+    }
+
     /// The matches of a query on all lists, the best first.
     pub(crate) fn search(&self, query: &Query<'_>) -> Result<Vec<Match<'_>>, QueryError> {
         let mut found = Vec::new();

@@ -44,5 +44,6 @@ async fn screen(
     _caller: Caller,
     body: JsonDocument,
 ) -> Result<JsonAnswer<Screening>, Problem> {
-    Ok(JsonAnswer(risk.screen_name(&body.into_object()?)?))
+    let fields = body.into_object()?;
+    Ok(JsonAnswer(risk.searching(move |risk| risk.screen_name(&fields)).await?))
 }
