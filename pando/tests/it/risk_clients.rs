@@ -79,6 +79,20 @@ fn errors_of_the_server_itself_have_the_published_form() {
 }
 
 #[test]
+fn a_request_past_its_deadline_gets_a_gateway_timeout() {
+    let place = Place::sqlite();
+    let running = place.start(&[("PANDO_HTTP__DEADLINE_MS", "1")]);
+    let body = json!({
+        "business_name": "Acme", "business_address": "1 Main Street, Springfield", "industry": "retail",
+        "country": "US", "prediction_horizons": [1, 2, 3, 4, 5], "include_scenario_analysis": true,
+    });
+    let reply =
+        Client::connect(running.address).unwrap().json("POST", "/v1/risk/predict-advanced", &body).unwrap();
+    assert_eq!(reply.status, 504, "{reply:?}");
+    is_error(&reply.value(), "GATEWAY_TIMEOUT");
+}
+
+#[test]
 fn a_tenant_with_too_many_monitorings_gets_a_conflict() {
     let place = Place::sqlite();
     let running = place.start(&[("PANDO_RISK__SAMPLE_MEDIA", "true"), ("PANDO_RISK__MONITORINGS_MAX", "1")]);

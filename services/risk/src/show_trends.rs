@@ -51,7 +51,7 @@ pub struct TrendSummary {
     pub average_risk_score: Option<f64>,
     /// The share that is high or critical, in percent; null if there are none.
     pub high_risk_percentage: Option<f64>,
-    /// Whether there are more than 50,000 in the time. Then the newest 50,000 are looked at.
+    /// Whether there are more than 20,000 in the time. Then the newest 20,000 are looked at.
     pub is_sampled: bool,
 }
 
@@ -125,7 +125,7 @@ fn summary(totals: &Totals) -> TrendSummary {
 
 /// A share in percent; none of nothing.
 pub(crate) fn percent(part: i64, all: i64) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "at most 50,000 assessments")]
+    #[expect(clippy::cast_precision_loss, reason = "at most 20,000 assessments")]
     let share = 100.0 * part as f64 / all as f64;
     (all > 0).then_some(share)
 }

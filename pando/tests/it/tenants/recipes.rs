@@ -110,7 +110,7 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "assessment_history", about: Tenant(|it| { it.get(&format!("/api/v1/assess/{}/history", it.name("assessment"))); }) },
     Recipe { operation: "assessment_explain", about: Tenant(|it| { it.get(&format!("/api/v1/explain/{}", it.name("assessment"))); }) },
     Recipe { operation: "list_models_info", about: Tenant(|it| { it.get("/api/v1/models/info"); }) },
-    Recipe { operation: "list_models_performance", about: Tenant(|it| { it.send_unnoted("GET", "/api/v1/models/performance", &[], b""); }) },
+    Recipe { operation: "list_models_performance", about: Tenant(risk::model_performance) },
     Recipe { operation: "model_info", about: Tenant(|it| { it.get("/api/v1/models/ensemble/info"); }) },
     Recipe { operation: "screen_sanctions", about: Tenant(|it| { it.json("POST", "/api/v1/sanctions/screen", &[], &json!({"business_name": it.name("word")})); }) },
     Recipe { operation: "analytics_trends", about: Tenant(|it| { it.get("/api/v1/analytics/trends?timeframe=1y"); }) },

@@ -66,3 +66,9 @@ pub(super) fn monitor(walker: &mut Walker<'_>) {
     let (key, asked) = (walker.name("key"), business(walker, &Names::new()));
     walker.json("POST", "/api/v1/media/monitor", &[("idempotency-key", &key)], &asked);
 }
+
+/// Counts of the whole process, which differ each time.
+pub(super) fn model_performance(walker: &mut Walker<'_>) {
+    let status = walker.send_unnoted("GET", "/api/v1/models/performance", &[], b"").status;
+    walker.note(&format!("GET /api/v1/models/performance\n{status}\n"));
+}

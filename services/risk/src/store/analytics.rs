@@ -3,7 +3,7 @@
 use pando_service::prelude::*;
 
 /// How many assessments are looked at: sums over more would take too long for a request.
-pub(crate) const SAMPLE_MAX: i64 = 50_000;
+pub(crate) const SAMPLE_MAX: i64 = 20_000;
 
 /// Which assessments are counted.
 #[derive(Clone, Debug)]
