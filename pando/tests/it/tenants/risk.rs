@@ -70,5 +70,5 @@ pub(super) fn monitor(walker: &mut Walker<'_>) {
 /// Counts of the whole process, which differ each time.
 pub(super) fn model_performance(walker: &mut Walker<'_>) {
     let status = walker.send_unnoted("GET", "/api/v1/models/performance", &[], b"").status;
-    walker.note(&format!("GET /api/v1/models/performance\n{status}\n"));
+    walker.note(&format!("GET /api/v1/models/performance\n{status}\nfigures"));
 }
