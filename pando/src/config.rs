@@ -290,6 +290,7 @@ impl Config {
         RiskOptions {
             models: self.risk.models.as_ref().map(placed),
             lists: self.risk.lists.iter().map(placed).collect(),
+            media: self.risk.media.iter().map(placed).collect(),
             ..self.risk.clone()
         }
     }

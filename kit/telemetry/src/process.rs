@@ -25,6 +25,12 @@ pub(crate) fn write(text: &mut String) {
     }
 }
 
+/// The bytes of memory that this process holds now; none if the system does not say.
+pub fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    field(&status, "VmRSS:").map(|kib| kib * 1_024)
+}
+
 fn write_times(text: &mut String, stat: &str) {
     // The second field is the program's name in parentheses and may hold anything: count from behind it.
     let Some((_, rest)) = stat.rsplit_once(')') else { return };

@@ -107,7 +107,7 @@ fn the_commands_of_the_guide_to_the_audit_log_print_what_it_says() {
 
 #[test]
 fn the_commands_of_the_guide_to_risk_decisions_print_what_it_says() {
-    run("docs/guides/risk.md", &[("PANDO_RISK__SAMPLE_LIST", "true")]);
+    run("docs/guides/risk.md", &[("PANDO_RISK__SAMPLE_LIST", "true"), ("PANDO_RISK__SAMPLE_MEDIA", "true")]);
 }
 
 #[test]

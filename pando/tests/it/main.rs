@@ -36,6 +36,7 @@ mod profile_answers;
 mod races;
 mod redis_outages;
 mod risk_batches;
+mod risk_clients;
 mod risk_crashes;
 mod same_answers;
 mod schemathesis;

@@ -20,8 +20,9 @@ struct Effort {
     phases: &'static str,
 }
 
-/// Without a list, screening answers 503, as it should.
+/// Without a list and without articles, screening and monitoring answer 503, as they should.
 const LISTED: (&str, &str) = ("PANDO_RISK__SAMPLE_LIST", "true");
+const MEDIA: (&str, &str) = ("PANDO_RISK__SAMPLE_MEDIA", "true");
 
 const LONG: Effort = Effort { examples: "20", phases: "examples,coverage,fuzzing,stateful" };
 
@@ -58,7 +59,8 @@ fn try_with_every_credential(place: &Place, effort: &Effort) {
         place.printed(&arguments, &[]).trim().to_owned()
     };
     let (admin, reader) = (key("admin"), key("readonly"));
-    let running = place.start(&[LISTED, ("PANDO_AUTH__MODE", "required"), ("PANDO_HTTP__METRICS", "false")]);
+    let running =
+        place.start(&[LISTED, MEDIA, ("PANDO_AUTH__MODE", "required"), ("PANDO_HTTP__METRICS", "false")]);
     for credential in [(admin.as_str(), "*"), (&reader, "*:read"), ("", "")] {
         try_all(&running, Some(credential), effort);
     }
@@ -73,7 +75,7 @@ fn no_made_up_request_gets_an_answer_that_is_not_documented() {
 #[test]
 fn no_made_up_request_gets_an_answer_that_is_not_documented_with_authentication_off() {
     let effort = Effort { examples: "5", ..LONG };
-    try_all(&Place::sqlite().start(&[LISTED]), None, &effort);
+    try_all(&Place::sqlite().start(&[LISTED, MEDIA]), None, &effort);
 }
 
 /// The long form, on both engines.
@@ -84,6 +86,6 @@ fn prove_that_no_made_up_request_gets_an_answer_that_is_not_documented() {
     }
     for place in [Place::sqlite(), Place::postgres(TestPostgres::shared())] {
         try_with_every_credential(&place, &LONG);
-        try_all(&place.start(&[LISTED]), None, &LONG);
+        try_all(&place.start(&[LISTED, MEDIA]), None, &LONG);
     }
 }

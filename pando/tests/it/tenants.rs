@@ -44,7 +44,11 @@ impl House {
             place.printed(&arguments, &[]).trim().to_owned()
         };
         let (keys, root) = (TENANTS.map(|tenant| make(&["--tenant", tenant])), make(&[]));
-        let asking = [("PANDO_AUTH__MODE", "required"), ("PANDO_ADMIN__ENABLED", "true")];
+        let asking = [
+            ("PANDO_AUTH__MODE", "required"),
+            ("PANDO_ADMIN__ENABLED", "true"),
+            ("PANDO_RISK__SAMPLE_MEDIA", "true"),
+        ];
         let mut running = place.start(&[&asking, variables].concat());
         let operators = running.admin();
         Self { running, operators, keys, root }

@@ -1,5 +1,7 @@
 //! Assesses a business.
 
+use std::sync::Arc;
+
 use pando_service::prelude::*;
 use serde_json::{Map, Value};
 
@@ -18,9 +20,11 @@ impl Risk {
             let business = Business::read(fields)?;
             let now = self.0.parts.clock.now();
             let history = self.history(call, &[&business], now).await?;
-            let ground = self.ground(call).await?;
+            let ground = Arc::new(self.ground(call).await?);
             let history = history.into_iter().next().unwrap_or_default();
-            let assessed = self.decide((call, &ground), business, history, now)?;
+            let (of_call, of_ground) = (call.clone(), Arc::clone(&ground));
+            let decide = move |risk: &Self| risk.decide((&of_call, &of_ground), business, history, now);
+            let assessed = self.searching(decide).await?;
             let mut write = turn.begin().await?;
             self.keep((&mut write, &ground), std::slice::from_ref(&assessed)).await?;
             write.done(assessed.shown())

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::assessment::Assessed;
 use crate::domain::ids;
+use crate::domain::trend::Trend;
 use crate::rules::Level;
 use crate::{Risk, store};
 
@@ -14,18 +15,6 @@ use crate::{Risk, store};
 const COUNT_MAX: usize = 100;
 /// A smaller change of a score or a confidence is none.
 const CHANGE_MIN: f64 = 0.02;
-
-/// The course of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Trend {
-    /// It gets better.
-    Improving,
-    /// It stays.
-    Stable,
-    /// It gets worse.
-    Deteriorating,
-}
 
 /// One assessment of a history.
 #[derive(Clone, Debug, Serialize, ToSchema)]

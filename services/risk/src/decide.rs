@@ -12,7 +12,10 @@ use crate::domain::facts::{Facts, MatchSeen};
 use crate::domain::ids;
 use crate::domain::list::ListKind;
 use crate::ground::Ground;
-use crate::model::{BusinessInputs, FEATURES, Features, HistoryInputs, Inputs, Model, Screened, features};
+use crate::model::{
+    BusinessInputs, Evaluation, Explanation, FEATURES, Features, HistoryInputs, Inputs, Model, ModelError,
+    Screened, features,
+};
 use crate::rules::{Ruleset, Verdict};
 use crate::screening::{MATCHES_MAX, Match, Query, QueryError};
 
@@ -61,7 +64,13 @@ impl Risk {
             decided_at: now,
         };
         let (id, user) = (self.0.parts.clock.fresh_id(), call.actor().to_owned());
-        judged(Origin { id, user, business, values, facts }, model, &ground.tenant.ruleset)
+        let scored = self.0.measured.time(model.kind(), || model.scored(&values));
+        judged(Origin { id, user, business, values, facts }, (model, scored), &ground.tenant.ruleset)
+    }
+
+    /// The result of screening the name of a business; none if there is no list.
+    pub(crate) fn screened(&self, ground: &Ground, business: &Business) -> Result<Option<Screened>, Fault> {
+        Ok(self.matches(ground, business)?.as_deref().map(screened))
     }
 
     /// The entries that match the name of a business; none if nothing was screened.
@@ -90,9 +99,12 @@ impl Risk {
 }
 
 /// Computes the score and the verdict. The same origin, model and rules always give the same assessment, bit for bit.
-pub(crate) fn judged(origin: Origin, model: &Model, ruleset: &Ruleset) -> Result<Assessed, Fault> {
+pub(crate) fn judged(
+    origin: Origin,
+    (model, (evaluation, explanation)): (&Model, (Evaluation, Explanation)),
+    ruleset: &Ruleset,
+) -> Result<Assessed, Fault> {
     let Origin { id, user, business, values, mut facts } = origin;
-    let (evaluation, explanation) = (model.evaluate(&values), model.explain(&values));
     facts.request["score"] = evaluation.score.into();
     let verdict = ruleset.evaluate(&facts.request, false).map_err(Fault::internal)?;
     let created_at = ids::moment_of(id);
@@ -166,7 +178,7 @@ fn screening(matches: Option<&[MatchSeen]>) -> Value {
     }
 }
 
-fn inputs(business: &Business) -> BusinessInputs<'_> {
+pub(crate) fn inputs(business: &Business) -> BusinessInputs<'_> {
     let given = |text: &'_ String| (!text.is_empty()).then_some(());
     BusinessInputs {
         name: &business.business_name,
@@ -181,4 +193,9 @@ fn inputs(business: &Business) -> BusinessInputs<'_> {
         years_in_business: business.figure("years_in_business"),
         horizon_months: business.prediction_horizon,
     }
+}
+
+/// Without a model there is no score.
+pub(crate) fn no_model(error: ModelError) -> Fault {
+    Fault::internal(error).named("MODEL_ERROR")
 }

@@ -7,13 +7,13 @@ use pando_service::prelude::*;
 
 use crate::Risk;
 use crate::change_lists::LISTS_MAX;
-use crate::domain::business::{Business, ModelChoice};
+use crate::domain::business::Business;
 use crate::domain::facts::ListSeen;
 use crate::grounds::{Shadow, TenantGround};
 use crate::lists::Lists;
 use crate::model::{Model, ModelType};
 use crate::remember_false_positive::REMEMBERED_MAX;
-use crate::rules::Ruleset;
+use crate::rules::{Levels, Ruleset};
 use crate::screening::{Match, Query, QueryError};
 use crate::store::{evidence, rulesets, tenant_lists as stored};
 use crate::tenant_lists::TenantLists;
@@ -125,6 +125,14 @@ impl Ground {
         !self.lists.is_empty() || self.tenant.lists.has_names()
     }
 
+    /// The thresholds of levels for a business.
+    pub(crate) fn levels(&self, business: &Business) -> Result<Levels, Fault> {
+        let policy = self.tenant.ruleset.policy(&business.industry);
+        policy
+            .map(|(_, policy)| policy.levels)
+            .ok_or_else(|| Fault::internal("no policy is for this industry"))
+    }
+
     /// The lists that names are screened against, with their versions.
     pub(crate) fn seen(&self) -> Vec<ListSeen> {
         self.lists.seen().into_iter().chain(self.tenant.lists.seen()).collect()
@@ -143,12 +151,7 @@ impl Ground {
 
     /// The model that a business asks for. Without a model there is no score.
     pub(crate) fn model(&self, business: &Business) -> Result<&Model, Fault> {
-        let kind = match business.model_type {
-            ModelChoice::Auto => ModelType::auto(business.prediction_horizon),
-            ModelChoice::GradientBoosting => ModelType::GradientBoosting,
-            ModelChoice::Sequence => ModelType::Sequence,
-            ModelChoice::Ensemble => ModelType::Ensemble,
-        };
+        let kind = business.model_type.kind(business.prediction_horizon);
         let missing = || Fault::internal(format!("no model {kind} is in use")).named("MODEL_ERROR");
         Ok(self.models.get(&kind).ok_or_else(missing)?)
     }

@@ -1,10 +1,14 @@
 //! The operations over HTTP, in the shapes that published clients expect.
 
+pub(crate) mod analytics;
 pub(crate) mod batches;
 pub(crate) mod cases;
+pub(crate) mod compliance;
 pub(crate) mod lists;
+pub(crate) mod media;
 pub(crate) mod models;
 pub(crate) mod monitoring;
+pub(crate) mod outlook;
 pub(crate) mod rulesets;
 pub(crate) mod screening;
 
@@ -100,6 +104,7 @@ pub(crate) fn routes() -> OpenApiRouter<Risk> {
         .routes(routes!(history))
         .merge(batches::routes())
         .routes(routes!(replay))
+        .merge(outlook::of_assessments())
 }
 
 /// The routes of explanations.

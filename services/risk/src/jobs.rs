@@ -7,6 +7,7 @@ use crate::Risk;
 use crate::backtest_ruleset::BACKTEST;
 use crate::domain::batch::RUN;
 use crate::rescreen_businesses::RESCREEN;
+use crate::rescreen_media::RESCREEN_MEDIA;
 
 const SWEEP: JobType<NoPayload> = JobType::new("risk_sweep").within_ms(3_600_000);
 
@@ -24,6 +25,8 @@ pub(crate) fn add(registry: &mut Registry, risk: &Risk) -> Result<(), QueueError
     registry.add(kind("Runs a version of rules over stored assessments", backtest))?;
     let rescreen = RESCREEN.run_by(risk, Risk::rescreen);
     registry.add(kind("Screens businesses under monitoring against changed entries of a list", rescreen))?;
+    let media = RESCREEN_MEDIA.run_by(risk, Risk::rescreen_media);
+    registry.add(kind("Screens monitorings of media against changed articles", media))?;
     registry.add(kind("Forgets old batches", SWEEP.run_by(risk, Risk::sweep_batches)))
 }
 

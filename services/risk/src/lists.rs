@@ -70,6 +70,11 @@ impl Lists {
         entries.any(|entry| entry.source == it.source && entry.version() == it.entry_version)
     }
 
+    /// The number of names on all lists.
+    pub(crate) fn names(&self) -> usize {
+        self.0.iter().map(|list| list.index.names()).sum()
+    }
+
     /// The matches of a query on all lists, the best first.
     pub(crate) fn search(&self, query: &Query<'_>) -> Result<Vec<Match<'_>>, QueryError> {
         let mut found = Vec::new();

@@ -21,6 +21,7 @@ mod trees;
 
 pub use card::{Card, ModelInfo};
 pub use catalogue::{Models, ModelsOptions};
+pub(crate) use countries::country_group;
 pub use error::ModelError;
 pub use feature_list::{FEATURE_COUNT, FEATURES, FeatureSpec, Features};
 pub use features::{BusinessInputs, Earlier, HistoryInputs, Inputs, Screened, features};

@@ -17,6 +17,12 @@ pub struct RiskOptions {
     pub lists: Vec<PathBuf>,
     /// Whether the made-up list that comes with the program is used, too: to try it out.
     pub sample_list: bool,
+    /// Files of articles, in which monitored names are looked for.
+    pub media: Vec<PathBuf>,
+    /// Whether the made-up articles that come with the program are used, too: to try it out.
+    pub sample_media: bool,
+    /// How many monitorings of media a tenant may have.
+    pub monitorings_max: u32,
     /// A match with a lower score, in hundredths, is none.
     pub match_percent_min: u8,
     /// On how many threads batches are decided; 0 is one for each core.
@@ -48,6 +54,9 @@ impl Default for RiskOptions {
             models: None,
             lists: Vec::new(),
             sample_list: false,
+            media: Vec::new(),
+            sample_media: false,
+            monitorings_max: 10_000,
             match_percent_min: 80,
             batch_threads: 0,
             batch_chunk: 200,
@@ -68,6 +77,7 @@ impl RiskOptions {
     pub fn check(&self) -> Result<(), BadSetting> {
         let checked = [
             ("match_percent_min", u64::from(self.match_percent_min), 1..=100),
+            ("monitorings_max", u64::from(self.monitorings_max), 1..=1_000_000),
             ("recheck_ms", self.recheck_ms, 0..=60_000),
             ("block_percent_min", u64::from(self.block_percent_min), 1..=100),
             ("list_entries_max", self.list_entries_max as u64, 1..=90_000),

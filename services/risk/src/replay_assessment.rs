@@ -57,7 +57,8 @@ pub(crate) async fn replay(evidence: &Evidence, call: &Call, stored: &Assessed) 
     let ruleset = evidence.ruleset(call, &basis.ruleset_hash).await?;
     let ruleset = ruleset.ok_or_else(|| not_replayable("the rules that made it were not kept"))?;
     let (user, business) = (stored.user.clone(), stored.business.clone());
-    let again = judged(Origin { id: stored.id, user, business, values, facts }, &model, &ruleset)?;
+    let scored = model.scored(&values);
+    let again = judged(Origin { id: stored.id, user, business, values, facts }, (&model, scored), &ruleset)?;
     let (shown, shown_again) = (stored.shown(), again.shown());
     let (mut found, _) = differences(&whole(stored)?, &whole(&again)?, DIFFERENCES_MAX);
     let same_bytes = serde_json::to_vec(&shown)? == serde_json::to_vec(&shown_again)?;

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::Risk;
 use crate::domain::countries::country;
 use crate::domain::ids;
+use crate::ground::Ground;
 use crate::screening::{MATCHES_MAX, Match, Query, QueryError, Weights};
 
 /// How many matches are shown unless the request says otherwise.
@@ -97,16 +98,27 @@ impl Risk {
         if !ground.can_screen() {
             return Err(Fault::new(Class::Unavailable, "no list is loaded: names cannot be screened"));
         }
+        let screen =
+            move |risk: &Self| risk.screened_name(&ground, (&name, &address, country.as_deref()), wishes);
+        self.searching(screen).await
+    }
+
+    fn screened_name(
+        &self,
+        ground: &Ground,
+        (name, address, country): (&str, &str, Option<&str>),
+        wishes: Wishes,
+    ) -> Result<Screening, Fault> {
         let query = Query {
-            country: country.as_deref(),
+            country,
             limit: wishes.limit.unwrap_or(LIMIT).clamp(1, MATCHES_MAX),
             threshold: wishes.threshold.unwrap_or(f64::from(self.0.options.match_percent_min) / 100.0),
             weights: wishes.weights.unwrap_or_default(),
-            ..Query::new(&name)
+            ..Query::new(name)
         };
         let now = self.0.parts.clock.now();
         let found = ground.search(&query).map_err(bad_query)?;
-        let business = ids::of_business(&name, &address, country.as_deref().unwrap_or_default());
+        let business = ids::of_business(name, address, country.unwrap_or_default());
         let is_false = |found: &Match<'_>| ground.tenant.lists.is_false(business, found.entry);
         let matches: Vec<NameMatch> = found.iter().map(|one| shown(one, is_false(one), now)).collect();
         let is_clear = matches.iter().all(|found| found.suppressed);
@@ -139,7 +151,7 @@ fn shown(found: &Match<'_>, suppressed: bool, now: Timestamp) -> NameMatch {
 }
 
 /// The query cannot be answered.
-fn bad_query(error: QueryError) -> Fault {
+pub(crate) fn bad_query(error: QueryError) -> Fault {
     let (field, code) = match error {
         QueryError::NameTooLong | QueryError::NoWords => ("business_name", "INVALID_BUSINESS_NAME"),
         QueryError::Threshold => ("threshold", "INVALID_INPUT"),

@@ -4,6 +4,7 @@
 //! the caller exchanges both for those of the next version. `docs-screening.md` beside this crate's README describes
 //! formats, formula and measurements.
 
+mod articles;
 mod assignment;
 mod compare;
 mod dictionary;
@@ -22,6 +23,7 @@ mod search;
 mod spelling;
 mod words;
 
+pub use articles::{Article, ArticleType, Articles, Mention, Severity};
 pub use entry::{Contact, DateError, Entry, Kind, PartialDate, TEXT_CHARS_MAX, VALUES_MAX};
 pub use index::Index;
 pub use list::{List, ListChanges, ListFormat};

@@ -31,16 +31,21 @@ pub const BLUEPRINT: Blueprint = Blueprint {
 type Routes = fn() -> OpenApiRouter<Risk>;
 
 /// Where the paths of this service begin, and the routes there.
-const PLACES: [(&str, Routes); 9] = [
+const PLACES: &[(&str, Routes)] = &[
+    ("/api/v1/analytics", http::analytics::routes),
     ("/api/v1/assess", http::routes),
     ("/api/v1/batch", http::batches::older_routes),
     ("/api/v1/cases", http::cases::routes),
+    ("/api/v1/compliance", http::compliance::routes),
     ("/api/v1/explain", http::explain_routes),
     ("/api/v1/lists", http::lists::routes),
+    ("/api/v1/media", http::media::routes),
     ("/api/v1/models", http::models::routes),
     ("/api/v1/monitoring", http::monitoring::routes),
+    ("/api/v1/risk", http::outlook::advanced),
     ("/api/v1/rules", http::rulesets::routes),
     ("/api/v1/sanctions", http::screening::routes),
+    ("/api/v1/scenarios", http::outlook::scenarios),
 ];
 
 /// How long making partitions may hold up the start.
@@ -109,6 +114,9 @@ async fn prepare(risk: Risk) {
     }
     if let Err(fault) = risk.see_operator_lists().await {
         tracing::warn!(%fault, "changes of the lists for screening were not looked for");
+    }
+    if let Err(fault) = risk.see_articles().await {
+        tracing::warn!(%fault, "changes of the articles were not looked for");
     }
 }
 

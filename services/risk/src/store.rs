@@ -22,6 +22,10 @@ use crate::domain::assessment::{Assessed, AssessmentStatus};
 use crate::domain::factors::RiskFactor;
 use crate::domain::ids::moment_of;
 
+pub(crate) mod analytics;
+pub(crate) mod monitorings;
+pub(crate) mod predictions;
+
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     service: "risk",
@@ -34,6 +38,8 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration::new(6, "lists", include_str!("../migrations/0006_lists.sql")),
         Migration::new(7, "cases", include_str!("../migrations/0007_cases.sql")),
         Migration::new(8, "monitoring", include_str!("../migrations/0008_monitoring.sql")),
+        Migration::new(9, "outlook", include_str!("../migrations/0009_outlook.sql")),
+        Migration::new(10, "media", include_str!("../migrations/0010_media.sql")),
     ],
 };
 

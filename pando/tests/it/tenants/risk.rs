@@ -31,6 +31,10 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     assert_eq!(made.status, 201, "{made:?}");
     wait_for(walker, &made.value());
     names.insert("batch", made.value()["id"].as_str().unwrap().to_owned());
+    let media = business(walker, &Names::new());
+    let made = walker.json("POST", "/api/v1/media/monitor", &[], &media);
+    assert_eq!(made.status, 200, "{made:?}");
+    names.insert("monitoring", made.value()["monitoring_id"].as_str().unwrap().to_owned());
     rules(walker, names);
     let made = walker.json("POST", "/api/v1/monitoring", &[], &monitored("Monitored Ltd"));
     names.insert("business", made.value()["business_id"].as_str().unwrap().to_owned());
@@ -166,4 +170,39 @@ fn wait_for(walker: &Walker<'_>, batch: &Value) {
     until("the batch is done", PATIENCE, || {
         walker.send_unnoted("GET", &path, &[], b"").value()["status"] == "completed"
     });
+}
+
+pub(super) fn analyze(walker: &mut Walker<'_>) {
+    let asked = json!({"assessment_id": walker.name("assessment"), "monte_carlo_runs": 10, "seed": 1});
+    walker.json("POST", "/api/v1/scenarios/analyze", &[], &asked);
+}
+
+pub(super) fn predict_advanced(walker: &mut Walker<'_>) {
+    let mut asked = business(walker, &Names::new());
+    asked["prediction_horizons"] = json!([3]);
+    asked["include_temporal_analysis"] = json!(true);
+    let json = [("content-type", "application/json")];
+    let body = asked.to_string();
+    let mut answer =
+        walker.send_unnoted("POST", "/api/v1/risk/predict-advanced", &json, body.as_bytes()).value();
+    // It takes another time each time.
+    answer.as_object_mut().unwrap().remove("processing_time");
+    walker.note(&answer.to_string());
+}
+
+pub(super) fn check_compliance(walker: &mut Walker<'_>) {
+    let (key, mut asked) = (walker.name("key"), business(walker, &Names::new()));
+    asked["compliance_types"] = json!(["kyc", "aml"]);
+    walker.json("POST", "/api/v1/compliance/check", &[("idempotency-key", &key)], &asked);
+}
+
+pub(super) fn monitor(walker: &mut Walker<'_>) {
+    let (key, asked) = (walker.name("key"), business(walker, &Names::new()));
+    walker.json("POST", "/api/v1/media/monitor", &[("idempotency-key", &key)], &asked);
+}
+
+/// Counts of the whole process, which differ each time.
+pub(super) fn model_performance(walker: &mut Walker<'_>) {
+    let status = walker.send_unnoted("GET", "/api/v1/models/performance", &[], b"").status;
+    walker.note(&format!("GET /api/v1/models/performance\n{status}\nfigures"));
 }

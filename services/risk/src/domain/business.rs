@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::countries::country;
 use super::ids;
+use crate::model::ModelType;
 
 const METADATA_MAX: usize = 50;
 const METADATA_KEY_CHARS_MAX: usize = 100;
@@ -74,12 +75,43 @@ impl ModelChoice {
             _ => return None,
         })
     }
+
+    /// Reads a field that may be missing; a name of no model is noted.
+    pub(crate) fn read(
+        fields: &Map<String, Value>,
+        field: &str,
+        reader: &mut FieldReader<'_>,
+    ) -> Option<Self> {
+        let given = match fields.get(field) {
+            None | Some(Value::Null) => return None,
+            Some(given) => given.as_str().and_then(Self::parse),
+        };
+        if given.is_none() {
+            reader.refuse(field, "INVALID_INPUT", "must be auto, gradient_boosting, sequence or ensemble");
+        }
+        given
+    }
+
+    /// The type of model for a horizon.
+    pub(crate) fn kind(self, horizon_months: u8) -> ModelType {
+        match self {
+            Self::Auto => ModelType::auto(horizon_months),
+            Self::GradientBoosting => ModelType::GradientBoosting,
+            Self::Sequence => ModelType::Sequence,
+            Self::Ensemble => ModelType::Ensemble,
+        }
+    }
 }
 
 impl Business {
     /// Reads a description; every bad field of it is noted, with a prefix.
     pub(crate) fn read(fields: &Map<String, Value>) -> Result<Self, Fault> {
-        let mut reader = Reader { fields, reader: FieldReader::new(fields) };
+        Self::read_with(fields, FieldReader::new(fields))
+    }
+
+    /// The same, beside other fields, of which a reader has noted the bad ones.
+    pub(crate) fn read_with(fields: &Map<String, Value>, reader: FieldReader<'_>) -> Result<Self, Fault> {
+        let mut reader = Reader { fields, reader };
         let business = Self {
             business_name: reader.required("business_name", 1..=255, "INVALID_BUSINESS_NAME"),
             business_address: reader.required("business_address", 10..=500, "INVALID_BUSINESS_ADDRESS"),
@@ -89,7 +121,7 @@ impl Business {
             email: reader.optional("email", "INVALID_EMAIL", email),
             website: reader.optional("website", "INVALID_URL", website),
             prediction_horizon: reader.horizon(),
-            model_type: reader.model(),
+            model_type: ModelChoice::read(fields, "model_type", &mut reader.reader).unwrap_or_default(),
             include_temporal_analysis: reader.reader.flag("include_temporal_analysis"),
             metadata: reader.metadata(),
         };
@@ -198,18 +230,6 @@ impl Reader<'_> {
                 0
             }
         }
-    }
-
-    fn model(&mut self) -> ModelChoice {
-        let given = match self.fields.get("model_type") {
-            None | Some(Value::Null) => return ModelChoice::default(),
-            Some(given) => given.as_str().and_then(ModelChoice::parse),
-        };
-        if given.is_none() {
-            let message = "must be auto, gradient_boosting, sequence or ensemble";
-            self.reader.refuse("model_type", "INVALID_INPUT", message);
-        }
-        given.unwrap_or_default()
     }
 
     fn metadata(&mut self) -> BTreeMap<String, Value> {

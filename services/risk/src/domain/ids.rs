@@ -34,6 +34,21 @@ pub(crate) fn parse_batch(text: &str) -> Option<Uuid> {
     simple(text.strip_prefix("batch_")?)
 }
 
+/// The id of a monitoring, as its callers see it.
+pub(crate) fn monitoring(id: Uuid) -> String {
+    format!("mon_{}", id.simple())
+}
+
+/// The monitoring that a caller names.
+pub(crate) fn parse_monitoring(text: &str) -> Option<Uuid> {
+    simple(text.strip_prefix("mon_")?)
+}
+
+/// The business that a caller names.
+pub(crate) fn parse_business(text: &str) -> Option<Uuid> {
+    simple(text.strip_prefix("biz_")?)
+}
+
 /// The business with this name, address and country: the same ones give the same id, however they are written.
 pub(crate) fn of_business(name: &str, address: &str, country: &str) -> Uuid {
     let mut hasher = blake3::Hasher::new_derive_key("pando risk business 1");

@@ -7,11 +7,11 @@ use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::Risk;
 use crate::model::ModelInfo;
+use crate::{ModelsPerformance, Risk};
 
 pub(crate) fn routes() -> OpenApiRouter<Risk> {
-    OpenApiRouter::new().routes(routes!(list_info)).routes(routes!(info))
+    OpenApiRouter::new().routes(routes!(list_info)).routes(routes!(list_performance)).routes(routes!(info))
 }
 
 /// Show the models in use, with the sample on which each was measured
@@ -19,6 +19,16 @@ pub(crate) fn routes() -> OpenApiRouter<Risk> {
     responses((status = 200, description = "The card of each model, by its type", body = Object)))]
 async fn list_info(State(risk): State<Risk>, _caller: Caller) -> Result<JsonAnswer<Value>, Problem> {
     Ok(JsonAnswer(risk.list_models()?))
+}
+
+/// Show how the models do in this process: latencies in nanoseconds, counts and errors since it began
+#[utoipa::path(get, path = "/api/v1/models/performance", tag = "models",
+    responses((status = 200, description = "What was measured", body = ModelsPerformance)))]
+async fn list_performance(
+    State(risk): State<Risk>,
+    _caller: Caller,
+) -> Result<JsonAnswer<ModelsPerformance>, Problem> {
+    Ok(JsonAnswer(risk.model_performance()?))
 }
 
 /// Show the model in use of a type

@@ -174,6 +174,24 @@ pub struct ModelInfo {
 }
 
 impl Card {
+    /// The Brier score of the held-out rows with horizons like this one; that of all rows if the card has none for it.
+    pub fn brier(&self, horizon_months: u8) -> f64 {
+        let found = self.by_horizon.iter().find(|one| (one.from..=one.to).contains(&horizon_months));
+        found.map_or(self.held_out.brier, |one| one.brier)
+    }
+
+    /// One less the mean gap between the mean score and the share of failures of each bin, weighted by its rows.
+    pub fn calibration_score(&self) -> f64 {
+        let (mut gaps, mut rows) = (0.0, 0.0);
+        for bin in &self.calibration {
+            if let Some((predicted, observed)) = bin.predicted.zip(bin.observed) {
+                gaps += f64::from(bin.count) * (predicted - observed).abs();
+                rows += f64::from(bin.count);
+            }
+        }
+        if rows > 0.0 { 1.0 - gaps / rows } else { 0.0 }
+    }
+
     /// The fault of a card, if it has one.
     pub(super) fn check(&self, kind: &str, version: &str, hash: &str) -> Result<(), String> {
         if self.format != "pando.risk.card/1" {

@@ -21,7 +21,7 @@ const CALLING_CODES: &str = "AC247 AD376 AE971 AF93 AG1268 AI1264 AL355 AM374 AO
     UA380 UG256 US1 UY598 UZ998 VA39 VC1784 VE58 VG1284 VI1340 VN84 VU678 WF681 WS685 XK383 YE967 YT262 ZA27 ZM260 ZW263";
 
 /// 2 under a call for action, 1 under increased monitoring, 0 otherwise.
-pub(super) fn country_group(country: &str) -> u8 {
+pub(crate) fn country_group(country: &str) -> u8 {
     let listed = |list: &str| list.split(' ').any(|listed| listed.eq_ignore_ascii_case(country));
     match () {
         () if listed(CALL_FOR_ACTION) => 2,

@@ -173,6 +173,11 @@ impl Model {
         Explanation { base: to_log_odds(base), contributions: contributions.map(to_log_odds) }
     }
 
+    /// The prediction and its parts.
+    pub fn scored(&self, values: &Features) -> (Evaluation, Explanation) {
+        (self.evaluate(values), self.explain(values))
+    }
+
     fn quarters(&self, values: &Features) -> i64 {
         match &self.scorer {
             Scorer::Trees { forest, .. } => 4 * forest.units(values),

@@ -45,6 +45,24 @@ impl<'a> Query<'a> {
     }
 }
 
+impl Query<'_> {
+    /// The name that is looked for, if the query can be answered.
+    ///
+    /// # Errors
+    /// A name without letters or of too many, a threshold or a weight out of bounds.
+    pub fn check(&self) -> Result<Name, QueryError> {
+        self.weights.check()?;
+        if !(0.0..=1.0).contains(&self.threshold) {
+            return Err(QueryError::Threshold);
+        }
+        if self.name.chars().nth(NAME_CHARS_MAX).is_some() {
+            return Err(QueryError::NameTooLong);
+        }
+        let name = Name::new(self.name);
+        if name.words().is_empty() { Err(QueryError::NoWords) } else { Ok(name) }
+    }
+}
+
 /// A query that cannot be answered. It must not be taken for one without matches.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum QueryError {
@@ -96,17 +114,7 @@ impl Index {
     /// # Errors
     /// A name without letters or of too many, a threshold or a weight out of bounds.
     pub fn search(&self, query: &Query<'_>) -> Result<Vec<Match<'_>>, QueryError> {
-        query.weights.check()?;
-        if !(0.0..=1.0).contains(&query.threshold) {
-            return Err(QueryError::Threshold);
-        }
-        if query.name.chars().nth(NAME_CHARS_MAX).is_some() {
-            return Err(QueryError::NameTooLong);
-        }
-        let name = Name::new(query.name);
-        if name.words().is_empty() {
-            return Err(QueryError::NoWords);
-        }
+        let name = query.check()?;
         let words: Vec<QueryWord> = name.words().iter().map(|word| self.query_word(word.clone())).collect();
         let names = self.with_scratch(|scratch| self.candidates(&words, query, scratch));
         let mut best = self.best_names(&words, &names, query);

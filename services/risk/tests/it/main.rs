@@ -1,13 +1,18 @@
 //! Risk decisions on real engines: each test runs on SQLite and on PostgreSQL, each time on an empty database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod advanced;
+mod analytics;
 mod archive;
 mod assessments;
 mod batch_jobs;
 mod batches;
 mod cases;
+mod compliance;
 mod lists;
+mod media;
 mod monitoring;
+mod outlook;
 mod pair;
 mod replays;
 mod rulesets;
@@ -15,6 +20,7 @@ mod screening;
 mod tenants;
 
 use http::Method;
+use pando_database::{Query, params};
 use pando_queue::Registry;
 use pando_risk::{MIGRATIONS, RiskOptions, open};
 use pando_service::Parts;
@@ -69,6 +75,15 @@ impl House {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.server.get(path).await
+    }
+
+    /// How many events of a type were published.
+    pub(crate) async fn events(&self, kind: &str) -> i64 {
+        const COUNT: Query =
+            Query::scan("test.count_events", "select count(*) from outbox_events where type = $1");
+        let call = testing::call();
+        let read = self.parts.database.read_primary(&call);
+        read.row(&COUNT, params![kind]).await.unwrap().unwrap().get(0).unwrap()
     }
 
     pub(crate) async fn ask(

@@ -50,3 +50,27 @@ async fn without_a_list_nobody_is_clear() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_large_list_is_searched_beside_other_requests_with_the_same_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.csv");
+    let mut list = "id,name,aliases\n".to_owned();
+    for entry in 0..101 {
+        let aliases: Vec<String> = (0..1_000).map(|number| format!("Alias{number} Group{entry}")).collect();
+        list.push_str(&format!("{entry},Group{entry},{}\n", aliases.join(";")));
+    }
+    std::fs::write(&path, list).unwrap();
+    let options = RiskOptions { lists: vec![path], ..RiskOptions::default() };
+    each_house_with(options, async |house| {
+        let found =
+            house.server.post("/v1/sanctions/screen", &json!({"business_name": "Alias77 Group42"})).await;
+        assert_eq!(found.json()["matches"][0]["entry_id"], "42", "{found:?}");
+        let made = house.assess(&business("Alias77 Group42")).await;
+        assert_eq!(made["decision"], "decline", "{made}");
+        let entity = json!({"entity_name": "Alias77 Group42"});
+        let checked = house.server.post("/v1/compliance/check", &entity).await.json();
+        assert_eq!(checked["compliance_status"], "failed");
+    })
+    .await;
+}
