@@ -174,10 +174,10 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "analyze_scenarios", about: Tenant(risk::analyze) },
     Recipe { operation: "create_prediction_advanced", about: Tenant(risk::predict_advanced) },
     Recipe { operation: "check_compliance", about: Tenant(risk::check_compliance) },
-    Recipe { operation: "read_monitoring", about: Tenant(|it| { it.get(&format!("/api/v1/media/monitor/{}", it.name("monitoring"))); }) },
-    Recipe { operation: "delete_monitoring", about: Tenant(|it| { it.send("DELETE", &format!("/api/v1/media/monitor/{}", it.name("monitoring")), &[], b""); }) },
+    Recipe { operation: "read_media_monitoring", about: Tenant(|it| { it.get(&format!("/api/v1/media/monitor/{}", it.name("monitoring"))); }) },
+    Recipe { operation: "delete_media_monitoring", about: Tenant(|it| { it.send("DELETE", &format!("/api/v1/media/monitor/{}", it.name("monitoring")), &[], b""); }) },
     // Those that make things.
-    Recipe { operation: "create_monitoring", about: Tenant(risk::monitor) },
+    Recipe { operation: "create_media_monitoring", about: Tenant(risk::monitor) },
     Recipe { operation: "create_assessment", about: Tenant(risk::create) },
     Recipe { operation: "assess_batches", about: Tenant(risk::assess_batch) },
     Recipe { operation: "create_batch", about: Tenant(risk::create_batch) },

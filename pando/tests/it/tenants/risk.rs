@@ -31,7 +31,7 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     assert_eq!(made.status, 201, "{made:?}");
     wait_for(walker, &made.value());
     names.insert("batch", made.value()["id"].as_str().unwrap().to_owned());
-    let media = business(walker, &Names::new());
+    let media = business(walker, names);
     let made = walker.json("POST", "/api/v1/media/monitor", &[], &media);
     assert_eq!(made.status, 200, "{made:?}");
     names.insert("monitoring", made.value()["monitoring_id"].as_str().unwrap().to_owned());
@@ -59,7 +59,7 @@ fn rules(walker: &mut Walker<'_>, names: &mut Names) {
     let run = done("/1/backtest", &json!({}));
     names.insert("backtest", run["id"].as_str().unwrap().to_owned());
     let path = format!("{RULES}/backtests/{}", names["backtest"]);
-    pando_servers::until("the run has ended", std::time::Duration::from_secs(30), || {
+    until("the run has ended", Duration::from_secs(30), || {
         walker.send_unnoted("GET", &path, &[], b"").value()["status"] == "completed"
     });
 }

@@ -46,15 +46,17 @@ impl<S: Send + Sync> FromRequestParts<S> for MonitoringPath {
 }
 
 pub(crate) fn routes() -> OpenApiRouter<Risk> {
-    OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, delete))
+    OpenApiRouter::new()
+        .routes(routes!(create_media_monitoring))
+        .routes(routes!(read_media_monitoring, delete_media_monitoring))
 }
 
 /// Monitor the articles about a business
-#[utoipa::path(post, path = "/api/v1/media/monitor", tag = "monitorings", request_body = MonitoringRequest,
+#[utoipa::path(post, path = "/api/v1/media/monitor", tag = "media", request_body = MonitoringRequest,
     params(KeyParameter),
     responses((status = 200, description = "The monitoring with its first alerts", body = MediaMonitoring), KeyRefused,
         (status = 400, description = "Every bad field"), (status = 503, description = "No articles are loaded")))]
-async fn create(
+async fn create_media_monitoring(
     State(risk): State<Risk>,
     WriteFields(call, fields): WriteFields,
 ) -> Result<WriteAnswer, Problem> {
@@ -63,10 +65,10 @@ async fn create(
 }
 
 /// Read a monitoring with its alerts
-#[utoipa::path(get, path = "/api/v1/media/monitor/{id}", tag = "monitorings", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/media/monitor/{id}", tag = "media", params(("id" = String, Path)),
     responses((status = 200, description = "The monitoring", body = MediaMonitoring),
         (status = 404, description = "There is none")))]
-async fn read(
+async fn read_media_monitoring(
     State(risk): State<Risk>,
     Caller(call): Caller,
     MonitoringPath(id): MonitoringPath,
@@ -75,10 +77,10 @@ async fn read(
 }
 
 /// End a monitoring, and forget its alerts
-#[utoipa::path(delete, path = "/api/v1/media/monitor/{id}", tag = "monitorings",
+#[utoipa::path(delete, path = "/api/v1/media/monitor/{id}", tag = "media",
     params(("id" = String, Path), KeyParameter),
     responses((status = 204, description = "It is deleted"), KeyRefused, (status = 404, description = "There is none")))]
-async fn delete(
+async fn delete_media_monitoring(
     State(risk): State<Risk>,
     MonitoringPath(id): MonitoringPath,
     WriteCall(call): WriteCall,

@@ -125,7 +125,10 @@ async fn an_assessment_without_its_facts_is_said_to_be_not_replayable() {
         tx.commit().await.unwrap();
         assert_eq!(house.get(&path(&made, "")).await.json(), made, "it can still be read");
         let refused = house.ask(Method::GET, &path(&made, "/replay"), &[], &Value::Null).await;
-        assert_eq!((refused.status.as_u16(), &refused.json()["error"]["code"]), (409, &json!("CONFLICT")));
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["error"]["code"]),
+            (409, &json!("NOT_REPLAYABLE"))
+        );
         let clock = &house.parts.clock;
         let replays = replay_assessments((database, clock), &call, Timestamp::from_micros(0), 10).await;
         let replays = replays.unwrap();
