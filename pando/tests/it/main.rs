@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod bad_input;
 mod cache;
+mod carts;
 mod client;
 mod commands;
 mod configuration;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cart;
 mod catalog;
 mod domain;
 mod http;
@@ -13,12 +14,13 @@ use pando_database::{Migration, MigrationSet};
 use pando_service::prelude::*;
 use pando_service::{CacheWrites, Memory, Writes};
 
+pub use cart::{Buyer, Cart, CartItem, CartItemStatus, GuestToken, Merged, Wish};
 pub use catalog::domain::product::Product;
 pub use catalog::{ProductPage, ProductQuestion, ProductSort};
 pub use domain::money::{BadMoney, Currency, Decimal, Money};
 pub use inventory::{Line, Reservation, ReservationStatus, Wanted};
 pub use options::CommerceOptions;
-pub use service::{BLUEPRINT, open};
+pub use service::{BLUEPRINT, open, served};
 
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
@@ -26,6 +28,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
     migrations: &[
         Migration::new(1, "catalog", include_str!("../migrations/0001_catalog.sql")),
         Migration::new(2, "inventory", include_str!("../migrations/0002_inventory.sql")),
+        Migration::new(3, "carts", include_str!("../migrations/0003_carts.sql")),
     ],
 };
 

@@ -15,6 +15,12 @@ pub struct CommerceOptions {
     pub reorder_point: u32,
     /// How long units stay reserved for an order that is not paid.
     pub reservation_seconds: u32,
+    /// How many units a line of a cart has at most.
+    pub cart_line_units_max: u32,
+    /// How many units a cart has at most.
+    pub cart_units_max: u32,
+    /// After how many days without a change a cart is deleted.
+    pub cart_days: u32,
     /// How products are cached.
     pub products: CacheOptions,
     /// How pages of products are cached.
@@ -27,6 +33,9 @@ impl Default for CommerceOptions {
             currency: "USD".to_owned(),
             reorder_point: 10,
             reservation_seconds: 300,
+            cart_line_units_max: 10,
+            cart_units_max: 100,
+            cart_days: 30,
             products: CacheOptions {
                 l1_ttl_ms: 10 * 60 * 1_000,
                 l2_ttl_ms: 30 * 60 * 1_000,
@@ -55,6 +64,9 @@ impl CommerceOptions {
             [
                 ("reorder_point", u64::from(self.reorder_point), 0..=1_000_000),
                 ("reservation_seconds", u64::from(self.reservation_seconds), 10..=86_400),
+                ("cart_line_units_max", u64::from(self.cart_line_units_max), 1..=1_000),
+                ("cart_units_max", u64::from(self.cart_units_max), 1..=1_000),
+                ("cart_days", u64::from(self.cart_days), 1..=365),
             ],
         )?;
         for (name, cache) in [("products", &self.products), ("pages", &self.pages)] {

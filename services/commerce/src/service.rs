@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::domain::events;
 use crate::http::shape::error_shape;
 use crate::inventory::SWEEP;
-use crate::{Commerce, CommerceOptions, MIGRATIONS, catalog, inventory};
+use crate::{Commerce, CommerceOptions, MIGRATIONS, cart, catalog, inventory};
 
 /// The service before it is opened.
 pub const BLUEPRINT: Blueprint = Blueprint {
@@ -30,8 +30,11 @@ pub const BLUEPRINT: Blueprint = Blueprint {
 type Routes = fn() -> OpenApiRouter<Commerce>;
 
 /// Where the paths of the parts begin, and the routes there.
-const PLACES: [(&str, Routes); 2] =
-    [("/api/products", catalog::http::routes), ("/api/inventory", inventory::http::routes)];
+const PLACES: [(&str, Routes); 3] = [
+    ("/api/products", catalog::http::routes),
+    ("/api/inventory", inventory::http::routes),
+    ("/api/cart", cart::http::routes),
+];
 
 /// Opens the service.
 pub fn open(
@@ -39,10 +42,17 @@ pub fn open(
     options: CommerceOptions,
     registry: &mut Registry,
 ) -> Result<Service, Box<dyn Error + Send + Sync>> {
-    let commerce = Commerce::new(parts, options)?;
-    let sweep = SWEEP.run_by(&commerce, Commerce::sweep_reservations);
+    served(&Commerce::new(parts, options)?, registry)
+}
+
+/// The same, for who holds the shop itself, too.
+pub fn served(commerce: &Commerce, registry: &mut Registry) -> Result<Service, Box<dyn Error + Send + Sync>> {
+    let sweep = SWEEP.run_by(commerce, Commerce::sweep_reservations);
     registry
         .add(JobKind { summary: "Lets go of units that were reserved for too long".to_owned(), ..sweep })?;
+    let sweep = cart::SWEEP.run_by(commerce, Commerce::sweep_carts);
+    registry
+        .add(JobKind { summary: "Deletes carts that nobody changed for a long time".to_owned(), ..sweep })?;
     let routes = PLACES.iter().map(|(prefix, routes)| {
         let served = ServiceRoutes::new("commerce", routes().with_state(commerce.clone()), Vec::new());
         served.error_shape(error_shape(prefix))
@@ -62,10 +72,12 @@ pub fn open(
     })
 }
 
-/// The sweep of reservations, every minute.
+/// The sweep of reservations, every minute, and that of carts, every hour.
 fn schedules() -> Vec<Schedule> {
-    let name = SWEEP.name();
-    let job =
-        Job { unique: Some(Unique::WhileLive(name.to_owned())), ..Job::new(name, serde_json::json!({})) };
-    vec![Schedule { name: name.to_owned(), expression: "* * * * *".to_owned(), job }]
+    let schedule = |name: &str, expression: &str| {
+        let unique = Some(Unique::WhileLive(name.to_owned()));
+        let job = Job { unique, ..Job::new(name, serde_json::json!({})) };
+        Schedule { name: name.to_owned(), expression: expression.to_owned(), job }
+    };
+    vec![schedule(SWEEP.name(), "* * * * *"), schedule(cart::SWEEP.name(), "17 * * * *")]
 }

@@ -18,6 +18,13 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     names.insert("order", names["product"].clone());
     let kept = walker.json("POST", "/api/inventory/reserve", &[], &reservation(names));
     assert_eq!(kept.status, 201, "{kept:?}");
+    let line = json!({"productId": names["product"], "quantity": 1});
+    for (method, path, body) in
+        [("POST", "/api/cart/items", line.clone()), ("PUT", "/api/cart/ann", json!({"items": [line]}))]
+    {
+        let filled = walker.json(method, path, &[], &body);
+        assert!(filled.status < 300, "{filled:?}");
+    }
 }
 
 fn reservation(names: &Names) -> Value {
@@ -42,6 +49,22 @@ pub(super) fn of_product(walker: &mut Walker<'_>, method: &str, body: &Value) {
 pub(super) fn end(walker: &mut Walker<'_>, route: &str) {
     let order = json!({"orderId": walker.name("order")});
     walker.json("POST", &format!("/api/inventory/{route}"), &[], &order);
+}
+
+/// Puts the product into a cart.
+pub(super) fn fill(walker: &mut Walker<'_>, method: &str, path: &str) {
+    let line = json!({"productId": walker.name("product"), "quantity": 1});
+    let body = if method == "PUT" { json!({"items": [line]}) } else { line };
+    walker.json(method, path, &[], &body);
+}
+
+/// Calls a route of the line that a cart has of the product.
+pub(super) fn of_line(walker: &mut Walker<'_>, method: &str, body: &Value) {
+    let path = format!("/api/cart/items/{}", walker.name("product"));
+    match body {
+        Value::Null => walker.send(method, &path, &[], b""),
+        body => walker.json(method, &path, &[], body),
+    };
 }
 
 pub(super) fn reserve(walker: &mut Walker<'_>) {

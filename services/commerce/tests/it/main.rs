@@ -1,12 +1,13 @@
 //! The shop on real engines: each test runs on SQLite and on PostgreSQL, each time on an empty database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod carts;
 mod inventory;
 mod products;
 
 use http::Method;
 use pando_clock::Clock;
-use pando_commerce::{CommerceOptions, MIGRATIONS, open};
+use pando_commerce::{Commerce, CommerceOptions, MIGRATIONS, served};
 use pando_queue::{Job, Registry};
 use pando_service::Parts;
 use pando_service::testing::{self, Answer, TestHouse, TestServer, still_clock};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 /// The shop on one engine, its clock scripted, and a server for it.
 pub(crate) struct House {
     pub(crate) parts: Parts,
+    pub(crate) commerce: Commerce,
     pub(crate) server: TestServer,
     pub(crate) clock: Clock,
     registry: Registry,
@@ -25,10 +27,11 @@ pub(crate) struct House {
 pub(crate) async fn each_house(test: impl AsyncFn(House)) {
     testing::each_house(&[MIGRATIONS], still_clock, async |TestHouse { parts, folder }| {
         let mut registry = Registry::default();
-        let service = open(&parts, CommerceOptions::default(), &mut registry).unwrap();
+        let commerce = Commerce::new(&parts, CommerceOptions::default()).unwrap();
+        let service = served(&commerce, &mut registry).unwrap();
         let server = TestServer::start(&parts, service);
         let clock = parts.clock.clone();
-        test(House { parts, server, clock, registry, _folder: folder }).await;
+        test(House { parts, commerce, server, clock, registry, _folder: folder }).await;
     })
     .await;
 }
