@@ -16,7 +16,7 @@ use pando_service::{CacheWrites, Memory, Writes};
 
 pub use cart::{Buyer, Cart, CartItem, CartItemStatus, GuestToken, Merged, Wish};
 pub use catalog::domain::product::Product;
-pub use catalog::{ProductPage, ProductQuestion, ProductSort};
+pub use catalog::{ProductPage, ProductQuestion, ProductSort, Search};
 pub use domain::money::{BadMoney, Currency, Decimal, Money};
 pub use inventory::{Line, Reservation, ReservationStatus, Wanted};
 pub use options::CommerceOptions;
@@ -29,6 +29,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration::new(1, "catalog", include_str!("../migrations/0001_catalog.sql")),
         Migration::new(2, "inventory", include_str!("../migrations/0002_inventory.sql")),
         Migration::new(3, "carts", include_str!("../migrations/0003_carts.sql")),
+        Migration::new(4, "search", include_str!("../migrations/0004_search.sql")),
     ],
 };
 

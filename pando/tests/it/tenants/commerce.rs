@@ -34,6 +34,7 @@ fn reservation(names: &Names) -> Value {
 pub(super) fn list(walker: &mut Walker<'_>) {
     walker.get(&format!("{PRODUCTS}?category={}", walker.name("word")));
     walker.get(&format!("{PRODUCTS}?categoryId={}", walker.name("category")));
+    walker.get(&format!("{PRODUCTS}?search={}", walker.name("word")));
 }
 
 /// Calls a route of the product.

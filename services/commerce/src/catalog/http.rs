@@ -14,8 +14,10 @@ use uuid::Uuid;
 
 use super::domain::product::Product;
 use super::domain::question::{OFFSET_MAX, SIZE, SortWord};
+use super::domain::search::{SEARCH_CHARS_MAX, Search};
 use super::{ProductQuestion, ProductSort};
 use crate::Commerce;
+use crate::domain::money::{Currency, scaled};
 use crate::http::shape::{Many, One, Pagination};
 
 /// The product in the path; an extractor. A text that is no id is a bad one.
@@ -83,7 +85,17 @@ struct ListParameters {
     /// Only products of which there is a unit
     #[param(required = false)]
     in_stock: bool,
-    /// `name`, `price`, `createdAt` or `updatedAt`; also as `sort`
+    /// Only products that cost at least so much
+    #[param(required = false, minimum = 0)]
+    min_price: f64,
+    /// Only products that cost at most so much
+    #[param(required = false, minimum = 0)]
+    max_price: f64,
+    /// Only products that have all these words in their name, brand, tags, category or description; the last word may be the beginning
+    /// of one. A search looks at the first 1,000 products that it finds
+    #[param(required = false, max_length = 100)]
+    search: String,
+    /// `name`, `price`, `createdAt` or `updatedAt`; also as `sort`. A search has the best first unless this is there
     #[param(required = false)]
     sort_by: String,
     /// `asc` or `desc`
@@ -125,7 +137,7 @@ async fn list_products(
     Caller(call): Caller,
     query: QueryString,
 ) -> Result<JsonAnswer<Many<Product>>, Problem> {
-    let (question, page) = question(query)?;
+    let (question, page) = question(query, commerce.0.currency)?;
     let found = commerce.list_products(&call, &question).await?;
     let next = found.next.as_ref().map(encode_cursor).transpose().map_err(Fault::from)?;
     let pagination = Pagination::new((page, question.size as u64), found.total, next);
@@ -199,7 +211,7 @@ async fn delete_product(
 }
 
 /// The question of a query, and the number of its page.
-fn question(mut query: QueryString) -> Result<(ProductQuestion, u64), Problem> {
+fn question(mut query: QueryString, currency: Currency) -> Result<(ProductQuestion, u64), Problem> {
     let whole = |number: Option<i64>, otherwise: usize| {
         number.and_then(|number| usize::try_from(number).ok()).unwrap_or(otherwise)
     };
@@ -214,11 +226,19 @@ fn question(mut query: QueryString) -> Result<(ProductQuestion, u64), Problem> {
     let by = query.one_of("sortBy", &words).or_else(|| query.one_of("sort", &words));
     let descending =
         query.one_of("sortDirection", &[("asc", false), ("desc", true), ("ASC", false), ("DESC", true)]);
-    let sort = ProductSort::named(by.unwrap_or(SortWord::Name), descending.unwrap_or_default());
+    let search = searched(&mut query);
+    // A direction without a column is that of the names.
+    let by = by.or_else(|| descending.filter(|_| search.is_none()).map(|_| SortWord::Name));
+    let sort = by.map(|by| ProductSort::named(by, descending.unwrap_or_default()));
+    let (min_price, max_price) =
+        (price(&mut query, "minPrice", currency), price(&mut query, "maxPrice", currency));
     let (category, category_id) = (query.text("category"), query.parsed("categoryId", "a UUID"));
     let in_stock = query.boolean("inStock").unwrap_or_default();
     let cursor = query.text("cursor").filter(|cursor| !cursor.is_empty());
     let offset = if cursor.is_some() { 0 } else { page.saturating_mul(size) };
+    if cursor.is_some() && search.is_some() {
+        query.error("cursor", "not_allowed", "a search is read by the numbers of its pages");
+    }
     if offset > OFFSET_MAX {
         let message =
             format!("steps over more than {OFFSET_MAX} products: the cursor `next` of a page gets further");
@@ -226,6 +246,38 @@ fn question(mut query: QueryString) -> Result<(ProductQuestion, u64), Problem> {
     }
     query.finish()?;
     let after: Option<PageEnd> = cursor.map(|cursor| decode_cursor(&cursor)).transpose()?;
-    let question = ProductQuestion { size, offset, after, sort, category, category_id, in_stock };
+    let question = ProductQuestion {
+        size,
+        offset,
+        after,
+        sort,
+        search,
+        category,
+        category_id,
+        in_stock,
+        min_price,
+        max_price,
+    };
     Ok((question, page as u64))
+}
+
+/// The words to search for; none if the text is empty.
+fn searched(query: &mut QueryString) -> Option<Search> {
+    let text = query.text("search").filter(|text| !text.trim().is_empty())?;
+    let search = Search::parse(&text);
+    if search.is_none() {
+        query.error("search", "too_long", format!("must have at most {SEARCH_CHARS_MAX} characters"));
+    }
+    search
+}
+
+/// An amount in the smallest unit of the currency of the shop.
+fn price(query: &mut QueryString, name: &'static str, currency: Currency) -> Option<i64> {
+    let text = query.text(name)?;
+    let minor = scaled(&text, currency.digits());
+    let minor = minor.map_err(|error| error.to_string()).and_then(|minor| match minor {
+        0.. => Ok(minor),
+        _ => Err("must not be negative".to_owned()),
+    });
+    minor.map_err(|reason| query.error(name, "value", reason)).ok()
 }

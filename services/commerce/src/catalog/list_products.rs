@@ -32,7 +32,10 @@ impl Commerce {
             },
             (None, None) => None,
         };
-        let order = question.sort.order();
+        if let Some(search) = &question.search {
+            return self.search_products(call, (question, search), category).await;
+        }
+        let order = question.sort.unwrap_or_default().order();
         let places = store::places(&read, tenant, question, category).await?;
         let places = places.into_iter().skip(question.offset).collect();
         let page = Page::cut(places, question.size, (tenant, &order), Place::clone);

@@ -1,5 +1,7 @@
 //! Every statement about products and categories, beside the rows that it reads.
 
+pub(crate) mod search;
+
 use pando_service::Listed;
 use pando_service::prelude::*;
 use uuid::Uuid;
@@ -175,6 +177,12 @@ fn asked<'a>(
     if question.in_stock {
         list = list.filter("in_stock", params![]);
     }
+    if let Some(least) = question.min_price {
+        list = list.filter("price_minor >= $1", params![least]);
+    }
+    if let Some(most) = question.max_price {
+        list = list.filter("price_minor <= $1", params![most]);
+    }
     list
 }
 
@@ -185,7 +193,7 @@ pub(crate) async fn places(
     question: &ProductQuestion,
     category: Option<Uuid>,
 ) -> Result<Vec<Place>, DatabaseError> {
-    let order = question.sort.order();
+    let order = question.sort.unwrap_or_default().order();
     let after = question.after.as_ref().and_then(|end| end.place_in(tenant, &order));
     let limit = question.offset + question.size + 1;
     let rows = asked(&PLACES, tenant, question, category).rows(read, &order, after, limit).await?;

@@ -4,6 +4,7 @@
 mod carts;
 mod inventory;
 mod products;
+mod search;
 
 use http::Method;
 use pando_clock::Clock;

@@ -4,6 +4,8 @@ use pando_service::prelude::*;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::search::Search;
+
 /// How many products a page has unless it says otherwise, and at most.
 pub(crate) const SIZE: (usize, usize) = (20, 100);
 /// How many products a page may step over: each of them is read. A cursor gets further.
@@ -18,14 +20,20 @@ pub struct ProductQuestion {
     pub offset: usize,
     /// The end of the page before.
     pub after: Option<PageEnd>,
-    /// The order.
-    pub sort: ProductSort,
+    /// The order. If there is none, a search has the best first, and other questions are answered by name.
+    pub sort: Option<ProductSort>,
+    /// Only products with these words.
+    pub search: Option<Search>,
     /// Only products of the category with this name.
     pub category: Option<String>,
     /// Only products of this category.
     pub category_id: Option<Uuid>,
     /// Only products of which there is a unit.
     pub in_stock: bool,
+    /// Only products that cost at least so much, in the smallest unit of the currency.
+    pub min_price: Option<i64>,
+    /// Only products that cost at most so much.
+    pub max_price: Option<i64>,
 }
 
 /// The orders of the catalog, each of which an index serves.

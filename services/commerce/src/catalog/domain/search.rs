@@ -1,0 +1,106 @@
+//! The words of a search, and how well a product fits them.
+
+use serde::Serialize;
+
+/// How long the text of a search may be.
+pub(crate) const SEARCH_CHARS_MAX: usize = 100;
+
+/// The words that products must have. The last one may be the beginning of a word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Search {
+    words: Vec<String>,
+}
+
+/// The texts of a product that a search ranks it by. Words that are in none of them are in the description.
+#[derive(Clone, Debug)]
+pub(crate) struct Texts {
+    pub(crate) name: String,
+    /// The brand and the tags.
+    pub(crate) labels: Vec<String>,
+    pub(crate) category: String,
+}
+
+impl Search {
+    /// The words of a text: letters and digits. Every other sign parts words, so none of them means anything to an engine.
+    pub fn parse(text: &str) -> Option<Self> {
+        let words = words_of(text).collect();
+        (text.chars().count() <= SEARCH_CHARS_MAX).then_some(Self { words })
+    }
+
+    /// Whether there is any word.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// As PostgreSQL reads it.
+    pub(crate) fn for_tsquery(&self) -> String {
+        let words: Vec<String> = self.words.iter().map(|word| format!("'{word}'")).collect();
+        format!("{}:*", words.join(" & "))
+    }
+
+    /// As FTS5 reads it. `shop` is a word that only products of one tenant have.
+    pub(crate) fn for_fts5(&self, shop: &str) -> String {
+        let words: Vec<String> = self.words.iter().map(|word| format!("\"{word}\"")).collect();
+        format!(
+            "shop : \"{shop}\" AND {{name brand tags category description}} : ({} *)",
+            words.join(" AND ")
+        )
+    }
+
+    /// How well a product fits. Each word counts for the best place where it is, and a whole word more than the beginning of one.
+    pub(crate) fn score(&self, texts: &Texts) -> u32 {
+        let last = self.words.len().saturating_sub(1);
+        let words = self.words.iter().enumerate();
+        words.map(|(place, word)| word_score(word, place == last, texts)).sum()
+    }
+}
+
+fn word_score(word: &str, may_go_on: bool, texts: &Texts) -> u32 {
+    let fit = |text: &str| {
+        let fits = words_of(text).map(|other| match () {
+            () if other == word => 2,
+            () if may_go_on && other.starts_with(word) => 1,
+            () => 0,
+        });
+        fits.max().unwrap_or_default()
+    };
+    let labels = texts.labels.iter().map(|label| fit(label)).max().unwrap_or_default();
+    let best = (fit(&texts.name) * 8).max(labels * 4).max(fit(&texts.category) * 2);
+    best.max(1)
+}
+
+fn words_of(text: &str) -> impl Iterator<Item = String> {
+    let words = text.split(|sign: char| !sign.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(name: &str, brand: &str, category: &str) -> Texts {
+        Texts { name: name.to_owned(), labels: vec![brand.to_owned()], category: category.to_owned() }
+    }
+
+    #[test]
+    fn signs_part_words_and_reach_no_engine() {
+        let search = Search::parse("Tea-Pot' OR \"x\" & !y:* NEAR(").unwrap();
+        assert_eq!(search.words, ["tea", "pot", "or", "x", "y", "near"]);
+        assert_eq!(Search::parse("green te").unwrap().for_tsquery(), "'green' & 'te':*");
+        assert!(Search::parse("!!!").unwrap().is_empty());
+        assert_eq!(Search::parse(&"a".repeat(101)), None);
+    }
+
+    #[test]
+    fn a_word_in_the_name_weighs_more_than_one_in_the_category() {
+        let search = Search::parse("green tea").unwrap();
+        let scores = [
+            texts("Green Tea", "", ""),
+            texts("Green Teapot", "", ""),
+            texts("Pot", "Green", "Tea"),
+            texts("Pot", "", ""),
+        ]
+        .map(|texts| search.score(&texts));
+        assert_eq!(scores, [32, 24, 12, 2]);
+    }
+}

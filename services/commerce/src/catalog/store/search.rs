@@ -1,0 +1,80 @@
+//! Finding products by their words: a column of lexemes on PostgreSQL, FTS5 on SQLite.
+
+use pando_database::ComposedQuery;
+use pando_service::prelude::*;
+use uuid::Uuid;
+
+use crate::catalog::domain::question::ProductQuestion;
+use crate::catalog::domain::search::{Search, Texts};
+
+/// How many products a search looks at: those that the index gives first.
+pub(crate) const HITS_MAX: i64 = 1_000;
+
+/// A product that has the words, with all that it can be sorted by.
+#[derive(Clone, Debug)]
+pub(crate) struct Hit {
+    pub(crate) id: Uuid,
+    pub(crate) name_key: String,
+    pub(crate) price_minor: i64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) texts: Texts,
+}
+
+/// The first products that are offered, have these words and pass the filters, in no order.
+pub(crate) async fn hits(
+    read: &Read<'_>,
+    tenant: &Tenant,
+    (question, search): (&ProductQuestion, &Search),
+    category: Option<Uuid>,
+) -> Result<Vec<Hit>, DatabaseError> {
+    let mut query = ComposedQuery::scan("commerce.search_products");
+    query.push(
+        "select p.id, p.name_key, p.price_minor, p.created_at, p.updated_at, p.name, p.brand, p.tags, c.name as category from ",
+        [],
+    );
+    // The joins say that SQLite looks into the index of words first. Both engines get the parameters of both.
+    query.push_per_engine(
+        "commerce_products p join commerce_categories c on c.id = p.category_id and c.tenant = p.tenant \
+         where p.words @@ (cast(cast($1 as text) as tsquery) && to_tsquery('simple', $2)) and $3 <> ''",
+        "commerce_search s cross join commerce_search_rows r on r.row = s.rowid \
+         cross join commerce_products p on p.id = r.product_id and p.tenant = r.tenant \
+         cross join commerce_categories c on c.id = p.category_id and c.tenant = p.tenant \
+         where commerce_search match $3 and $1 <> '' and $2 <> ''",
+        params![format!("'/{tenant}'"), search.for_tsquery(), search.for_fts5(&shop(tenant))],
+    );
+    query.push(" and p.tenant = $1 and p.active and p.deleted_at is null", params![tenant]);
+    if let Some(category) = category {
+        query.push(" and p.category_id = $1", params![category]);
+    }
+    if question.in_stock {
+        query.push(" and p.in_stock", []);
+    }
+    if let Some(least) = question.min_price {
+        query.push(" and p.price_minor >= $1", params![least]);
+    }
+    if let Some(most) = question.max_price {
+        query.push(" and p.price_minor <= $1", params![most]);
+    }
+    query.push(" limit $1", params![HITS_MAX]);
+    read.composed(&query).await?.iter().map(hit).collect()
+}
+
+/// The tenant as one word of the index.
+fn shop(tenant: &Tenant) -> String {
+    let digits: String = tenant.as_str().bytes().map(|byte| format!("{byte:02x}")).collect();
+    format!("t{digits}")
+}
+
+fn hit(row: &Row) -> Result<Hit, DatabaseError> {
+    let mut labels = row.get::<Json<Vec<String>>>("tags")?.0;
+    labels.push(row.get("brand")?);
+    Ok(Hit {
+        id: row.get("id")?,
+        name_key: row.get("name_key")?,
+        price_minor: row.get("price_minor")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+        texts: Texts { name: row.get("name")?, labels, category: row.get("category")? },
+    })
+}
