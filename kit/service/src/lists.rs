@@ -135,6 +135,15 @@ impl Listed<'_> {
         read.composed(&self.query).await
     }
 
+    /// How many rows there are, but at most `limit`, so that a long list costs no more. The list selects
+    /// `select count(*) from (select 1 from …`, which this ends.
+    pub async fn count(mut self, read: &Read<'_>, limit: usize) -> Result<u64, DatabaseError> {
+        let limit = params![i64::try_from(limit).unwrap_or(i64::MAX)];
+        self.query.push(" limit $1) as counted", limit);
+        let count = read.composed(&self.query).await?.first().map_or(Ok(0), |row| row.get::<i64>(0))?;
+        Ok(count.unsigned_abs())
+    }
+
     /// At most `limit` rows in this order, from the start or after a place.
     pub async fn rows(
         mut self,

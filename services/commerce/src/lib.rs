@@ -18,7 +18,9 @@ pub use cart::{Buyer, Cart, CartItem, CartItemStatus, GuestToken, Merged, Wish};
 pub use catalog::domain::product::Product;
 pub use catalog::{ProductPage, ProductQuestion, ProductSort, Search};
 pub use domain::money::{BadMoney, Currency, Decimal, Money};
-pub use inventory::{Line, Reservation, ReservationStatus, Wanted};
+pub use inventory::{
+    Availability, Line, MovementPage, MovementShown, Reservation, ReservationStatus, StockLevel, Wanted,
+};
 pub use options::CommerceOptions;
 pub use service::{BLUEPRINT, open, served};
 

@@ -68,6 +68,25 @@ pub(super) fn of_line(walker: &mut Walker<'_>, method: &str, body: &Value) {
     };
 }
 
+/// Calls a route of the stock of the product.
+pub(super) fn of_stock(walker: &mut Walker<'_>, method: &str, route: &str, body: &Value) {
+    let path = format!("/api/inventory/{}{route}", walker.name("product"));
+    match body {
+        Value::Null => walker.send(method, &path, &[], b""),
+        body => walker.json(method, &path, &[], body),
+    };
+}
+
+pub(super) fn availability(walker: &mut Walker<'_>) {
+    let body = json!({"productIds": [walker.name("product")]});
+    walker.json("POST", "/api/inventory/availability", &[], &body);
+}
+
+pub(super) fn move_units(walker: &mut Walker<'_>) {
+    let body = json!({"productId": walker.name("product"), "kind": "RESTOCK", "quantity": 1});
+    walker.json("POST", "/api/inventory/movements", &[], &body);
+}
+
 pub(super) fn reserve(walker: &mut Walker<'_>) {
     let body = json!({
         "orderId": walker.name("order"),

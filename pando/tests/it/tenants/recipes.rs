@@ -140,6 +140,11 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "replace_cart_of_user", about: Tenant(|it| commerce::fill(it, "PUT", "/api/cart/ann")) },
     Recipe { operation: "delete_cart_of_user", about: Tenant(|it| { it.send("DELETE", "/api/cart/ann", &[], b""); }) },
     Recipe { operation: "clear_cart_of_user", about: Tenant(|it| { it.send("DELETE", "/api/cart/ann/clear", &[], b""); }) },
+    Recipe { operation: "read_inventory_stock", about: Tenant(|it| commerce::of_stock(it, "GET", "", &Value::Null)) },
+    Recipe { operation: "list_inventory_movements", about: Tenant(|it| commerce::of_stock(it, "GET", "/movements", &Value::Null)) },
+    Recipe { operation: "check_inventory_availability", about: Guests(commerce::availability) },
+    Recipe { operation: "change_inventory_stock", about: Tenant(|it| commerce::of_stock(it, "PUT", "", &json!({"reorderPoint": 5}))) },
+    Recipe { operation: "move_inventory_units", about: Tenant(commerce::move_units) },
     Recipe { operation: "change_catalog_product", about: Tenant(|it| commerce::of_product(it, "PUT", &json!({"price": 8}))) },
     Recipe { operation: "delete_catalog_product", about: Tenant(|it| commerce::of_product(it, "DELETE", &Value::Null)) },
     // Those that make things.

@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts as RequestParts;
 use http::{HeaderMap, StatusCode};
-use pando_http::{JsonAnswer, QueryString, decode_cursor};
+use pando_http::{JsonAnswer, QueryString};
 use pando_service::http::WriteCall;
 use pando_service::prelude::*;
 use utoipa::ToSchema;
@@ -13,15 +13,16 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::domain::product::Product;
-use super::domain::question::{OFFSET_MAX, SIZE, SortWord};
+use super::domain::question::SortWord;
 use super::domain::search::{SEARCH_CHARS_MAX, Search};
 use super::{ProductQuestion, ProductSort};
 use crate::Commerce;
 use crate::domain::money::{Currency, scaled};
+use crate::http::paging::Paging;
 use crate::http::shape::{Many, One, Pagination};
 
 /// The product in the path; an extractor. A text that is no id is a bad one.
-pub(crate) struct ProductPath(Uuid);
+pub(crate) struct ProductPath(pub(crate) Uuid);
 
 /// The fields of a product that a caller gives.
 #[derive(ToSchema)]
@@ -212,11 +213,7 @@ async fn delete_product(
 
 /// The question of a query, and the number of its page.
 fn question(mut query: QueryString, currency: Currency) -> Result<(ProductQuestion, u64), Problem> {
-    let whole = |number: Option<i64>, otherwise: usize| {
-        number.and_then(|number| usize::try_from(number).ok()).unwrap_or(otherwise)
-    };
-    let page = whole(query.integer("page", 0..=i64::from(u32::MAX)), 0);
-    let size = whole(query.integer("size", 1..=SIZE.1 as i64), SIZE.0);
+    let paging = Paging::read(&mut query);
     let words = [
         ("name", SortWord::Name),
         ("price", SortWord::Price),
@@ -234,22 +231,14 @@ fn question(mut query: QueryString, currency: Currency) -> Result<(ProductQuesti
         (price(&mut query, "minPrice", currency), price(&mut query, "maxPrice", currency));
     let (category, category_id) = (query.text("category"), query.parsed("categoryId", "a UUID"));
     let in_stock = query.boolean("inStock").unwrap_or_default();
-    let cursor = query.text("cursor").filter(|cursor| !cursor.is_empty());
-    let offset = if cursor.is_some() { 0 } else { page.saturating_mul(size) };
-    if cursor.is_some() && search.is_some() {
+    if paging.has_cursor() && search.is_some() {
         query.error("cursor", "not_allowed", "a search is read by the numbers of its pages");
     }
-    if offset > OFFSET_MAX {
-        let message =
-            format!("steps over more than {OFFSET_MAX} products: the cursor `next` of a page gets further");
-        query.error("page", "too_large", message);
-    }
     query.finish()?;
-    let after: Option<PageEnd> = cursor.map(|cursor| decode_cursor(&cursor)).transpose()?;
     let question = ProductQuestion {
-        size,
-        offset,
-        after,
+        size: paging.size,
+        offset: paging.offset,
+        after: paging.after()?,
         sort,
         search,
         category,
@@ -258,7 +247,7 @@ fn question(mut query: QueryString, currency: Currency) -> Result<(ProductQuesti
         min_price,
         max_price,
     };
-    Ok((question, page as u64))
+    Ok((question, paging.page as u64))
 }
 
 /// The words to search for; none if the text is empty.

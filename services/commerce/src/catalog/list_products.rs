@@ -16,7 +16,7 @@ pub struct ProductPage {
     pub products: Vec<Product>,
     /// The end of the page, if there are more.
     pub next: Option<PageEnd>,
-    /// How many there are in all.
+    /// How many there are in all, but at most 10,000.
     pub total: u64,
 }
 

@@ -86,8 +86,14 @@ static PLACES: List = List {
     rows: "active and deleted_at is null",
 };
 
-static COUNT: List =
-    List { name: "commerce.count_products", select: "select count(*) from commerce_products", ..PLACES };
+/// How far products are counted: as far as pages are read by their numbers.
+pub(crate) const COUNT_MAX: usize = 10_000;
+
+static COUNT: List = List {
+    name: "commerce.count_products",
+    select: "select count(*) from (select 1 from commerce_products",
+    ..PLACES
+};
 
 static CATEGORY: Query = Query::point(
     "commerce.category",
@@ -208,16 +214,14 @@ pub(crate) async fn places(
     rows.iter().map(place).collect()
 }
 
-/// How many products a question asks for on all its pages.
+/// How many products a question asks for on all its pages, but at most [`COUNT_MAX`].
 pub(crate) async fn count(
     read: &Read<'_>,
     tenant: &Tenant,
     question: &ProductQuestion,
     category: Option<Uuid>,
 ) -> Result<u64, DatabaseError> {
-    let row = asked(&COUNT, tenant, question, category).all(read).await?.into_iter().next();
-    let count: i64 = row.map_or(Ok(0), |row| row.get(0))?;
-    Ok(count.unsigned_abs())
+    asked(&COUNT, tenant, question, category).count(read, COUNT_MAX).await
 }
 
 /// Adds products, whose category is there.

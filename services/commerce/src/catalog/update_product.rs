@@ -61,7 +61,7 @@ impl Commerce {
     }
 
     /// A product and its stock, which is locked: every change of either begins with that lock.
-    pub(super) async fn lock_product(&self, write: &mut Write, id: Uuid) -> Result<(Stock, Stored), Fault> {
+    pub(crate) async fn lock_product(&self, write: &mut Write, id: Uuid) -> Result<(Stock, Stored), Fault> {
         let tenant = write.call.tenant().clone();
         let units = stock::lock(&mut write.tx, &tenant, vec![id]).await?.pop().ok_or_else(no_product)?;
         let product = store::find_locked(&mut write.tx, &tenant, id).await?.ok_or_else(no_product)?;

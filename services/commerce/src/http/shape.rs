@@ -23,6 +23,7 @@ pub(crate) struct Pagination {
     pub(crate) page: u64,
     /// How many things a page has.
     pub(crate) size: u64,
+    /// How many things there are on all pages. Things beyond 10,000 are not counted, and only cursors get to them.
     pub(crate) total_elements: u64,
     pub(crate) total_pages: u64,
     /// The cursor of the next page, which is found at once however far it is.

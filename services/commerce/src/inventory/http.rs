@@ -1,5 +1,7 @@
 //! The inventory over HTTP, for the programs of a shop: buyers never call it.
 
+mod stock;
+
 use axum::extract::State;
 use http::StatusCode;
 use pando_service::Violations;
@@ -84,6 +86,7 @@ pub(crate) fn routes() -> OpenApiRouter<Commerce> {
         .routes(routes!(reserve_units))
         .routes(routes!(release_units))
         .routes(routes!(confirm_units))
+        .merge(stock::routes())
 }
 
 /// Reserve units for an order

@@ -6,24 +6,10 @@ use pando_service::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
 
+pub(crate) use super::domain::kind::Kind;
 use super::store::{self, Movement, Stock};
 use crate::domain::events;
 use crate::domain::faults::{against_the_rules, no_product};
-
-/// The kinds of movements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Units came in.
-    Restock,
-    /// Units are kept for an order.
-    Reservation,
-    /// Units that were kept for an order can be sold again.
-    Release,
-    /// Units that were kept for an order have left.
-    Sale,
-    /// Somebody counted.
-    Adjustment,
-}
 
 /// A movement of one product that is to be made.
 #[derive(Clone, Debug)]
@@ -45,28 +31,6 @@ pub(crate) struct Short {
     pub(crate) product: Uuid,
     pub(crate) wanted: i64,
     pub(crate) available: i64,
-}
-
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Restock => "RESTOCK",
-            Self::Reservation => "RESERVATION",
-            Self::Release => "RELEASE",
-            Self::Sale => "SALE",
-            Self::Adjustment => "ADJUSTMENT",
-        }
-    }
-
-    /// By how much a movement of `quantity` changes the available and the reserved units.
-    fn change(self, quantity: i64) -> (i64, i64) {
-        match self {
-            Self::Restock | Self::Adjustment => (quantity, 0),
-            Self::Reservation => (-quantity, quantity),
-            Self::Release => (quantity, -quantity),
-            Self::Sale => (0, -quantity),
-        }
-    }
 }
 
 impl Short {
@@ -147,12 +111,18 @@ pub(crate) async fn settle(write: &mut Write, movements: &[Movement], now: Times
         let data = json!({"available": after.available, "reserved": after.reserved, "kind": kind});
         let (id, version) = (after.product, after.version);
         write.changed(Change { event: events::STOCK_CHANGED, id, version, data });
-        if after.available <= after.reorder_point && before.available > before.reorder_point {
-            let data =
-                json!({"productId": id, "available": after.available, "reorderPoint": after.reorder_point});
-            write.created(Change { event: events::LOW_STOCK, id, version, data });
-        }
+        tell_low_stock(write, before, after);
     }
     store::record(&mut write.tx, (&tenant, &actor), movements, now).await?;
     Ok(())
+}
+
+/// Says that few units are left, if that was not so before.
+pub(crate) fn tell_low_stock(write: &mut Write, before: &Stock, after: &Stock) {
+    let (id, version) = (after.product, after.version);
+    if after.available <= after.reorder_point && before.available > before.reorder_point {
+        let data =
+            json!({"productId": id, "available": after.available, "reorderPoint": after.reorder_point});
+        write.created(Change { event: events::LOW_STOCK, id, version, data });
+    }
 }

@@ -1,5 +1,6 @@
 //! Every statement about stock and its movements, beside the rows that it reads.
 
+pub(crate) mod levels;
 pub(crate) mod reservations;
 
 use pando_database::BatchQuery;
@@ -43,6 +44,11 @@ static UPDATE: BatchQuery = BatchQuery {
           updated_at = batch.updated_at from batch where commerce_stock.product_id = batch.product_id \
           and commerce_stock.tenant = batch.tenant",
 };
+
+static SET_REORDER_POINT: Query = Query::write(
+    "commerce.set_reorder_point",
+    "update commerce_stock set reorder_point = $3, version = $4, updated_at = $5 where product_id = $1 and tenant = $2",
+);
 
 static IN_STOCK: Query = Query::write(
     "commerce.in_stock",
@@ -148,6 +154,14 @@ pub(crate) async fn update(
         params![stock.product, tenant, stock.available, stock.reserved, stock.version, now].into()
     };
     tx.batch(&UPDATE, stock.iter().map(row).collect()).await.map(drop)
+}
+
+/// Writes the reorder point of locked stock.
+pub(crate) fn set_reorder_point(tx: &mut Transaction, tenant: &Tenant, stock: &Stock, now: Timestamp) {
+    tx.execute_later(
+        &SET_REORDER_POINT,
+        params![stock.product, tenant, stock.reorder_point, stock.version, now],
+    );
 }
 
 /// Says in the catalog whether a product can be sold.

@@ -21,7 +21,7 @@ static MOVEMENTS: Query = Query::scan(
 );
 
 /// Reserves units of products for an order.
-async fn reserve(house: &House, order: Uuid, items: &[(&Value, i64)]) -> Answer {
+pub(crate) async fn reserve(house: &House, order: Uuid, items: &[(&Value, i64)]) -> Answer {
     let items: Vec<Value> = items
         .iter()
         .map(|(product, quantity)| json!({"productId": product["id"], "quantity": quantity}))
@@ -31,7 +31,7 @@ async fn reserve(house: &House, order: Uuid, items: &[(&Value, i64)]) -> Answer 
 
 /// Follows the ledger of a product from its first movement: each begins where the one before ended, and the last one ends at the
 /// numbers of the stock.
-async fn ledger_agrees(house: &House, product: &Value) -> (i64, i64) {
+pub(crate) async fn ledger_agrees(house: &House, product: &Value) -> (i64, i64) {
     let id = Uuid::try_parse(product["id"].as_str().unwrap()).unwrap();
     let call = call();
     let read = house.parts.database.read_primary(&call);

@@ -5,6 +5,7 @@ mod carts;
 mod inventory;
 mod products;
 mod search;
+mod stock;
 
 use http::Method;
 use pando_clock::Clock;

@@ -6,11 +6,6 @@ use uuid::Uuid;
 
 use super::search::Search;
 
-/// How many products a page has unless it says otherwise, and at most.
-pub(crate) const SIZE: (usize, usize) = (20, 100);
-/// How many products a page may step over: each of them is read. A cursor gets further.
-pub(crate) const OFFSET_MAX: usize = 10_000;
-
 /// A question for a page of products.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ProductQuestion {
