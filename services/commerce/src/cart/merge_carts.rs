@@ -12,12 +12,12 @@ use super::domain::wish::Wish;
 use super::store::{self, Held};
 use crate::Commerce;
 
-/// How many units were moved, and how many were not because a line or the cart was full.
+/// How many units were moved, and how many were not because a line or the cart was full, or has another currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merged {
     /// Units that the user's cart has since.
     pub units: i64,
-    /// Units that went beyond the most of a line or of a cart.
+    /// Units that went beyond the most of a line or of a cart, or were in another currency.
     pub dropped: i64,
 }
 
@@ -60,11 +60,15 @@ impl Commerce {
         let there: BTreeMap<Uuid, StoredLine> =
             there.into_iter().map(|line| (line.offer.product, line)).collect();
         let (line_max, cart_max) = (self.0.options.cart_line_units_max, self.0.options.cart_units_max);
+        // A cart has one currency: lines in another one stay behind.
+        let currency = to.currency.or(from.currency);
         let (mut units, mut merged) = (to.units, Merged::default());
         for line in lines {
             let before = there.get(&line.offer.product);
             let had = before.map_or(0, |line| line.quantity);
+            let is_foreign = currency.is_some_and(|currency| currency != line.offer.price.currency);
             let room = (i64::from(line_max) - had).min(i64::from(cart_max) - units).max(0);
+            let room = if is_foreign { 0 } else { room };
             let moved = line.quantity.min(room);
             merged.units += moved;
             merged.dropped += line.quantity - moved;
@@ -77,7 +81,6 @@ impl Commerce {
             }
         }
         store::remove(&mut write.tx, &tenant, from.id);
-        let currency = to.currency.or(from.currency);
         self.save_cart(write, Held { units, currency, ..to }, ("cart_merged", now));
         Ok(merged)
     }
