@@ -223,6 +223,22 @@ async fn requests_to_one_cart_at_once_all_count() {
 }
 
 #[tokio::test]
+async fn lines_in_another_currency_than_the_cart_are_not_merged_into_it() {
+    each_house(async |house| {
+        let (dollars, yen) =
+            (house.product(json!({})).await, house.product(json!({"price": 300, "currency": "JPY"})).await);
+        let (guest, commerce) = (Guest::new(&house).await, &house.commerce);
+        let ann = Buyer::user("ann");
+        commerce.add_to_cart(&call(), &ann, &wish(&dollars, 2)).await.unwrap();
+        assert_eq!(guest.add(&yen, 3).await.status, 201);
+        let merged = commerce.merge_carts(&call(), &ann, &guest.token()).await.unwrap();
+        assert_eq!((merged.units, merged.dropped), (0, 3));
+        assert_eq!(commerce.cart(&call(), &ann).await.unwrap().item_count, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_full_cart_stays_full_when_another_is_merged_into_it() {
     each_house(async |house| {
         let (commerce, ann, guest) = (&house.commerce, Buyer::user("ann"), Guest::new(&house).await);
