@@ -107,6 +107,21 @@ impl Row {
         T::from_column(value).ok_or_else(|| bad(value.kind().to_owned()))
     }
 
+    /// A column whose texts stand for something: as `read` reads them. A text that stands for nothing is an error, because somebody
+    /// changed the row by hand, or a newer version of the program wrote it.
+    pub fn parsed<T>(
+        &self,
+        column: impl ColumnPlace,
+        expected: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, DatabaseError> {
+        let name = column.to_string();
+        let text: String = self.get(column)?;
+        // The text itself may be about a person.
+        let found = || "another text".to_owned();
+        read(&text).ok_or_else(|| DatabaseError::BadColumn { column: name, expected, found: found() })
+    }
+
     /// How many columns there are.
     pub fn len(&self) -> usize {
         match &self.0.source {

@@ -10,7 +10,7 @@ mod problems;
 pub use answers::{WriteAnswer, cached, hot_read, ignored_fields, json, with_ignored, with_x_cache};
 pub use envelope::error_envelope;
 pub use events::{ServerEvent, event_stream};
-pub use id::Id;
+pub use id::{At, Id, InPath};
 pub(crate) use keyed::REPLAYED;
 pub use keyed::{KeyParameter, KeyRefused, Keyed, WriteBody, WriteCall, WriteDocument, WriteFields};
 pub use problems::expected;

@@ -10,8 +10,10 @@ pub use pando_http::{Caller, IfNoneMatch, PageRequest, Problem, ServiceRoutes, e
 pub use pando_queue::Registry;
 pub use pando_resilience::{Call, Tenant};
 
-pub use crate::http::{Id, KeyParameter, KeyRefused, WriteAnswer, WriteFields, cached, expected, json};
+pub use crate::http::{
+    At, Id, InPath, KeyParameter, KeyRefused, WriteAnswer, WriteFields, cached, expected, json,
+};
 pub use crate::{
-    BadSetting, Base, BasePlan, Blueprint, Change, Expected, Fault, FieldReader, Kept, KeyKind, List,
+    BadSetting, Base, BasePlan, Blueprint, Change, Expected, Fault, FieldReader, IdForm, Kept, KeyKind, List,
     MemoryPlan, Order, PageEnd, Parts, Place, Service, SortKey, Write, Written,
 };

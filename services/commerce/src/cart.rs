@@ -11,7 +11,6 @@ mod remove_item;
 mod replace_cart;
 pub(crate) mod store;
 mod sweep_carts;
-mod take_cart;
 
 pub use domain::buyer::{Buyer, GuestToken};
 pub use domain::contents::{Cart, CartItem, CartItemStatus};

@@ -1,4 +1,4 @@
-//! What all parts of the shop share over HTTP.
+//! The pieces of HTTP that all parts of the shop share.
 
 pub(crate) mod paging;
 pub(crate) mod shape;

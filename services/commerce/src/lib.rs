@@ -54,7 +54,8 @@ impl Commerce {
         let memory = MemoryPlan {
             things: ("products", options.products.clone()),
             forms: &[""],
-            lists: ("product_pages", options.pages.clone()),
+            // Pages are read from the database each time.
+            lists: ("product_pages", CacheOptions { l1: false, l2: false, ..CacheOptions::default() }),
             writes: CacheWrites::Around,
             created: domain::events::PRODUCT_CREATED,
         };

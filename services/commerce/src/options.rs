@@ -23,8 +23,6 @@ pub struct CommerceOptions {
     pub cart_days: u32,
     /// How products are cached.
     pub products: CacheOptions,
-    /// How pages of products are cached.
-    pub pages: CacheOptions,
 }
 
 impl Default for CommerceOptions {
@@ -40,15 +38,6 @@ impl Default for CommerceOptions {
                 l1_ttl_ms: 10 * 60 * 1_000,
                 l2_ttl_ms: 30 * 60 * 1_000,
                 keep_compressed: true,
-                ..CacheOptions::default()
-            },
-            // Any write may change any page: pages are kept for moments of many reads, in this process only.
-            pages: CacheOptions {
-                l2: false,
-                l1_ttl_ms: 5_000,
-                stale_window_ms: 60_000,
-                bytes_max: 16 * 1024 * 1024,
-                entries_max: 1_000,
                 ..CacheOptions::default()
             },
         }
@@ -69,9 +58,7 @@ impl CommerceOptions {
                 ("cart_days", u64::from(self.cart_days), 1..=365),
             ],
         )?;
-        for (name, cache) in [("products", &self.products), ("pages", &self.pages)] {
-            cache.check().map_err(|error| bad(name, error.to_string()))?;
-        }
+        self.products.check().map_err(|error| bad("products", error.to_string()))?;
         Currency::parse(&self.currency).map_err(|error| bad("currency", error.to_string()))
     }
 }

@@ -96,7 +96,7 @@ pub struct ScenarioAnalysis {
     pub stress_test_results: StressTest,
 }
 
-/// What is asked.
+/// The question of a request for a simulation.
 struct Question {
     subject: Subject,
     scenarios: Vec<Scenario>,
@@ -180,8 +180,8 @@ impl Risk {
             scored.ok_or_else(|| Fault::internal("a stress case has no score"))
         };
         Ok(ScenarioAnalysis {
-            business_id: ids::business(assessed.business_id),
-            assessment_id: ids::assessment(assessed.id),
+            business_id: ids::BUSINESS.show(assessed.business_id),
+            assessment_id: ids::ASSESSMENT.show(assessed.id),
             time_horizon: question.months,
             model_type: base.kind.name().to_owned(),
             model_version: base.model_version.clone(),
@@ -200,10 +200,10 @@ impl Question {
     fn read(fields: &Map<String, Value>) -> Result<Self, Fault> {
         let mut reader = FieldReader::new(fields);
         let text = |field: &str| fields.get(field).filter(|value| !value.is_null());
-        let parsed = |value: &Value, parse: fn(&str) -> Option<Uuid>| value.as_str().and_then(parse);
+        let parsed = |value: &Value, form: IdForm| value.as_str().and_then(|text| form.parse(text));
         let subject = match (text("business_id"), text("assessment_id")) {
-            (Some(id), None) => parsed(id, ids::parse_business).map(Subject::Business),
-            (None, Some(id)) => parsed(id, ids::parse_assessment).map(Subject::Assessment),
+            (Some(id), None) => parsed(id, ids::BUSINESS).map(Subject::Business),
+            (None, Some(id)) => parsed(id, ids::ASSESSMENT).map(Subject::Assessment),
             _ => {
                 reader.refuse("business_id", "INVALID_INPUT", "give either business_id or assessment_id");
                 None

@@ -61,7 +61,7 @@ impl Risk {
         let read = self.0.parts.database.read(call);
         let found = store::of_business(&read, call.tenant(), business, COUNT_MAX).await?;
         Ok(AssessmentHistory {
-            business_id: ids::business(business),
+            business_id: ids::BUSINESS.show(business),
             trends: trends(&found),
             assessments: found.iter().map(past).collect(),
         })
@@ -70,7 +70,7 @@ impl Risk {
 
 fn past(assessed: &Assessed) -> PastAssessment {
     PastAssessment {
-        id: ids::assessment(assessed.id),
+        id: ids::ASSESSMENT.show(assessed.id),
         risk_score: assessed.score,
         risk_level: assessed.level,
         confidence_score: assessed.confidence,

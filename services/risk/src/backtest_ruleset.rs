@@ -189,7 +189,7 @@ impl Risk {
             match &basis.facts {
                 Some(facts) => {
                     let difference = compare(live, candidate, &facts.request);
-                    row.summary.add(&ids::assessment(*assessment), difference);
+                    row.summary.add(&ids::ASSESSMENT.show(*assessment), difference);
                 }
                 None => row.skipped += 1,
             }
@@ -252,7 +252,7 @@ fn range(fields: &Map<String, Value>, now: Timestamp) -> Result<(Timestamp, Time
 
 fn shown(row: BacktestRow) -> Backtest {
     Backtest {
-        id: format!("backtest_{}", row.id.simple()),
+        id: ids::BACKTEST.show(row.id),
         status: row.status,
         number: u64::try_from(row.number).unwrap_or_default(),
         candidate_hash: row.candidate_hash,

@@ -104,7 +104,7 @@ impl Risk {
             }
             let mut write = turn.begin().await?;
             self.keep((&mut write, &ground), &assessed).await?;
-            let batch_id = ids::batch(self.0.parts.clock.fresh_id());
+            let batch_id = ids::BATCH.show(self.0.parts.clock.fresh_id());
             let (total, completed) = (results.len(), assessed.len());
             let status = "completed".to_owned();
             let batch = Batch { batch_id, status, total, completed, failed: total - completed, results };

@@ -88,7 +88,7 @@ impl Risk {
         let some = |micros: i64| (durations.count > 0).then_some(milliseconds(micros));
         #[expect(clippy::cast_precision_loss, reason = "a batch has ten thousand businesses at most")]
         let share = |part: i64, all: i64| (all > 0).then(|| part as f64 / all as f64);
-        let batch_id = ids::batch(id);
+        let batch_id = ids::BATCH.show(id);
         Ok(BatchResults {
             download_url: format!("/api/v1/assess/batch/{batch_id}/results?limit={count}&offset={offset}"),
             batch_id,

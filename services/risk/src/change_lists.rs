@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pando_service::FieldError;
 use pando_service::prelude::*;
+use pando_service::{FieldError, value_in};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -159,7 +159,7 @@ fn named(fields: &Map<String, Value>) -> Result<(String, ListKind), Fault> {
         reader.refuse("name", "INVALID_INPUT", "must have 1 to 100 characters");
     }
     let kind = reader.required_text("kind").unwrap_or_default();
-    let found = ListKind::ALL.iter().find(|(name, _)| *name == kind).map(|(_, kind)| *kind);
+    let found = value_in(&ListKind::ALL, kind);
     if found.is_none() && fields.get("kind").is_some_and(Value::is_string) {
         reader.refuse("kind", "INVALID_INPUT", "must be block, allow or watch");
     }
@@ -194,7 +194,7 @@ fn read(bytes: &[u8], format: ListFormat) -> Result<Vec<Entry>, Fault> {
                 }
             }
         }
-        if !contact.business_id.is_empty() && ids::parse("biz_", &contact.business_id).is_none() {
+        if !contact.business_id.is_empty() && ids::BUSINESS.parse(&contact.business_id).is_none() {
             refuse("business_id", "must be the id of a business, such as assessments have it");
         }
         if !contact.address.is_empty() && entry.countries.is_empty() {

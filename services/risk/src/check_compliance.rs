@@ -81,7 +81,7 @@ impl Risk {
                     let check = move |risk: &Self| {
                         let checks = risk.of_entity(&ground, (&name, kind, country.as_deref()), &types)?;
                         let business = ids::of_business(&name, "", country.as_deref().unwrap_or_default());
-                        Ok(risk.outcome(ids::business(business), checks))
+                        Ok(risk.outcome(ids::BUSINESS.show(business), checks))
                     };
                     self.searching(check).await?
                 }
@@ -112,7 +112,7 @@ impl Risk {
         let check = move |risk: &Self| {
             let assessed = risk.decide((&call, &ground), business, history, now)?;
             let checks = types.iter().map(|kind| risk.check(&ground, *kind, &assessed));
-            Ok(risk.outcome(ids::business(assessed.business_id), checks.collect::<Result<_, Fault>>()?))
+            Ok(risk.outcome(ids::BUSINESS.show(assessed.business_id), checks.collect::<Result<_, Fault>>()?))
         };
         self.searching(check).await
     }
@@ -176,7 +176,7 @@ impl Risk {
             CheckStatus::Failed => ("high", "A check failed."),
         };
         ComplianceCheck {
-            check_id: format!("comp_{}", self.0.parts.clock.fresh_id().simple()),
+            check_id: ids::COMPLIANCE_CHECK.show(self.0.parts.clock.fresh_id()),
             business_id,
             compliance_status: status,
             created_at: now,

@@ -42,7 +42,7 @@ impl Risk {
         let request = match given {
             Some(request) => request.clone(),
             None => {
-                let id = ids::parse_assessment(&assessment).ok_or_else(crate::no_assessment)?;
+                let id = ids::ASSESSMENT.parse(&assessment).ok_or_else(crate::no_assessment)?;
                 let facts = self.assessed(call, id).await?.basis.facts;
                 facts.ok_or_else(|| Fault::conflict("the assessment was stored without its request"))?.request
             }

@@ -88,7 +88,11 @@ impl Risk {
             shap_values,
             explanation_summary,
         };
-        Ok(Explanation { assessment_id: ids::assessment(id), explanation, created_at: assessed.created_at })
+        Ok(Explanation {
+            assessment_id: ids::ASSESSMENT.show(id),
+            explanation,
+            created_at: assessed.created_at,
+        })
     }
 }
 

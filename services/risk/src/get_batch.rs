@@ -107,9 +107,9 @@ pub(crate) fn error_of(item: &StoredItem) -> Option<String> {
 }
 
 fn result(item: &StoredItem) -> BusinessResult {
-    let assessment = item.assessment_id.map(ids::assessment);
+    let assessment = item.assessment_id.map(|id| ids::ASSESSMENT.show(id));
     BusinessResult {
-        business_id: item.business_id.map(ids::business),
+        business_id: item.business_id.map(|id| ids::BUSINESS.show(id)),
         status: item.status,
         risk_score: item.score,
         error_message: error_of(item),

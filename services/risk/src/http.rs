@@ -12,9 +12,8 @@ pub(crate) mod outlook;
 pub(crate) mod rulesets;
 pub(crate) mod screening;
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::State;
 use http::StatusCode;
-use http::request::Parts as RequestParts;
 use pando_http::{JsonAnswer, QueryString, decode_cursor};
 use pando_service::http::WriteFields;
 use pando_service::prelude::*;
@@ -31,8 +30,8 @@ use crate::{
     no_assessment,
 };
 
-/// The assessment in the path; an extractor. If the text is not an id, nothing has it: 404.
-struct AssessmentPath(Uuid);
+/// The assessment in the path. If the text is not an id, nothing has it: 404.
+struct AssessmentPath;
 
 /// The description of a business.
 #[derive(ToSchema)]
@@ -86,13 +85,15 @@ struct ListParameters {
     cursor: String,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for AssessmentPath {
-    type Rejection = Problem;
+impl InPath for AssessmentPath {
+    type Id = Uuid;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(text)| ids::parse_assessment(&text));
-        id.map(Self).ok_or_else(|| no_assessment().into())
+    fn parse(text: &str) -> Option<Uuid> {
+        ids::ASSESSMENT.parse(text)
+    }
+
+    fn refused() -> Problem {
+        no_assessment().into()
     }
 }
 
@@ -130,7 +131,7 @@ async fn create(
 async fn read(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    AssessmentPath(id): AssessmentPath,
+    At(id): At<AssessmentPath>,
 ) -> Result<JsonAnswer<Assessment>, Problem> {
     Ok(JsonAnswer(risk.get_assessment(&call, id).await?))
 }
@@ -163,7 +164,7 @@ async fn list(
 async fn history(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    AssessmentPath(id): AssessmentPath,
+    At(id): At<AssessmentPath>,
 ) -> Result<JsonAnswer<AssessmentHistory>, Problem> {
     Ok(JsonAnswer(risk.assessment_history(&call, id).await?))
 }
@@ -175,7 +176,7 @@ async fn history(
 async fn explain(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    AssessmentPath(id): AssessmentPath,
+    At(id): At<AssessmentPath>,
 ) -> Result<JsonAnswer<Explanation>, Problem> {
     Ok(JsonAnswer(risk.explain(&call, id).await?))
 }
@@ -188,7 +189,7 @@ async fn explain(
 async fn replay(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    AssessmentPath(id): AssessmentPath,
+    At(id): At<AssessmentPath>,
 ) -> Result<JsonAnswer<Replay>, Problem> {
     Ok(JsonAnswer(risk.replay_assessment(&call, id).await?))
 }

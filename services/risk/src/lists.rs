@@ -75,16 +75,12 @@ impl Lists {
         self.0.iter().map(|list| list.index.names()).sum()
     }
 
-    /// The matches of a query on all lists, the best first.
+    /// The matches of a query on each of the lists, those of one list after those of another.
     pub(crate) fn search(&self, query: &Query<'_>) -> Result<Vec<Match<'_>>, QueryError> {
         let mut found = Vec::new();
         for list in &*self.0 {
             found.extend(list.index.search(query)?);
         }
-        found.sort_by(|one, other| {
-            other.score.total_cmp(&one.score).then_with(|| one.entry.id.cmp(&other.entry.id))
-        });
-        found.truncate(query.limit);
         Ok(found)
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Scored {
     pub(crate) model_version: String,
     pub(crate) evaluation: Evaluation,
     pub(crate) level: Level,
-    /// What each feature adds to the log-odds.
+    /// The addition of each feature to the log-odds.
     pub(crate) contributions: [f64; FEATURE_COUNT],
 }
 

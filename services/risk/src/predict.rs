@@ -89,7 +89,7 @@ pub struct Prediction {
     pub metadata: Value,
 }
 
-/// What is asked.
+/// The question of a request for one prediction.
 struct Question {
     horizon_months: u8,
     scenarios: Vec<Scenario>,
@@ -145,8 +145,8 @@ impl Risk {
         let scores = history.iter().map(|one| (one.created_at, one.score));
         let trend = question.with_trend.then(|| ScoreTrend::of(scores));
         Ok(Prediction {
-            assessment_id: ids::assessment(assessed.id),
-            business_id: ids::business(assessed.business_id),
+            assessment_id: ids::ASSESSMENT.show(assessed.id),
+            business_id: ids::BUSINESS.show(assessed.business_id),
             horizon_months: months,
             predicted_score: scored.evaluation.score,
             predicted_level: scored.level,

@@ -109,7 +109,7 @@ pub struct AdvancedPrediction {
     pub metadata: Value,
 }
 
-/// What is asked.
+/// The question of a request for predictions of several horizons.
 struct Question {
     business: Business,
     horizons: Vec<u8>,
@@ -182,7 +182,7 @@ impl Risk {
         let measured = &self.0.measured;
         Ok(AdvancedPrediction {
             request_id: format!("adv_pred_{}", self.0.parts.clock.fresh_id().simple()),
-            business_id: ids::business(question.business.id()),
+            business_id: ids::BUSINESS.show(question.business.id()),
             predictions,
             model_comparison: question.with_comparison.then(|| ModelComparison::of(&compared, measured)),
             temporal_analysis: question.with_trend.then(|| TemporalAnalysis::of(earlier)),

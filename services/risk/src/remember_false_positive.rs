@@ -78,7 +78,7 @@ impl Risk {
         };
         let [business_id, source, entry_id, entry_version, reason] =
             ["business_id", "source", "entry_id", "entry_version", "reason"].map(&mut text);
-        let business = ids::parse("biz_", &business_id);
+        let business = ids::BUSINESS.parse(&business_id);
         if business.is_none() && !business_id.is_empty() {
             reader.refuse(
                 "business_id",

@@ -71,7 +71,7 @@ pub(crate) async fn replay(evidence: &Evidence, call: &Call, stored: &Assessed) 
         });
     }
     Ok(Replay {
-        assessment_id: ids::assessment(stored.id),
+        assessment_id: ids::ASSESSMENT.show(stored.id),
         same: found.is_empty(),
         differences: found,
         stored: shown,

@@ -53,7 +53,7 @@ pub async fn replay_assessments(
                     replays.different += 1;
                     let place = replay.differences.into_iter().next().map(|first| first.pointer);
                     if replays.examples.len() < NAMED_MAX {
-                        replays.examples.push((ids::assessment(assessed.id), place.unwrap_or_default()));
+                        replays.examples.push((ids::ASSESSMENT.show(assessed.id), place.unwrap_or_default()));
                     }
                 }
                 Err(fault) if fault.name() == NOT_REPLAYABLE => replays.not_replayable += 1,

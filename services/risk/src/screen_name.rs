@@ -50,7 +50,7 @@ pub struct NameMatch {
     /// The agreements between the names, each from 0 to 1.
     #[schema(value_type = Object)]
     pub features: Value,
-    /// A hash of what the entry says, which changes with the entry.
+    /// A hash of the content of the entry, which changes with the entry.
     pub entry_version: String,
     /// Whether the match does not count, because it is remembered as a false positive of the business.
     pub suppressed: bool,
@@ -123,7 +123,7 @@ impl Risk {
         let matches: Vec<NameMatch> = found.iter().map(|one| shown(one, is_false(one), now)).collect();
         let is_clear = matches.iter().all(|found| found.suppressed);
         Ok(Screening {
-            business_id: ids::business(business),
+            business_id: ids::BUSINESS.show(business),
             sanctions_status: if is_clear { "clear" } else { "match" }.to_owned(),
             matches,
             screening_date: now,

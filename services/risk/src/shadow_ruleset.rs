@@ -108,7 +108,7 @@ impl Risk {
         for one in assessed {
             let Some(facts) = &one.basis.facts else { continue };
             let difference = compare(&ground.tenant.ruleset, &shadow.ruleset, &facts.request);
-            found.push((ids::assessment(one.id), difference));
+            found.push((ids::ASSESSMENT.show(one.id), difference));
         }
         let (shadows, tenant) = (self.0.shadows.clone(), write.call.tenant().clone());
         write.tx.after_commit(move || {

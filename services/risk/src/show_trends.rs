@@ -34,7 +34,7 @@ pub struct SegmentTrend {
     pub country: String,
     /// The mean score.
     pub average_risk_score: f64,
-    /// Where the scores go: the mean of the later half of the time beside that of the earlier one. Null if one of them has none.
+    /// The direction of the scores: the mean of the later half of the time beside that of the earlier one. Null if one of them has none.
     pub trend_direction: Option<Trend>,
     /// By how much the later mean is above the earlier one, in percent.
     pub change_percentage: Option<f64>,

@@ -176,7 +176,7 @@ impl Held {
 /// The businesses, addresses, phone numbers and e-mail addresses that a contact names.
 fn keys(contact: &Contact, countries: &[String]) -> HashSet<(&'static str, Uuid)> {
     let mut keys = HashSet::new();
-    keys.extend(ids::parse("biz_", &contact.business_id).map(|id| ("business_id", id)));
+    keys.extend(ids::BUSINESS.parse(&contact.business_id).map(|id| ("business_id", id)));
     for (place, text) in [("phone", &contact.phone), ("email", &contact.email)] {
         if !text.is_empty() {
             keys.insert((place, ids::of_business("", text, "")));

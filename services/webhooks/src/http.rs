@@ -2,8 +2,7 @@
 
 pub(crate) mod deliveries;
 
-use axum::extract::{FromRequestParts, Path, State};
-use http::request::Parts as RequestParts;
+use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use pando_http::{JsonAnswer, QueryString};
 use pando_service::http::{WriteCall, WriteFields};
@@ -21,8 +20,8 @@ use crate::{
     Rotated, Webhook, WebhookPage, WebhookQuestion, Webhooks, no_webhook,
 };
 
-/// The endpoint in the path; an extractor. If the text is not an id, nothing has it: 404.
-pub(crate) struct WebhookPath(Uuid);
+/// The endpoint in the path. If the text is not an id, nothing has it: 404.
+pub(crate) struct WebhookPath;
 
 /// The fields of an endpoint that a caller gives.
 #[derive(ToSchema)]
@@ -119,13 +118,15 @@ struct RecoverParameters {
     dry_run: bool,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for WebhookPath {
-    type Rejection = Problem;
+impl InPath for WebhookPath {
+    type Id = Uuid;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(text)| id::parse_webhook(&text));
-        id.map(Self).ok_or_else(|| no_webhook().into())
+    fn parse(text: &str) -> Option<Uuid> {
+        id::WEBHOOK.parse(text)
+    }
+
+    fn refused() -> Problem {
+        no_webhook().into()
     }
 }
 
@@ -189,7 +190,7 @@ async fn event_types(State(webhooks): State<Webhooks>, _caller: Caller) -> JsonA
 async fn read(
     State(webhooks): State<Webhooks>,
     Caller(call): Caller,
-    WebhookPath(id): WebhookPath,
+    At(id): At<WebhookPath>,
 ) -> Result<JsonAnswer<Webhook>, Problem> {
     Ok(JsonAnswer(webhooks.get_webhook(&call, id).await?))
 }
@@ -202,7 +203,7 @@ async fn read(
         (status = 412, description = "It has another version")))]
 async fn replace(
     State(webhooks): State<Webhooks>,
-    WebhookPath(id): WebhookPath,
+    At(id): At<WebhookPath>,
     headers: HeaderMap,
     WriteFields(call, fields): WriteFields,
 ) -> Result<WriteAnswer, Problem> {
@@ -219,7 +220,7 @@ async fn replace(
         (status = 412, description = "It has another version")))]
 async fn change(
     State(webhooks): State<Webhooks>,
-    WebhookPath(id): WebhookPath,
+    At(id): At<WebhookPath>,
     headers: HeaderMap,
     WriteFields(call, fields): WriteFields,
 ) -> Result<WriteAnswer, Problem> {
@@ -234,7 +235,7 @@ async fn change(
         (status = 412, description = "It has another version")))]
 async fn delete(
     State(webhooks): State<Webhooks>,
-    WebhookPath(id): WebhookPath,
+    At(id): At<WebhookPath>,
     headers: HeaderMap,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
@@ -250,7 +251,7 @@ async fn delete(
         (status = 404, description = "There is none")))]
 async fn rotate_secret(
     State(webhooks): State<Webhooks>,
-    WebhookPath(id): WebhookPath,
+    At(id): At<WebhookPath>,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
     let done = webhooks.rotate_secret(&call, id).await?;
@@ -263,7 +264,7 @@ async fn rotate_secret(
         (status = 404, description = "There is none"), (status = 409, description = "It is not active")))]
 async fn test(
     State(webhooks): State<Webhooks>,
-    WebhookPath(id): WebhookPath,
+    At(id): At<WebhookPath>,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
     let done = webhooks.test_webhook(&call, id).await?;
@@ -277,7 +278,7 @@ async fn test(
         (status = 400, description = "Bad parameters"), (status = 404, description = "There is none")))]
 async fn recover(
     State(webhooks): State<Webhooks>,
-    WebhookPath(id): WebhookPath,
+    At(id): At<WebhookPath>,
     mut query: QueryString,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
@@ -300,7 +301,7 @@ async fn recover(
 async fn list_deliveries(
     State(webhooks): State<Webhooks>,
     Caller(call): Caller,
-    WebhookPath(id): WebhookPath,
+    At(id): At<WebhookPath>,
     mut query: QueryString,
 ) -> Result<JsonAnswer<DeliveryPage>, Problem> {
     let status = query.one_of("status", &DeliveryStatus::ALL);

@@ -89,8 +89,8 @@ pub(crate) fn shown(delivery: &StoredDelivery) -> Delivery {
     let waits = delivery.status == DeliveryStatus::Pending;
     Delivery {
         id: id::delivery(delivery.webhook, delivery.event),
-        webhook_id: id::webhook(delivery.webhook),
-        event_id: id::event(delivery.event),
+        webhook_id: id::WEBHOOK.show(delivery.webhook),
+        event_id: id::EVENT.show(delivery.event),
         event: delivery.kind.clone(),
         subject: delivery.subject.clone(),
         status: delivery.status,

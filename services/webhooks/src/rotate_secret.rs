@@ -45,7 +45,7 @@ impl Webhooks {
                 data: json!({}),
             });
             write.about(id);
-            write.done(Rotated { webhook_id: id::webhook(id), secret, previous_until })
+            write.done(Rotated { webhook_id: id::WEBHOOK.show(id), secret, previous_until })
         });
         write.await
     }

@@ -24,7 +24,7 @@ impl Webhooks {
                 return Err(Fault::new(Class::Conflict, "only an active webhook can be tried"));
             }
             let now = self.0.parts.clock.now();
-            let subject = id::webhook(webhook);
+            let subject = id::WEBHOOK.show(webhook);
             let data = json!({
                 "message": "This event was sent to try the webhook.", "id": subject, "version": endpoint.version,
             });

@@ -111,6 +111,10 @@ async fn values_come_back_as_they_went_in(database: &Database) -> Result<(), Dat
             row.get::<serde_json::Value>(8)?,
         ];
         assert_eq!(read, values);
+        let length = row.parsed(5, "a text", |text| Some(text.len()))?;
+        assert_eq!(length, row.get::<String>(5)?.len());
+        let color = row.parsed(5, "a color", |_| None::<u8>);
+        assert!(matches!(color, Err(DatabaseError::BadColumn { expected: "a color", .. })));
     }
     let nulls = [const { Value::Null }; 9];
     let row = find(database, insert(database, &nulls).await?).await?;

@@ -3,10 +3,9 @@
 mod named;
 mod visit;
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::request::Parts as RequestParts;
 use pando_http::{BrowserRequest, JsonAnswer};
 use pando_service::http::WriteCall;
 use pando_service::prelude::*;
@@ -21,8 +20,8 @@ use crate::Commerce;
 use crate::http::shape::One;
 use visit::Visit;
 
-/// The line in the path; an extractor. A text that is no id is a bad one.
-struct ItemPath(Uuid);
+/// The line in the path. A text that is no id is a bad one.
+struct ItemPath;
 
 /// A product for a cart.
 #[derive(ToSchema)]
@@ -59,14 +58,15 @@ struct CartFields {
     items: Vec<ItemFields>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for ItemPath {
-    type Rejection = Problem;
+impl InPath for ItemPath {
+    type Id = Uuid;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(text)| Uuid::try_parse(&text).ok());
-        let bad = || Problem::malformed("the id of an item is a UUID");
-        id.map(Self).ok_or_else(|| bad().with_field("itemId", "malformed", "must be a UUID"))
+    fn parse(text: &str) -> Option<Uuid> {
+        text.parse().ok()
+    }
+
+    fn refused() -> Problem {
+        Problem::malformed("the id of an item is a UUID").with_field("itemId", "malformed", "must be a UUID")
     }
 }
 
@@ -170,7 +170,7 @@ async fn add_item(
         (status = 422, description = "A rule of the shop stands against it"), KeyRefused))]
 async fn change_item(
     State(commerce): State<Commerce>,
-    ItemPath(item): ItemPath,
+    At(item): At<ItemPath>,
     browser: BrowserRequest,
     WriteFields(call, fields): WriteFields,
 ) -> Result<Response, Problem> {
@@ -193,7 +193,7 @@ async fn change_item(
         (status = 404, description = "There is none"), KeyRefused))]
 async fn remove_item(
     State(commerce): State<Commerce>,
-    ItemPath(item): ItemPath,
+    At(item): At<ItemPath>,
     browser: BrowserRequest,
     WriteCall(call): WriteCall,
 ) -> Result<Response, Problem> {

@@ -235,10 +235,15 @@ fn held(row: &Row, id: Uuid) -> Result<Held, DatabaseError> {
     Ok(Held {
         id,
         units: row.get("units")?,
-        currency: Currency::parse(&row.get::<String>("currency")?).ok(),
+        currency: row.parsed("currency", "a currency, or none", of_lines)?,
         version: row.get("version")?,
         created_at: row.get("created_at")?,
     })
+}
+
+/// The currency of all lines of a cart; none while there is no line.
+fn of_lines(code: &str) -> Option<Option<Currency>> {
+    if code.is_empty() { Some(None) } else { Currency::stored(code).map(Some) }
 }
 
 fn stored_line(row: &Row) -> Result<StoredLine, DatabaseError> {
@@ -252,8 +257,7 @@ fn stored_line(row: &Row) -> Result<StoredLine, DatabaseError> {
 }
 
 fn offer(row: &Row) -> Result<Offer, DatabaseError> {
-    // The table holds nothing but currencies that were read.
-    let currency = Currency::parse(&row.get::<String>("currency")?).unwrap_or_else(|_| Currency::unknown());
+    let currency = row.parsed("currency", "a currency", Currency::stored)?;
     Ok(Offer {
         product: row.get("product_id")?,
         name: row.get("name")?,

@@ -1,8 +1,7 @@
 //! The catalog over HTTP. Everybody may read it.
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::request::Parts as RequestParts;
 use http::{HeaderMap, StatusCode};
 use pando_http::{JsonAnswer, QueryString};
 use pando_service::http::WriteCall;
@@ -21,8 +20,8 @@ use crate::domain::money::{Currency, scaled};
 use crate::http::paging::Paging;
 use crate::http::shape::{Many, One, Pagination};
 
-/// The product in the path; an extractor. A text that is no id is a bad one.
-pub(crate) struct ProductPath(pub(crate) Uuid);
+/// The product in the path. A text that is no id is a bad one.
+pub(crate) struct ProductPath;
 
 /// The fields of a product that a caller gives.
 #[derive(ToSchema)]
@@ -104,19 +103,15 @@ struct ListParameters {
     sort_direction: String,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for ProductPath {
-    type Rejection = Problem;
+impl InPath for ProductPath {
+    type Id = Uuid;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(text)| Uuid::try_parse(&text).ok());
-        id.map(Self).ok_or_else(|| {
-            Problem::malformed("the id of a product is a UUID").with_field(
-                "id",
-                "malformed",
-                "must be a UUID",
-            )
-        })
+    fn parse(text: &str) -> Option<Uuid> {
+        text.parse().ok()
+    }
+
+    fn refused() -> Problem {
+        Problem::malformed("the id of a product is a UUID").with_field("id", "malformed", "must be a UUID")
     }
 }
 
@@ -153,7 +148,7 @@ async fn read_product(
     State(commerce): State<Commerce>,
     Caller(call): Caller,
     IfNoneMatch(known): IfNoneMatch,
-    ProductPath(id): ProductPath,
+    At(id): At<ProductPath>,
 ) -> Result<Response, Problem> {
     let kept = commerce.get_product(&call, id).await?;
     cached(&kept, &known, |kept| Ok(json(kept.answer())))
@@ -184,7 +179,7 @@ async fn create_product(
         (status = 409, description = "Another product has the SKU"), (status = 412, description = "It has another version")))]
 async fn change_product(
     State(commerce): State<Commerce>,
-    ProductPath(id): ProductPath,
+    At(id): At<ProductPath>,
     headers: HeaderMap,
     WriteFields(call, fields): WriteFields,
 ) -> Result<WriteAnswer, Problem> {
@@ -203,7 +198,7 @@ async fn change_product(
         (status = 404, description = "There is none"), (status = 412, description = "It has another version")))]
 async fn delete_product(
     State(commerce): State<Commerce>,
-    ProductPath(id): ProductPath,
+    At(id): At<ProductPath>,
     headers: HeaderMap,
     WriteCall(call): WriteCall,
 ) -> Result<Response, Problem> {

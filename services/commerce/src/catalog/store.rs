@@ -254,8 +254,7 @@ pub(crate) fn delete(tx: &mut Transaction, tenant: &Tenant, id: Uuid, now: Times
 
 pub(crate) fn stored(row: &Row) -> Result<Stored, DatabaseError> {
     let text = |column: &'static str| row.get::<String>(column);
-    // The table holds nothing but currencies that were read.
-    let currency = Currency::parse(&text("currency")?).unwrap_or_else(|_| Currency::unknown());
+    let currency = row.parsed("currency", "a currency", Currency::stored)?;
     let category_id = row.get("category_id")?;
     let draft = Draft {
         sku: text("sku")?,

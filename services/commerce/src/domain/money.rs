@@ -86,9 +86,9 @@ impl Currency {
         }
     }
 
-    /// The code that ISO 4217 has for no currency.
-    pub(crate) const fn unknown() -> Self {
-        Self(*b"XXX")
+    /// The currency of a code in a table.
+    pub(crate) fn stored(code: &str) -> Option<Self> {
+        Self::parse(code).ok()
     }
 
     /// Its code.

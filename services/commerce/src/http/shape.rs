@@ -6,8 +6,6 @@ use pando_http::{Code, ErrorAnswer, ErrorShape, Problem};
 use serde::Serialize;
 use utoipa::{PartialSchema as _, ToSchema};
 
-use crate::domain::faults::BUSINESS_RULES;
-
 /// One thing, and a word about it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct One<T> {
@@ -93,11 +91,8 @@ pub(crate) const fn error_shape(prefix: &'static str) -> ErrorShape {
 
 fn status(problem: &Problem) -> StatusCode {
     match problem.code() {
-        // A key that was used for another request is no bad field either.
-        Code::Invalid if BUSINESS_RULES.contains(&problem.name()) || is_reused_key(problem) => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
-        Code::Invalid => StatusCode::BAD_REQUEST,
+        // A fault with a name is a rule of the shop, and a key that was used for another request is no bad field either.
+        Code::Invalid if problem.name().is_empty() && !is_reused_key(problem) => StatusCode::BAD_REQUEST,
         _ => problem.status(),
     }
 }

@@ -7,16 +7,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub(crate) use super::domain::kind::Kind;
+use super::domain::reservation::Line;
 use super::store::{self, Movement, Stock};
 use crate::domain::events;
 use crate::domain::faults::{against_the_rules, no_product};
-
-/// A movement of one product that is to be made.
-#[derive(Clone, Debug)]
-pub(crate) struct Move {
-    pub(crate) product: Uuid,
-    pub(crate) quantity: i64,
-}
 
 /// The reason of movements: the reservation or order that causes them, and a text.
 #[derive(Clone, Debug, Default)]
@@ -50,11 +44,11 @@ pub(crate) async fn move_units(
     write: &mut Write,
     clock: &pando_clock::Clock,
     kind: Kind,
-    (moves, cause): (&[Move], &Cause),
+    (lines, cause): (&[Line], &Cause),
 ) -> Result<Result<Vec<Stock>, Vec<Short>>, Fault> {
     // Two lines of one product are one movement.
     let mut wanted: BTreeMap<Uuid, i64> = BTreeMap::new();
-    for one in moves {
+    for one in lines {
         let sum = wanted.entry(one.product).or_default();
         *sum = sum.saturating_add(one.quantity);
     }

@@ -3,8 +3,9 @@
 use pando_service::prelude::*;
 use serde_json::{Map, Value};
 
+use super::domain::reservation::Line;
 use super::domain::stock::{MovementWanted, StockLevel};
-use super::ledger::{self, Cause, Move, Short};
+use super::ledger::{self, Cause, Short};
 use super::store::Stock;
 use crate::Commerce;
 use crate::catalog::domain::product::STOCK_MAX;
@@ -21,9 +22,9 @@ impl Commerce {
             let MovementWanted { product, kind, quantity, reason } = MovementWanted::read(fields)?;
             let mut write = turn.begin().await?;
             let (_, found) = self.lock_product(&mut write, product).await?;
-            let moves = [Move { product, quantity }];
+            let lines = [Line { product, quantity }];
             let cause = Cause { id: None, reason };
-            let moved = ledger::move_units(&mut write, &self.0.parts.clock, kind, (&moves, &cause)).await?;
+            let moved = ledger::move_units(&mut write, &self.0.parts.clock, kind, (&lines, &cause)).await?;
             let stock = moved.map_err(|short| Short::fault(&short))?.pop();
             let stock = stock.filter(|stock| stock.available <= STOCK_MAX).ok_or_else(too_many)?;
             write.done(level(stock, found.draft.name))

@@ -4,7 +4,7 @@ use pando_service::prelude::*;
 use uuid::Uuid;
 
 use super::domain::reservation::{Reservation, ReservationStatus};
-use super::ledger::{self, Cause, Kind, Move, Short};
+use super::ledger::{self, Cause, Kind, Short};
 use super::store::reservations;
 use crate::Commerce;
 
@@ -47,11 +47,9 @@ impl Commerce {
             return Ok(Some(found));
         }
         let kind = if to == ReservationStatus::Confirmed { Kind::Sale } else { Kind::Release };
-        let moves: Vec<Move> =
-            found.lines.iter().map(|line| Move { product: line.product, quantity: line.quantity }).collect();
         let reason = if to == ReservationStatus::Expired { "the time was up" } else { "" };
         let cause = Cause { id: Some(found.id), reason: reason.to_owned() };
-        let moved = ledger::move_units(write, &self.0.parts.clock, kind, (&moves, &cause)).await?;
+        let moved = ledger::move_units(write, &self.0.parts.clock, kind, (&found.lines, &cause)).await?;
         // A reservation has its units: anything else is a broken ledger.
         moved.map_err(|short| Fault::internal(Short::fault(&short)))?;
         reservations::set_status(&mut write.tx, &tenant, found.id, (to, self.0.parts.clock.now()));

@@ -6,7 +6,7 @@ use pando_service::prelude::*;
 use uuid::Uuid;
 
 use super::domain::reservation::{Line, Reservation, ReservationStatus};
-use super::ledger::{self, Cause, Kind, Move, Short};
+use super::ledger::{self, Cause, Kind, Short};
 use super::store::reservations;
 use crate::Commerce;
 
@@ -55,12 +55,10 @@ impl Commerce {
         }
         let lines: Vec<Line> =
             sums.into_iter().map(|(product, quantity)| Line { product, quantity }).collect();
-        let moves: Vec<Move> =
-            lines.iter().map(|line| Move { product: line.product, quantity: line.quantity }).collect();
         let id = self.0.parts.clock.fresh_id();
         let cause = Cause { id: Some(id), reason: String::new() };
         let moved =
-            ledger::move_units(write, &self.0.parts.clock, Kind::Reservation, (&moves, &cause)).await?;
+            ledger::move_units(write, &self.0.parts.clock, Kind::Reservation, (&lines, &cause)).await?;
         if let Err(short) = moved {
             return Ok(Err(short));
         }

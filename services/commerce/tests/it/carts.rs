@@ -258,20 +258,6 @@ async fn a_full_cart_stays_full_when_another_is_merged_into_it() {
 }
 
 #[tokio::test]
-async fn an_order_takes_the_lines_and_leaves_an_empty_cart() {
-    each_house(async |house| {
-        let (commerce, ann) = (&house.commerce, Buyer::user("ann"));
-        let tea = house.product(json!({})).await;
-        let take = async || commerce.take_cart(&call(), &ann).await;
-        assert_eq!(take().await.unwrap_err().name(), "CART_EMPTY");
-        commerce.add_to_cart(&call(), &ann, &wish(&tea, 2)).await.unwrap();
-        assert_eq!(take().await.unwrap().value, [(id(&tea), 2)]);
-        assert_eq!(take().await.unwrap_err().name(), "CART_EMPTY");
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn carts_that_nobody_changes_are_empty_after_their_days_and_then_deleted() {
     each_house(async |house| {
         let (tea, guest, other) =

@@ -10,7 +10,7 @@ use crate::domain::trend::{ScoreTrend, Trend};
 /// The trend of earlier scores.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TrendAnalysis {
-    /// Where the scores go.
+    /// The direction of the scores.
     pub overall_trend: Trend,
     /// The share of the variance of the scores that a line explains; 0 for fewer than three scores.
     pub trend_strength: f64,
@@ -36,7 +36,7 @@ pub struct VolatilityAnalysis {
 /// The course of the earlier scores of a business.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TemporalAnalysis {
-    /// Where they go.
+    /// The direction of the scores.
     pub trend_analysis: TrendAnalysis,
     /// How much they differ.
     pub volatility_analysis: VolatilityAnalysis,

@@ -1,5 +1,6 @@
 //! An assessment: what was decided about a business, and everything that the decision stands on.
 
+use pando_service::name_in;
 use pando_service::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -119,7 +120,7 @@ impl AssessmentStatus {
         [("pending", Self::Pending), ("completed", Self::Completed), ("failed", Self::Failed)];
 
     pub(crate) fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+        name_in(&Self::ALL, &self)
     }
 }
 
@@ -135,8 +136,8 @@ impl Assessed {
             "levels": {"medium": levels[0], "high": levels[1], "critical": levels[2]},
         });
         Assessment {
-            id: ids::assessment(self.id),
-            business_id: ids::business(self.business_id),
+            id: ids::ASSESSMENT.show(self.id),
+            business_id: ids::BUSINESS.show(self.business_id),
             business_name: self.business.business_name.clone(),
             risk_score: self.score,
             risk_level: self.level,

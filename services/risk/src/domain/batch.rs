@@ -2,6 +2,7 @@
 
 use pando_queue::{Job, JobType, QueueError, Unique};
 use pando_service::FieldError;
+use pando_service::name_in;
 use pando_service::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -191,7 +192,7 @@ impl BatchStatus {
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+        name_in(&Self::ALL, &self)
     }
 
     /// Whether a job works on the batch, or will.
@@ -229,7 +230,7 @@ impl StoredBatch {
 
     /// The batch as its callers see it.
     pub(crate) fn shown(&self) -> BatchJob {
-        let id = ids::batch(self.id);
+        let id = ids::BATCH.show(self.id);
         BatchJob {
             id: id.clone(),
             batch_id: id,
@@ -258,7 +259,7 @@ impl StoredBatch {
     pub(crate) fn receipt(&self) -> BatchReceipt {
         let status = if self.status == BatchStatus::Pending { "queued" } else { self.status.as_str() };
         BatchReceipt {
-            batch_id: ids::batch(self.id),
+            batch_id: ids::BATCH.show(self.id),
             status: status.to_owned(),
             total_businesses: self.total,
             processed_businesses: self.done(),
@@ -271,7 +272,7 @@ impl StoredBatch {
     /// A change of the batch, for events and the audit log.
     pub(crate) fn change(&self, event: &'static str) -> Change {
         let data = json!(BatchEvent {
-            id: ids::batch(self.id),
+            id: ids::BATCH.show(self.id),
             status: self.status.as_str().to_owned(),
             total_requests: self.total,
             completed: self.succeeded,

@@ -56,7 +56,7 @@ pub(crate) struct Business {
     pub(crate) metadata: BTreeMap<String, Value>,
 }
 
-/// The ids of what several businesses may share.
+/// The ids of the address, the phone number and the e-mail address, which several businesses may share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Traces {
     pub(crate) address: Uuid,

@@ -1,6 +1,7 @@
 //! Cases: decisions that people have to look at, two of them for each outcome.
 
 use pando_service::Class;
+use pando_service::name_in;
 use pando_service::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -122,7 +123,7 @@ impl CaseStatus {
         [("open", Self::Open), ("proposed", Self::Proposed), ("closed", Self::Closed)];
 
     pub(crate) fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+        name_in(&Self::ALL, &self)
     }
 }
 
@@ -154,10 +155,10 @@ impl CaseRecord {
         now: Timestamp,
     ) -> Self {
         let shown = Case {
-            id: format!("case_{}", id.simple()),
+            id: ids::CASE.show(id),
             kind: kind.to_owned(),
-            assessment_id: assessment.map(ids::assessment),
-            business_id: ids::business(business),
+            assessment_id: assessment.map(|id| ids::ASSESSMENT.show(id)),
+            business_id: ids::BUSINESS.show(business),
             business_name,
             details,
             status: CaseStatus::Open,

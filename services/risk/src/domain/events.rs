@@ -89,8 +89,8 @@ struct Completed {
 
 pub(crate) fn completed(assessed: &Assessed) -> Change {
     let data = Completed {
-        id: ids::assessment(assessed.id),
-        business_id: ids::business(assessed.business_id),
+        id: ids::ASSESSMENT.show(assessed.id),
+        business_id: ids::BUSINESS.show(assessed.business_id),
         risk_score: assessed.score,
         risk_level: assessed.level,
         decision: assessed.decision,
@@ -189,8 +189,8 @@ struct MediaAlerted {
 pub(crate) fn media_alert(monitoring: &Monitoring, alert: &MediaAlert) -> Change {
     let data = MediaAlerted {
         id: alert.id.clone(),
-        monitoring_id: ids::monitoring(monitoring.id),
-        business_id: ids::business(monitoring.business_id),
+        monitoring_id: ids::MONITORING.show(monitoring.id),
+        business_id: ids::BUSINESS.show(monitoring.business_id),
         article_id: alert.article_id.clone(),
         kind: alert.kind.clone(),
         severity: alert.severity.clone(),

@@ -58,7 +58,7 @@ pub(crate) struct MatchSeen {
     pub(crate) source: String,
     /// The entry.
     pub(crate) entry_id: String,
-    /// A hash of what the entry said.
+    /// A hash of the content of the entry at that time.
     pub(crate) entry_version: String,
     /// How well the name matched, from 0 to 1.
     pub(crate) score: f64,

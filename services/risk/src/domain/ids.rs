@@ -1,53 +1,20 @@
-//! The ids of assessments and businesses.
+//! The ids of things, and what an id tells.
 
 use pando_clock::Timestamp;
+use pando_service::IdForm;
 use unicode_normalization::UnicodeNormalization as _;
 use uuid::Uuid;
 
-/// The id of an assessment, as its callers see it.
-pub(crate) fn assessment(id: Uuid) -> String {
-    format!("risk_{}", id.simple())
-}
-
-/// The assessment that a caller names.
-pub(crate) fn parse_assessment(text: &str) -> Option<Uuid> {
-    parse("risk_", text)
-}
-
-/// The thing of a kind, such as `backtest_`, that a caller names.
-pub(crate) fn parse(prefix: &str, text: &str) -> Option<Uuid> {
-    simple(text.strip_prefix(prefix)?)
-}
-
-/// The id of a business, as its callers see it.
-pub(crate) fn business(id: Uuid) -> String {
-    format!("biz_{}", id.simple())
-}
-
-/// The id of a batch, as its callers see it.
-pub(crate) fn batch(id: Uuid) -> String {
-    format!("batch_{}", id.simple())
-}
-
-/// The batch that a caller names.
-pub(crate) fn parse_batch(text: &str) -> Option<Uuid> {
-    simple(text.strip_prefix("batch_")?)
-}
-
-/// The id of a monitoring, as its callers see it.
-pub(crate) fn monitoring(id: Uuid) -> String {
-    format!("mon_{}", id.simple())
-}
-
-/// The monitoring that a caller names.
-pub(crate) fn parse_monitoring(text: &str) -> Option<Uuid> {
-    simple(text.strip_prefix("mon_")?)
-}
-
-/// The business that a caller names.
-pub(crate) fn parse_business(text: &str) -> Option<Uuid> {
-    simple(text.strip_prefix("biz_")?)
-}
+/// The ids of each kind of things, as callers see them.
+pub(crate) const ALERT: IdForm = IdForm::new("alert_");
+pub(crate) const ASSESSMENT: IdForm = IdForm::new("risk_");
+pub(crate) const BACKTEST: IdForm = IdForm::new("backtest_");
+pub(crate) const BATCH: IdForm = IdForm::new("batch_");
+pub(crate) const BUSINESS: IdForm = IdForm::new("biz_");
+pub(crate) const CASE: IdForm = IdForm::new("case_");
+pub(crate) const COMPLIANCE_CHECK: IdForm = IdForm::new("comp_");
+pub(crate) const LIST: IdForm = IdForm::new("list_");
+pub(crate) const MONITORING: IdForm = IdForm::new("mon_");
 
 /// The business with this name, address and country: the same ones give the same id, however they are written.
 pub(crate) fn of_business(name: &str, address: &str, country: &str) -> Uuid {
@@ -68,12 +35,6 @@ pub(crate) fn moment_of(id: Uuid) -> Timestamp {
     Timestamp::from_micros(i64::try_from(millis).unwrap_or(0) * 1_000)
 }
 
-/// One form for each id, so that two texts never mean the same thing.
-fn simple(text: &str) -> Option<Uuid> {
-    let plain = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    plain.then(|| Uuid::parse_str(text).ok()).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,7 +51,6 @@ mod tests {
     fn an_id_tells_its_moment() {
         let id = Uuid::parse_str("019b76da-a800-7000-8000-000000000005").unwrap();
         assert_eq!(moment_of(id).to_string(), "2026-01-01T00:00:00.000000Z");
-        assert_eq!(parse_assessment(&assessment(id)), Some(id));
-        assert_eq!(parse_assessment("risk_1"), None);
+        assert_eq!(ASSESSMENT.parse(&ASSESSMENT.show(id)), Some(id));
     }
 }

@@ -1,10 +1,13 @@
 //! The lists of tenants, and the matches that they remember as false.
 
+use pando_service::name_in;
 use pando_service::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use super::ids;
 
 /// The meaning of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -80,9 +83,9 @@ pub struct ListChange {
 pub struct ListEntry {
     /// Its id, which no other entry of the list has.
     pub entry_id: String,
-    /// A hash of what it says.
+    /// A hash of its content.
     pub entry_version: String,
-    /// What it says, in the form of an upload.
+    /// Its content, in the form of an upload.
     #[schema(value_type = Object)]
     pub content: Value,
     /// The version of the list in which it came to be as it is.
@@ -98,7 +101,7 @@ pub struct FalsePositive {
     pub source: String,
     /// The entry.
     pub entry_id: String,
-    /// A hash of what the entry said.
+    /// A hash of the content of the entry at that time.
     pub entry_version: String,
     /// Why the match is false.
     pub reason: String,
@@ -114,14 +117,14 @@ impl ListKind {
         [("block", Self::Block), ("allow", Self::Allow), ("watch", Self::Watch)];
 
     pub(crate) fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+        name_in(&Self::ALL, &self)
     }
 }
 
 impl ListRecord {
     pub(crate) fn shown(&self) -> ListShown {
         ListShown {
-            id: format!("list_{}", self.id.simple()),
+            id: ids::LIST.show(self.id),
             name: self.name.clone(),
             kind: self.kind,
             entries: self.entries,

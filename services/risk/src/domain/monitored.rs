@@ -47,7 +47,7 @@ impl MonitoredRow {
     ) -> Self {
         let business = ids::of_business(name, address, country);
         let shown = Monitored {
-            business_id: ids::business(business),
+            business_id: ids::BUSINESS.show(business),
             business_name: name.to_owned(),
             country: country.to_owned(),
             created_by: created_by.to_owned(),

@@ -30,7 +30,7 @@ pub struct MediaAlert {
     pub kind: String,
     /// The title of the article.
     pub title: String,
-    /// What the article says, as its list has it.
+    /// The description of the article, as its list has it.
     pub description: String,
     /// The paper, network or authority.
     pub source: String,
@@ -75,8 +75,8 @@ impl Monitoring {
     /// The monitoring with its alerts.
     pub(crate) fn shown(&self, alerts: Vec<MediaAlert>) -> MediaMonitoring {
         MediaMonitoring {
-            business_id: ids::business(self.business_id),
-            monitoring_id: ids::monitoring(self.id),
+            business_id: ids::BUSINESS.show(self.business_id),
+            monitoring_id: ids::MONITORING.show(self.id),
             business_name: self.business_name.clone(),
             status: "active".to_owned(),
             monitoring_types: self.monitoring_types.iter().map(|kind| word(*kind)).collect(),
@@ -91,7 +91,7 @@ impl MediaAlert {
     pub(crate) fn of(mention: &Mention<'_>, id: Uuid, now: Timestamp) -> Self {
         let article = mention.article;
         Self {
-            id: format!("alert_{}", id.simple()),
+            id: ids::ALERT.show(id),
             kind: word(article.kind),
             title: article.title.clone(),
             description: article.description.clone(),

@@ -23,7 +23,7 @@ pub enum Trend {
 /// The trend of scores.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ScoreTrend {
-    /// Where the scores go.
+    /// The direction of the scores.
     pub direction: Trend,
     /// By how much the line through the scores changes in 30 days, without its sign.
     pub magnitude: f64,

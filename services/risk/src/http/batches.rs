@@ -1,8 +1,7 @@
 //! Batches over HTTP, in each of their published forms.
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::State;
 use http::StatusCode;
-use http::request::Parts as RequestParts;
 use pando_http::{JsonAnswer, QueryString};
 use pando_service::http::WriteCall;
 use pando_service::prelude::*;
@@ -16,8 +15,8 @@ use crate::domain::batch::{BatchJob, BatchReceipt, BatchStatus};
 use crate::domain::ids;
 use crate::{BatchPage, BatchQuestion, BatchResults, BatchState, Batched, Risk, no_batch};
 
-/// The batch in the path; an extractor. If the text is not an id, nothing has it: 404.
-struct BatchPath(Uuid);
+/// The batch in the path. If the text is not an id, nothing has it: 404.
+struct BatchPath;
 
 /// Many descriptions, under either name.
 #[derive(ToSchema)]
@@ -117,13 +116,15 @@ struct ResultParameters {
     offset: i64,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for BatchPath {
-    type Rejection = Problem;
+impl InPath for BatchPath {
+    type Id = Uuid;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(text)| ids::parse_batch(&text));
-        id.map(Self).ok_or_else(|| no_batch().into())
+    fn parse(text: &str) -> Option<Uuid> {
+        ids::BATCH.parse(text)
+    }
+
+    fn refused() -> Problem {
+        no_batch().into()
     }
 }
 
@@ -201,7 +202,7 @@ async fn list(
 async fn read(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    BatchPath(id): BatchPath,
+    At(id): At<BatchPath>,
 ) -> Result<JsonAnswer<BatchJob>, Problem> {
     Ok(JsonAnswer(risk.get_batch(&call, id).await?))
 }
@@ -214,7 +215,7 @@ async fn read(
 async fn results(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    BatchPath(id): BatchPath,
+    At(id): At<BatchPath>,
     query: QueryString,
 ) -> Result<JsonAnswer<BatchResults>, Problem> {
     Ok(JsonAnswer(risk.batch_results(&call, id, place_of(query, 100)?).await?))
@@ -227,7 +228,7 @@ async fn results(
 async fn cancel(
     State(risk): State<Risk>,
     WriteCall(call): WriteCall,
-    BatchPath(id): BatchPath,
+    At(id): At<BatchPath>,
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.cancel_batch(&call, id).await?;
     Ok(WriteAnswer::empty(StatusCode::NO_CONTENT, &done))
@@ -241,7 +242,7 @@ async fn cancel(
 async fn resume(
     State(risk): State<Risk>,
     WriteCall(call): WriteCall,
-    BatchPath(id): BatchPath,
+    At(id): At<BatchPath>,
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.resume_batch(&call, id).await?;
     Ok(WriteAnswer::json(StatusCode::OK, &done, &done.value))
@@ -268,7 +269,7 @@ async fn submit(
 async fn state(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    BatchPath(id): BatchPath,
+    At(id): At<BatchPath>,
     query: QueryString,
 ) -> Result<JsonAnswer<BatchState>, Problem> {
     Ok(JsonAnswer(risk.get_batch_state(&call, id, place_of(query, 1_000)?).await?))

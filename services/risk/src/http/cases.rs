@@ -1,7 +1,6 @@
 //! Cases over HTTP.
 
-use axum::extract::{FromRequestParts, Path, State};
-use http::request::Parts as RequestParts;
+use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use pando_http::{JsonAnswer, QueryString, decode_cursor};
 use pando_service::prelude::*;
@@ -15,8 +14,8 @@ use crate::domain::ids;
 use crate::work_on_case::Work;
 use crate::{Case, CaseFile, CaseOutcome, CasePage, CaseStatus, Risk};
 
-/// The case in the path; an extractor. If the text is not an id, nothing has it: 404.
-struct CasePath(Uuid);
+/// The case in the path. If the text is not an id, nothing has it: 404.
+struct CasePath;
 
 /// The person who works on a case.
 #[derive(ToSchema)]
@@ -72,13 +71,15 @@ struct ListParameters {
     cursor: String,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for CasePath {
-    type Rejection = Problem;
+impl InPath for CasePath {
+    type Id = Uuid;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(text)| ids::parse("case_", &text));
-        id.map(Self).ok_or_else(|| no_case().into())
+    fn parse(text: &str) -> Option<Uuid> {
+        ids::CASE.parse(text)
+    }
+
+    fn refused() -> Problem {
+        no_case().into()
     }
 }
 
@@ -115,7 +116,7 @@ async fn list_cases(
 async fn read_case(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    CasePath(id): CasePath,
+    At(id): At<CasePath>,
 ) -> Result<JsonAnswer<CaseFile>, Problem> {
     Ok(JsonAnswer(risk.get_case(&call, id).await?))
 }
@@ -128,7 +129,7 @@ async fn read_case(
         (status = 409, description = "It is closed"), (status = 412, description = "It has another version")))]
 async fn assign_case(
     State(risk): State<Risk>,
-    CasePath(id): CasePath,
+    At(id): At<CasePath>,
     headers: HeaderMap,
     body: WriteFields,
 ) -> Result<WriteAnswer, Problem> {
@@ -143,7 +144,7 @@ async fn assign_case(
         (status = 409, description = "It has too many notes"), (status = 412, description = "It has another version")))]
 async fn note_case(
     State(risk): State<Risk>,
-    CasePath(id): CasePath,
+    At(id): At<CasePath>,
     headers: HeaderMap,
     body: WriteFields,
 ) -> Result<WriteAnswer, Problem> {
@@ -158,7 +159,7 @@ async fn note_case(
         (status = 409, description = "It is closed"), (status = 412, description = "It has another version")))]
 async fn propose_case(
     State(risk): State<Risk>,
-    CasePath(id): CasePath,
+    At(id): At<CasePath>,
     headers: HeaderMap,
     body: WriteFields,
 ) -> Result<WriteAnswer, Problem> {
@@ -175,7 +176,7 @@ async fn propose_case(
         (status = 412, description = "It has another version")))]
 async fn confirm_case(
     State(risk): State<Risk>,
-    CasePath(id): CasePath,
+    At(id): At<CasePath>,
     headers: HeaderMap,
     body: WriteFields,
 ) -> Result<WriteAnswer, Problem> {

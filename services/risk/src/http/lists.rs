@@ -17,8 +17,8 @@ use crate::domain::list::no_list;
 use crate::screening::ListFormat;
 use crate::{ListEntries, ListHistory, ListKind, ListShown, ListsShown, Risk};
 
-/// The list in the path; an extractor. If the text is not an id, nothing has it: 404.
-struct ListPath(Uuid);
+/// The list in the path. If the text is not an id, nothing has it: 404.
+struct ListPath;
 
 /// The entry in the path; an extractor.
 struct EntryPath(String);
@@ -72,13 +72,15 @@ struct EntriesParameters {
     after: String,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for ListPath {
-    type Rejection = Problem;
+impl InPath for ListPath {
+    type Id = Uuid;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(texts)| ids::parse("list_", &texts.first()?.1));
-        id.map(Self).ok_or_else(|| no_list().into())
+    fn parse(text: &str) -> Option<Uuid> {
+        ids::LIST.parse(text)
+    }
+
+    fn refused() -> Problem {
+        no_list().into()
     }
 }
 
@@ -132,7 +134,7 @@ async fn create_list(
 async fn read_list(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    ListPath(id): ListPath,
+    At(id): At<ListPath>,
 ) -> Result<JsonAnswer<ListHistory>, Problem> {
     Ok(JsonAnswer(risk.get_list(&call, id).await?))
 }
@@ -144,7 +146,7 @@ async fn read_list(
         (status = 412, description = "It has another version")))]
 async fn delete_list(
     State(risk): State<Risk>,
-    ListPath(id): ListPath,
+    At(id): At<ListPath>,
     headers: HeaderMap,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
@@ -160,7 +162,7 @@ async fn delete_list(
 async fn list_list_entries(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    ListPath(id): ListPath,
+    At(id): At<ListPath>,
     mut query: QueryString,
 ) -> Result<JsonAnswer<ListEntries>, Problem> {
     let limit = query.integer("limit", 1..=1_000).and_then(|limit| usize::try_from(limit).ok());
@@ -182,7 +184,7 @@ async fn list_list_entries(
         (status = 415, description = "The body is neither JSON nor CSV")))]
 async fn add_list_entries(
     State(risk): State<Risk>,
-    ListPath(id): ListPath,
+    At(id): At<ListPath>,
     headers: HeaderMap,
     WriteBody(call, bytes): WriteBody,
 ) -> Result<WriteAnswer, Problem> {
@@ -201,7 +203,7 @@ async fn add_list_entries(
         (status = 415, description = "The body is neither JSON nor CSV")))]
 async fn replace_list_entries(
     State(risk): State<Risk>,
-    ListPath(id): ListPath,
+    At(id): At<ListPath>,
     headers: HeaderMap,
     WriteBody(call, bytes): WriteBody,
 ) -> Result<WriteAnswer, Problem> {
@@ -217,7 +219,7 @@ async fn replace_list_entries(
         (status = 404, description = "There is none"), (status = 412, description = "It has another version")))]
 async fn remove_list_entry(
     State(risk): State<Risk>,
-    ListPath(id): ListPath,
+    At(id): At<ListPath>,
     EntryPath(entry): EntryPath,
     headers: HeaderMap,
     WriteCall(call): WriteCall,

@@ -1,8 +1,7 @@
 //! Monitoring of media over HTTP.
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::State;
 use http::StatusCode;
-use http::request::Parts as RequestParts;
 use pando_http::JsonAnswer;
 use pando_service::http::{WriteCall, WriteFields};
 use pando_service::prelude::*;
@@ -32,16 +31,18 @@ struct MonitoringRequest {
     monitoring_types: Vec<String>,
 }
 
-/// The monitoring in the path; an extractor. If the text is not an id, nothing has it: 404.
-struct MonitoringPath(Uuid);
+/// The monitoring in the path. If the text is not an id, nothing has it: 404.
+struct MonitoringPath;
 
-impl<S: Send + Sync> FromRequestParts<S> for MonitoringPath {
-    type Rejection = Problem;
+impl InPath for MonitoringPath {
+    type Id = Uuid;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(text)| ids::parse_monitoring(&text));
-        id.map(Self).ok_or_else(|| no_monitoring().into())
+    fn parse(text: &str) -> Option<Uuid> {
+        ids::MONITORING.parse(text)
+    }
+
+    fn refused() -> Problem {
+        no_monitoring().into()
     }
 }
 
@@ -71,7 +72,7 @@ async fn create_media_monitoring(
 async fn read_media_monitoring(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    MonitoringPath(id): MonitoringPath,
+    At(id): At<MonitoringPath>,
 ) -> Result<JsonAnswer<MediaMonitoring>, Problem> {
     Ok(JsonAnswer(risk.get_monitoring(&call, id).await?))
 }
@@ -82,7 +83,7 @@ async fn read_media_monitoring(
     responses((status = 204, description = "It is deleted"), KeyRefused, (status = 404, description = "There is none")))]
 async fn delete_media_monitoring(
     State(risk): State<Risk>,
-    MonitoringPath(id): MonitoringPath,
+    At(id): At<MonitoringPath>,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.delete_monitoring(&call, id).await?;

@@ -1,8 +1,7 @@
 //! Monitoring over HTTP.
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::State;
 use http::StatusCode;
-use http::request::Parts as RequestParts;
 use pando_http::{JsonAnswer, QueryString};
 use pando_service::http::{WriteCall, WriteFields};
 use pando_service::prelude::*;
@@ -15,8 +14,8 @@ use crate::domain::ids;
 use crate::domain::monitored::not_monitored;
 use crate::{Monitored, MonitoredPage, Risk};
 
-/// The business in the path; an extractor. If the text is not an id, nothing has it: 404.
-struct BusinessPath(Uuid);
+/// The business in the path. If the text is not an id, nothing has it: 404.
+struct BusinessPath;
 
 /// A business to monitor.
 #[derive(ToSchema)]
@@ -44,13 +43,15 @@ struct ListParameters {
     after: String,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for BusinessPath {
-    type Rejection = Problem;
+impl InPath for BusinessPath {
+    type Id = Uuid;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(text)| ids::parse("biz_", &text));
-        id.map(Self).ok_or_else(|| not_monitored().into())
+    fn parse(text: &str) -> Option<Uuid> {
+        ids::BUSINESS.parse(text)
+    }
+
+    fn refused() -> Problem {
+        not_monitored().into()
     }
 }
 
@@ -71,7 +72,7 @@ async fn list_monitoring(
 ) -> Result<JsonAnswer<MonitoredPage>, Problem> {
     let limit = query.integer("limit", 1..=1_000).and_then(|limit| usize::try_from(limit).ok());
     let given = query.text("after").filter(|after| !after.is_empty());
-    let after = given.as_deref().map(|after| ids::parse("biz_", after));
+    let after = given.as_deref().map(|after| ids::BUSINESS.parse(after));
     if after == Some(None) {
         query.error("after", "value", "is not the id of a business");
     }
@@ -99,7 +100,7 @@ async fn create_monitoring(
         (status = 404, description = "The business is not under monitoring")))]
 async fn delete_monitoring(
     State(risk): State<Risk>,
-    BusinessPath(business): BusinessPath,
+    At(business): At<BusinessPath>,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.stop_monitoring(&call, business).await?;

@@ -13,7 +13,7 @@ use super::AssessmentPath;
 use crate::domain::business::ModelChoice;
 use crate::{AdvancedPrediction, Prediction, Risk, ScenarioAnalysis};
 
-/// What to predict.
+/// The prediction that is asked for.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the body; predict reads it")]
 struct PredictionRequest {
@@ -29,7 +29,7 @@ struct PredictionRequest {
     include_temporal_analysis: bool,
 }
 
-/// What to simulate.
+/// The simulation that is asked for.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the body; analyze_scenarios reads it")]
 struct ScenarioRequest {
@@ -106,7 +106,7 @@ pub(crate) fn scenarios() -> OpenApiRouter<Risk> {
         (status = 400, description = "Every bad field"), (status = 404, description = "There is none")))]
 async fn predict(
     State(risk): State<Risk>,
-    AssessmentPath(id): AssessmentPath,
+    At(id): At<AssessmentPath>,
     WriteFields(call, fields): WriteFields,
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.predict(&call, id, &fields).await?;

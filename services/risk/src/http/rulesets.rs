@@ -1,7 +1,6 @@
 //! The rules of a tenant over HTTP.
 
-use axum::extract::{FromRequestParts, Path, State};
-use http::request::Parts as RequestParts;
+use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use pando_http::{JsonAnswer, JsonDocument, QueryString};
 use pando_service::http::{WriteCall, WriteFields};
@@ -19,11 +18,11 @@ use crate::{
     ShadowReport,
 };
 
-/// The version in the path; an extractor. If the text is no number, nothing has it: 404.
-struct NumberPath(u64);
+/// The version in the path. If the text is no number, nothing has it: 404.
+struct NumberPath;
 
-/// The run in the path; an extractor.
-struct BacktestPath(Uuid);
+/// The run in the path.
+struct BacktestPath;
 
 /// A document of rules.
 #[derive(ToSchema)]
@@ -87,23 +86,27 @@ struct CompareParameters {
     to: i64,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for NumberPath {
-    type Rejection = Problem;
+impl InPath for NumberPath {
+    type Id = u64;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let number = path.ok().and_then(|Path(text)| text.parse::<u32>().ok());
-        number.map(|number| Self(number.into())).ok_or_else(|| no_ruleset().into())
+    fn parse(text: &str) -> Option<u64> {
+        text.parse::<u32>().ok().map(u64::from)
+    }
+
+    fn refused() -> Problem {
+        no_ruleset().into()
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for BacktestPath {
-    type Rejection = Problem;
+impl InPath for BacktestPath {
+    type Id = Uuid;
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(text)| ids::parse("backtest_", &text));
-        id.map(Self).ok_or_else(|| no_backtest().into())
+    fn parse(text: &str) -> Option<Uuid> {
+        ids::BACKTEST.parse(text)
+    }
+
+    fn refused() -> Problem {
+        no_backtest().into()
     }
 }
 
@@ -181,7 +184,7 @@ async fn compare_rulesets(
 async fn read_ruleset(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    NumberPath(number): NumberPath,
+    At(number): At<NumberPath>,
 ) -> Result<JsonAnswer<RulesetShown>, Problem> {
     Ok(JsonAnswer(risk.get_ruleset(&call, number).await?))
 }
@@ -195,7 +198,7 @@ async fn read_ruleset(
         (status = 412, description = "It has another version")))]
 async fn change_ruleset(
     State(risk): State<Risk>,
-    NumberPath(number): NumberPath,
+    At(number): At<NumberPath>,
     headers: HeaderMap,
     WriteFields(call, fields): WriteFields,
 ) -> Result<WriteAnswer, Problem> {
@@ -211,7 +214,7 @@ async fn change_ruleset(
         (status = 404, description = "There is none"), (status = 409, description = "It was changed meanwhile")))]
 async fn test_ruleset(
     State(risk): State<Risk>,
-    NumberPath(number): NumberPath,
+    At(number): At<NumberPath>,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.test_ruleset(&call, number).await?;
@@ -227,7 +230,7 @@ async fn test_ruleset(
 async fn evaluate_ruleset(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    NumberPath(number): NumberPath,
+    At(number): At<NumberPath>,
     body: JsonDocument,
 ) -> Result<JsonAnswer<Evaluated>, Problem> {
     Ok(JsonAnswer(risk.evaluate_ruleset(&call, (number, &body.into_object()?)).await?))
@@ -242,7 +245,7 @@ async fn evaluate_ruleset(
         (status = 412, description = "It has another version")))]
 async fn publish_ruleset(
     State(risk): State<Risk>,
-    NumberPath(number): NumberPath,
+    At(number): At<NumberPath>,
     headers: HeaderMap,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
@@ -258,7 +261,7 @@ async fn publish_ruleset(
         (status = 404, description = "There is none"), (status = 409, description = "It has not decided before")))]
 async fn roll_back_ruleset(
     State(risk): State<Risk>,
-    NumberPath(number): NumberPath,
+    At(number): At<NumberPath>,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.roll_back_ruleset(&call, number).await?;
@@ -272,7 +275,7 @@ async fn roll_back_ruleset(
         (status = 404, description = "There is none"), (status = 409, description = "It decides already")))]
 async fn start_ruleset_shadow(
     State(risk): State<Risk>,
-    NumberPath(number): NumberPath,
+    At(number): At<NumberPath>,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.start_ruleset_shadow(&call, number).await?;
@@ -309,7 +312,7 @@ async fn stop_ruleset_shadow(
         (status = 400, description = "Every bad field"), (status = 404, description = "There is no such version")))]
 async fn start_ruleset_backtest(
     State(risk): State<Risk>,
-    NumberPath(number): NumberPath,
+    At(number): At<NumberPath>,
     WriteFields(call, fields): WriteFields,
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.start_ruleset_backtest(&call, (number, &fields)).await?;
@@ -324,7 +327,7 @@ async fn start_ruleset_backtest(
 async fn ruleset_backtest(
     State(risk): State<Risk>,
     Caller(call): Caller,
-    BacktestPath(id): BacktestPath,
+    At(id): At<BacktestPath>,
 ) -> Result<JsonAnswer<Backtest>, Problem> {
     Ok(JsonAnswer(risk.ruleset_backtest(&call, id).await?))
 }
@@ -336,7 +339,7 @@ async fn ruleset_backtest(
         (status = 409, description = "It is completed")))]
 async fn cancel_ruleset_backtest(
     State(risk): State<Risk>,
-    BacktestPath(id): BacktestPath,
+    At(id): At<BacktestPath>,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
     let done = risk.cancel_ruleset_backtest(&call, id).await?;

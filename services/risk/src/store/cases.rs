@@ -180,10 +180,10 @@ fn case(row: &Row) -> Result<CaseRecord, Fault> {
         row.get::<Option<String>>(column)?.map(|name| super::of_name(&name)).transpose()
     };
     let shown = Case {
-        id: format!("case_{}", id.simple()),
+        id: ids::CASE.show(id),
         kind: row.get("kind")?,
-        assessment_id: assessment.map(ids::assessment),
-        business_id: ids::business(business),
+        assessment_id: assessment.map(|id| ids::ASSESSMENT.show(id)),
+        business_id: ids::BUSINESS.show(business),
         business_name: row.get("business_name")?,
         details: row.get::<Json<_>>("details")?.0,
         status: super::of_name(&row.get::<String>("status")?)?,

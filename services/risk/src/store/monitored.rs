@@ -137,7 +137,7 @@ pub(crate) async fn see_list(
 fn monitored(row: &Row) -> Result<MonitoredRow, Fault> {
     let business: Uuid = row.get("business_id")?;
     let shown = Monitored {
-        business_id: ids::business(business),
+        business_id: ids::BUSINESS.show(business),
         business_name: row.get("business_name")?,
         country: row.get("country")?,
         created_by: row.get("created_by")?,

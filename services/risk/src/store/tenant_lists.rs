@@ -238,7 +238,7 @@ pub(crate) async fn remembered(
     let remembered = |row: &Row| {
         let business: Uuid = row.get("business_id")?;
         let it = FalsePositive {
-            business_id: ids::business(business),
+            business_id: ids::BUSINESS.show(business),
             source: row.get("source")?,
             entry_id: row.get("entry_id")?,
             entry_version: row.get("entry_version")?,

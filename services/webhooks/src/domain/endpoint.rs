@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pando_service::prelude::*;
+use pando_service::{name_in, value_in};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -137,11 +138,11 @@ impl WebhookStatus {
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+        name_in(&Self::ALL, &self)
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, status)| *status)
+        value_in(&Self::ALL, name)
     }
 
     /// Whether events are kept for an endpoint in this status.
@@ -166,7 +167,7 @@ impl Endpoint {
         let success_rate = if total > 0 { delivered as f64 / total as f64 } else { 0.0 };
         let Settings { retry_policy, rate_limit, filters, ordered, concurrency } = self.settings.clone();
         Webhook {
-            webhook_id: id::webhook(self.id),
+            webhook_id: id::WEBHOOK.show(self.id),
             name: self.name.clone(),
             url: self.url.clone(),
             events: self.events.clone(),

@@ -124,8 +124,8 @@ pub(crate) fn body(webhook: Uuid, event: &StoredEvent) -> Vec<u8> {
     }
     let body = Body {
         event: &event.kind,
-        id: id::event(event.id),
-        webhook_id: id::webhook(webhook),
+        id: id::EVENT.show(event.id),
+        webhook_id: id::WEBHOOK.show(webhook),
         timestamp: event.published_at.to_string(),
         data: &event.data,
     };

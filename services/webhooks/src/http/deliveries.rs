@@ -1,8 +1,7 @@
 //! Single deliveries over HTTP: the id of a delivery names its endpoint as well.
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::State;
 use http::StatusCode;
-use http::request::Parts as RequestParts;
 use pando_http::JsonAnswer;
 use pando_service::http::WriteCall;
 use pando_service::prelude::*;
@@ -13,8 +12,8 @@ use uuid::Uuid;
 use crate::domain::id;
 use crate::{Delivery, DeliveryStatus, Webhooks};
 
-/// The delivery in the path; an extractor. If the text is not an id, nothing has it: 404.
-struct DeliveryPath(Uuid, Uuid);
+/// The delivery in the path. If the text is not an id, nothing has it: 404.
+struct DeliveryPath;
 
 /// The question for a page.
 #[derive(utoipa::IntoParams)]
@@ -32,14 +31,15 @@ pub(super) struct ListParameters {
     cursor: String,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for DeliveryPath {
-    type Rejection = Problem;
+impl InPath for DeliveryPath {
+    type Id = (Uuid, Uuid);
 
-    async fn from_request_parts(parts: &mut RequestParts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let id = path.ok().and_then(|Path(text)| id::parse_delivery(&text));
-        let (webhook, event) = id.ok_or_else(|| Problem::from(Fault::not_found("delivery")))?;
-        Ok(Self(webhook, event))
+    fn parse(text: &str) -> Option<(Uuid, Uuid)> {
+        id::parse_delivery(text)
+    }
+
+    fn refused() -> Problem {
+        Fault::not_found("delivery").into()
     }
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn routes() -> OpenApiRouter<Webhooks> {
 async fn read(
     State(webhooks): State<Webhooks>,
     Caller(call): Caller,
-    DeliveryPath(webhook, event): DeliveryPath,
+    At((webhook, event)): At<DeliveryPath>,
 ) -> Result<JsonAnswer<Delivery>, Problem> {
     Ok(JsonAnswer(webhooks.get_delivery(&call, webhook, event).await?))
 }
@@ -64,7 +64,7 @@ async fn read(
         (status = 404, description = "There is none")))]
 async fn retry(
     State(webhooks): State<Webhooks>,
-    DeliveryPath(webhook, event): DeliveryPath,
+    At((webhook, event)): At<DeliveryPath>,
     WriteCall(call): WriteCall,
 ) -> Result<WriteAnswer, Problem> {
     let done = webhooks.retry_delivery(&call, webhook, event).await?;

@@ -123,10 +123,10 @@ impl Outcome {
 fn signed(endpoint: &Endpoint, due: &Due, now: Timestamp) -> Result<Request<Bytes>, String> {
     let target = Target::parse(&endpoint.url).map_err(|error| error.to_string())?;
     let body = events::body(endpoint.id, &due.event);
-    let id = id::event(due.event.id);
+    let id = id::EVENT.show(due.event.id);
     let signatures = endpoint.secrets.sign(&id, now, &body);
     let seconds = now.as_micros().div_euclid(1_000_000).to_string();
-    let webhook = id::webhook(endpoint.id);
+    let webhook = id::WEBHOOK.show(endpoint.id);
     let mut headers = HeaderMap::new();
     for (name, value) in &endpoint.secrets.headers {
         let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;

@@ -2,6 +2,7 @@
 
 use pando_database::{BatchQuery, DatabaseError, Value};
 use pando_service::prelude::*;
+use pando_service::{name_in, value_in};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -224,7 +225,7 @@ impl DeliveryStatus {
         [("pending", Self::Pending), ("delivered", Self::Delivered), ("dead", Self::Dead)];
 
     pub(crate) fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+        name_in(&Self::ALL, &self)
     }
 }
 
@@ -385,14 +386,12 @@ pub(crate) async fn forget_events(
 }
 
 fn stored(row: &Row) -> Result<StoredDelivery, DatabaseError> {
-    let status: String = row.get("status")?;
-    let status = DeliveryStatus::ALL.iter().find(|(name, _)| *name == status);
     Ok(StoredDelivery {
         webhook: row.get("webhook_id")?,
         event: row.get("event_id")?,
         kind: row.get("kind")?,
         subject: row.get("subject")?,
-        status: status.map_or(DeliveryStatus::Dead, |(_, status)| *status),
+        status: row.parsed("status", "a status", |name| value_in(&DeliveryStatus::ALL, name))?,
         attempts: row.get("attempts")?,
         next_at: row.get("next_at")?,
         attempted_at: row.get("attempted_at")?,

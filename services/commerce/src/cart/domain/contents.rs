@@ -67,7 +67,7 @@ pub struct CartItem {
 pub struct Cart {
     /// Its id. A buyer always has the same cart.
     pub id: Uuid,
-    /// Whose it is; `guest` for a cart that a cookie opens.
+    /// The user whose cart it is; `guest` for a cart that a cookie opens.
     pub user_id: String,
     /// The lines, in the order in which they were added.
     pub items: Vec<CartItem>,

@@ -69,7 +69,7 @@ fn quantity(value: Option<&Value>, field: &str, (least, most): (i64, u32)) -> Re
     };
     number.filter(|number| (least..=i64::from(most)).contains(number)).ok_or_else(|| {
         let message = format!("must be a whole number from {least} to {most}");
-        Fault::new(Class::Invalid, format!("the quantity {message}")).named("INVALID_QUANTITY").with_field(
+        Fault::new(Class::Malformed, format!("the quantity {message}")).named("INVALID_QUANTITY").with_field(
             field.to_owned(),
             "value",
             message,

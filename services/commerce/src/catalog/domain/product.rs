@@ -32,7 +32,7 @@ pub struct Product {
     pub name: String,
     /// A text about it.
     pub description: String,
-    /// What one costs.
+    /// The price of one unit.
     pub price: Decimal,
     /// The currency of the price.
     #[schema(value_type = String)]
@@ -51,13 +51,13 @@ pub struct Product {
     pub image_urls: Vec<String>,
     /// Words to find it by.
     pub tags: Vec<String>,
-    /// Who makes it.
+    /// Its maker.
     pub brand: String,
     /// Its weight in kilograms.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub weight: Option<Decimal>,
-    /// Whatever else the shop wants to keep of it.
+    /// Further data that the shop keeps about it.
     pub metadata: Map<String, Value>,
     /// Whether it is offered.
     pub active: bool,
@@ -102,7 +102,7 @@ pub(crate) struct Stored {
     pub(crate) category_name: String,
     pub(crate) category_id: Uuid,
     pub(crate) available: i64,
-    /// The version of what callers see: it rises with each change of the product and with each movement of its stock.
+    /// Rises with each change of the product and with each movement of its stock, so it is the version of the whole answer.
     pub(crate) revision: i64,
     pub(crate) version: i64,
     pub(crate) created_at: Timestamp,

@@ -1,6 +1,7 @@
 //! Reservations: units of products that are kept for an order until it is paid, or until time is up.
 
 use pando_service::prelude::*;
+use pando_service::{name_in, value_in};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -56,10 +57,10 @@ impl ReservationStatus {
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+        name_in(&Self::ALL, &self)
     }
 
-    pub(crate) fn stored(name: &str) -> Self {
-        Self::ALL.iter().find(|(known, _)| *known == name).map_or(Self::Released, |(_, status)| *status)
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        value_in(&Self::ALL, name)
     }
 }

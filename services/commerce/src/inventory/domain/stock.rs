@@ -59,7 +59,7 @@ pub struct MovementShown {
     pub cause: Option<Uuid>,
     /// Why, in words.
     pub reason: String,
-    /// Who did it.
+    /// The caller who caused it.
     pub actor: String,
     /// When.
     #[schema(value_type = String, format = DateTime)]

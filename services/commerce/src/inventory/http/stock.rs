@@ -121,7 +121,7 @@ async fn check_availability(
 async fn read_stock(
     State(commerce): State<Commerce>,
     Caller(call): Caller,
-    ProductPath(id): ProductPath,
+    At(id): At<ProductPath>,
 ) -> Result<JsonAnswer<One<StockLevel>>, Problem> {
     let data = commerce.get_stock(&call, id).await?;
     Ok(JsonAnswer(One { data, message: "the stock" }))
@@ -134,7 +134,7 @@ async fn read_stock(
         (status = 400, description = "Every bad field"), (status = 404, description = "There is no such product")))]
 async fn change_stock(
     State(commerce): State<Commerce>,
-    ProductPath(id): ProductPath,
+    At(id): At<ProductPath>,
     WriteFields(call, fields): WriteFields,
 ) -> Result<WriteAnswer, Problem> {
     let done = commerce.set_reorder_point(&call, id, &fields).await?;
@@ -150,7 +150,7 @@ async fn change_stock(
 async fn list_movements(
     State(commerce): State<Commerce>,
     Caller(call): Caller,
-    ProductPath(id): ProductPath,
+    At(id): At<ProductPath>,
     mut query: QueryString,
 ) -> Result<JsonAnswer<Many<MovementShown>>, Problem> {
     let paging = Paging::read(&mut query);

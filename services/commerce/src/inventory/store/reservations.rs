@@ -98,7 +98,7 @@ fn assembled(rows: &[Row]) -> Result<Option<Reservation>, DatabaseError> {
         id: first.get("id")?,
         order: first.get("order_id")?,
         user: first.get("user_id")?,
-        status: ReservationStatus::stored(&first.get::<String>("status")?),
+        status: first.parsed("status", "a status", ReservationStatus::parse)?,
         lines: rows.iter().map(line).collect::<Result<_, DatabaseError>>()?,
         created_at: first.get("created_at")?,
         expires_at: first.get("expires_at")?,
@@ -112,7 +112,7 @@ pub(crate) async fn lock(
     id: Uuid,
 ) -> Result<Option<ReservationStatus>, DatabaseError> {
     let row = tx.row(&LOCK, params![id, tenant]).await?;
-    row.map(|row| Ok(ReservationStatus::stored(&row.get::<String>(0)?))).transpose()
+    row.map(|row| row.parsed(0, "a status", ReservationStatus::parse)).transpose()
 }
 
 /// Adds a reservation.
