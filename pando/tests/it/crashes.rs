@@ -1,10 +1,11 @@
 //! kill -9 under write load: every acknowledged write is there afterwards, and the server starts again without help.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use pando_database::testing::TestPostgres;
+use pando_servers::until;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -14,6 +15,9 @@ use crate::harness::Running;
 
 const WRITERS: usize = 4;
 const API: &str = "/api/v1/profiles";
+/// So many writes are acknowledged before anything dies, however busy the machine is.
+const WRITES_MIN: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A few rounds in every test run; fifty where the long proofs are asked for.
 fn rounds() -> u64 {
@@ -73,7 +77,7 @@ fn write_until_broken(
     load: Duration,
     victim: Victim<'_>,
 ) -> Vec<String> {
-    let address = running.address;
+    let (address, so_far) = (running.address, &AtomicUsize::new(0));
     thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS)
             .map(|_| {
@@ -87,6 +91,7 @@ fn write_until_broken(
                         match client.json("POST", API, &body) {
                             Ok(reply) if reply.status == 201 => {
                                 done.push(reply.value()["id"].as_str().unwrap().to_owned());
+                                so_far.fetch_add(1, Ordering::Relaxed);
                             }
                             // The database or the server is gone: this write was never acknowledged.
                             Ok(reply) => {
@@ -100,6 +105,9 @@ fn write_until_broken(
             })
             .collect();
         thread::park_timeout(load);
+        until("some writes are acknowledged", PATIENCE, || {
+            so_far.load(Ordering::Relaxed) >= WRITES_MIN || writers.iter().all(|writer| writer.is_finished())
+        });
         match victim {
             Victim::Server => running.tell(Signal::KILL),
             Victim::Database(postgres) => postgres.kill(),
