@@ -18,6 +18,7 @@ mod options;
 pub mod prelude;
 mod service;
 mod shares;
+mod signatures;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod write;
@@ -37,5 +38,6 @@ pub use names::{name_in, value_in};
 pub use options::BadSetting;
 pub use service::{Base, BasePlan, Blueprint, OwnQueue, Parts, Service};
 pub use shares::{Share, Shares, share_of};
+pub use signatures::{check_signature, sign_message};
 pub use write::{Change, Done, Write};
 pub use writes::{Rule, Turn, Writes, WritesParts, Written, patiently};
