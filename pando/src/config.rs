@@ -295,6 +295,13 @@ impl Config {
         }
     }
 
+    /// The settings of the shop.
+    pub fn commerce_options(&self) -> CommerceOptions {
+        let mut options = self.commerce.clone();
+        options.payments.tls = self.tls.clone();
+        options
+    }
+
     /// The settings of webhooks.
     pub fn webhooks_options(&self) -> WebhooksOptions {
         WebhooksOptions { tls: self.tls.clone(), ..self.webhooks.clone() }

@@ -53,7 +53,7 @@ const SERVICES: &[Wire] = &[
     Wire { role: Role::Customers, blueprint: pando_customers::BLUEPRINT, open: |config, parts, registry| pando_customers::open(parts, &config.customers, registry) },
     Wire { role: Role::Webhooks, blueprint: pando_webhooks::BLUEPRINT, open: |config, parts, registry| pando_webhooks::open(parts, event_types(), config.webhooks_options(), registry) },
     Wire { role: Role::Risk, blueprint: pando_risk::BLUEPRINT, open: |config, parts, registry| pando_risk::open(parts, config.risk_options(), registry) },
-    Wire { role: Role::Commerce, blueprint: pando_commerce::BLUEPRINT, open: |config, parts, registry| pando_commerce::open(parts, config.commerce.clone(), registry) },
+    Wire { role: Role::Commerce, blueprint: pando_commerce::BLUEPRINT, open: |config, parts, registry| pando_commerce::open(parts, config.commerce_options(), registry) },
     Wire { role: Role::Tasks, blueprint: pando_tasks::BLUEPRINT, open: |config, parts, registry| Ok(pando_tasks::open(parts, config.tasks_options(), registry)?) },
 ];
 

@@ -6,6 +6,7 @@ mod domain;
 mod http;
 mod inventory;
 mod options;
+mod payments;
 mod service;
 
 use std::sync::Arc;
@@ -22,6 +23,13 @@ pub use inventory::{
     Availability, Line, MovementPage, MovementShown, Reservation, ReservationStatus, StockLevel, Wanted,
 };
 pub use options::CommerceOptions;
+pub use payments::domain::card::{Card, GivenMethod};
+pub use payments::domain::method::{Method, MethodKind, MethodToken};
+pub use payments::provider::Provider;
+pub use payments::provider::domain::callback::{Callback, News};
+pub use payments::provider::domain::order::{ChargeOrder, RefundOrder};
+pub use payments::provider::domain::outcome::{DeclineCode, Found, Outcome, RefundOutcome, SuggestedAction};
+pub use payments::provider::options::{HttpProviderOptions, PaymentsOptions, ProviderKind, SandboxOptions};
 pub use service::{BLUEPRINT, open, served};
 
 /// The schema of this service, in the order it came to be.
@@ -32,6 +40,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration::new(2, "inventory", include_str!("../migrations/0002_inventory.sql")),
         Migration::new(3, "carts", include_str!("../migrations/0003_carts.sql")),
         Migration::new(4, "search", include_str!("../migrations/0004_search.sql")),
+        Migration::new(7, "sandbox", include_str!("../migrations/0007_sandbox.sql")),
     ],
 };
 

@@ -4,6 +4,7 @@ use pando_service::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::money::Currency;
+use crate::payments::provider::options::PaymentsOptions;
 
 /// Settings of the commerce service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub struct CommerceOptions {
     pub cart_days: u32,
     /// How products are cached.
     pub products: CacheOptions,
+    /// The provider of payments.
+    pub payments: PaymentsOptions,
 }
 
 impl Default for CommerceOptions {
@@ -40,6 +43,7 @@ impl Default for CommerceOptions {
                 keep_compressed: true,
                 ..CacheOptions::default()
             },
+            payments: PaymentsOptions::default(),
         }
     }
 }
@@ -58,6 +62,7 @@ impl CommerceOptions {
                 ("cart_days", u64::from(self.cart_days), 1..=365),
             ],
         )?;
+        self.payments.check()?;
         self.products.check().map_err(|error| bad("products", error.to_string()))?;
         Currency::parse(&self.currency).map_err(|error| bad("currency", error.to_string()))
     }

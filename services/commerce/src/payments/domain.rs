@@ -1,0 +1,4 @@
+//! The terms of payments.
+
+pub(crate) mod card;
+pub(crate) mod method;
