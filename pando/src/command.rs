@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use pando_clock::Clock;
 
 use crate::audit::AuditCommand;
+use crate::commerce::CommerceCommand;
 use crate::config::{Flags, Loaded, Sources};
 use crate::keys::KeysCommand;
 use crate::operators::OperatorsCommand;
@@ -20,8 +21,8 @@ use crate::risk::RiskCommand;
 use crate::vault::VaultCommand;
 use crate::webhooks::WebhooksCommand;
 use crate::{
-    VERSION, audit, doctor, files, keys, migrate, openapi, operators, pipeline, queue, risk, seed, serve,
-    token, vault, webhooks,
+    VERSION, audit, commerce, doctor, files, keys, migrate, openapi, operators, pipeline, queue, risk, seed,
+    serve, token, vault, webhooks,
 };
 
 /// How long threads that are still busy may hold up the end of the program.
@@ -121,6 +122,9 @@ enum Command {
     /// Make risk decisions again
     #[command(subcommand)]
     Risk(RiskCommand),
+    /// Follow the books of the shop, or ask the provider of payments
+    #[command(subcommand)]
+    Commerce(CommerceCommand),
     /// Seal rows with the current key
     #[command(subcommand)]
     Vault(VaultCommand),
@@ -198,6 +202,9 @@ impl CommandLine {
             Command::Webhooks(command) => block_on(webhooks::run(command, &clock))?,
             Command::Risk(command) => {
                 return block_on(risk::run(&sources.load()?.config, command, &clock, out));
+            }
+            Command::Commerce(command) => {
+                return block_on(commerce::run(&sources.load()?.config, command, &clock, out));
             }
             Command::Vault(command) => {
                 block_on(vault::run(&sources.load()?.config, command, &clock, out))?;

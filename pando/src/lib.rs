@@ -4,6 +4,7 @@ mod admin;
 mod audit;
 mod authentication;
 mod command;
+mod commerce;
 mod config;
 mod doctor;
 mod files;

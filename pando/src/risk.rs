@@ -1,14 +1,16 @@
-//! `pando risk`: makes decisions again.
+//! `pando risk`: makes decisions again. And the risk of orders, which the shop asks about.
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
 use pando_clock::{Clock, Timestamp};
+use pando_commerce::{RiskAnswer, RiskCheck, RiskDecision, RiskQuestion};
 use pando_resilience::{Call, Tenant};
-use pando_risk::replay_assessments;
+use pando_risk::{Party, PartyVerdict, Risk, replay_assessments};
 use pando_telemetry::Metrics;
 
 use crate::config::Config;
@@ -69,4 +71,20 @@ pub(crate) async fn run(
         Ok(if done.different == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
     .await
+}
+
+/// The check that the shop makes before it charges an order: the names of the buyer are compared with the lists.
+pub(crate) fn check_of_orders(risk: &Risk) -> RiskCheck {
+    let risk = risk.clone();
+    Arc::new(move |call: Call, RiskQuestion { names, country, .. }: RiskQuestion| {
+        let risk = risk.clone();
+        Box::pin(async move {
+            let (decision, reason) = match risk.check_party(&call, &Party { names, country }).await? {
+                PartyVerdict::Clear => (RiskDecision::Approve, String::new()),
+                PartyVerdict::Match(reason) => (RiskDecision::Review, reason),
+                PartyVerdict::Blocked(reason) => (RiskDecision::Decline, reason),
+            };
+            Ok(RiskAnswer { decision, reason })
+        })
+    })
 }

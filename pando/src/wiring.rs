@@ -22,7 +22,7 @@ use pando_vault::Keyring;
 use crate::admin::Insides;
 use crate::config::{Config, Role};
 use crate::jobs::{self, Jobs};
-use crate::{VERSION, files, front_door, recording};
+use crate::{VERSION, files, front_door, recording, risk};
 
 /// How long `/health` waits for the database.
 const PING_BUDGET: Duration = Duration::from_secs(1);
@@ -38,7 +38,13 @@ struct Wire {
     /// The role of processes that serve it.
     role: Role,
     blueprint: Blueprint,
-    open: fn(&Config, &Parts, &mut Registry) -> Result<Service, OpenError>,
+    open: fn(&Config, &Parts, &mut Registry, &mut Neighbours) -> Result<Service, OpenError>,
+}
+
+/// The services that others ask, as far as they are open.
+#[derive(Default)]
+struct Neighbours {
+    risk: Option<pando_risk::Risk>,
 }
 
 type OpenError = Box<dyn std::error::Error + Send + Sync>;
@@ -46,16 +52,28 @@ type OpenError = Box<dyn std::error::Error + Send + Sync>;
 /// Lets go of requests that only wait.
 pub(crate) type OnDrain = Box<dyn FnOnce() + Send + Sync>;
 
-/// Every service, a line each. Tasks are opened last, because they offer the jobs of all the others.
+/// Every service, a line each, after those that it asks. Tasks are opened last, because they offer the jobs of all the others.
 #[rustfmt::skip]
 const SERVICES: &[Wire] = &[
-    Wire { role: Role::Profiles, blueprint: pando_profiles::BLUEPRINT, open: |config, parts, registry| pando_profiles::open(parts, config.profiles_options(), registry) },
-    Wire { role: Role::Customers, blueprint: pando_customers::BLUEPRINT, open: |config, parts, registry| pando_customers::open(parts, &config.customers, registry) },
-    Wire { role: Role::Webhooks, blueprint: pando_webhooks::BLUEPRINT, open: |config, parts, registry| pando_webhooks::open(parts, event_types(), config.webhooks_options(), registry) },
-    Wire { role: Role::Risk, blueprint: pando_risk::BLUEPRINT, open: |config, parts, registry| pando_risk::open(parts, config.risk_options(), registry) },
-    Wire { role: Role::Commerce, blueprint: pando_commerce::BLUEPRINT, open: |config, parts, registry| pando_commerce::open(parts, config.commerce_options(), registry) },
-    Wire { role: Role::Tasks, blueprint: pando_tasks::BLUEPRINT, open: |config, parts, registry| Ok(pando_tasks::open(parts, config.tasks_options(), registry)?) },
+    Wire { role: Role::Profiles, blueprint: pando_profiles::BLUEPRINT, open: |config, parts, registry, _| pando_profiles::open(parts, config.profiles_options(), registry) },
+    Wire { role: Role::Customers, blueprint: pando_customers::BLUEPRINT, open: |config, parts, registry, _| pando_customers::open(parts, &config.customers, registry) },
+    Wire { role: Role::Webhooks, blueprint: pando_webhooks::BLUEPRINT, open: |config, parts, registry, _| pando_webhooks::open(parts, event_types(), config.webhooks_options(), registry) },
+    Wire { role: Role::Risk, blueprint: pando_risk::BLUEPRINT, open: open_risk },
+    Wire { role: Role::Commerce, blueprint: pando_commerce::BLUEPRINT, open: |config, parts, registry, neighbours| pando_commerce::open(parts, config.commerce_options(), neighbours.risk.as_ref().map(risk::check_of_orders), registry) },
+    Wire { role: Role::Tasks, blueprint: pando_tasks::BLUEPRINT, open: |config, parts, registry, _| Ok(pando_tasks::open(parts, config.tasks_options(), registry)?) },
 ];
+
+fn open_risk(
+    config: &Config,
+    parts: &Parts,
+    registry: &mut Registry,
+    neighbours: &mut Neighbours,
+) -> Result<Service, OpenError> {
+    let risk = pando_risk::Risk::new(parts, config.risk_options())?;
+    let service = pando_risk::served(&risk, registry)?;
+    neighbours.risk = Some(risk);
+    Ok(service)
+}
 
 /// The schema of every role: all processes on one database agree on it, whatever each of them does.
 pub(crate) fn migrations() -> Vec<MigrationSet> {
@@ -122,10 +140,12 @@ pub(crate) async fn wire(
     app.on_refusal = recording::of_refusals(audit.as_ref());
     let mut insides = Insides { caches: caches.clone(), audit: audit.clone(), services: Vec::new() };
     let (mut registry, mut schedules) = (Registry::default(), Vec::new());
+    let mut neighbours = Neighbours::default();
     let (mut warm_ups, mut on_drain) = (Vec::new(), Vec::new());
     // Every process can run every job, and takes the place of any other; it answers for its roles only.
     for wire in SERVICES {
-        let service = (wire.open)(config, &parts, &mut registry).map_err(|error| anyhow!(error))?;
+        let service =
+            (wire.open)(config, &parts, &mut registry, &mut neighbours).map_err(|error| anyhow!(error))?;
         schedules.extend(service.schedules);
         if config.plays(wire.role) || config.plays(Role::Worker) {
             insides.services.extend(service.operator_routes);

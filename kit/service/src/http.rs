@@ -12,5 +12,7 @@ pub use envelope::error_envelope;
 pub use events::{ServerEvent, event_stream};
 pub use id::{At, Id, InPath};
 pub(crate) use keyed::REPLAYED;
-pub use keyed::{KeyParameter, KeyRefused, Keyed, WriteBody, WriteCall, WriteDocument, WriteFields};
+pub use keyed::{
+    KeyParameter, KeyRefused, Keyed, KeyedFields, WriteBody, WriteCall, WriteDocument, WriteFields,
+};
 pub use problems::expected;

@@ -5,9 +5,12 @@ mod catalog;
 mod domain;
 mod http;
 mod inventory;
+mod meters;
 mod options;
+mod orders;
 mod payments;
 mod service;
+mod verify;
 
 use std::sync::Arc;
 
@@ -23,6 +26,10 @@ pub use inventory::{
     Availability, Line, MovementPage, MovementShown, Reservation, ReservationStatus, StockLevel, Wanted,
 };
 pub use options::CommerceOptions;
+pub use orders::{
+    Order, OrderLine, OrderPage, OrderQuestion, OrderStatus, OrderStep, RiskAnswer, RiskCheck, RiskDecision,
+    RiskQuestion,
+};
 pub use payments::domain::card::{Card, GivenMethod};
 pub use payments::domain::method::{Method, MethodKind, MethodToken};
 pub use payments::provider::Provider;
@@ -30,7 +37,9 @@ pub use payments::provider::domain::callback::{Callback, News};
 pub use payments::provider::domain::order::{ChargeOrder, RefundOrder};
 pub use payments::provider::domain::outcome::{DeclineCode, Found, Outcome, RefundOutcome, SuggestedAction};
 pub use payments::provider::options::{HttpProviderOptions, PaymentsOptions, ProviderKind, SandboxOptions};
+pub use payments::{Payment, PaymentPage, PaymentQuestion, PaymentStatus, Reconciled, Refund, RefundStatus};
 pub use service::{BLUEPRINT, open, served};
+pub use verify::{Mistake, rules_of_books, verify_books};
 
 /// The schema of this service, in the order it came to be.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
@@ -40,6 +49,8 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration::new(2, "inventory", include_str!("../migrations/0002_inventory.sql")),
         Migration::new(3, "carts", include_str!("../migrations/0003_carts.sql")),
         Migration::new(4, "search", include_str!("../migrations/0004_search.sql")),
+        Migration::new(5, "orders", include_str!("../migrations/0005_orders.sql")),
+        Migration::new(6, "payments", include_str!("../migrations/0006_payments.sql")),
         Migration::new(7, "sandbox", include_str!("../migrations/0007_sandbox.sql")),
     ],
 };
@@ -53,12 +64,16 @@ struct Inner {
     writes: Writes,
     memory: Memory,
     currency: Currency,
+    provider: Provider,
+    /// None in a house without risk decisions.
+    risk: Option<RiskCheck>,
+    meters: meters::Meters,
     options: CommerceOptions,
 }
 
 impl Commerce {
     /// Puts the service together.
-    pub fn new(parts: &Parts, options: CommerceOptions) -> Result<Self, BadSetting> {
+    pub fn new(parts: &Parts, options: CommerceOptions, risk: Option<RiskCheck>) -> Result<Self, BadSetting> {
         let currency = options.check()?;
         let memory = MemoryPlan {
             things: ("products", options.products.clone()),
@@ -72,6 +87,9 @@ impl Commerce {
             BasePlan { rules: domain::faults::RULES, ..BasePlan::new(domain::events::SERVICE, memory) };
         let base = parts.base(plan);
         let Base { writes, memory } = base.map_err(|error| BadSetting::new("commerce", "products", error))?;
-        Ok(Self(Arc::new(Inner { parts: parts.clone(), writes, memory, currency, options })))
+        let provider = Provider::new(parts, &options.payments)?;
+        let meters = meters::Meters::new(&parts.metrics);
+        let parts = parts.clone();
+        Ok(Self(Arc::new(Inner { parts, writes, memory, currency, provider, risk, meters, options })))
     }
 }

@@ -22,6 +22,18 @@ pub struct CommerceOptions {
     pub cart_units_max: u32,
     /// After how many days without a change a cart is deleted.
     pub cart_days: u32,
+    /// How many lines an order has at most.
+    pub order_lines_max: u32,
+    /// How many units a line of an order has at most.
+    pub order_line_units_max: u32,
+    /// The lowest price of an order, in whole units of its currency.
+    pub order_amount_min: u32,
+    /// The highest price of an order, in whole units of its currency.
+    pub order_amount_max: u32,
+    /// How many orders of a buyer may wait to be paid at once; 0 is any number.
+    pub waiting_orders_max: u32,
+    /// After how many minutes an order that is not paid is cancelled.
+    pub pay_minutes: u32,
     /// How products are cached.
     pub products: CacheOptions,
     /// The provider of payments.
@@ -37,6 +49,12 @@ impl Default for CommerceOptions {
             cart_line_units_max: 10,
             cart_units_max: 100,
             cart_days: 30,
+            order_lines_max: 50,
+            order_line_units_max: 50,
+            order_amount_min: 10,
+            order_amount_max: 10_000,
+            waiting_orders_max: 5,
+            pay_minutes: 30,
             products: CacheOptions {
                 l1_ttl_ms: 10 * 60 * 1_000,
                 l2_ttl_ms: 30 * 60 * 1_000,
@@ -60,6 +78,12 @@ impl CommerceOptions {
                 ("cart_line_units_max", u64::from(self.cart_line_units_max), 1..=1_000),
                 ("cart_units_max", u64::from(self.cart_units_max), 1..=1_000),
                 ("cart_days", u64::from(self.cart_days), 1..=365),
+                ("order_lines_max", u64::from(self.order_lines_max), 1..=50),
+                ("order_line_units_max", u64::from(self.order_line_units_max), 1..=1_000),
+                ("order_amount_min", u64::from(self.order_amount_min), 0..=1_000_000),
+                ("order_amount_max", u64::from(self.order_amount_max), 1..=1_000_000_000),
+                ("waiting_orders_max", u64::from(self.waiting_orders_max), 0..=1_000_000),
+                ("pay_minutes", u64::from(self.pay_minutes), 1..=10_080),
             ],
         )?;
         self.payments.check()?;

@@ -95,14 +95,18 @@ pub fn open(
     options: RiskOptions,
     registry: &mut Registry,
 ) -> Result<Service, Box<dyn Error + Send + Sync>> {
-    let risk = Risk::new(parts, options)?;
-    jobs::add(registry, &risk)?;
+    served(&Risk::new(parts, options)?, registry)
+}
+
+/// The same, for a program that asks the service itself, too.
+pub fn served(risk: &Risk, registry: &mut Registry) -> Result<Service, Box<dyn Error + Send + Sync>> {
+    jobs::add(registry, risk)?;
     let routes = PLACES.iter().map(|(prefix, routes)| {
         let routes = routes().with_state(risk.clone());
         ServiceRoutes::new("risk", routes, limits(prefix)).error_shape(error_envelope(prefix))
     });
     let routes = routes.collect();
-    let warm_up = Some(Box::pin(prepare(risk)) as _);
+    let warm_up = Some(Box::pin(prepare(risk.clone())) as _);
     Ok(Service { routes, schedules: jobs::schedules(), warm_up, ..Service::default() })
 }
 

@@ -118,21 +118,26 @@ impl TenantLists {
                 let entry = list.contacts.get(&(*by, (*id)?))?;
                 Some(hit(by, entry, 1.0))
             });
-            let query = Query {
-                country: Some(&business.country),
-                threshold: f64::from(name_percent_min) / 100.0,
-                limit: 1,
-                ..Query::new(&business.business_name)
-            };
-            let of_name = match list.index.search(&query) {
-                Ok(found) => found.first().map(|best| hit("name", &best.entry.id, best.score)),
-                // A name of signs alone is on no list.
-                Err(QueryError::NoWords) => None,
-                Err(error) => return Err(Fault::internal(error)),
-            };
+            let best = list.best((&business.business_name, Some(&business.country)), name_percent_min)?;
+            let of_name = best.map(|best| hit("name", &best.entry.id, best.score));
             hits.extend(of_contact.or(of_name));
         }
         Ok(hits)
+    }
+
+    /// The lists that allow or block on which a name is.
+    pub(crate) fn with_name(
+        &self,
+        name: (&str, Option<&str>),
+        percent_min: u8,
+    ) -> Result<Vec<(ListKind, &str)>, Fault> {
+        let mut on = Vec::new();
+        for list in self.lists.iter().filter(|list| list.kind != ListKind::Watch) {
+            if list.best(name, percent_min)?.is_some() {
+                on.push((list.kind, list.seen.name.as_str()));
+            }
+        }
+        Ok(on)
     }
 
     fn watched(&self) -> impl Iterator<Item = &Held> {
@@ -141,6 +146,21 @@ impl TenantLists {
 }
 
 impl Held {
+    /// The entry that matches a name best, if one matches well enough. A name of signs alone is on no list.
+    fn best(
+        &self,
+        (name, country): (&str, Option<&str>),
+        percent_min: u8,
+    ) -> Result<Option<Match<'_>>, Fault> {
+        let threshold = f64::from(percent_min) / 100.0;
+        let query = Query { country, threshold, limit: 1, ..Query::new(name) };
+        match self.index.search(&query) {
+            Ok(found) => Ok(found.into_iter().next()),
+            Err(QueryError::NoWords) => Ok(None),
+            Err(error) => Err(Fault::internal(error)),
+        }
+    }
+
     fn new(list: &ListRecord, entries: &[ListEntry]) -> Result<Self, Fault> {
         let mut text = Vec::new();
         for entry in entries {

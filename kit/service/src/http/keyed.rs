@@ -63,6 +63,10 @@ pub struct WriteCall(pub Call);
 #[derive(Clone, Debug)]
 pub struct WriteFields(pub Call, pub Map<String, Value>);
 
+/// The same, for clients that may also write the key into the body, as `idempotencyKey`. The header wins. An extractor.
+#[derive(Clone, Debug)]
+pub struct KeyedFields(pub Call, pub Map<String, Value>);
+
 /// The call of a write, and its body: any JSON. An extractor.
 #[derive(Clone, Debug)]
 pub struct WriteDocument(pub Call, pub Value);
@@ -167,6 +171,36 @@ impl<S: Send + Sync> FromRequest<S> for WriteFields {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (keyed, request) = Keyed::of_request(request, state).await?;
         let document = JsonDocument::from_request(request, state).await?;
+        let call = keyed.with_body(&document.bytes);
+        Ok(Self(call, document.into_object()?))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for KeyedFields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let keyed = Keyed::from_request_parts(&mut parts, state).await?;
+        let document = JsonDocument::from_request(Request::from_parts(parts.clone(), body), state).await?;
+        let in_body = document.value.get("idempotencyKey").filter(|key| !key.is_null());
+        let keyed = match in_body {
+            Some(key) if keyed.key().is_none() => {
+                let key = key.as_str().and_then(|key| HeaderValue::from_str(key).ok());
+                let key = key.ok_or_else(|| {
+                    let problem = Problem::malformed("the idempotency key is a text");
+                    problem.with_field(
+                        "idempotencyKey",
+                        "malformed",
+                        "must be a text of letters, digits, - and _",
+                    )
+                })?;
+                let [name, _] = KEY_HEADERS;
+                parts.headers.insert(name, key);
+                Keyed::read(&parts, keyed.call)?
+            }
+            _ => keyed,
+        };
         let call = keyed.with_body(&document.bytes);
         Ok(Self(call, document.into_object()?))
     }

@@ -21,7 +21,7 @@ impl Commerce {
     }
 
     /// Takes all lines out of a held cart.
-    pub(super) fn empty(&self, write: &mut Write, cart: Held, now: Timestamp) {
+    pub(crate) fn empty(&self, write: &mut Write, cart: Held, now: Timestamp) {
         let tenant = write.call.tenant().clone();
         store::remove_lines(&mut write.tx, &tenant, cart.id);
         self.save_cart(write, Held { units: 0, ..cart }, ("cart_emptied", now));

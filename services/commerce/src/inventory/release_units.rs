@@ -7,6 +7,7 @@ use super::domain::reservation::{Reservation, ReservationStatus};
 use super::ledger::{self, Cause, Kind, Short};
 use super::store::reservations;
 use crate::Commerce;
+use crate::domain::events;
 
 impl Commerce {
     /// Ends the reservation of an order: `to` is where it stands then.
@@ -53,6 +54,10 @@ impl Commerce {
         // A reservation has its units: anything else is a broken ledger.
         moved.map_err(|short| Fault::internal(Short::fault(&short)))?;
         reservations::set_status(&mut write.tx, &tenant, found.id, (to, self.0.parts.clock.now()));
-        Ok(Some(Reservation { status: to, ..found }))
+        let ended = Reservation { status: to, ..found };
+        if to != ReservationStatus::Confirmed {
+            write.created(ended.told(events::INVENTORY_RELEASED, 2));
+        }
+        Ok(Some(ended))
     }
 }

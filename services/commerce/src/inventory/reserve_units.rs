@@ -9,6 +9,7 @@ use super::domain::reservation::{Line, Reservation, ReservationStatus};
 use super::ledger::{self, Cause, Kind, Short};
 use super::store::reservations;
 use crate::Commerce;
+use crate::domain::events;
 
 /// The order for which units are wanted.
 #[derive(Clone, Debug)]
@@ -74,6 +75,7 @@ impl Commerce {
             expires_at: now.plus_micros(i64::from(seconds) * 1_000_000),
         };
         reservations::insert(&mut write.tx, &tenant, &reservation);
+        write.created(reservation.told(events::INVENTORY_RESERVED, 1));
         Ok(Ok(reservation))
     }
 }

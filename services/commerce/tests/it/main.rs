@@ -1,15 +1,18 @@
 //! The shop on real engines: each test runs on SQLite and on PostgreSQL, each time on an empty database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod books;
 mod carts;
 mod inventory;
+mod orders;
+mod payments;
 mod products;
 mod search;
 mod stock;
 
 use http::Method;
 use pando_clock::Clock;
-use pando_commerce::{Commerce, CommerceOptions, MIGRATIONS, served};
+use pando_commerce::{Commerce, CommerceOptions, MIGRATIONS, served, verify_books};
 use pando_queue::{Job, Registry};
 use pando_service::Parts;
 use pando_service::testing::{self, Answer, TestHouse, TestServer, still_clock};
@@ -29,7 +32,7 @@ pub(crate) struct House {
 pub(crate) async fn each_house(test: impl AsyncFn(House)) {
     testing::each_house(&[MIGRATIONS], still_clock, async |TestHouse { parts, folder }| {
         let mut registry = Registry::default();
-        let commerce = Commerce::new(&parts, CommerceOptions::default()).unwrap();
+        let commerce = Commerce::new(&parts, CommerceOptions::default(), None).unwrap();
         let service = served(&commerce, &mut registry).unwrap();
         let server = TestServer::start(&parts, service);
         let clock = parts.clock.clone();
@@ -55,10 +58,26 @@ impl House {
 
     /// Lets go of the reservations whose time is up.
     pub(crate) async fn sweep(&self) {
-        let mut tx = self.parts.database.transaction(&testing::call()).await.unwrap();
-        self.parts.queue.enqueue(&mut tx, Job::new("reservation_sweep", json!({}))).await.unwrap();
-        tx.commit().await.unwrap();
+        self.run("reservation_sweep").await;
+    }
+
+    /// Runs all jobs that are due.
+    pub(crate) async fn work(&self) {
         self.parts.queue.run_until_idle(&self.registry).await.unwrap();
+    }
+
+    /// Runs a job of this kind.
+    pub(crate) async fn run(&self, kind: &str) {
+        let mut tx = self.parts.database.transaction(&testing::call()).await.unwrap();
+        self.parts.queue.enqueue(&mut tx, Job::new(kind, json!({}))).await.unwrap();
+        tx.commit().await.unwrap();
+        self.work().await;
+    }
+
+    /// Nothing is wrong in the books.
+    pub(crate) async fn books_agree(&self) {
+        let mistakes = verify_books(&self.parts.database, &testing::call()).await.unwrap();
+        assert_eq!(mistakes, []);
     }
 
     /// How many units of a product can be sold, as its page says.

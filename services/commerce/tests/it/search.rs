@@ -141,7 +141,7 @@ async fn products_that_are_older_than_the_index_of_words_are_found() {
         }
         tx.commit().await.unwrap();
         parts.database.migrate(&[MIGRATIONS]).await.unwrap();
-        let commerce = Commerce::new(&parts, CommerceOptions::default()).unwrap();
+        let commerce = Commerce::new(&parts, CommerceOptions::default(), None).unwrap();
         let search = Search::parse("kitchen lamp");
         let question = ProductQuestion { size: 10, search, ..ProductQuestion::default() };
         let found = commerce.list_products(&call(), &question).await.unwrap();

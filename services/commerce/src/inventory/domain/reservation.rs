@@ -3,6 +3,7 @@
 use pando_service::prelude::*;
 use pando_service::{name_in, value_in};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -46,6 +47,16 @@ pub struct Reservation {
     pub created_at: Timestamp,
     /// Until when the units are kept.
     pub expires_at: Timestamp,
+}
+
+impl Reservation {
+    /// The event that tells of it.
+    pub(crate) fn told(&self, event: &'static str, version: i64) -> Change {
+        let item = |line: &Line| json!({"productId": line.product, "quantity": line.quantity});
+        let items: Vec<_> = self.lines.iter().map(item).collect();
+        let data = json!({"reservationId": self.id, "orderId": self.order, "items": items});
+        Change { event, id: self.id, version, data }
+    }
 }
 
 impl ReservationStatus {

@@ -36,6 +36,11 @@ static SET_STATUS: Query = Query::write(
     "update commerce_reservations set status = $3, updated_at = $4 where id = $1 and tenant = $2",
 );
 
+static KEEP: Query = Query::write(
+    "commerce.keep_reservation",
+    "update commerce_reservations set expires_at = $3 where id = $1 and tenant = $2 and status = 'RESERVED'",
+);
+
 /// Another process may be at work on some of them: those are left to it.
 static EXPIRED: Query = Query::scan(
     "commerce.expired_reservations",
@@ -134,6 +139,11 @@ pub(crate) fn set_status(
     (status, now): (ReservationStatus, Timestamp),
 ) {
     tx.execute_later(&SET_STATUS, params![id, tenant, status.as_str(), now]);
+}
+
+/// Keeps the units of a locked reservation until another moment.
+pub(crate) fn keep(tx: &mut Transaction, tenant: &Tenant, id: Uuid, until: Timestamp) {
+    tx.execute_later(&KEEP, params![id, tenant, until]);
 }
 
 /// The orders of some reservations whose time is up.

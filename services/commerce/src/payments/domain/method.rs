@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 const TOKEN_BYTES_MAX: usize = 100;
@@ -80,6 +81,34 @@ impl Method {
     /// A token that the caller got from the provider itself.
     pub fn of_token(kind: MethodKind, token: MethodToken) -> Self {
         Self { kind, masked_number: None, cardholder_name: None, token }
+    }
+
+    /// As a table keeps it: with the token.
+    pub(crate) fn kept(&self) -> Value {
+        let mut kept = self.shown();
+        kept["token"] = self.token.expose().into();
+        kept
+    }
+
+    /// As a table has it; none if there is no token.
+    pub(crate) fn stored(value: &Value) -> Option<Self> {
+        let text = |name: &str| value.get(name).and_then(Value::as_str);
+        Some(Self {
+            kind: MethodKind::parse(text("type")?)?,
+            masked_number: text("cardNumber").map(str::to_owned),
+            cardholder_name: text("cardholderName").map(str::to_owned),
+            token: MethodToken::parse(text("token")?)?,
+        })
+    }
+
+    /// As the buyer sees it.
+    pub(crate) fn shown(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// As an event tells it: without the name, because an event outlives it.
+    pub(crate) fn told(&self) -> Value {
+        json!({"type": self.kind, "cardNumber": self.masked_number.as_deref().unwrap_or_default()})
     }
 }
 
