@@ -11,9 +11,9 @@ pub(crate) const CHECKS: &[Check] = &[
         rule: "a movement begins with the numbers at which the one before it ended",
         find: Query::scan(
             "commerce.verify_ledger",
-            "select tenant, product_id, 'movement ' || cast(id as text) || ' begins with ' || available_before || ' and ' \
+            "select tenant, product_id, 'the movement to version ' || version || ' begins with ' || available_before || ' and ' \
              || reserved_before || ' units, and the one before it ended with ' || last_available || ' and ' || last_reserved \
-             from (select tenant, product_id, id, available_before, reserved_before, \
+             from (select tenant, product_id, version, available_before, reserved_before, \
                    lag(available_after, 1, cast(0 as bigint)) over ledger as last_available, \
                    lag(reserved_after, 1, cast(0 as bigint)) over ledger as last_reserved from commerce_movements \
                    window ledger as (partition by tenant, product_id order by version)) as followed \
@@ -90,7 +90,7 @@ pub(crate) const CHECKS: &[Check] = &[
         rule: "an order whose payment is on its way has its units",
         find: Query::scan(
             "commerce.verify_kept",
-            "select p.tenant, p.order_id, 'payment ' || cast(p.id as text) || ' is on its way' from commerce_payments p \
+            "select p.tenant, p.order_id, 'a payment of ' || p.amount_minor || ' is on its way' from commerce_payments p \
              left join commerce_reservations r on r.tenant = p.tenant and r.order_id = p.order_id and r.status = 'RESERVED' \
              where p.status = 'PENDING' and r.id is null limit $1",
         ),

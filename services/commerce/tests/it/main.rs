@@ -28,11 +28,18 @@ pub(crate) struct House {
     _folder: tempfile::TempDir,
 }
 
-/// Runs a test in a fresh shop on every engine.
+/// Runs a test in a fresh shop on every engine. Its provider of payments never calls back.
 pub(crate) async fn each_house(test: impl AsyncFn(House)) {
+    let mut options = CommerceOptions::default();
+    options.payments.sandbox.callbacks = 0;
+    each_house_with(&options, test).await;
+}
+
+/// The same, with these settings.
+pub(crate) async fn each_house_with(options: &CommerceOptions, test: impl AsyncFn(House)) {
     testing::each_house(&[MIGRATIONS], still_clock, async |TestHouse { parts, folder }| {
         let mut registry = Registry::default();
-        let commerce = Commerce::new(&parts, CommerceOptions::default(), None).unwrap();
+        let commerce = Commerce::new(&parts, options.clone(), None).unwrap();
         let service = served(&commerce, &mut registry).unwrap();
         let server = TestServer::start(&parts, service);
         let clock = parts.clock.clone();
