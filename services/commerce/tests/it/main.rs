@@ -7,6 +7,9 @@ mod inventory;
 mod orders;
 mod payments;
 mod products;
+mod provider;
+mod provider_http;
+mod provider_server;
 mod search;
 mod stock;
 

@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_callback_that_is_not_the_providers_is_refused() {
         let (headers, body) = sent("refund.succeeded", json!({"status": "pending"}));
-        let changed = body.to_vec().into_iter().chain(*b" ").collect::<Vec<u8>>();
+        let changed = body.iter().copied().chain(*b" ").collect::<Vec<u8>>();
         assert_eq!(taken(&headers, &changed, 0).unwrap_err().class(), Class::Unauthenticated);
         for name in [ID, TIMESTAMP, SIGNATURE] {
             let mut without = headers.clone();
