@@ -46,12 +46,13 @@ impl HttpProvider {
         callback::read(&self.0.callback_secret, headers, body, now)
     }
 
-    /// Asks for the things with a key. `read` reads one of those in the answer: its key, and how it stands.
-    async fn find<T>(
+    /// Asks for the things with a key. `read` reads one of those in the answer: its key, and how it stands. If there are several, one that
+    /// moved money counts, and then one that still may.
+    async fn find<T: PartialEq>(
         &self,
         call: &Call,
         (path, key): (&str, Uuid),
-        read: impl Fn(&Value) -> Option<(Option<Uuid>, Found<T>)>,
+        (read, moved): (impl Fn(&Value) -> Option<(Option<Uuid>, Found<T>)>, impl Fn(&T) -> bool),
     ) -> Found<T> {
         let Ok(answer) = self.0.line.get(call, &format!("{path}?key={key}")).await else {
             return Found::Unreachable;
@@ -62,12 +63,13 @@ impl HttpProvider {
         };
         let mut found = Found::NotThere;
         for thing in things {
-            match read(thing) {
-                // It cannot be understood, and it may be the one.
-                None => return Found::Unreachable,
-                Some((of, _)) if of != Some(key) => {}
-                Some((_, ended @ Found::Ended(_))) => return ended,
-                Some((_, other)) => found = other,
+            // One that cannot be understood may be the one.
+            let Some((of, stands)) = read(thing) else { return Found::Unreachable };
+            match stands {
+                _ if of != Some(key) => {}
+                Found::Ended(end) if moved(&end) => return Found::Ended(end),
+                Found::Ended(_) if found != Found::NotThere => {}
+                stands => found = stands,
             }
         }
         found

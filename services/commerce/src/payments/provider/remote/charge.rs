@@ -24,15 +24,16 @@ impl HttpProvider {
 
     /// How the charge of a payment ended.
     pub(in crate::payments::provider) async fn find_charge(&self, call: &Call, key: Uuid) -> Found<Outcome> {
-        let found = self.find(call, (PATH, key), |thing| {
+        let read = |thing: &serde_json::Value| {
             let told = wire::read_charge(thing)?;
             let found = match told.outcome {
                 Outcome::Unknown | Outcome::Unreachable => Found::Pending,
                 ended => Found::Ended(ended),
             };
             Some((told.key, found))
-        });
-        found.await
+        };
+        let moved = |outcome: &Outcome| matches!(outcome, Outcome::Captured { .. });
+        self.find(call, (PATH, key), (read, moved)).await
     }
 }
 

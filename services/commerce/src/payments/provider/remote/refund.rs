@@ -32,15 +32,16 @@ impl HttpProvider {
         call: &Call,
         key: Uuid,
     ) -> Found<RefundOutcome> {
-        let found = self.find(call, (PATH, key), |thing| {
+        let read = |thing: &serde_json::Value| {
             let told = wire::read_refund(thing)?;
             let found = match told.outcome {
                 RefundOutcome::Unknown | RefundOutcome::Unreachable => Found::Pending,
                 ended => Found::Ended(ended),
             };
             Some((told.key, found))
-        });
-        found.await
+        };
+        let moved = |outcome: &RefundOutcome| matches!(outcome, RefundOutcome::Refunded { .. });
+        self.find(call, (PATH, key), (read, moved)).await
     }
 }
 
