@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::walker::{Names, Walker};
 
 const PRODUCTS: &str = "/api/products";
+const ORDERS: &str = "/api/orders";
+const PAYMENTS: &str = "/api/payments";
 
 /// A product, and units of it that are reserved for an order.
 pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
@@ -18,6 +20,15 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
     names.insert("order", names["product"].clone());
     let kept = walker.json("POST", "/api/inventory/reserve", &[], &reservation(names));
     assert_eq!(kept.status, 201, "{kept:?}");
+    let order =
+        json!({"items": [{"productId": names["product"], "quantity": 2}], "shippingAddress": names["word"]});
+    let placed = walker.json("POST", ORDERS, &[("idempotency-key", &names["key"])], &order);
+    assert_eq!(placed.status, 201, "{placed:?}");
+    let placed = placed.value()["orderId"].clone();
+    names.insert("shop_order", placed.as_str().unwrap().to_owned());
+    let paid = walker.json("POST", PAYMENTS, &[], &payment(names));
+    assert_eq!(paid.status, 201, "{paid:?}");
+    names.insert("payment", paid.value()["data"]["id"].as_str().unwrap().to_owned());
     let line = json!({"productId": names["product"], "quantity": 1});
     for (method, path, body) in
         [("POST", "/api/cart/items", line.clone()), ("PUT", "/api/cart/ann", json!({"items": [line]}))]
@@ -25,6 +36,11 @@ pub(super) fn live(walker: &mut Walker<'_>, names: &mut Names) {
         let filled = walker.json(method, path, &[], &body);
         assert!(filled.status < 300, "{filled:?}");
     }
+}
+
+fn payment(names: &Names) -> Value {
+    let method = json!({"type": "CREDIT_CARD", "token": "tok_ok"});
+    json!({"orderId": names["shop_order"], "amount": 14, "paymentMethod": method})
 }
 
 fn reservation(names: &Names) -> Value {
@@ -101,4 +117,47 @@ pub(super) fn create(walker: &mut Walker<'_>) {
     for _ in 0..2 {
         walker.json("POST", PRODUCTS, &[("idempotency-key", &key)], &fields);
     }
+}
+
+/// Places an order of the product.
+pub(super) fn place(walker: &mut Walker<'_>) {
+    let items = json!([{"productId": walker.name("product"), "quantity": 2}]);
+    let order = json!({"items": items, "shippingAddress": walker.name("word")});
+    let key = walker.name("key");
+    walker.json("POST", ORDERS, &[("idempotency-key", &key)], &order);
+}
+
+pub(super) fn orders(walker: &mut Walker<'_>) {
+    walker.get(ORDERS);
+    walker.get(&format!("{ORDERS}?userId=ann"));
+}
+
+/// Calls a route of the order.
+pub(super) fn of_order(walker: &mut Walker<'_>, method: &str, route: &str, body: &Value) {
+    let path = format!("{ORDERS}/{}{route}", walker.name("shop_order"));
+    match body {
+        Value::Null => walker.send(method, &path, &[], b""),
+        body => walker.json(method, &path, &[], body),
+    };
+}
+
+/// Pays the order, by one of the paths.
+pub(super) fn pay(walker: &mut Walker<'_>, route: &str) {
+    let method = json!({"type": "CREDIT_CARD", "token": "tok_ok"});
+    let body = json!({"orderId": walker.name("shop_order"), "amount": 14, "paymentMethod": method});
+    walker.json("POST", &format!("{PAYMENTS}{route}"), &[], &body);
+}
+
+pub(super) fn payments(walker: &mut Walker<'_>) {
+    walker.get(PAYMENTS);
+    walker.get(&format!("{PAYMENTS}?orderId={}", walker.name("shop_order")));
+}
+
+/// Calls a route of the payment.
+pub(super) fn of_payment(walker: &mut Walker<'_>, method: &str, route: &str, body: &Value) {
+    let path = format!("{PAYMENTS}/{}{route}", walker.name("payment"));
+    match body {
+        Value::Null => walker.send(method, &path, &[], b""),
+        body => walker.json(method, &path, &[], body),
+    };
 }

@@ -131,7 +131,7 @@ impl Commerce {
             let message = format!("an order has at most {} lines", self.0.options.order_lines_max);
             return Err(refused("ORDER_ITEMS_LIMIT_EXCEEDED", "items", message));
         }
-        for line in lines.iter().filter(|line| !line.offer.is_offered) {
+        if let Some(line) = lines.iter().find(|line| !line.offer.is_offered) {
             let message = format!("the product {} is not offered", line.offer.product);
             return Err(refused("PRODUCT_NOT_AVAILABLE", "items", message));
         }
