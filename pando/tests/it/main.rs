@@ -4,6 +4,7 @@
 mod audit;
 mod auth;
 mod bad_input;
+mod bank;
 mod cache;
 mod carts;
 mod client;
@@ -31,6 +32,7 @@ mod images;
 mod keys;
 mod memory;
 mod operators;
+mod order_crashes;
 mod pipeline;
 mod platform;
 mod profile_answers;

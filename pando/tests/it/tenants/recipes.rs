@@ -158,7 +158,7 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "refund_payment", about: Tenant(|it| commerce::of_payment(it, "POST", "/refund", &json!({"reason": "x"}))) },
     Recipe { operation: "create_payment", about: Tenant(|it| commerce::pay(it, "")) },
     Recipe { operation: "charge_payment", about: Tenant(|it| commerce::pay(it, "/charge")) },
-    Recipe { operation: "take_callback", about: Nobody },
+    Recipe { operation: "take_payments_callback", about: Nobody },
     Recipe { operation: "change_catalog_product", about: Tenant(|it| commerce::of_product(it, "PUT", &json!({"price": 8}))) },
     Recipe { operation: "delete_catalog_product", about: Tenant(|it| commerce::of_product(it, "DELETE", &Value::Null)) },
     // Those that make things.

@@ -1,6 +1,5 @@
 //! Pays an order that waits for it: the buyer hears at once whether the money moved, if the provider says so in time.
 
-use pando_queue::Job;
 use pando_service::prelude::*;
 use uuid::Uuid;
 
@@ -9,15 +8,10 @@ use super::domain::means::Chosen;
 use super::store;
 use crate::Commerce;
 use crate::inventory::ledger::Short;
-use crate::orders::ADVANCE;
-use crate::orders::advance_order::OfOrder;
 use crate::orders::domain::status::OrderStatus;
 use crate::orders::get_order::check_owner;
 use crate::orders::store as orders;
 use crate::orders::transition::no_order;
-
-/// The job takes over if the request does not come to its end.
-const TAKEN_OVER_MICROS: i64 = 15 * 1_000_000;
 
 impl Commerce {
     /// Pays an order of the caller; the payment. An order has one: a second request for it gets the first payment.
@@ -53,19 +47,16 @@ impl Commerce {
             }
             let begun = self.begin_charge(&mut write, order, method).await?;
             let payment = begun.map_err(|(_, short)| Short::fault(&short))?;
-            let run_at = Some(self.0.parts.clock.now().plus_micros(TAKEN_OVER_MICROS));
-            let job = Job { run_at, ..ADVANCE.job(&OfOrder { order: asked.order })? };
-            self.enqueue_of_order(&mut write, job, asked.order, call.tenant()).await?;
             write.done((payment.id, true))
         });
         let begun = begun.await?;
         let ((id, is_new), token, replayed) = (begun.value, begun.token, begun.replayed);
         if is_new {
             let call = &Call { repeat: None, ..call.clone() };
-            // The outcome is written down by the job if this fails.
+            // If this fails, the next round of `payment_reconcile` asks for the outcome.
             let done = call.deadline.bound(self.complete_charge(call, id, !replayed)).await;
             if !matches!(done, Ok(Ok(_))) {
-                tracing::warn!(payment = %id, "a payment could not be completed by its request: a job completes it");
+                tracing::warn!(payment = %id, "a payment could not be completed by its request: a job asks for its outcome");
             }
         }
         Ok(Written { value: id, token, replayed })

@@ -7,11 +7,14 @@ use uuid::Uuid;
 
 use super::domain::payment::{PaymentStatus, Stored};
 use super::provider::domain::order::ChargeOrder;
-use super::provider::domain::outcome::{Found, Outcome};
+use super::provider::domain::outcome::{DeclineCode, Found, Outcome};
 use super::{no_payment, store};
 use crate::Commerce;
 use crate::orders::domain::status::{OrderStatus, Step};
 use crate::orders::store as orders;
+
+/// After a day, a payment that the provider does not know has failed.
+const HOPELESS_MICROS: i64 = 24 * 3_600 * 1_000_000;
 
 /// How far a payment or a refund has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,7 @@ impl Commerce {
             true => self.charge(call, &payment).await,
             false => match self.0.provider.find_charge(call, id).await {
                 Found::Ended(outcome) => outcome,
+                Found::NotThere if self.is_hopeless(&payment) => DeclineCode::ProcessorError.declined(),
                 Found::NotThere => self.charge(call, &payment).await,
                 Found::Pending => Outcome::Unknown,
                 Found::Unreachable => Outcome::Unreachable,
@@ -58,6 +62,11 @@ impl Commerce {
         tracing::warn!(payment = %id, order = %payment.order, why, "a payment waits");
         self.mark_waiting(call, &payment, why).await?;
         Ok(Progress::Waiting(why))
+    }
+
+    /// A provider that has not heard of a payment after so long will not. If its money comes all the same, it goes back.
+    fn is_hopeless(&self, payment: &Stored) -> bool {
+        payment.created_at.plus_micros(HOPELESS_MICROS) <= self.0.parts.clock.now()
     }
 
     async fn charge(&self, call: &Call, payment: &Stored) -> Outcome {

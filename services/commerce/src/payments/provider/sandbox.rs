@@ -7,13 +7,15 @@ mod refund;
 mod store;
 mod tell;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
 use pando_service::prelude::*;
 use pando_telemetry::Secret;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use uuid::Uuid;
 
 use super::domain::callback::{self, Callback};
 use super::options::{PaymentsOptions, SandboxOptions};
@@ -29,6 +31,8 @@ struct Inner {
     options: SandboxOptions,
     timeout: Duration,
     callback_secret: Secret,
+    /// The charges whose request was lost by chance: the next one arrives.
+    lost: Mutex<HashSet<Uuid>>,
 }
 
 impl Sandbox {
@@ -42,6 +46,7 @@ impl Sandbox {
             options: options.sandbox.clone(),
             timeout: Duration::from_millis(options.timeout_ms),
             callback_secret,
+            lost: Mutex::default(),
         })))
     }
 
@@ -64,6 +69,16 @@ impl Sandbox {
     }
 
     /// Waits as long as the sandbox takes for an answer; whether the answer comes in time.
+    /// Whether a request that chance has lost was lost before. Then it arrives.
+    fn was_lost(&self, key: Uuid) -> bool {
+        let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_lost = lost.remove(&key);
+        if !was_lost {
+            lost.insert(key);
+        }
+        was_lost
+    }
+
     async fn answers(&self, call: &Call, latency: Duration) -> bool {
         let patience = self.0.timeout.min(call.deadline.remaining());
         tokio::time::sleep(latency.min(patience)).await;
