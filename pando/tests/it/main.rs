@@ -33,6 +33,7 @@ mod keys;
 mod memory;
 mod operators;
 mod order_crashes;
+mod oversell;
 mod pipeline;
 mod platform;
 mod profile_answers;
