@@ -116,6 +116,11 @@ fn the_commands_of_the_guide_to_the_shop_print_what_it_says() {
 }
 
 #[test]
+fn the_commands_of_the_guide_to_orders_print_what_it_says() {
+    run("docs/guides/shop-orders.md", &[]);
+}
+
+#[test]
 fn the_commands_of_the_guide_to_rules_print_what_it_says() {
     run("docs/guides/risk-rules.md", &[]);
 }

@@ -234,8 +234,8 @@ async fn refund_payment(
 /// The body is signed by the provider; there is no other credential.
 #[utoipa::path(post, path = "/api/payments/callbacks", tag = "payments",
     request_body(content = Object, content_type = "application/json", description = "What the provider says, as it was signed"), security(()),
-    responses((status = 204, description = "It was heard"), (status = 400, description = "Not what a provider says, or not signed by it"),
-        (status = 404, description = "There is no such payment")))]
+    responses((status = 204, description = "It was heard"), (status = 400, description = "Not what a provider says"),
+        (status = 401, description = "Not signed by the provider, or too old"), (status = 404, description = "There is no such payment")))]
 async fn take_callback(
     State(commerce): State<Commerce>,
     Caller(call): Caller,

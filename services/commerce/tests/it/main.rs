@@ -4,6 +4,7 @@
 mod books;
 mod carts;
 mod inventory;
+mod model;
 mod orders;
 mod payments;
 mod products;
