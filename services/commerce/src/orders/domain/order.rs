@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::status::{OrderStatus, Step};
 use crate::domain::money::{Currency, Decimal, Money};
-use crate::inventory::Line;
+use crate::inventory::domain::reservation::Line;
 use crate::payments::domain::means::Chosen;
 
 /// An order as it is stored.

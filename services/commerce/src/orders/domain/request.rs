@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::address::read_address;
-use crate::cart::Wish;
+use crate::cart::domain::wish::Wish;
 use crate::payments::domain::means::Means;
 
 const NOTES_CHARS_MAX: usize = 500;
