@@ -21,6 +21,8 @@ pub struct CommerceOptions {
     pub cart_units_max: u32,
     /// After how many days without a change a cart is deleted.
     pub cart_days: u32,
+    /// How many categories a shop has at most.
+    pub categories_max: u32,
     /// How products are cached.
     pub products: CacheOptions,
 }
@@ -34,6 +36,7 @@ impl Default for CommerceOptions {
             cart_line_units_max: 10,
             cart_units_max: 100,
             cart_days: 30,
+            categories_max: 1_000,
             products: CacheOptions {
                 l1_ttl_ms: 10 * 60 * 1_000,
                 l2_ttl_ms: 30 * 60 * 1_000,
@@ -56,6 +59,7 @@ impl CommerceOptions {
                 ("cart_line_units_max", u64::from(self.cart_line_units_max), 1..=1_000),
                 ("cart_units_max", u64::from(self.cart_units_max), 1..=1_000),
                 ("cart_days", u64::from(self.cart_days), 1..=365),
+                ("categories_max", u64::from(self.categories_max), 1..=10_000),
             ],
         )?;
         self.products.check().map_err(|error| bad("products", error.to_string()))?;

@@ -30,8 +30,9 @@ pub const BLUEPRINT: Blueprint = Blueprint {
 type Routes = fn() -> OpenApiRouter<Commerce>;
 
 /// Where the paths of the parts begin, and the routes there.
-const PLACES: [(&str, Routes); 3] = [
+const PLACES: [(&str, Routes); 4] = [
     ("/api/products", catalog::http::routes),
+    ("/api/categories", catalog::http::categories::routes),
     ("/api/inventory", inventory::http::routes),
     ("/api/cart", cart::http::routes),
 ];
@@ -53,6 +54,8 @@ pub fn served(commerce: &Commerce, registry: &mut Registry) -> Result<Service, B
     let sweep = cart::SWEEP.run_by(commerce, Commerce::sweep_carts);
     registry
         .add(JobKind { summary: "Deletes carts that nobody changed for a long time".to_owned(), ..sweep })?;
+    let index = catalog::INDEX.run_by(commerce, Commerce::index_category);
+    registry.add(JobKind { summary: "Tells the products of a category its new name".to_owned(), ..index })?;
     let routes = PLACES.iter().map(|(prefix, routes)| {
         let served = ServiceRoutes::new("commerce", routes().with_state(commerce.clone()), Vec::new());
         served.error_shape(error_shape(prefix))

@@ -46,6 +46,23 @@ pub(super) fn of_product(walker: &mut Walker<'_>, method: &str, body: &Value) {
     };
 }
 
+/// Calls a route of the category.
+pub(super) fn of_category(walker: &mut Walker<'_>, method: &str, body: &Value) {
+    let path = format!("/api/categories/{}", walker.name("category"));
+    match body {
+        Value::Null => walker.send(method, &path, &[], b""),
+        body => walker.json(method, &path, &[], body),
+    };
+}
+
+/// Makes a category of the same name, below the category, and anew with the same key.
+pub(super) fn create_category(walker: &mut Walker<'_>) {
+    let (word, category) = (walker.name("word"), walker.name("category"));
+    let key = walker.name("key");
+    walker.json("POST", "/api/categories", &[("idempotency-key", &key)], &json!({"name": word}));
+    walker.json("POST", "/api/categories", &[], &json!({"name": "Below", "parentId": category}));
+}
+
 /// Ends the reservation of the order.
 pub(super) fn end(walker: &mut Walker<'_>, route: &str) {
     let order = json!({"orderId": walker.name("order")});

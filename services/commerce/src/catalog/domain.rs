@@ -1,5 +1,6 @@
 //! The terms of the catalog.
 
+pub(crate) mod category;
 pub(crate) mod product;
 pub(crate) mod question;
 pub(crate) mod search;

@@ -1,5 +1,7 @@
 //! The catalog over HTTP. Everybody may read it.
 
+pub(crate) mod categories;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};

@@ -20,12 +20,12 @@ impl Commerce {
         &self,
         call: &Call,
         (question, search): (&ProductQuestion, &Search),
-        category: Option<Uuid>,
+        categories: Option<&[Uuid]>,
     ) -> Result<ProductPage, Fault> {
         let (read, tenant) = (self.0.parts.database.read(call), call.tenant());
         let mut hits = match search.is_empty() {
             true => Vec::new(),
-            false => store::search::hits(&read, tenant, (question, search), category).await?,
+            false => store::search::hits(&read, tenant, (question, search), categories).await?,
         };
         match question.sort {
             None => hits

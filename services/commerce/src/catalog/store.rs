@@ -1,5 +1,7 @@
 //! Every statement about products and categories, beside the rows that it reads.
 
+pub(crate) mod categories;
+mod family;
 pub(crate) mod search;
 
 use pando_service::Listed;
@@ -95,14 +97,20 @@ static COUNT: List = List {
     ..PLACES
 };
 
+/// Locked until the transaction ends, so that nobody deletes or renames it while it gets a product.
 static CATEGORY: Query = Query::point(
     "commerce.category",
-    "select id, name from commerce_categories where id = $1 and tenant = $2",
+    "select id, name from commerce_categories where id = $1 and tenant = $2 for share",
+);
+
+static CATEGORY_ID: Query = Query::point(
+    "commerce.category_id",
+    "select id from commerce_categories where name_key = $1 and tenant = $2",
 );
 
 static CATEGORY_NAMED: Query = Query::point(
     "commerce.category_named",
-    "select id, name from commerce_categories where name_key = $1 and tenant = $2",
+    "select id, name from commerce_categories where name_key = $1 and tenant = $2 for share",
 );
 
 /// Two requests may name the same new category at once: the second takes the one of the first.
@@ -139,24 +147,30 @@ pub(crate) async fn find_locked(
     tx.row(&FIND, params![id, tenant]).await?.as_ref().map(stored).transpose()
 }
 
-/// The category that a caller names; one that has only a name, and is not there, is made.
+/// The id and the name of the category that a caller names.
 pub(crate) async fn category(
     tx: &mut Transaction,
     tenant: &Tenant,
     named: &CategoryRef,
-    (fresh, now): (Uuid, Timestamp),
 ) -> Result<Option<(Uuid, String)>, DatabaseError> {
-    let found = |row: Option<Row>| row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose();
-    let name = match named {
-        CategoryRef::Id(id) => return found(tx.row(&CATEGORY, params![*id, tenant]).await?),
-        CategoryRef::Name(name) => name,
+    let row = match named {
+        CategoryRef::Id(id) => tx.row(&CATEGORY, params![*id, tenant]).await?,
+        CategoryRef::Name(name) => {
+            tx.row(&CATEGORY_NAMED, params![pando_service::folded(name), tenant]).await?
+        }
     };
+    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+}
+
+/// Makes a category at the top of the tree, unless another request was quicker.
+pub(crate) async fn new_category(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    name: &str,
+    (fresh, now): (Uuid, Timestamp),
+) -> Result<(), DatabaseError> {
     let key = pando_service::folded(name);
-    if let Some(there) = found(tx.row(&CATEGORY_NAMED, params![key.as_str(), tenant]).await?)? {
-        return Ok(Some(there));
-    }
-    tx.execute(&NEW_CATEGORY, params![fresh, tenant, name.as_str(), key.as_str(), now]).await?;
-    found(tx.row(&CATEGORY_NAMED, params![key.as_str(), tenant]).await?)
+    tx.execute(&NEW_CATEGORY, params![fresh, tenant, name, key, now]).await.map(drop)
 }
 
 /// The id of the category with this name.
@@ -165,7 +179,7 @@ pub(crate) async fn category_id(
     tenant: &Tenant,
     name: &str,
 ) -> Result<Option<Uuid>, DatabaseError> {
-    let row = read.row(&CATEGORY_NAMED, params![pando_service::folded(name), tenant]).await?;
+    let row = read.row(&CATEGORY_ID, params![pando_service::folded(name), tenant]).await?;
     row.map(|row| row.get(0)).transpose()
 }
 
@@ -174,11 +188,13 @@ fn asked<'a>(
     list: &List,
     tenant: &'a Tenant,
     question: &ProductQuestion,
-    category: Option<Uuid>,
+    categories: Option<&[Uuid]>,
 ) -> Listed<'a> {
     let mut list = list.of(tenant);
-    if let Some(category) = category {
-        list = list.filter("category_id = $1", params![category]);
+    match categories {
+        None => {}
+        Some([one]) => list = list.filter("category_id = $1", params![*one]),
+        Some(many) => list = list.filter("category_id = any($1)", params![many.to_vec()]),
     }
     if question.in_stock {
         list = list.filter("in_stock", params![]);
@@ -197,12 +213,18 @@ pub(crate) async fn places(
     read: &Read<'_>,
     tenant: &Tenant,
     question: &ProductQuestion,
-    category: Option<Uuid>,
+    categories: Option<&[Uuid]>,
 ) -> Result<Vec<Place>, DatabaseError> {
     let order = question.sort.unwrap_or_default().order();
     let after = question.after.as_ref().and_then(|end| end.place_in(tenant, &order));
     let limit = question.offset + question.size + 1;
-    let rows = asked(&PLACES, tenant, question, category).rows(read, &order, after, limit).await?;
+    let rows = match categories {
+        Some(many) if many.len() > 1 => {
+            let query = family::places((tenant, question), many, (&order, after), limit);
+            read.composed(&query).await?
+        }
+        one => asked(&PLACES, tenant, question, one).rows(read, &order, after, limit).await?,
+    };
     let place = |row: &Row| {
         let key = match order.kind {
             KeyKind::Text => SortKey::Text(row.get(order.column)?),
@@ -219,9 +241,9 @@ pub(crate) async fn count(
     read: &Read<'_>,
     tenant: &Tenant,
     question: &ProductQuestion,
-    category: Option<Uuid>,
+    categories: Option<&[Uuid]>,
 ) -> Result<u64, DatabaseError> {
-    asked(&COUNT, tenant, question, category).count(read, COUNT_MAX).await
+    asked(&COUNT, tenant, question, categories).count(read, COUNT_MAX).await
 }
 
 /// Adds products, whose category is there.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod carts;
+mod categories;
 mod inventory;
 mod products;
 mod search;

@@ -26,7 +26,7 @@ pub(crate) async fn hits(
     read: &Read<'_>,
     tenant: &Tenant,
     (question, search): (&ProductQuestion, &Search),
-    category: Option<Uuid>,
+    categories: Option<&[Uuid]>,
 ) -> Result<Vec<Hit>, DatabaseError> {
     let mut query = ComposedQuery::scan("commerce.search_products");
     query.push(
@@ -44,8 +44,8 @@ pub(crate) async fn hits(
         params![format!("'/{tenant}'"), search.for_tsquery(), search.for_fts5(&shop(tenant))],
     );
     query.push(" and p.tenant = $1 and p.active and p.deleted_at is null", params![tenant]);
-    if let Some(category) = category {
-        query.push(" and p.category_id = $1", params![category]);
+    if let Some(categories) = categories {
+        query.push(" and p.category_id = any($1)", params![categories.to_vec()]);
     }
     if question.in_stock {
         query.push(" and p.in_stock", []);
