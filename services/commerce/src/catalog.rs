@@ -1,5 +1,6 @@
 //! Products and their categories.
 
+mod count_facets;
 mod create_category;
 mod create_product;
 mod delete_category;
@@ -17,8 +18,9 @@ mod update_category;
 mod update_product;
 
 pub use domain::category::Category;
+pub use domain::facets::{BrandFacet, CategoryFacet, Facets, PriceFacet};
 pub use domain::question::{ProductQuestion, ProductSort};
-pub use domain::search::Search;
+pub use domain::search::{Search, Tag};
 pub(crate) use index_category::INDEX;
 pub use list_categories::CategoryPage;
 pub use list_products::ProductPage;

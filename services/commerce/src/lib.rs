@@ -16,7 +16,10 @@ use pando_service::{CacheWrites, Memory, Writes};
 
 pub use cart::{Buyer, Cart, CartItem, CartItemStatus, GuestToken, Merged, Wish};
 pub use catalog::domain::product::Product;
-pub use catalog::{Category, CategoryPage, ProductPage, ProductQuestion, ProductSort, Search};
+pub use catalog::{
+    BrandFacet, Category, CategoryFacet, CategoryPage, Facets, PriceFacet, ProductPage, ProductQuestion,
+    ProductSort, Search, Tag,
+};
 pub use domain::money::{BadMoney, Currency, Decimal, Money};
 pub use inventory::{
     Availability, Line, MovementPage, MovementShown, Reservation, ReservationStatus, StockLevel, Wanted,
@@ -33,6 +36,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration::new(3, "carts", include_str!("../migrations/0003_carts.sql")),
         Migration::new(4, "search", include_str!("../migrations/0004_search.sql")),
         Migration::new(8, "categories", include_str!("../migrations/0008_categories.sql")),
+        Migration::new(9, "brands", include_str!("../migrations/0009_brands.sql")),
     ],
 };
 

@@ -37,6 +37,12 @@ pub(super) fn list(walker: &mut Walker<'_>) {
     walker.get(&format!("{PRODUCTS}?search={}", walker.name("word")));
 }
 
+pub(super) fn count(walker: &mut Walker<'_>) {
+    walker.get(&format!("{PRODUCTS}/facets"));
+    walker.get(&format!("{PRODUCTS}/facets?categoryId={}", walker.name("category")));
+    walker.get(&format!("{PRODUCTS}/facets?search={}", walker.name("word")));
+}
+
 /// Calls a route of the product.
 pub(super) fn of_product(walker: &mut Walker<'_>, method: &str, body: &Value) {
     let path = format!("{PRODUCTS}/{}", walker.name("product"));

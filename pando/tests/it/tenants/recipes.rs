@@ -126,6 +126,7 @@ pub(super) const RECIPES: &[Recipe] = &[
     // The shop.
     Recipe { operation: "list_catalog_products", about: Guests(commerce::list) },
     Recipe { operation: "read_catalog_product", about: Guests(|it| commerce::of_product(it, "GET", &Value::Null)) },
+    Recipe { operation: "read_catalog_facets", about: Guests(commerce::count) },
     Recipe { operation: "list_catalog_categories", about: Guests(|it| { it.get("/api/categories?size=100"); it.get(&format!("/api/categories?parentId={}", it.name("category"))); }) },
     Recipe { operation: "read_catalog_category", about: Guests(|it| commerce::of_category(it, "GET", &Value::Null)) },
     Recipe { operation: "release_inventory_units", about: Tenant(|it| commerce::end(it, "release")) },

@@ -29,8 +29,8 @@ impl Commerce {
         if categories.is_some_and(<[Uuid]>::is_empty) {
             return Ok(ProductPage { products: Vec::new(), next: None, total: 0 });
         }
-        if let Some(search) = &question.search {
-            return self.search_products(call, (question, search), categories).await;
+        if question.is_search() {
+            return self.search_products(call, question, categories).await;
         }
         let order = question.sort.unwrap_or_default().order();
         let places = store::places(&read, tenant, question, categories).await?;

@@ -1,6 +1,8 @@
 //! Every statement about products and categories, beside the rows that it reads.
 
 pub(crate) mod categories;
+mod conditions;
+pub(crate) mod facets;
 mod family;
 pub(crate) mod search;
 
@@ -8,6 +10,7 @@ use pando_service::Listed;
 use pando_service::prelude::*;
 use uuid::Uuid;
 
+use self::conditions::conditions;
 use super::domain::product::{CategoryRef, Draft, Stored};
 use super::domain::question::ProductQuestion;
 use crate::domain::money::{Currency, Money};
@@ -84,7 +87,7 @@ static INSERT: BulkInsert = BulkInsert {
 
 static PLACES: List = List {
     name: "commerce.product_places",
-    select: "select id, name_key, price_minor, created_at, updated_at from commerce_products",
+    select: "select id, name_key, price_minor, created_at, updated_at from commerce_products p",
     rows: "active and deleted_at is null",
 };
 
@@ -93,7 +96,7 @@ pub(crate) const COUNT_MAX: usize = 10_000;
 
 static COUNT: List = List {
     name: "commerce.count_products",
-    select: "select count(*) from (select 1 from commerce_products",
+    select: "select count(*) from (select 1 from commerce_products p",
     ..PLACES
 };
 
@@ -190,22 +193,8 @@ fn asked<'a>(
     question: &ProductQuestion,
     categories: Option<&[Uuid]>,
 ) -> Listed<'a> {
-    let mut list = list.of(tenant);
-    match categories {
-        None => {}
-        Some([one]) => list = list.filter("category_id = $1", params![*one]),
-        Some(many) => list = list.filter("category_id = any($1)", params![many.to_vec()]),
-    }
-    if question.in_stock {
-        list = list.filter("in_stock", params![]);
-    }
-    if let Some(least) = question.min_price {
-        list = list.filter("price_minor >= $1", params![least]);
-    }
-    if let Some(most) = question.max_price {
-        list = list.filter("price_minor <= $1", params![most]);
-    }
-    list
+    let all = conditions(question, categories).into_iter();
+    all.fold(list.of(tenant), |list, (condition, values)| list.filter(condition, values))
 }
 
 /// The places of the products of a page and of those that it steps over, and of one more if there is one.

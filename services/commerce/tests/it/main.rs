@@ -3,6 +3,7 @@
 
 mod carts;
 mod categories;
+mod facets;
 mod inventory;
 mod products;
 mod search;

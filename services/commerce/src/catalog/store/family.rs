@@ -4,6 +4,7 @@ use pando_database::ComposedQuery;
 use pando_service::prelude::*;
 use uuid::Uuid;
 
+use super::conditions::conditions;
 use crate::catalog::domain::question::ProductQuestion;
 
 /// The first places of each category are read from its index, and the first of those are the answer. So a page costs as many rows as it
@@ -17,30 +18,24 @@ pub(super) fn places(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut query = ComposedQuery::scan("commerce.product_places_of_family");
     query.push_per_engine(
-        "select p.id, p.name_key, p.price_minor, p.created_at, p.updated_at from unnest(cast($1 as uuid[])) as c (value) \
-         cross join lateral (select id, name_key, price_minor, created_at, updated_at from commerce_products \
+        "select id, name_key, price_minor, created_at, updated_at from unnest(cast($1 as uuid[])) as c (value) \
+         cross join lateral (select id, name_key, price_minor, created_at, updated_at from commerce_products p \
          where tenant = $2 and category_id = c.value",
-        "select p.id, p.name_key, p.price_minor, p.created_at, p.updated_at from rarray($1) as c \
-         cross join commerce_products p where p.rowid in (select rowid from commerce_products \
-         where tenant = $2 and category_id = c.value",
+        "select id, name_key, price_minor, created_at, updated_at from rarray($1) as c \
+         cross join commerce_products as found where found.rowid in (select p.rowid from commerce_products p \
+         where p.tenant = $2 and p.category_id = c.value",
         params![categories.to_vec(), tenant],
     );
     query.push(" and active and deleted_at is null", []);
-    if question.in_stock {
-        query.push(" and in_stock", []);
-    }
-    if let Some(least) = question.min_price {
-        query.push(" and price_minor >= $1", params![least]);
-    }
-    if let Some(most) = question.max_price {
-        query.push(" and price_minor <= $1", params![most]);
+    for (condition, values) in conditions(question, None) {
+        query.push(" and ", []).push(condition, values);
     }
     if let Some(place) = after {
         order.push_after(&mut query, place);
     }
     order.push_sort(&mut query);
     query.push(" limit $1", params![limit]);
-    query.push_per_engine(") as p", ")", []);
+    query.push_per_engine(") as found", ")", []);
     order.push_sort(&mut query);
     query.push(" limit $1", params![limit]);
     query
