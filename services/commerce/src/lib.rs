@@ -22,7 +22,8 @@ pub use catalog::{
 };
 pub use domain::money::{BadMoney, Currency, Decimal, Money};
 pub use inventory::{
-    Availability, Line, MovementPage, MovementShown, Reservation, ReservationStatus, StockLevel, Wanted,
+    Availability, Line, MovementPage, MovementShown, NamedReservation, Reservation, ReservationStatus,
+    StockLevel, Wanted,
 };
 pub use options::CommerceOptions;
 pub use service::{BLUEPRINT, open, served};
