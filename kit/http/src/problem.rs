@@ -12,6 +12,8 @@ use pando_resilience::Identity;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Rejected;
+
 /// The media type of every error answer.
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -164,6 +166,10 @@ pub struct FieldError {
     pub code: Cow<'static, str>,
     /// The broken rule as a sentence for people.
     pub message: Cow<'static, str>,
+    /// The value, if it may be repeated. Only an [`ErrorShape`](crate::ErrorShape) tells it.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub rejected: Option<Rejected>,
 }
 
 impl FieldError {
@@ -173,7 +179,14 @@ impl FieldError {
         code: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { field: field.into(), code: code.into(), message: message.into() }
+        Self { field: field.into(), code: code.into(), message: message.into(), rejected: None }
+    }
+
+    /// With the value that breaks the rule.
+    #[must_use]
+    pub fn rejecting(mut self, value: &serde_json::Value) -> Self {
+        self.rejected = Some(Rejected::of(&self.field, value));
+        self
     }
 }
 
@@ -255,6 +268,13 @@ impl Problem {
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
         self.0.errors.push(FieldError::new(field, code, message));
+        self
+    }
+
+    /// Adds one bad field that is described already.
+    #[must_use]
+    pub fn with_error(mut self, error: FieldError) -> Self {
+        self.0.errors.push(error);
         self
     }
 

@@ -105,7 +105,11 @@ impl QueryString {
 
     /// Records that a parameter breaks a rule of the caller's.
     pub fn error(&mut self, name: &'static str, code: &'static str, message: impl Into<String>) {
-        self.errors.push(FieldError::new(name, code, message.into()));
+        let mut error = FieldError::new(name, code, message.into());
+        if let Some((_, value)) = self.parameters.iter().find(|(key, _)| key == name) {
+            error = error.rejecting(&value.as_str().into());
+        }
+        self.errors.push(error);
     }
 
     /// Every bad parameter as one 400, or nothing.
@@ -115,9 +119,10 @@ impl QueryString {
             [only] => format!("query parameter {} {}", only.field, only.message),
             many => format!("{} query parameters are bad", many.len()),
         };
-        Err(self.errors.into_iter().fold(Problem::new(Code::Malformed, detail), |problem, error| {
-            problem.with_field(error.field, error.code, error.message)
-        }))
+        Err(self
+            .errors
+            .into_iter()
+            .fold(Problem::new(Code::Malformed, detail), |problem, error| problem.with_error(error)))
     }
 }
 

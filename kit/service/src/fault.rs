@@ -194,6 +194,13 @@ impl Fault {
         self
     }
 
+    /// Adds one bad field that is described already.
+    #[must_use]
+    pub fn with_error(mut self, error: FieldError) -> Self {
+        self.0.errors.push(error);
+        self
+    }
+
     /// Says after how many seconds the caller may try again.
     #[must_use]
     pub fn with_retry_after(mut self, secs: u64) -> Self {

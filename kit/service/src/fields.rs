@@ -53,6 +53,19 @@ fn field_error(field: &str, code: &'static str, message: impl Into<String>) -> F
     FieldError::new(field.to_owned(), code, message.into())
 }
 
+/// The value at a place such as `items[3].name`, if it is there.
+fn value_at<'v>(fields: &'v Map<String, Value>, place: &str) -> Option<&'v Value> {
+    let mut parts = place.split(['.', '[']);
+    let mut value = fields.get(parts.next()?)?;
+    for part in parts {
+        value = match part.strip_suffix(']') {
+            Some(index) => value.get(index.parse::<usize>().ok()?)?,
+            None => value.get(part)?,
+        };
+    }
+    Some(value)
+}
+
 /// Reads typed fields and gathers what is wrong with them.
 #[derive(Debug)]
 pub struct FieldReader<'a> {
@@ -68,7 +81,11 @@ impl<'a> FieldReader<'a> {
 
     /// Notes a bad field.
     pub fn refuse(&mut self, field: &str, code: &'static str, message: &str) {
-        self.violations.push(field_error(field, code, message));
+        let error = field_error(field, code, message);
+        self.violations.push(match value_at(self.fields, field) {
+            Some(value) => error.rejecting(value),
+            None => error,
+        });
     }
 
     /// Takes the parsed value, or notes why it was refused.
@@ -157,5 +174,25 @@ impl<'a> FieldReader<'a> {
     /// All that was wrong, if anything was.
     pub fn finish(self) -> Result<(), Violations> {
         if self.violations.is_empty() { Ok(()) } else { Err(Violations(self.violations)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_the_value_at_its_place() {
+        let fields = json!({"name": 7, "items": [{"quantity": -1}]});
+        let mut reader = FieldReader::new(fields.as_object().unwrap());
+        for place in ["name", "items[0].quantity", "items[1].quantity", "absent"] {
+            reader.refuse(place, "value", "is bad");
+        }
+        let refused = reader.finish().unwrap_err();
+        let values: Vec<Option<Value>> =
+            refused.iter().map(|one| one.rejected.as_ref().map(|value| value.shown().clone())).collect();
+        assert_eq!(values, [Some(json!(7)), Some(json!(-1)), None, None]);
     }
 }

@@ -135,6 +135,12 @@ impl Listed<'_> {
         read.composed(&self.query).await
     }
 
+    /// At most `limit` rows, in no order.
+    pub async fn some(mut self, read: &Read<'_>, limit: usize) -> Result<Vec<Row>, DatabaseError> {
+        self.query.push(" limit $1", params![i64::try_from(limit).unwrap_or(i64::MAX)]);
+        read.composed(&self.query).await
+    }
+
     /// How many rows there are, but at most `limit`, so that a long list costs no more. The list selects
     /// `select count(*) from (select 1 from …`, which this ends.
     pub async fn count(mut self, read: &Read<'_>, limit: usize) -> Result<u64, DatabaseError> {

@@ -14,7 +14,7 @@ mod set_reorder_point;
 pub(crate) mod store;
 mod sweep_reservations;
 
-pub use domain::reservation::{Line, Reservation, ReservationStatus};
+pub use domain::reservation::{Line, NamedReservation, Reservation, ReservationStatus};
 pub use domain::stock::{Availability, MovementShown, StockLevel};
 pub use list_movements::MovementPage;
 pub use reserve_units::Wanted;

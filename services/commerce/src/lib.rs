@@ -20,10 +20,14 @@ use pando_service::{CacheWrites, Memory, Writes};
 
 pub use cart::{Buyer, Cart, CartItem, CartItemStatus, GuestToken, Merged, Wish};
 pub use catalog::domain::product::Product;
-pub use catalog::{ProductPage, ProductQuestion, ProductSort, Search};
+pub use catalog::{
+    BrandFacet, Category, CategoryFacet, CategoryPage, Facets, PriceFacet, ProductPage, ProductQuestion,
+    ProductSort, Search, Tag,
+};
 pub use domain::money::{BadMoney, Currency, Decimal, Money};
 pub use inventory::{
-    Availability, Line, MovementPage, MovementShown, Reservation, ReservationStatus, StockLevel, Wanted,
+    Availability, Line, MovementPage, MovementShown, NamedReservation, Reservation, ReservationStatus,
+    StockLevel, Wanted,
 };
 pub use options::CommerceOptions;
 pub use orders::{
@@ -52,6 +56,8 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration::new(5, "orders", include_str!("../migrations/0005_orders.sql")),
         Migration::new(6, "payments", include_str!("../migrations/0006_payments.sql")),
         Migration::new(7, "sandbox", include_str!("../migrations/0007_sandbox.sql")),
+        Migration::new(8, "categories", include_str!("../migrations/0008_categories.sql")),
+        Migration::new(9, "brands", include_str!("../migrations/0009_brands.sql")),
     ],
 };
 

@@ -34,6 +34,8 @@ pub struct CommerceOptions {
     pub waiting_orders_max: u32,
     /// After how many minutes an order that is not paid is cancelled.
     pub pay_minutes: u32,
+    /// How many categories a shop has at most.
+    pub categories_max: u32,
     /// How products are cached.
     pub products: CacheOptions,
     /// The provider of payments.
@@ -55,6 +57,7 @@ impl Default for CommerceOptions {
             order_amount_max: 10_000,
             waiting_orders_max: 5,
             pay_minutes: 30,
+            categories_max: 1_000,
             products: CacheOptions {
                 l1_ttl_ms: 10 * 60 * 1_000,
                 l2_ttl_ms: 30 * 60 * 1_000,
@@ -84,6 +87,7 @@ impl CommerceOptions {
                 ("order_amount_max", u64::from(self.order_amount_max), 1..=1_000_000_000),
                 ("waiting_orders_max", u64::from(self.waiting_orders_max), 0..=1_000_000),
                 ("pay_minutes", u64::from(self.pay_minutes), 1..=10_080),
+                ("categories_max", u64::from(self.categories_max), 1..=10_000),
             ],
         )?;
         self.payments.check()?;

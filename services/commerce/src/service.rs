@@ -41,8 +41,9 @@ pub const BLUEPRINT: Blueprint = Blueprint {
 type Routes = fn() -> OpenApiRouter<Commerce>;
 
 /// Where the paths of the parts begin, and the routes there.
-const PLACES: [(&str, Routes); 5] = [
+const PLACES: [(&str, Routes); 6] = [
     ("/api/products", catalog::http::routes),
+    ("/api/categories", catalog::http::categories::routes),
     ("/api/inventory", inventory::http::routes),
     ("/api/cart", cart::http::routes),
     ("/api/orders", orders::http::routes),
@@ -103,6 +104,8 @@ fn add_jobs(registry: &mut Registry, commerce: &Commerce) -> Result<(), QueueErr
     registry.add(kind("Cancels orders that were not paid in time", sweep))?;
     let sweep = SWEEP.run_by(commerce, Commerce::sweep_reservations);
     registry.add(kind("Lets go of units that were reserved for too long", sweep))?;
+    let index = catalog::INDEX.run_by(commerce, Commerce::index_category);
+    registry.add(kind("Tells the products of a category its new name", index))?;
     let sweep = cart::SWEEP.run_by(commerce, Commerce::sweep_carts);
     registry.add(kind("Deletes carts that nobody changed for a long time", sweep))
 }

@@ -65,7 +65,7 @@ impl From<Fault> for Problem {
         let mut problem =
             Self::new(fault.class().code(), fault.detail().to_owned()).named(fault.name().to_owned());
         for error in fault.errors() {
-            problem = problem.with_field(error.field.clone(), error.code.clone(), error.message.clone());
+            problem = problem.with_error(error.clone());
         }
         if let Some(secs) = fault.retry_after() {
             problem = problem.with_retry_after(secs);
@@ -96,7 +96,7 @@ impl From<Problem> for Fault {
         let mut fault = Self::new(Class::of(problem.code()), problem.detail().to_owned());
         fault = fault.named(problem.name().to_owned());
         for error in problem.errors() {
-            fault = fault.with_field(error.field.clone(), error.code.clone(), error.message.clone());
+            fault = fault.with_error(error.clone());
         }
         fault.with_source(problem)
     }

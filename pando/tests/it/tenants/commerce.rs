@@ -53,6 +53,12 @@ pub(super) fn list(walker: &mut Walker<'_>) {
     walker.get(&format!("{PRODUCTS}?search={}", walker.name("word")));
 }
 
+pub(super) fn count(walker: &mut Walker<'_>) {
+    walker.get(&format!("{PRODUCTS}/facets"));
+    walker.get(&format!("{PRODUCTS}/facets?categoryId={}", walker.name("category")));
+    walker.get(&format!("{PRODUCTS}/facets?search={}", walker.name("word")));
+}
+
 /// Calls a route of the product.
 pub(super) fn of_product(walker: &mut Walker<'_>, method: &str, body: &Value) {
     let path = format!("{PRODUCTS}/{}", walker.name("product"));
@@ -60,6 +66,23 @@ pub(super) fn of_product(walker: &mut Walker<'_>, method: &str, body: &Value) {
         Value::Null => walker.send(method, &path, &[], b""),
         body => walker.json(method, &path, &[], body),
     };
+}
+
+/// Calls a route of the category.
+pub(super) fn of_category(walker: &mut Walker<'_>, method: &str, body: &Value) {
+    let path = format!("/api/categories/{}", walker.name("category"));
+    match body {
+        Value::Null => walker.send(method, &path, &[], b""),
+        body => walker.json(method, &path, &[], body),
+    };
+}
+
+/// Makes a category of the same name, below the category, and anew with the same key.
+pub(super) fn create_category(walker: &mut Walker<'_>) {
+    let (word, category) = (walker.name("word"), walker.name("category"));
+    let key = walker.name("key");
+    walker.json("POST", "/api/categories", &[("idempotency-key", &key)], &json!({"name": word}));
+    walker.json("POST", "/api/categories", &[], &json!({"name": "Below", "parentId": category}));
 }
 
 /// Ends the reservation of the order.

@@ -126,6 +126,9 @@ pub(super) const RECIPES: &[Recipe] = &[
     // The shop.
     Recipe { operation: "list_catalog_products", about: Guests(commerce::list) },
     Recipe { operation: "read_catalog_product", about: Guests(|it| commerce::of_product(it, "GET", &Value::Null)) },
+    Recipe { operation: "read_catalog_facets", about: Guests(commerce::count) },
+    Recipe { operation: "list_catalog_categories", about: Guests(|it| { it.get("/api/categories?size=100"); it.get(&format!("/api/categories?parentId={}", it.name("category"))); }) },
+    Recipe { operation: "read_catalog_category", about: Guests(|it| commerce::of_category(it, "GET", &Value::Null)) },
     Recipe { operation: "release_inventory_units", about: Tenant(|it| commerce::end(it, "release")) },
     Recipe { operation: "confirm_inventory_units", about: Tenant(|it| commerce::end(it, "confirm")) },
     Recipe { operation: "reserve_inventory_units", about: Tenant(commerce::reserve) },
@@ -160,8 +163,11 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "charge_payment", about: Tenant(|it| commerce::pay(it, "/charge")) },
     Recipe { operation: "take_payments_callback", about: Nobody },
     Recipe { operation: "change_catalog_product", about: Tenant(|it| commerce::of_product(it, "PUT", &json!({"price": 8}))) },
+    Recipe { operation: "change_catalog_category", about: Tenant(|it| commerce::of_category(it, "PUT", &json!({"name": "Taken"}))) },
+    Recipe { operation: "delete_catalog_category", about: Tenant(|it| commerce::of_category(it, "DELETE", &Value::Null)) },
     Recipe { operation: "delete_catalog_product", about: Tenant(|it| commerce::of_product(it, "DELETE", &Value::Null)) },
     // Those that make things.
+    Recipe { operation: "create_catalog_category", about: Tenant(commerce::create_category) },
     Recipe { operation: "create_catalog_product", about: Tenant(commerce::create) },
     Recipe { operation: "list_rulesets", about: Tenant(|it| { it.get("/api/v1/rules"); it.get("/api/v1/rules?limit=1&before=2"); }) },
     Recipe { operation: "read_ruleset", about: Tenant(|it| { it.get("/api/v1/rules/1"); it.get("/api/v1/rules/0"); }) },

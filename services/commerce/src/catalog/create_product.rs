@@ -4,7 +4,7 @@ use pando_service::prelude::*;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::domain::product::{Draft, Product, Stored};
+use super::domain::product::{CategoryRef, Draft, Product, Stored};
 use super::store;
 use crate::Commerce;
 use crate::domain::{events, faults};
@@ -61,9 +61,14 @@ impl Commerce {
         draft: &Draft,
         now: Timestamp,
     ) -> Result<(Uuid, String), Fault> {
-        let fresh = (self.0.parts.clock.fresh_id(), now);
         let tenant = write.call.tenant().clone();
-        let found = store::category(&mut write.tx, &tenant, &draft.category, fresh).await?;
+        let mut found = store::category(&mut write.tx, &tenant, &draft.category).await?;
+        if let (None, CategoryRef::Name(name)) = (&found, &draft.category) {
+            self.check_categories(write).await?;
+            let fresh = (self.0.parts.clock.fresh_id(), now);
+            store::new_category(&mut write.tx, &tenant, name, fresh).await?;
+            found = store::category(&mut write.tx, &tenant, &draft.category).await?;
+        }
         found.ok_or_else(|| {
             Fault::invalid(vec![pando_service::FieldError::new(
                 "categoryId",

@@ -1,5 +1,8 @@
 //! The catalog over HTTP. Everybody may read it.
 
+pub(crate) mod categories;
+mod question;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
@@ -11,13 +14,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use self::question::{FacetParameters, ListParameters, question};
+use super::domain::facets::Facets;
 use super::domain::product::Product;
-use super::domain::question::SortWord;
-use super::domain::search::{SEARCH_CHARS_MAX, Search};
-use super::{ProductQuestion, ProductSort};
 use crate::Commerce;
-use crate::domain::money::{Currency, scaled};
-use crate::http::paging::Paging;
 use crate::http::shape::{Many, One, Pagination};
 
 /// The product in the path. A text that is no id is a bad one.
@@ -62,47 +62,6 @@ struct ProductFields {
     active: bool,
 }
 
-/// The question for a page.
-#[derive(utoipa::IntoParams)]
-#[into_params(parameter_in = Query, rename_all = "camelCase")]
-#[expect(dead_code, reason = "it describes the query; list reads it")]
-struct ListParameters {
-    /// The number of the page, from 0; at most 10,000 products are stepped over
-    #[param(required = false, minimum = 0, default = 0)]
-    page: u64,
-    /// How many products
-    #[param(required = false, minimum = 1, maximum = 100, default = 20)]
-    size: u64,
-    /// The `next` of the page before, instead of `page`
-    #[param(required = false)]
-    cursor: String,
-    /// Only products of this category, by its name
-    #[param(required = false)]
-    category: String,
-    /// Only products of this category
-    #[param(required = false)]
-    category_id: Uuid,
-    /// Only products of which there is a unit
-    #[param(required = false)]
-    in_stock: bool,
-    /// Only products that cost at least so much
-    #[param(required = false, minimum = 0)]
-    min_price: f64,
-    /// Only products that cost at most so much
-    #[param(required = false, minimum = 0)]
-    max_price: f64,
-    /// Only products that have all these words in their name, brand, tags, category or description; the last word may be the beginning
-    /// of one. A search looks at the first 1,000 products that it finds
-    #[param(required = false, max_length = 100)]
-    search: String,
-    /// `name`, `price`, `createdAt` or `updatedAt`; also as `sort`. A search has the best first unless this is there
-    #[param(required = false)]
-    sort_by: String,
-    /// `asc` or `desc`
-    #[param(required = false)]
-    sort_direction: String,
-}
-
 impl InPath for ProductPath {
     type Id = Uuid;
 
@@ -117,11 +76,10 @@ impl InPath for ProductPath {
 
 /// The routes of products.
 pub(crate) fn routes() -> OpenApiRouter<Commerce> {
-    OpenApiRouter::new().routes(routes!(list_products, create_product)).routes(routes!(
-        read_product,
-        change_product,
-        delete_product
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(list_products, create_product))
+        .routes(routes!(read_facets))
+        .routes(routes!(read_product, change_product, delete_product))
 }
 
 /// Browse the catalog
@@ -138,6 +96,22 @@ async fn list_products(
     let next = found.next.as_ref().map(encode_cursor).transpose().map_err(Fault::from)?;
     let pagination = Pagination::new((page, question.size as u64), found.total, next);
     Ok(JsonAnswer(Many { data: found.products, pagination, message: "the products" }))
+}
+
+/// Count the catalog by category, brand, price and stock
+///
+/// The counts are those of the products that the list finds with the same filters. At most 10,000 of them are counted, and at most
+/// 1,000 of a question with words or tags: `isComplete` says whether these are all.
+#[utoipa::path(get, path = "/api/products/facets", tag = "catalog", params(FacetParameters), security((), ("token" = ["product:read"])),
+    responses((status = 200, description = "The counts", body = One<Facets>), (status = 400, description = "Bad parameters")))]
+async fn read_facets(
+    State(commerce): State<Commerce>,
+    Caller(call): Caller,
+    query: QueryString,
+) -> Result<JsonAnswer<One<Facets>>, Problem> {
+    let (question, _) = question(query, commerce.0.currency)?;
+    let data = commerce.count_facets(&call, &question).await?;
+    Ok(JsonAnswer(One { data, message: "the counts" }))
 }
 
 /// Read a product
@@ -204,64 +178,4 @@ async fn delete_product(
 ) -> Result<Response, Problem> {
     let done = commerce.delete_product(&call, id, &expected(&headers, false)?).await?;
     Ok(WriteAnswer::empty(StatusCode::NO_CONTENT, &done).into_response())
-}
-
-/// The question of a query, and the number of its page.
-fn question(mut query: QueryString, currency: Currency) -> Result<(ProductQuestion, u64), Problem> {
-    let paging = Paging::read(&mut query);
-    let words = [
-        ("name", SortWord::Name),
-        ("price", SortWord::Price),
-        ("createdAt", SortWord::CreatedAt),
-        ("updatedAt", SortWord::UpdatedAt),
-    ];
-    let by = query.one_of("sortBy", &words).or_else(|| query.one_of("sort", &words));
-    let descending =
-        query.one_of("sortDirection", &[("asc", false), ("desc", true), ("ASC", false), ("DESC", true)]);
-    let search = searched(&mut query);
-    // A direction without a column is that of the names.
-    let by = by.or_else(|| descending.filter(|_| search.is_none()).map(|_| SortWord::Name));
-    let sort = by.map(|by| ProductSort::named(by, descending.unwrap_or_default()));
-    let (min_price, max_price) =
-        (price(&mut query, "minPrice", currency), price(&mut query, "maxPrice", currency));
-    let (category, category_id) = (query.text("category"), query.parsed("categoryId", "a UUID"));
-    let in_stock = query.boolean("inStock").unwrap_or_default();
-    if paging.has_cursor() && search.is_some() {
-        query.error("cursor", "not_allowed", "a search is read by the numbers of its pages");
-    }
-    query.finish()?;
-    let question = ProductQuestion {
-        size: paging.size,
-        offset: paging.offset,
-        after: paging.after()?,
-        sort,
-        search,
-        category,
-        category_id,
-        in_stock,
-        min_price,
-        max_price,
-    };
-    Ok((question, paging.page as u64))
-}
-
-/// The words to search for; none if the text is empty.
-fn searched(query: &mut QueryString) -> Option<Search> {
-    let text = query.text("search").filter(|text| !text.trim().is_empty())?;
-    let search = Search::parse(&text);
-    if search.is_none() {
-        query.error("search", "too_long", format!("must have at most {SEARCH_CHARS_MAX} characters"));
-    }
-    search
-}
-
-/// An amount in the smallest unit of the currency of the shop.
-fn price(query: &mut QueryString, name: &'static str, currency: Currency) -> Option<i64> {
-    let text = query.text(name)?;
-    let minor = scaled(&text, currency.digits());
-    let minor = minor.map_err(|error| error.to_string()).and_then(|minor| match minor {
-        0.. => Ok(minor),
-        _ => Err("must not be negative".to_owned()),
-    });
-    minor.map_err(|reason| query.error(name, "value", reason)).ok()
 }

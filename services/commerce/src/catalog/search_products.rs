@@ -7,30 +7,26 @@ use uuid::Uuid;
 
 use super::domain::product::Stored;
 use super::domain::question::{ProductQuestion, ProductSort};
-use super::domain::search::Search;
 use super::list_products::ProductPage;
 use super::store;
 use super::store::search::Hit;
 use crate::Commerce;
 
 impl Commerce {
-    /// A page of the products that have these words. Only the first products that the index gives are looked at: as a rule, those that
+    /// A page of the products that have the words and tags of a question. Only the first products that the index gives are looked at: as a rule, those that
     /// were added first.
     pub(super) async fn search_products(
         &self,
         call: &Call,
-        (question, search): (&ProductQuestion, &Search),
-        category: Option<Uuid>,
+        question: &ProductQuestion,
+        categories: Option<&[Uuid]>,
     ) -> Result<ProductPage, Fault> {
         let (read, tenant) = (self.0.parts.database.read(call), call.tenant());
-        let mut hits = match search.is_empty() {
-            true => Vec::new(),
-            false => store::search::hits(&read, tenant, (question, search), category).await?,
-        };
-        match question.sort {
-            None => hits
+        let mut hits = store::search::hits(&read, tenant, question, categories).await?;
+        match (question.sort, &question.search) {
+            (None, Some(search)) => hits
                 .sort_by_cached_key(|hit| (Reverse(search.score(&hit.texts)), hit.name_key.clone(), hit.id)),
-            Some(sort) => sort_hits(&mut hits, sort),
+            (sort, _) => sort_hits(&mut hits, sort.unwrap_or_default()),
         }
         let page = hits.iter().skip(question.offset).take(question.size);
         let ids: Vec<Uuid> = page.map(|hit| hit.id).collect();

@@ -1,11 +1,16 @@
 //! Every statement about products and categories, beside the rows that it reads.
 
+pub(crate) mod categories;
+mod conditions;
+pub(crate) mod facets;
+mod family;
 pub(crate) mod search;
 
 use pando_service::Listed;
 use pando_service::prelude::*;
 use uuid::Uuid;
 
+use self::conditions::conditions;
 use super::domain::product::{CategoryRef, Draft, Stored};
 use super::domain::question::ProductQuestion;
 use crate::domain::money::{Currency, Money};
@@ -82,7 +87,7 @@ static INSERT: BulkInsert = BulkInsert {
 
 static PLACES: List = List {
     name: "commerce.product_places",
-    select: "select id, name_key, price_minor, created_at, updated_at from commerce_products",
+    select: "select id, name_key, price_minor, created_at, updated_at from commerce_products p",
     rows: "active and deleted_at is null",
 };
 
@@ -91,18 +96,24 @@ pub(crate) const COUNT_MAX: usize = 10_000;
 
 static COUNT: List = List {
     name: "commerce.count_products",
-    select: "select count(*) from (select 1 from commerce_products",
+    select: "select count(*) from (select 1 from commerce_products p",
     ..PLACES
 };
 
+/// Locked until the transaction ends, so that nobody deletes or renames it while it gets a product.
 static CATEGORY: Query = Query::point(
     "commerce.category",
-    "select id, name from commerce_categories where id = $1 and tenant = $2",
+    "select id, name from commerce_categories where id = $1 and tenant = $2 for share",
+);
+
+static CATEGORY_ID: Query = Query::point(
+    "commerce.category_id",
+    "select id from commerce_categories where name_key = $1 and tenant = $2",
 );
 
 static CATEGORY_NAMED: Query = Query::point(
     "commerce.category_named",
-    "select id, name from commerce_categories where name_key = $1 and tenant = $2",
+    "select id, name from commerce_categories where name_key = $1 and tenant = $2 for share",
 );
 
 /// Two requests may name the same new category at once: the second takes the one of the first.
@@ -139,24 +150,30 @@ pub(crate) async fn find_locked(
     tx.row(&FIND, params![id, tenant]).await?.as_ref().map(stored).transpose()
 }
 
-/// The category that a caller names; one that has only a name, and is not there, is made.
+/// The id and the name of the category that a caller names.
 pub(crate) async fn category(
     tx: &mut Transaction,
     tenant: &Tenant,
     named: &CategoryRef,
-    (fresh, now): (Uuid, Timestamp),
 ) -> Result<Option<(Uuid, String)>, DatabaseError> {
-    let found = |row: Option<Row>| row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose();
-    let name = match named {
-        CategoryRef::Id(id) => return found(tx.row(&CATEGORY, params![*id, tenant]).await?),
-        CategoryRef::Name(name) => name,
+    let row = match named {
+        CategoryRef::Id(id) => tx.row(&CATEGORY, params![*id, tenant]).await?,
+        CategoryRef::Name(name) => {
+            tx.row(&CATEGORY_NAMED, params![pando_service::folded(name), tenant]).await?
+        }
     };
+    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+}
+
+/// Makes a category at the top of the tree, unless another request was quicker.
+pub(crate) async fn new_category(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    name: &str,
+    (fresh, now): (Uuid, Timestamp),
+) -> Result<(), DatabaseError> {
     let key = pando_service::folded(name);
-    if let Some(there) = found(tx.row(&CATEGORY_NAMED, params![key.as_str(), tenant]).await?)? {
-        return Ok(Some(there));
-    }
-    tx.execute(&NEW_CATEGORY, params![fresh, tenant, name.as_str(), key.as_str(), now]).await?;
-    found(tx.row(&CATEGORY_NAMED, params![key.as_str(), tenant]).await?)
+    tx.execute(&NEW_CATEGORY, params![fresh, tenant, name, key, now]).await.map(drop)
 }
 
 /// The id of the category with this name.
@@ -165,7 +182,7 @@ pub(crate) async fn category_id(
     tenant: &Tenant,
     name: &str,
 ) -> Result<Option<Uuid>, DatabaseError> {
-    let row = read.row(&CATEGORY_NAMED, params![pando_service::folded(name), tenant]).await?;
+    let row = read.row(&CATEGORY_ID, params![pando_service::folded(name), tenant]).await?;
     row.map(|row| row.get(0)).transpose()
 }
 
@@ -174,22 +191,10 @@ fn asked<'a>(
     list: &List,
     tenant: &'a Tenant,
     question: &ProductQuestion,
-    category: Option<Uuid>,
+    categories: Option<&[Uuid]>,
 ) -> Listed<'a> {
-    let mut list = list.of(tenant);
-    if let Some(category) = category {
-        list = list.filter("category_id = $1", params![category]);
-    }
-    if question.in_stock {
-        list = list.filter("in_stock", params![]);
-    }
-    if let Some(least) = question.min_price {
-        list = list.filter("price_minor >= $1", params![least]);
-    }
-    if let Some(most) = question.max_price {
-        list = list.filter("price_minor <= $1", params![most]);
-    }
-    list
+    let all = conditions(question, categories).into_iter();
+    all.fold(list.of(tenant), |list, (condition, values)| list.filter(condition, values))
 }
 
 /// The places of the products of a page and of those that it steps over, and of one more if there is one.
@@ -197,12 +202,18 @@ pub(crate) async fn places(
     read: &Read<'_>,
     tenant: &Tenant,
     question: &ProductQuestion,
-    category: Option<Uuid>,
+    categories: Option<&[Uuid]>,
 ) -> Result<Vec<Place>, DatabaseError> {
     let order = question.sort.unwrap_or_default().order();
     let after = question.after.as_ref().and_then(|end| end.place_in(tenant, &order));
     let limit = question.offset + question.size + 1;
-    let rows = asked(&PLACES, tenant, question, category).rows(read, &order, after, limit).await?;
+    let rows = match categories {
+        Some(many) if many.len() > 1 => {
+            let query = family::places((tenant, question), many, (&order, after), limit);
+            read.composed(&query).await?
+        }
+        one => asked(&PLACES, tenant, question, one).rows(read, &order, after, limit).await?,
+    };
     let place = |row: &Row| {
         let key = match order.kind {
             KeyKind::Text => SortKey::Text(row.get(order.column)?),
@@ -219,9 +230,9 @@ pub(crate) async fn count(
     read: &Read<'_>,
     tenant: &Tenant,
     question: &ProductQuestion,
-    category: Option<Uuid>,
+    categories: Option<&[Uuid]>,
 ) -> Result<u64, DatabaseError> {
-    asked(&COUNT, tenant, question, category).count(read, COUNT_MAX).await
+    asked(&COUNT, tenant, question, categories).count(read, COUNT_MAX).await
 }
 
 /// Adds products, whose category is there.

@@ -7,6 +7,9 @@ pub(crate) const SERVICE: &str = "commerce";
 pub(crate) const PRODUCT_CREATED: &str = "product_created";
 pub(crate) const PRODUCT_UPDATED: &str = "product_updated";
 pub(crate) const PRODUCT_DELETED: &str = "product_deleted";
+pub(crate) const CATEGORY_CREATED: &str = "category_created";
+pub(crate) const CATEGORY_UPDATED: &str = "category_updated";
+pub(crate) const CATEGORY_DELETED: &str = "category_deleted";
 pub(crate) const STOCK_CHANGED: &str = "stock_changed";
 pub(crate) const LOW_STOCK: &str = "LowStock";
 pub(crate) const INVENTORY_RESERVED: &str = "InventoryReserved";
@@ -24,6 +27,9 @@ pub(crate) const EVENTS: &[EventType] = &[
     EventType::of::<ProductEvent>(PRODUCT_CREATED, "A product was created."),
     EventType::of::<ProductEvent>(PRODUCT_UPDATED, "A product was changed."),
     EventType::of::<ProductEvent>(PRODUCT_DELETED, "A product was deleted."),
+    EventType::of::<CategoryEvent>(CATEGORY_CREATED, "A category was created."),
+    EventType::of::<CategoryEvent>(CATEGORY_UPDATED, "A category was renamed or moved."),
+    EventType::of::<CategoryEvent>(CATEGORY_DELETED, "A category was deleted."),
     EventType::of::<StockEvent>(STOCK_CHANGED, "The number of units of a product changed."),
     EventType::of::<LowStockEvent>(LOW_STOCK, "Few units of a product are left."),
     EventType::of::<ReservationEvent>(INVENTORY_RESERVED, "Units were reserved for an order."),
@@ -43,6 +49,10 @@ pub(crate) const EVENTS: &[EventType] = &[
 struct ProductEvent {
     sku: String,
 }
+
+/// A category was created, changed or deleted.
+#[derive(ToSchema)]
+struct CategoryEvent {}
 
 /// The units of a product after a movement.
 #[derive(ToSchema)]

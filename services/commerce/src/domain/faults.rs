@@ -4,7 +4,10 @@ use pando_service::prelude::*;
 use pando_service::{Class, Rule};
 
 /// The rules of the tables that a caller can break.
-pub(crate) const RULES: &[Rule] = &[("commerce_products_tenant_sku_key", sku_taken)];
+pub(crate) const RULES: &[Rule] = &[
+    ("commerce_products_tenant_sku_key", sku_taken),
+    ("commerce_categories_tenant_name_key_key", category_name_taken),
+];
 
 pub(crate) fn no_product() -> Fault {
     Fault::not_found("product")
@@ -19,6 +22,14 @@ fn sku_taken() -> Fault {
         "sku",
         "taken",
         "another product has it",
+    )
+}
+
+fn category_name_taken() -> Fault {
+    Fault::conflict("another category has this name").named("DUPLICATE_RESOURCE").with_field(
+        "name",
+        "taken",
+        "another category has it",
     )
 }
 

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use pando_clock::Clock;
-use pando_http::{Code, ErrorAnswer, ErrorShape, Problem};
+use pando_http::{Code, ErrorAnswer, ErrorShape, Problem, Rejected};
 use serde::Serialize;
 use utoipa::{PartialSchema as _, ToSchema};
 
@@ -56,6 +56,10 @@ struct ShopError<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false, inline)]
     field_errors: Vec<ShopFieldError<'a>>,
+    /// How many bad fields there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    error_count: Option<usize>,
     r#type: &'static str,
     title: &'static str,
     status: u16,
@@ -67,6 +71,10 @@ struct ShopError<'a> {
 #[serde(rename_all = "camelCase")]
 struct ShopFieldError<'a> {
     field: &'a str,
+    /// The value, cut at 200 characters. Secrets are masked, and lists and objects are texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    rejected_value: Option<&'a serde_json::Value>,
     message: &'a str,
     code: &'a str,
 }
@@ -83,9 +91,21 @@ pub(crate) const fn error_shape(prefix: &'static str) -> ErrorShape {
     ErrorShape {
         prefix,
         media_type: "application/json",
-        status,
+        status: if is_cart(prefix) { status_of_cart } else { status },
         write,
         schema: || ("ShopError", ShopError::schema()),
+    }
+}
+
+const fn is_cart(prefix: &str) -> bool {
+    matches!(prefix.as_bytes(), b"/api/cart")
+}
+
+/// Published clients ask with `POST /api/cart` whether there is such a route, and understand 404 alone.
+fn status_of_cart(problem: &Problem) -> StatusCode {
+    match problem.code() {
+        Code::MethodNotAllowed => StatusCode::NOT_FOUND,
+        _ => status(problem),
     }
 }
 
@@ -105,6 +125,7 @@ fn write(answer: &ErrorAnswer<'_>) -> Vec<u8> {
     let problem = answer.problem;
     let errors = problem.errors().iter().map(|error| ShopFieldError {
         field: &error.field,
+        rejected_value: error.rejected.as_ref().map(Rejected::shown),
         message: &error.message,
         code: &error.code,
     });
@@ -117,6 +138,7 @@ fn write(answer: &ErrorAnswer<'_>) -> Vec<u8> {
         method: answer.method,
         service: service_of(answer.path),
         field_errors: errors.collect(),
+        error_count: Some(problem.errors().len()).filter(|count| *count > 0),
         r#type: "about:blank",
         title: problem.code().title(),
         status: answer.status.as_u16(),
@@ -134,6 +156,7 @@ fn code(problem: &Problem, status: StatusCode) -> &str {
         Code::Unauthenticated => "AUTHENTICATION_FAILED",
         Code::Forbidden => "AUTHORIZATION_FAILED",
         Code::NotFound | Code::Gone => "RESOURCE_NOT_FOUND",
+        Code::MethodNotAllowed if status == StatusCode::NOT_FOUND => "RESOURCE_NOT_FOUND",
         Code::Conflict => "DUPLICATE_RESOURCE",
         Code::VersionMismatch | Code::VersionRequired => "CONSTRAINT_VIOLATION",
         Code::TooMany => "RATE_LIMIT_EXCEEDED",

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::domain::reservation::{Line, Reservation, ReservationStatus};
+use super::domain::reservation::{Line, NamedReservation, Reservation, ReservationStatus};
 use super::reserve_units::Wanted;
 use crate::Commerce;
 
@@ -100,7 +100,7 @@ async fn reserve_units(
 ) -> Result<WriteAnswer, Problem> {
     let wanted = read_wanted(&call, &fields)?;
     let done = commerce.reserve_units(&call, &wanted).await?;
-    let shown = shown(&commerce, &call, wanted.order, "the units are reserved").await?;
+    let shown = shown(&done.value, "the units are reserved");
     Ok(WriteAnswer::json(StatusCode::CREATED, &done, &shown))
 }
 
@@ -115,7 +115,7 @@ async fn release_units(
 ) -> Result<WriteAnswer, Problem> {
     let order = order_of(&fields)?;
     let done = commerce.end_reservation(&call, order, ReservationStatus::Released).await?;
-    let shown = shown(&commerce, &call, order, "the units can be sold again").await?;
+    let shown = shown(&done.value, "the units can be sold again");
     Ok(WriteAnswer::json(StatusCode::OK, &done, &shown))
 }
 
@@ -130,36 +130,31 @@ async fn confirm_units(
 ) -> Result<WriteAnswer, Problem> {
     let order = order_of(&fields)?;
     let done = commerce.end_reservation(&call, order, ReservationStatus::Confirmed).await?;
-    let shown = shown(&commerce, &call, order, "the units have left").await?;
+    let shown = shown(&done.value, "the units have left");
     Ok(WriteAnswer::json(StatusCode::OK, &done, &shown))
 }
 
-/// The reservation of an order, with the names of its products.
-async fn shown(
-    commerce: &Commerce,
-    call: &Call,
-    order: Uuid,
-    message: &'static str,
-) -> Result<ReservationShown, Fault> {
-    let (reservation, names) = commerce.reservation(call, order).await?;
-    let Reservation { id, status, lines, created_at, expires_at, .. } = reservation;
+/// A reservation in both published forms.
+fn shown(named: &NamedReservation, message: &'static str) -> ReservationShown {
+    let NamedReservation { reservation, names } = named;
+    let Reservation { id, order, status, lines, created_at, expires_at, .. } = reservation;
     let item = |line: &Line| ItemShown {
         product_id: line.product,
         product_name: names.get(&line.product).cloned().unwrap_or_default(),
         quantity: line.quantity,
         available: matches!(status, ReservationStatus::Reserved | ReservationStatus::Confirmed),
     };
-    Ok(ReservationShown {
-        reservation_id: id,
-        order_id: order,
-        status,
+    ReservationShown {
+        reservation_id: *id,
+        order_id: *order,
+        status: *status,
         items: lines.iter().map(item).collect(),
-        created_at,
-        expires_at,
+        created_at: *created_at,
+        expires_at: *expires_at,
         success: true,
         message,
         fallback_used: false,
-    })
+    }
 }
 
 fn order_of(fields: &Map<String, Value>) -> Result<Uuid, Fault> {

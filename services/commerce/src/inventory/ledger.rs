@@ -12,6 +12,9 @@ use super::store::{self, Movement, Stock};
 use crate::domain::events;
 use crate::domain::faults::{against_the_rules, no_product};
 
+/// The name of the fault that a product gets which nobody can buy.
+pub(crate) const NOT_OFFERED: &str = "PRODUCT_NOT_AVAILABLE";
+
 /// The reason of movements: the reservation or order that causes them, and a text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cause {
@@ -57,6 +60,9 @@ pub(crate) async fn move_units(
     if locked.len() < wanted.len() {
         return Err(no_product());
     }
+    if kind == Kind::Reservation {
+        check_offered(write, &tenant, wanted.keys().copied().collect()).await?;
+    }
     let now = clock.now();
     let (mut movements, mut short) = (Vec::with_capacity(locked.len()), Vec::new());
     for before in locked {
@@ -82,6 +88,20 @@ pub(crate) async fn move_units(
     store::update(&mut write.tx, &tenant, &stock, now).await?;
     settle(write, &movements, now).await?;
     Ok(Ok(stock))
+}
+
+/// Whether all these products can be bought. Their stock is locked, so they stay as they are.
+async fn check_offered(write: &mut Write, tenant: &Tenant, products: Vec<Uuid>) -> Result<(), Fault> {
+    let offered = store::offered(&mut write.tx, tenant, products.clone()).await?;
+    let missing: Vec<Uuid> = products.into_iter().filter(|id| !offered.contains(id)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let fault = against_the_rules(NOT_OFFERED, "a product is not offered");
+    let message = "the product is not offered";
+    Err(missing
+        .into_iter()
+        .fold(fault, |fault, id| fault.with_field(id.to_string(), "not_available", message)))
 }
 
 /// Adds the first movement of a new product to the ledger. The event of the product says all that has to be said.

@@ -3,8 +3,9 @@
 use pando_service::prelude::*;
 use uuid::Uuid;
 
-use super::domain::reservation::{Reservation, ReservationStatus};
+use super::domain::reservation::{NamedReservation, Reservation, ReservationStatus};
 use super::ledger::{self, Cause, Kind, Short};
+use super::reserve_units::named;
 use super::store::reservations;
 use crate::Commerce;
 use crate::domain::events;
@@ -16,7 +17,7 @@ impl Commerce {
         call: &Call,
         order: Uuid,
         to: ReservationStatus,
-    ) -> Result<Written<Uuid>, Fault> {
+    ) -> Result<Written<NamedReservation>, Fault> {
         let write = self.0.writes.once(call, |turn| async move {
             let mut write = turn.begin().await?;
             let ended = self.end(&mut write, order, to).await?;
@@ -25,7 +26,8 @@ impl Commerce {
                 let detail = "the reservation has ended already, and its units can be sold again";
                 return Err(Fault::conflict(detail).named("BUSINESS_RULE_VIOLATION"));
             }
-            write.done(reservation.id)
+            let named = named(&mut write, reservation).await?;
+            write.done(named)
         });
         write.await
     }

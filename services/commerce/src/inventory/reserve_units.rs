@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use pando_service::prelude::*;
 use uuid::Uuid;
 
-use super::domain::reservation::{Line, Reservation, ReservationStatus};
+use super::domain::reservation::{Line, NamedReservation, Reservation, ReservationStatus};
 use super::ledger::{self, Cause, Kind, Short};
-use super::store::reservations;
+use super::store::{self, reservations};
 use crate::Commerce;
 use crate::domain::events;
 
@@ -26,12 +26,17 @@ pub struct Wanted {
 
 impl Commerce {
     /// Keeps units of all products of an order, or of none.
-    pub async fn reserve_units(&self, call: &Call, wanted: &Wanted) -> Result<Written<Uuid>, Fault> {
+    pub async fn reserve_units(
+        &self,
+        call: &Call,
+        wanted: &Wanted,
+    ) -> Result<Written<NamedReservation>, Fault> {
         let write = self.0.writes.once_patiently(call, |turn| async move {
             let mut write = turn.begin().await?;
             let reserved = self.reserve(&mut write, wanted).await?;
             let reservation = reserved.map_err(|short| Short::fault(&short))?;
-            write.done(reservation.id)
+            let named = named(&mut write, reservation).await?;
+            write.done(named)
         });
         write.await
     }
@@ -78,4 +83,12 @@ impl Commerce {
         write.created(reservation.told(events::INVENTORY_RESERVED, 1));
         Ok(Ok(reservation))
     }
+}
+
+/// A reservation with the names of its products.
+pub(super) async fn named(write: &mut Write, reservation: Reservation) -> Result<NamedReservation, Fault> {
+    let products = reservation.lines.iter().map(|line| line.product).collect();
+    let tenant = write.call.tenant().clone();
+    let names = store::names(&mut write.tx, &tenant, products).await?;
+    Ok(NamedReservation { reservation, names })
 }

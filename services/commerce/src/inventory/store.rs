@@ -3,6 +3,8 @@
 pub(crate) mod levels;
 pub(crate) mod reservations;
 
+use std::collections::BTreeMap;
+
 use pando_database::BatchQuery;
 use pando_service::prelude::*;
 use uuid::Uuid;
@@ -53,6 +55,16 @@ static SET_REORDER_POINT: Query = Query::write(
 static IN_STOCK: Query = Query::write(
     "commerce.in_stock",
     "update commerce_products set in_stock = $3 where id = $1 and tenant = $2",
+);
+
+static OFFERED: Query = Query::scan(
+    "commerce.offered_products",
+    "select id from commerce_products where id = any($1) and tenant = $2 and active and deleted_at is null",
+);
+
+static NAMES: Query = Query::scan(
+    "commerce.product_names",
+    "select id, name from commerce_products where id = any($1) and tenant = $2",
 );
 
 static MOVEMENTS: BulkInsert = BulkInsert {
@@ -116,6 +128,25 @@ pub(crate) async fn lock(
         })
     };
     tx.rows(&LOCK, params![products, tenant]).await?.iter().map(stock).collect()
+}
+
+/// Those of these products that are offered.
+pub(crate) async fn offered(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    products: Vec<Uuid>,
+) -> Result<Vec<Uuid>, DatabaseError> {
+    tx.rows(&OFFERED, params![products, tenant]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The names of these products, deleted ones too.
+pub(crate) async fn names(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    products: Vec<Uuid>,
+) -> Result<BTreeMap<Uuid, String>, DatabaseError> {
+    let rows = tx.rows(&NAMES, params![products, tenant]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// Adds the stock of new products.

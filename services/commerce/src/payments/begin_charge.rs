@@ -6,9 +6,9 @@ use super::domain::method::Method;
 use super::domain::payment::{PaymentStatus, Stored};
 use super::store;
 use crate::Commerce;
-use crate::inventory::ReservationStatus;
-use crate::inventory::ledger::Short;
+use crate::inventory::ledger::{NOT_OFFERED, Short};
 use crate::inventory::store::reservations;
+use crate::inventory::{Reservation, ReservationStatus, Wanted};
 use crate::orders::create_order::wanted;
 use crate::orders::domain::order::Stored as Order;
 use crate::orders::domain::status::Step;
@@ -54,6 +54,18 @@ impl Commerce {
         Ok(Ok(payment))
     }
 
+    /// Reserves the units of an order whose time was up. Products that are not offered any more have none.
+    pub(super) async fn reserve_again(
+        &self,
+        write: &mut Write,
+        wanted: &Wanted,
+    ) -> Result<Result<Reservation, Vec<Short>>, Fault> {
+        match self.reserve(write, wanted).await {
+            Err(fault) if fault.name() == NOT_OFFERED => Ok(Err(Vec::new())),
+            reserved => reserved,
+        }
+    }
+
     /// Keeps the units of a locked order until its payment ends. If time was up meanwhile, they are reserved again if they are there.
     async fn keep_units(&self, write: &mut Write, order: &Order) -> Result<Result<(), Vec<Short>>, Fault> {
         let tenant = write.call.tenant().clone();
@@ -61,7 +73,7 @@ impl Commerce {
         let wanted = wanted(order, &lines);
         let until = self.0.parts.clock.now().plus_micros(KEPT_MICROS);
         loop {
-            let reserved = match self.reserve(write, &wanted).await? {
+            let reserved = match self.reserve_again(write, &wanted).await? {
                 Ok(reserved) => reserved,
                 Err(short) => return Ok(Err(short)),
             };

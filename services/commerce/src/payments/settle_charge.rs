@@ -106,7 +106,7 @@ impl Commerce {
         }
         let tenant = write.call.tenant().clone();
         let lines = orders::lines_of(&mut write.tx, &tenant, order.id).await?;
-        if self.reserve(write, &wanted(order, &lines)).await?.is_err() {
+        if self.reserve_again(write, &wanted(order, &lines)).await?.is_err() {
             return Ok(false);
         }
         let ended = self.end(write, order.id, ReservationStatus::Confirmed).await?;

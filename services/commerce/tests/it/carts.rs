@@ -282,3 +282,12 @@ async fn carts_that_nobody_changes_are_empty_after_their_days_and_then_deleted()
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_method_that_carts_do_not_have_is_not_found() {
+    each_house(async |house| {
+        let refused = house.server.post("/api/cart", &json!({})).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (404, &json!("RESOURCE_NOT_FOUND")));
+    })
+    .await;
+}

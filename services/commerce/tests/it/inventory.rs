@@ -8,7 +8,7 @@ use pando_service::testing::{Answer, call};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{House, each_house};
+use crate::{House, each_house, path};
 
 static STOCK: Query = Query::scan(
     "test.stock",
@@ -140,6 +140,51 @@ async fn the_last_units_go_to_as_many_orders_as_there_are_units() {
         assert_eq!(ledger_agrees(&house, &pot).await, (0, 7));
         let none = house.ask(Method::GET, "/api/products?inStock=true", &Value::Null).await.json();
         assert_eq!(none["pagination"]["totalElements"], 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_product_that_is_not_offered_cannot_be_reserved() {
+    each_house(async |house| {
+        let (hidden, gone) = (house.product(json!({})).await, house.product(json!({})).await);
+        let there = house.product(json!({})).await;
+        house.ask(Method::PUT, &path(&hidden), &json!({"active": false})).await;
+        house.ask(Method::DELETE, &path(&gone), &Value::Null).await;
+        for product in [&hidden, &gone] {
+            let items = [
+                json!({"productId": there["id"], "quantity": 1}),
+                json!({"productId": product["id"], "quantity": 1}),
+            ];
+            let order = json!({"orderId": product["id"], "items": items});
+            let refused = house.server.post("/api/inventory/reserve", &order).await;
+            assert_eq!(
+                (refused.status.as_u16(), &refused.json()["code"]),
+                (422, &json!("PRODUCT_NOT_AVAILABLE"))
+            );
+            assert_eq!(refused.json()["fieldErrors"][0]["field"], product["id"], "{refused:?}");
+        }
+        assert_eq!(house.units(&there).await, 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_answer_of_its_request_and_not_how_things_stand_now() {
+    each_house(async |house| {
+        let product = house.product(json!({})).await;
+        let order = json!({"orderId": product["id"], "items": [{"productId": product["id"], "quantity": 2}]});
+        let reserve = async || {
+            let key = [("idempotency-key", "first")];
+            house.server.ask(Method::POST, "/api/inventory/reserve", &key, order.to_string()).await
+        };
+        let first = reserve().await;
+        let released = house.server.post("/api/inventory/release", &json!({"orderId": product["id"]})).await;
+        assert_eq!(released.json()["status"], "RELEASED");
+        house.ask(Method::PUT, &path(&product), &json!({"name": "Coffee"})).await;
+        let again = reserve().await;
+        assert_eq!((again.status.as_u16(), again.json()), (201, first.json()));
+        assert_eq!(again.json()["status"], "RESERVED");
     })
     .await;
 }

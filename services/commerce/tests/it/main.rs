@@ -3,6 +3,8 @@
 
 mod books;
 mod carts;
+mod categories;
+mod facets;
 mod inventory;
 mod model;
 mod orders;

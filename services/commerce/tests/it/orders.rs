@@ -180,6 +180,32 @@ async fn an_order_that_is_not_paid_in_time_is_cancelled() {
     .await;
 }
 
+/// Its job comes late, its units are not reserved any more, and the product is not sold any more.
+#[tokio::test]
+async fn an_order_whose_product_went_away_before_it_was_charged_is_cancelled() {
+    each_house(async |house| {
+        let tea = house.product(json!({})).await;
+        let placed = place(&house, "k-1", &order_of(&[(&tea, 1)], token("tok_ok"))).await.json();
+        let waiting = place(&house, "k-2", &order_of(&[(&tea, 1)], Value::Null)).await.json();
+        house.clock.advance(Duration::from_secs(301));
+        let off = house.ask(Method::PUT, &crate::path(&tea), &json!({"active": false})).await;
+        assert_eq!(off.status, 200, "{off:?}");
+        for order in [&placed, &waiting] {
+            let release = json!({"orderId": order["orderId"]});
+            assert_eq!(house.server.post("/api/inventory/release", &release).await.status, 200);
+        }
+        house.work().await;
+        assert_eq!(order(&house, &placed["orderId"]).await["status"], "CANCELLED");
+        let body = json!({"orderId": waiting["orderId"], "amount": 29.99, "paymentMethod": token("tok_ok")});
+        let refused = house.server.post("/api/payments", &body).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert_eq!(house.server.get("/api/payments").await.json()["pagination"]["totalElements"], 0);
+        assert_eq!(ledger_agrees(&house, &tea).await, (10, 0));
+        house.books_agree().await;
+    })
+    .await;
+}
+
 /// Twenty times at once with one key: one order, one charge, equal answers. With another cart, the key is refused.
 #[tokio::test]
 async fn a_checkout_that_is_repeated_happens_once() {

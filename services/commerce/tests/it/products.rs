@@ -97,6 +97,16 @@ async fn bad_requests_get_the_published_form_with_every_bad_field() {
             .map(|one| one["field"].as_str().unwrap())
             .collect();
         assert_eq!(fields, ["price", "stockQuantity", "name", "category"]);
+        let rejected: Vec<&Value> =
+            error["fieldErrors"].as_array().unwrap().iter().map(|one| &one["rejectedValue"]).collect();
+        assert_eq!(
+            (rejected, &error["errorCount"]),
+            (vec![&json!(-1), &json!(1.5), &Value::Null, &Value::Null], &json!(4))
+        );
+        let long = house.server.get(&format!("/api/products?size={}", "9".repeat(300))).await.json();
+        assert_eq!(long["fieldErrors"][0]["rejectedValue"], "***");
+        let long = house.server.get(&format!("/api/products?sortBy={}", "x".repeat(300))).await.json();
+        assert_eq!(long["fieldErrors"][0]["rejectedValue"], "x".repeat(200));
         for member in ["message", "traceId", "timestamp", "path", "method", "service", "title", "detail"] {
             assert!(error[member].is_string(), "{member}: {error}");
         }

@@ -1,7 +1,7 @@
 //! The products that a caller asks for, and how many of each.
 
 use pando_service::prelude::*;
-use pando_service::{BadText, Class, Violations};
+use pando_service::{BadText, Class, FieldError, Violations};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -69,11 +69,10 @@ fn quantity(value: Option<&Value>, field: &str, (least, most): (i64, u32)) -> Re
     };
     number.filter(|number| (least..=i64::from(most)).contains(number)).ok_or_else(|| {
         let message = format!("must be a whole number from {least} to {most}");
-        Fault::new(Class::Malformed, format!("the quantity {message}")).named("INVALID_QUANTITY").with_field(
-            field.to_owned(),
-            "value",
-            message,
-        )
+        let detail = format!("the quantity {message}");
+        let error = FieldError::new(field.to_owned(), "value", message);
+        let error = value.map_or_else(|| error.clone(), |value| error.clone().rejecting(value));
+        Fault::new(Class::Malformed, detail).named("INVALID_QUANTITY").with_error(error)
     })
 }
 
@@ -91,7 +90,7 @@ fn placed(fault: &Fault, place: usize) -> Fault {
     let named = Fault::new(fault.class(), fault.detail().to_owned()).named(fault.name().to_owned());
     fault.errors().iter().fold(named, |named, error| {
         let field = format!("items[{place}].{}", error.field);
-        named.with_field(field, error.code.clone(), error.message.to_string())
+        named.with_error(FieldError { field: field.into(), ..error.clone() })
     })
 }
 

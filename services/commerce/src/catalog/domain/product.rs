@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::category::category_name;
 use crate::domain::money::{Currency, Decimal, Money, scaled};
 
 const NAME_CHARS_MAX: usize = 255;
@@ -328,7 +329,7 @@ fn category(fields: &Map<String, Value>, reader: &mut FieldReader<'_>) -> Option
     }
     let field = ["category", "categoryName"].into_iter().find(|field| is_given(fields, field))?;
     let name = text(fields, reader, field)?;
-    reader.check(field, named(name, 50)).map(CategoryRef::Name)
+    reader.check(field, category_name(name)).map(CategoryRef::Name)
 }
 
 /// The pictures: a list, or one under its older name.

@@ -4,7 +4,7 @@ use pando_service::prelude::*;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::search::Search;
+use super::search::{Search, Tag};
 
 /// A question for a page of products.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -23,12 +23,23 @@ pub struct ProductQuestion {
     pub category: Option<String>,
     /// Only products of this category.
     pub category_id: Option<Uuid>,
+    /// Only products of this brand.
+    pub brand: Option<String>,
+    /// Only products with all these tags.
+    pub tags: Vec<Tag>,
     /// Only products of which there is a unit.
     pub in_stock: bool,
     /// Only products that cost at least so much, in the smallest unit of the currency.
     pub min_price: Option<i64>,
     /// Only products that cost at most so much.
     pub max_price: Option<i64>,
+}
+
+impl ProductQuestion {
+    /// Whether the index of words answers it.
+    pub(crate) fn is_search(&self) -> bool {
+        self.search.is_some() || !self.tags.is_empty()
+    }
 }
 
 /// The orders of the catalog, each of which an index serves.

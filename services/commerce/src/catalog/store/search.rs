@@ -4,8 +4,10 @@ use pando_database::ComposedQuery;
 use pando_service::prelude::*;
 use uuid::Uuid;
 
+use super::conditions::conditions;
+use crate::catalog::domain::facets::Counted;
 use crate::catalog::domain::question::ProductQuestion;
-use crate::catalog::domain::search::{Search, Texts};
+use crate::catalog::domain::search::{Tag, Texts, Wanted};
 
 /// How many products a search looks at: those that the index gives first.
 pub(crate) const HITS_MAX: i64 = 1_000;
@@ -18,19 +20,38 @@ pub(crate) struct Hit {
     pub(crate) price_minor: i64,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    pub(crate) category_id: Uuid,
+    pub(crate) in_stock: bool,
     pub(crate) texts: Texts,
 }
 
-/// The first products that are offered, have these words and pass the filters, in no order.
+impl Hit {
+    /// As far as it is counted. The brand is the last of the labels.
+    pub(crate) fn counted(mut self) -> Counted {
+        Counted {
+            category: self.category_id,
+            brand: self.texts.labels.pop().unwrap_or_default(),
+            price_minor: self.price_minor,
+            in_stock: self.in_stock,
+        }
+    }
+}
+
+/// The first products that are offered, have the words and tags of a question and pass its filters, in no order.
 pub(crate) async fn hits(
     read: &Read<'_>,
     tenant: &Tenant,
-    (question, search): (&ProductQuestion, &Search),
-    category: Option<Uuid>,
+    question: &ProductQuestion,
+    categories: Option<&[Uuid]>,
 ) -> Result<Vec<Hit>, DatabaseError> {
+    let wanted = Wanted { search: question.search.as_ref(), tags: &question.tags };
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut query = ComposedQuery::scan("commerce.search_products");
     query.push(
-        "select p.id, p.name_key, p.price_minor, p.created_at, p.updated_at, p.name, p.brand, p.tags, c.name as category from ",
+        "select p.id, p.name_key, p.price_minor, p.created_at, p.updated_at, p.name, p.brand, p.tags, p.category_id, p.in_stock, \
+         c.name as category from ",
         [],
     );
     // The joins say that SQLite looks into the index of words first. Both engines get the parameters of both.
@@ -41,20 +62,20 @@ pub(crate) async fn hits(
          cross join commerce_products p on p.id = r.product_id and p.tenant = r.tenant \
          cross join commerce_categories c on c.id = p.category_id and c.tenant = p.tenant \
          where commerce_search match $3 and $1 <> '' and $2 <> ''",
-        params![format!("'/{tenant}'"), search.for_tsquery(), search.for_fts5(&shop(tenant))],
+        params![format!("'/{tenant}'"), wanted.for_tsquery(), wanted.for_fts5(&shop(tenant))],
     );
     query.push(" and p.tenant = $1 and p.active and p.deleted_at is null", params![tenant]);
-    if let Some(category) = category {
-        query.push(" and p.category_id = $1", params![category]);
+    if !question.tags.is_empty() {
+        let tags: serde_json::Value = question.tags.iter().map(Tag::as_str).collect();
+        query.push_per_engine(
+            " and p.tags @> cast($1 as jsonb)",
+            " and not exists (select 1 from json_each($1) as wanted \
+             where wanted.value not in (select had.value from json_each(p.tags) as had))",
+            params![tags],
+        );
     }
-    if question.in_stock {
-        query.push(" and p.in_stock", []);
-    }
-    if let Some(least) = question.min_price {
-        query.push(" and p.price_minor >= $1", params![least]);
-    }
-    if let Some(most) = question.max_price {
-        query.push(" and p.price_minor <= $1", params![most]);
+    for (condition, values) in conditions(question, categories) {
+        query.push(" and ", []).push(condition, values);
     }
     query.push(" limit $1", params![HITS_MAX]);
     read.composed(&query).await?.iter().map(hit).collect()
@@ -75,6 +96,8 @@ fn hit(row: &Row) -> Result<Hit, DatabaseError> {
         price_minor: row.get("price_minor")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
+        category_id: row.get("category_id")?,
+        in_stock: row.get("in_stock")?,
         texts: Texts { name: row.get("name")?, labels, category: row.get("category")? },
     })
 }

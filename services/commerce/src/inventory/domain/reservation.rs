@@ -1,5 +1,7 @@
 //! Reservations: units of products that are kept for an order until it is paid, or until time is up.
 
+use std::collections::BTreeMap;
+
 use pando_service::prelude::*;
 use pando_service::{name_in, value_in};
 use serde::{Deserialize, Serialize};
@@ -22,7 +24,7 @@ pub enum ReservationStatus {
 }
 
 /// A line of an order: a product, and how many units of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// The product.
     pub product: Uuid,
@@ -31,7 +33,7 @@ pub struct Line {
 }
 
 /// Units that are kept for an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
     /// Its id.
     pub id: Uuid,
@@ -57,6 +59,15 @@ impl Reservation {
         let data = json!({"reservationId": self.id, "orderId": self.order, "items": items});
         Change { event, id: self.id, version, data }
     }
+}
+
+/// A reservation as a request left it, with the names of its products: a repeat of the request gets the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedReservation {
+    /// The reservation.
+    pub reservation: Reservation,
+    /// The names of its products.
+    pub names: BTreeMap<Uuid, String>,
 }
 
 impl ReservationStatus {
