@@ -17,7 +17,7 @@ after(async () => {
 });
 
 async function logIn(page, word = password) {
-  await page.getByLabel("Name").fill("ann");
+  await page.getByLabel("Name", { exact: true }).fill("ann");
   await page.getByLabel("Password").fill(word);
   await page.getByRole("button", { name: "Log in" }).click();
 }
@@ -29,7 +29,7 @@ test("a person logs in, changes something, sees live figures, and logs out", asy
   await page.getByRole("alert").waitFor();
   await logIn(page);
   await page.getByRole("button", { name: "New profile" }).click();
-  await page.getByLabel("Name").fill("Grace Hopper");
+  await page.getByLabel("Name", { exact: true }).fill("Grace Hopper");
   await page.getByLabel("E-mail").fill("grace@example.org");
   await page.getByRole("button", { name: "Make the profile" }).click();
   await page.getByText("operator:ann").waitFor();
@@ -46,11 +46,11 @@ test("a form survives a session that ends, and the way in is shown", async () =>
   await page.goto("/profiles");
   await logIn(page);
   await page.getByRole("button", { name: "New profile" }).click();
-  await page.getByLabel("Name").fill("Mary Somerville");
+  await page.getByLabel("Name", { exact: true }).fill("Mary Somerville");
   await page.getByLabel("E-mail").fill("mary@example.org");
   await context.clearCookies();
   await page.getByRole("button", { name: "Make the profile" }).click();
   await page.getByText("Your session has ended").waitFor();
-  assert.equal(await page.getByLabel("Name").inputValue(), "Mary Somerville");
+  assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "Mary Somerville");
   await context.close();
 });

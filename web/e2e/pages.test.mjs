@@ -96,3 +96,32 @@ test("keys search, go to other pages, and show themselves", async () => {
   assert.deepEqual(faults, []);
   await context.close();
 });
+
+test("markup in the texts of things is shown as text on every page", async () => {
+  const evil = `<img src=x onerror="globalThis.struck=1"><script>globalThis.struck=1</script>`;
+  const profile = await server.api("POST", "/api/v1/profiles", { name: evil, email: "evil@example.org", bio: evil });
+  const customer = await server.api("POST", "/api/v1/customers", { name: evil, email: "evil@example.org", metadata: { note: evil } });
+  const product = (await server.api("POST", "/api/products", { name: evil, price: 1, category: "<b>bold</b>", brand: evil, description: evil, tags: ["<i>x</i>"], stockQuantity: 1 })).data;
+  const assessment = await server.api("POST", "/api/v1/assess", { business_name: evil, business_address: evil, industry: "retail", country: "CH" });
+  await server.api("POST", "/api/v1/lists", { name: evil, kind: "watch" });
+  const webhook = await server.api("POST", "/api/v1/webhooks", { name: evil, url: "http://127.0.0.1:9/", events: ["customer_created"] });
+  const [first] = (await server.api("GET", "/api/v1/cases?status=open")).cases;
+  await server.api("POST", `/api/v1/cases/${first.id}/notes`, { note: evil });
+  const pages = [
+    "/profiles", `/profiles/${profile.id}`, "/customers", `/customers/${customer.id}`, "/commerce", `/commerce/${product.id}`, "/shop", `/shop/products/${product.id}`,
+    "/risk", `/risk/assessments/${assessment.id}`, "/risk/cases", `/risk/cases/${first.id}`, "/risk/lists", "/webhooks", `/webhooks/${webhook.webhook_id}`,
+  ];
+  const { page, context, faults } = await open(browser, server);
+  await page.goto(`/shop/products/${product.id}`);
+  await page.getByRole("button", { name: "Put into the cart" }).click();
+  await page.getByText("is in your cart").waitFor();
+  for (const path of [...pages, "/shop/cart"]) {
+    await page.goto(path);
+    await settled(page);
+    const shown = await page.evaluate(() => ({ text: document.body.innerText, values: [...document.querySelectorAll("input, textarea")].map((it) => it.value).join(" "), struck: globalThis.struck }));
+    assert.equal(shown.struck, undefined, path);
+    assert.ok(shown.text.includes(evil) || shown.values.includes(evil), `${path} does not show it`);
+  }
+  assert.deepEqual(faults, []);
+  await context.close();
+});

@@ -31,7 +31,7 @@ export async function makeSamples(server) {
   // An address at which nothing listens: its deliveries fail.
   const webhook = await server.api("POST", "/api/v1/webhooks", { name: "warehouse", url: "http://127.0.0.1:9/", events: ["profile_created"], retry_policy: { max_retries: 0 } });
   await server.api("PUT", "/api/v1/schedules/nightly-export", { task_type: "export", cron: "0 3 * * *", data: {} });
-  const profile = await server.api("POST", "/api/v1/profiles", { name: "Ada Lovelace", email: "ada@example.org", bio: "Wrote the first program." });
+  const profile = await server.api("POST", "/api/v1/profiles", { name: "Ada Lovelace", email: "ada.lovelace@example.org", bio: "Wrote the first program." });
   await server.api("PUT", `/api/v1/profiles/${profile.id}`, { bio: "Wrote the first program, for a machine that was never built." });
   const cases = (await server.api("GET", "/api/v1/cases")).cases;
   return { products, customer, assessment, webhook, profile, case: cases[0] };

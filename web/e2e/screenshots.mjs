@@ -9,6 +9,15 @@ import { fillCart, settled } from "./settled.mjs";
 const OUT = process.env.SCREENSHOTS ?? new URL("../../docs/screenshots", import.meta.url).pathname;
 const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 360, height: 780 } };
 
+/** The home page after some seconds in which something happened. */
+async function homeLives(page) {
+  await page.getByText(/connections/).waitFor();
+  for (let second = 0; second < 6; second++) {
+    await page.evaluate((calls) => Promise.all(Array.from({ length: calls }, () => fetch("/api/v1/profiles?limit=5"))), 20 + 15 * ((second * 7) % 5));
+    await page.waitForTimeout(900);
+  }
+}
+
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
 const server = await new Server().start();
@@ -22,7 +31,7 @@ try {
       for (const [name, path] of Object.entries(places(made))) {
         await page.goto(path);
         await settled(page);
-        if (name === "home") await page.getByText(/connections/).waitFor();
+        if (name === "home") await homeLives(page);
         await page.screenshot({ path: join(OUT, `${name}-${size}-${colorScheme}.png`), fullPage: size === "narrow" });
       }
       await context.close();

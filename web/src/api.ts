@@ -3,7 +3,8 @@
 import { Failure, Pando, type components } from "@pando/client";
 import { QueryClient } from "@tanstack/react-query";
 
-export const pando = new Pando();
+/** Six attempts: a server that is started again answers the third or the fourth of them. */
+export const pando = new Pando({ attemptsMax: 6 });
 
 export type Schemas = components["schemas"];
 

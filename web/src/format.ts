@@ -36,8 +36,8 @@ export function bytes(value: number): string {
 /** A time in seconds, as people say it. */
 export function duration(seconds: number): string {
   if (seconds < 0.001) return `${Math.round(seconds * 1e6)} µs`;
-  if (seconds < 1) return `${(seconds * 1000).toFixed(seconds < 0.1 ? 1 : 0)} ms`;
-  if (seconds < 120) return `${seconds.toFixed(1)} s`;
+  if (seconds < 1) return `${Number((seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0))} ms`;
+  if (seconds < 120) return `${Number(seconds.toFixed(1))} s`;
   return `${Math.round(seconds / 60)} min`;
 }
 

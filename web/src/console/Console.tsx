@@ -3,7 +3,7 @@
 import { Suspense, lazy, useEffect } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import { Boundary } from "../ui/boundary.tsx";
-import { Empty, Loaded, Skeleton } from "../ui/display.tsx";
+import { Empty, Loaded, PageHead, Skeleton } from "../ui/display.tsx";
 import { Frame } from "./Frame.tsx";
 import { LoginPage } from "./LoginPage.tsx";
 import { mustLogIn, useSession } from "./session.ts";
@@ -63,7 +63,8 @@ function Pages() {
           <Route path="/jobs/:tab">{({ tab }) => <JobsPage tab={tab} />}</Route>
           <Route path="/caches" component={CachesPage} />
           <Route>
-            <Empty title="There is no such page" actions={<Link className="button primary" href="/">Go home</Link>}>
+            <PageHead title="No such page" />
+            <Empty title="Nothing is here" actions={<Link className="button primary" href="/">Go home</Link>}>
               The address may be mistyped, or the page has moved.
             </Empty>
           </Route>

@@ -7,7 +7,7 @@ import { Failure, newKey } from "@pando/client";
 import { pando, wordsFor, type Schemas } from "../api.ts";
 import { money } from "../format.ts";
 import { Button, ChoiceField } from "../ui/controls.tsx";
-import { Empty, Loaded } from "../ui/display.tsx";
+import { Empty, Loaded, PageHead } from "../ui/display.tsx";
 import { useToast } from "../ui/toasts.tsx";
 import { Picture } from "./Picture.tsx";
 import { useAddToCart } from "./cart.ts";
@@ -19,7 +19,12 @@ export default function ProductPage({ id }: { id: string }) {
     refetchInterval: 30_000,
   });
   if (product.error instanceof Failure && [400, 404].includes(product.error.status)) {
-    return <Empty title="This product is not here any more" actions={<Link className="button primary" href="/">See what is</Link>} />;
+    return (
+      <>
+        <PageHead title="No such product" />
+        <Empty title="This product is not here any more" actions={<Link className="button primary" href="/">See what is</Link>} />
+      </>
+    );
   }
   return (
     <Loaded of={product}>
@@ -58,7 +63,8 @@ function Buy({ product }: { product: Schemas["Product"] }) {
       { productId: product.id, quantity: Number(quantity), key },
       {
         onSuccess: () => say(`${product.name} is in your cart.`),
-        onSettled: () => setKey(newKey()),
+        // Without an answer nobody knows whether it happened: another try is the same intention.
+        onSettled: (_done, error) => !(error instanceof Failure && error.status === 0) && setKey(newKey()),
       },
     );
   return (

@@ -4,7 +4,7 @@ import { Suspense, lazy, useEffect, useSyncExternalStore } from "react";
 import { Link, Route, Router, Switch, useLocation } from "wouter";
 import { useKeys } from "../keys.ts";
 import { Boundary } from "../ui/boundary.tsx";
-import { Empty, Skeleton } from "../ui/display.tsx";
+import { Empty, PageHead, Skeleton } from "../ui/display.tsx";
 import { useCart } from "./cart.ts";
 
 const ListPage = lazy(() => import("./ListPage.tsx"));
@@ -24,7 +24,10 @@ function Frame() {
   const cart = useCart();
   const online = useOnline();
   useKeys({ go, places: [{ path: "/", key: "h" }, { path: "/cart", key: "c" }] });
-  useEffect(() => window.scrollTo(0, 0), [path]);
+  useEffect(() => {
+    // In braces: what it returns would be taken for the end of the effect.
+    window.scrollTo(0, 0);
+  }, [path]);
   const units = cart.data?.totalItems ?? 0;
   return (
     <>
@@ -52,7 +55,8 @@ function Frame() {
               <Route path="/products/:id">{({ id }) => <ProductPage id={id} />}</Route>
               <Route path="/cart"><CartPage /></Route>
               <Route>
-                <Empty title="There is no such page" actions={<Link href="/" className="button primary">See everything</Link>}>
+                <PageHead title="No such page" />
+                <Empty title="Nothing is here" actions={<Link href="/" className="button primary">See everything</Link>}>
                   The address may be mistyped, or the product has left the shop.
                 </Empty>
               </Route>

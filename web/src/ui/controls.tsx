@@ -1,7 +1,7 @@
 /** Buttons, fields and what belongs to them. */
 
 import type { ButtonHTMLAttributes, InputHTMLAttributes, ReactNode, Ref, TextareaHTMLAttributes } from "react";
-import { useEffect, useId, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { Failure } from "@pando/client";
 import { wordsFor } from "../api.ts";
 
@@ -109,11 +109,21 @@ export function CheckField({ label, checked, onCheck }: { label: string; checked
 /** A search that is asked for as a person types, a moment after the last key. `/` leads to it. */
 export function SearchBox({ label, value, onSearch }: { label: string; value: string; onSearch: (text: string) => void }) {
   const [text, setText] = useState(value);
+  /** What was asked for last: another value comes from elsewhere, such as a button that shows everything again. */
+  const asked = useRef(value);
   useEffect(() => {
-    if (text === value) return;
-    const timer = setTimeout(() => onSearch(text), 180);
+    if (value === asked.current) return;
+    asked.current = value;
+    setText(value);
+  }, [value]);
+  useEffect(() => {
+    if (text === asked.current) return;
+    const timer = setTimeout(() => {
+      asked.current = text;
+      onSearch(text);
+    }, 180);
     return () => clearTimeout(timer);
-  }, [text, value, onSearch]);
+  }, [text, onSearch]);
   return (
     <div className="search">
       <input type="search" data-search className="input" aria-label={label} placeholder={label} value={text} onChange={(event) => setText(event.target.value)} />

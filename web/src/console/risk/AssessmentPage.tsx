@@ -35,7 +35,7 @@ export default function AssessmentPage({ id }: { id: string }) {
               <div className="score">
                 <div>
                   <div className="value">{percent(it.risk_score)}</div>
-                  <div className="soft small">is the model's probability of failure</div>
+                  <div className="soft small">the model's probability of failure</div>
                 </div>
                 <div className="row">
                   <Level level={it.risk_level} />
@@ -115,7 +115,7 @@ function Replay({ id }: { id: string }) {
   return (
     <>
       <Button busy={replay.isPending} onClick={() => replay.mutate()}>Make it again</Button>
-      <span role="status" className="small">
+      <span role="status" className="small said">
         {replay.data ? (replay.data.same ? "The same, byte for byte." : `${replay.data.differences.length} differences.`) : replay.error ? wordsFor(replay.error) : null}
       </span>
     </>

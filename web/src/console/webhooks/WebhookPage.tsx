@@ -61,7 +61,7 @@ export default function WebhookPage({ id }: { id: string }) {
               <dt>Events</dt><dd>{it.events.join(", ")}</dd>
               <dt>Delivered</dt><dd className="number">{count(it.delivery_stats.successful_deliveries)} of {count(it.delivery_stats.total_deliveries)}</dd>
               <dt>Order</dt><dd>{it.ordered ? "events of one thing one after the other" : `up to ${it.concurrency} at once`}</dd>
-              <dt>Attempts</dt><dd>1 and {it.retry_policy.max_retries} more</dd>
+              <dt>Attempts</dt><dd>at most {(it.retry_policy.max_retries ?? 3) + 1}</dd>
               <dt>Id</dt><dd className="mono small">{it.webhook_id} <Copy text={it.webhook_id} /></dd>
             </dl>
             <div className="row between">
@@ -91,7 +91,7 @@ export default function WebhookPage({ id }: { id: string }) {
                             <td data-label="Last attempt" className="soft small">{delivery.last_attempt_at ? <Time at={delivery.last_attempt_at} /> : "–"}</td>
                             <td data-label="" className="right">
                               <Button small onClick={() => setShown(delivery.id)} aria-label={`Look at ${delivery.id}`}>Look</Button>{" "}
-                              <Button small onClick={() => void act(() => pando.post("/api/v1/deliveries/{id}/retry", { path: { id: delivery.id } }), "It is sent again.")} aria-label={`Send ${delivery.id} again`}>Send again</Button>
+                              <Button small onClick={() => void act(() => pando.post("/api/v1/deliveries/{id}/retry", { path: { id: delivery.id } }), "It is sent again.")} aria-label={`Send again: ${delivery.id}`}>Send again</Button>
                             </td>
                           </tr>
                         ))}
