@@ -9,15 +9,34 @@ LISTEN ?= 127.0.0.1:8080
 PROFILES ?= 1000
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test check format bench prove train dist clean-data
+.PHONY: help run web screenshots test check format bench prove train dist clean-data
 
 help: ## List what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# The pages are built anew when something that they are made of has changed.
+WEB_SOURCES := $(shell find web clients -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/dist/*' -not -name generated.ts)
+
+web: web/dist/app/index.html ## Build the pages of the browser app, which the next build puts into the program
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund --silent
+
+web/dist/app/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	npm run build --prefix web --silent
+
+screenshots: ## Take a picture of every page, in light and dark, wide and narrow, into docs/screenshots
+	@scripts/setup test
+	$(MAKE) web
+	cargo build --locked -p pando
+	npm run screenshots --prefix web --silent
 
 run: ## Build, make sample data when there is none, and serve on LISTEN
 	@scripts/setup run
 	@if [ ! -e $(TARGET)/quick/pando ]; then \
 	  echo 'Building Pando and the 300 crates below it: about five minutes on two cores, seconds the next time.'; fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web; \
+	  else echo 'Node.js 20 and npm are missing: the program is built without its pages (https://nodejs.org).'; fi
 	cargo build --profile quick --locked
 	@# Sample data only for a new file of our own, never for a server that the environment names.
 	@if [ -z "$${DATABASE_URL:-}$${DB_URI:-}$${DB_HOST:-}" ] && [ ! -e $(DATA)/pando.db ]; then \
@@ -28,7 +47,11 @@ run: ## Build, make sample data when there is none, and serve on LISTEN
 test: ## Set up what tests need, then run every test on every engine
 	@scripts/setup test
 	@# Most tests wait for something most of the time.
+	$(MAKE) web
+	npm test --prefix web --silent
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} cargo test --workspace --locked
+	npm run e2e --prefix web --silent
+	npm test --prefix clients/typescript --silent
 
 check: ## What must hold before a commit: format, lints, documentation, dependencies
 	@scripts/setup run

@@ -10,6 +10,8 @@ use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::config::{AuthMode, Config};
+use crate::live::Live;
 use crate::recording::record_before;
 use crate::{VERSION, recording};
 
@@ -19,6 +21,8 @@ pub(crate) struct Insides {
     pub(crate) caches: Caches,
     /// The audit log, if the settings ask for it.
     pub(crate) audit: Option<Audit>,
+    /// The figures that pages show while they change.
+    pub(crate) live: Live,
     /// The routes that services have for operators.
     pub(crate) services: Vec<ServiceRoutes>,
 }
@@ -33,17 +37,29 @@ struct Overview {
 /// The routes of operators.
 pub(crate) fn app(insides: Insides) -> App {
     let (services, on_refusal) = (insides.services.clone(), recording::of_refusals(insides.audit.as_ref()));
+    let live = insides.live.routes();
     let routes = OpenApiRouter::new()
         .routes(routes!(caches))
         .routes(routes!(cache))
         .routes(routes!(key))
         .routes(routes!(clear))
         .routes(routes!(expire))
-        .with_state(insides);
+        .with_state(insides)
+        .merge(live);
     let mut app =
         App::new("Pando, for operators", VERSION).for_operators().service("admin", routes, Vec::new());
     app.on_refusal = on_refusal;
     services.into_iter().fold(app, App::serve)
+}
+
+/// The server of the services, with the operations of operators beside them: the console, which it serves, needs both. Where nobody is
+/// asked who they are and other machines may call, those operations stay on their own address.
+pub(crate) fn beside_services(config: &Config, app: App, operators: &App) -> App {
+    if !config.admin.enabled || !config.admin.console || config.auth.mode == AuthMode::Off {
+        return app;
+    }
+    let services = operators.services.iter().cloned();
+    services.map(|service| service.for_operators().unlisted()).fold(app, App::serve)
 }
 
 impl Insides {

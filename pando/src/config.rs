@@ -113,6 +113,8 @@ pub struct AdminOptions {
     pub enabled: bool,
     /// Where. When the port is taken, the program says so and goes on without them.
     pub listen: SocketAddr,
+    /// Whether the address of the services answers these operations as well, for the console. It never does if `auth.mode` is `off`.
+    pub console: bool,
 }
 
 /// Running jobs.
@@ -133,7 +135,7 @@ pub struct ConfigError {
 
 impl Default for AdminOptions {
     fn default() -> Self {
-        Self { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 9090)) }
+        Self { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 9090)), console: true }
     }
 }
 

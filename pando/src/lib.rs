@@ -11,6 +11,7 @@ mod files;
 mod front_door;
 mod jobs;
 mod keys;
+mod live;
 mod migrate;
 mod openapi;
 mod operators;

@@ -92,7 +92,7 @@ impl Platform {
             cache = config.redis_place().as_deref().unwrap_or("in this process"),
             data_dir = %config.data_dir.display(),
             took_ms = (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0,
-            "pando is listening; try {scheme}://{address}/docs"
+            "pando is listening; try {scheme}://{address}/ (the console), /shop and /docs"
         );
         if let Some(admin) = &admin {
             info!(admin = %admin.local_addr(), "the pages for operators are at http://{}/docs", admin.local_addr());
@@ -112,7 +112,8 @@ impl Platform {
         let cover = authentication::cover(config, database).await?;
         let Wired { app, insides, audit, jobs, relay, on_drain } =
             wiring::wire(config, (database, caches, cover.clone()), metrics, clock).await?;
-        let apps = (app, admin::app(insides));
+        let operators = admin::app(insides);
+        let apps = (admin::beside_services(config, app, &operators), operators);
         let (app, operators) = authentication::guard(config, apps, (database, clock, metrics), cover)?;
         let server = Server::bind(&config.http_options(), app, metrics, clock)?;
         let admin = match config.admin.enabled {

@@ -22,6 +22,7 @@ use pando_vault::Keyring;
 use crate::admin::Insides;
 use crate::config::{Config, Role};
 use crate::jobs::{self, Jobs};
+use crate::live::Live;
 use crate::{VERSION, files, front_door, recording, risk};
 
 /// How long `/health` waits for the database.
@@ -138,10 +139,13 @@ pub(crate) async fn wire(
     let mut subscribers: Vec<Subscriber> =
         Subscriber::rabbitmq(&config.broker_options()).into_iter().collect();
     app.on_refusal = recording::of_refusals(audit.as_ref());
-    let mut insides = Insides { caches: caches.clone(), audit: audit.clone(), services: Vec::new() };
+    let live = Live::new(metrics);
+    let mut insides =
+        Insides { caches: caches.clone(), audit: audit.clone(), live: live.clone(), services: Vec::new() };
     let (mut registry, mut schedules) = (Registry::default(), Vec::new());
     let mut neighbours = Neighbours::default();
-    let (mut warm_ups, mut on_drain) = (Vec::new(), Vec::new());
+    let (mut warm_ups, mut on_drain): (Vec<_>, Vec<OnDrain>) =
+        (Vec::new(), vec![Box::new(move || live.end())]);
     // Every process can run every job, and takes the place of any other; it answers for its roles only.
     for wire in SERVICES {
         let service =
@@ -204,7 +208,8 @@ pub(crate) fn described() -> App {
 
 /// The routes of every process, whatever its roles.
 fn empty_house() -> App {
-    App::new("Pando", VERSION).describe(INTRODUCTION).service("pando", front_door::routes(), Vec::new())
+    let app = App::new("Pando", VERSION).describe(INTRODUCTION);
+    app.service("web", front_door::routes(), Vec::new()).serve(front_door::pages())
 }
 
 /// The names of the roles this process plays.

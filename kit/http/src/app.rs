@@ -155,6 +155,10 @@ pub struct ServiceRoutes {
     pub errors: Option<ErrorShape>,
     /// Its gRPC methods.
     pub grpc: Option<GrpcRoutes>,
+    /// Whether it is about the whole installation, so that a credential of one tenant is not enough.
+    pub is_for_operators: bool,
+    /// Whether `/openapi.json` leaves it out: pages for people, and operations that another server describes.
+    pub is_unlisted: bool,
 }
 
 /// The gRPC methods of a service.
@@ -271,7 +275,16 @@ impl App {
 impl ServiceRoutes {
     /// Routes under a name, with limits where they differ from the server's.
     pub fn new(name: &'static str, routes: OpenApiRouter, limits: Vec<RouteLimits>) -> Self {
-        Self { name, routes, limits, hot: Vec::new(), errors: None, grpc: None }
+        Self {
+            name,
+            routes,
+            limits,
+            hot: Vec::new(),
+            errors: None,
+            grpc: None,
+            is_for_operators: false,
+            is_unlisted: false,
+        }
     }
 
     /// The description of routes, with nothing behind them: to be read, not served.
@@ -293,6 +306,20 @@ impl ServiceRoutes {
     #[must_use]
     pub fn grpc(mut self, routes: GrpcRoutes) -> Self {
         self.grpc = Some(routes);
+        self
+    }
+
+    /// Refuses the credentials of tenants: the operations are about the data of all of them.
+    #[must_use]
+    pub fn for_operators(mut self) -> Self {
+        self.is_for_operators = true;
+        self
+    }
+
+    /// Keeps its operations out of `/openapi.json`. They are served all the same.
+    #[must_use]
+    pub fn unlisted(mut self) -> Self {
+        self.is_unlisted = true;
         self
     }
 

@@ -30,24 +30,28 @@ const PAGE: [StaticFile; 4] = [
         media_type: "text/html; charset=utf-8",
         bytes: include_bytes!("../docs/index.html"),
         hashed: false,
+        encoded: &[],
     },
     StaticFile {
         path: "docs.css",
         media_type: "text/css; charset=utf-8",
         bytes: include_bytes!("../docs/docs.css"),
         hashed: false,
+        encoded: &[],
     },
     StaticFile {
         path: "docs.js",
         media_type: "text/javascript; charset=utf-8",
         bytes: include_bytes!("../docs/docs.js"),
         hashed: false,
+        encoded: &[],
     },
     StaticFile {
         path: "icon.svg",
         media_type: "image/svg+xml",
         bytes: include_bytes!("../docs/icon.svg"),
         hashed: false,
+        encoded: &[],
     },
 ];
 
@@ -92,7 +96,6 @@ pub(crate) fn assemble(
     let (health, readiness) = health::routes(&app.version, app.dependencies, draining, metrics, options);
 
     let mut table = RouteTable::new(options, metrics);
-    table.is_for_operators = app.is_for_operators;
     let mut router = axum::Router::new();
     let mut document = OpenApi::default();
     let mut system = ServiceRoutes::new(SYSTEM, health.merge(pages), Vec::new());
@@ -101,9 +104,11 @@ pub(crate) fn assemble(
         let bad = |reason| HttpError::Route { path: "/grpc.health.v1.Health".to_owned(), reason };
         system.grpc = Some(of_system(&grpc, readiness).map_err(bad)?);
     }
-    for ServiceRoutes { name, routes, limits, hot, errors, grpc } in app.services.into_iter().chain([system])
-    {
+    for service in app.services.into_iter().chain([system]) {
+        let ServiceRoutes { name, routes, limits, hot, errors, grpc, is_for_operators, is_unlisted } =
+            service;
         let (part, mut part_document) = routes.split_for_parts();
+        table.is_for_operators = app.is_for_operators || is_for_operators;
         // The table first: it reports a path that two services claim, where the router would panic.
         if let Some(grpc) = &grpc {
             table.add_grpc(name, grpc, &limits, options)?;
@@ -114,6 +119,9 @@ pub(crate) fn assemble(
         }
         errors.into_iter().for_each(|shape| table.error_shapes.add(shape));
         router = router.merge(part);
+        if is_unlisted {
+            continue;
+        }
         describe_scopes(name, &mut part_document);
         check_schemas(&document, &part_document)?;
         document.merge(part_document);

@@ -45,7 +45,7 @@ pub(crate) struct RouteTable {
     paths: matchit::Router<usize>,
     routes: Vec<RouteEntry>,
     unknown: RouteEntry,
-    /// Whether every route is about the whole installation.
+    /// Whether the routes that are added are about the whole installation.
     pub(crate) is_for_operators: bool,
     pub(crate) error_shapes: ErrorShapes,
 }

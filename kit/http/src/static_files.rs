@@ -1,4 +1,4 @@
-//! Embedded files, with ETags by content.
+//! Embedded files, with ETags by content, and compressed where the program that embeds them did so.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -23,6 +23,9 @@ pub struct StaticFile {
     /// Whether the path holds a hash of the content, as bundlers write it. Such a file never changes, and browsers keep it for
     /// ever. A name alone does not show this reliably, so the program that embeds the files says it.
     pub hashed: bool,
+    /// The content in other encodings, by the name of each (`br`, `gzip`), the best one first. Without one, an answer is compressed
+    /// when it is sent.
+    pub encoded: &'static [(&'static str, &'static [u8])],
 }
 
 /// A set of embedded files. Cloning shares it.
@@ -32,8 +35,16 @@ pub struct StaticFiles(Arc<BTreeMap<&'static str, Served>>);
 #[derive(Debug)]
 struct Served {
     media_type: HeaderValue,
-    etag: HeaderValue,
     cache: HeaderValue,
+    /// The content in each encoding; the last one is not encoded.
+    forms: Vec<Form>,
+}
+
+/// The content in one encoding.
+#[derive(Debug)]
+struct Form {
+    encoding: Option<&'static str>,
+    etag: HeaderValue,
     bytes: Bytes,
 }
 
@@ -52,20 +63,41 @@ impl StaticFiles {
     /// Answers with the file, with 304 when the caller has it, or with 404.
     pub fn answer(&self, path: &str, headers: &HeaderMap) -> Response {
         let Some(file) = self.0.get(path) else { return Problem::not_found("file").into_response() };
-        answer_bytes(headers, &file.bytes, &file.media_type, &file.etag, &file.cache)
+        let taken = file.forms.iter().find(|form| form.encoding.is_none_or(|name| takes(headers, name)));
+        let Some(form) = taken else { return Problem::not_found("file").into_response() };
+        let mut response = answer_bytes(headers, &form.bytes, &file.media_type, &form.etag, &file.cache);
+        if let Some(encoding) = form.encoding {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        response
     }
 }
 
 impl Served {
     fn new(file: &StaticFile) -> Self {
         let cache = if file.hashed { "public, max-age=31536000, immutable" } else { "no-cache" };
+        let encoded = file.encoded.iter().map(|(name, bytes)| (Some(*name), *bytes));
+        let form = |(encoding, bytes)| Form {
+            encoding,
+            etag: content_etag(bytes),
+            bytes: Bytes::from_static(bytes),
+        };
         Self {
             media_type: HeaderValue::from_static(file.media_type),
-            etag: content_etag(file.bytes),
             cache: HeaderValue::from_static(cache),
-            bytes: Bytes::from_static(file.bytes),
+            forms: encoded.chain([(None, file.bytes)]).map(form).collect(),
         }
     }
+}
+
+/// Whether the caller takes the encoding: it names it, and not with the weight 0.
+fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+    let lines = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|word| {
+        let (name, weight) = word.split_once(';').unwrap_or((word, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case(encoding) && weight.is_none_or(|weight| weight > 0.0)
+    })
 }
 
 /// Bytes with an ETag: 304 when the caller names it.
@@ -111,12 +143,14 @@ mod tests {
             media_type: "text/html; charset=utf-8",
             bytes: b"<p>hello",
             hashed: false,
+            encoded: &[],
         },
         StaticFile {
             path: "assets/app-3fa9c2d1.js",
             media_type: "text/javascript",
             bytes: b"1",
             hashed: true,
+            encoded: &[("br", b"in brotli"), ("gzip", b"in gzip")],
         },
     ];
 
@@ -137,5 +171,27 @@ mod tests {
         let hashed = files.answer("assets/app-3fa9c2d1.js", &HeaderMap::new());
         assert_eq!(hashed.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
         assert_eq!(files.answer("../index.html", &HeaderMap::new()).status(), 404);
+    }
+
+    #[test]
+    fn a_caller_gets_the_best_encoding_that_it_takes_with_an_etag_of_its_own() {
+        let files = StaticFiles::new(&FILES);
+        let mut etags = std::collections::BTreeSet::new();
+        for (accepted, encoding) in [
+            ("gzip, deflate, br", Some("br")),
+            ("br;q=0, GZIP;q=0.5", Some("gzip")),
+            ("brotli", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, accepted.parse().unwrap());
+            let answer = files.answer("assets/app-3fa9c2d1.js", &headers);
+            let found = answer.headers().get(header::CONTENT_ENCODING).map(|it| it.to_str().unwrap());
+            assert_eq!(found, encoding, "{accepted}");
+            etags.insert(answer.headers()[header::ETAG].clone());
+            let plain = files.answer("index.html", &headers);
+            assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
+        }
+        assert_eq!(etags.len(), 3);
     }
 }

@@ -120,6 +120,44 @@ impl Metrics {
         text
     }
 
+    /// The sum of the counters of this name; `counts` looks at the labels of each as they are written (`key="value",…`).
+    pub fn counted(&self, name: &str, counts: impl Fn(&str) -> bool) -> u64 {
+        let families = lock(&self.0.families);
+        let series = families.get(name).into_iter().flat_map(|family| &family.series);
+        series
+            .map(|(labels, series)| match series {
+                Series::Counter(counter) if counts(labels) => counter.get(),
+                _ => 0,
+            })
+            .sum()
+    }
+
+    /// The sum of the gauges of this name.
+    pub fn level(&self, name: &str) -> i64 {
+        let families = lock(&self.0.families);
+        let series = families.get(name).into_iter().flat_map(|family| family.series.values());
+        series.map(|series| if let Series::Gauge(gauge) = series { gauge.get() } else { 0 }).sum()
+    }
+
+    /// The histograms of this name together: for each bound the observations at or below it. All have the same bounds.
+    pub fn observed(&self, name: &str, counts: impl Fn(&str) -> bool) -> Vec<(f64, u64)> {
+        let families = lock(&self.0.families);
+        let mut together: Vec<(f64, u64)> = Vec::new();
+        for (labels, series) in families.get(name).into_iter().flat_map(|family| &family.series) {
+            let Series::Histogram(histogram) = series else { continue };
+            if !counts(labels) {
+                continue;
+            }
+            let one = histogram.cumulated();
+            if together.is_empty() {
+                together = one;
+                continue;
+            }
+            together.iter_mut().zip(one).for_each(|(sum, (_, count))| sum.1 += count);
+        }
+        together
+    }
+
     fn series(&self, name: &str, help: &str, labels: &[(&'static str, &str)], fresh: Series) -> Series {
         assert!(is_name(name), "{name:?} is no metric name");
         let written = write_labels(labels);

@@ -138,6 +138,16 @@ fn the_doctor_says_what_to_change() {
 }
 
 #[test]
+fn clients_are_generated_from_the_description_that_this_program_prints() {
+    let data = tempfile::tempdir().unwrap();
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../clients/openapi.json");
+    let kept = std::fs::read_to_string(kept).unwrap();
+    // Both have half a megabyte, so neither is shown.
+    let same = printed(data.path(), &["openapi"]).trim() == kept.trim();
+    assert!(same, "the file differs: run `cargo run -- openapi > clients/openapi.json`");
+}
+
+#[test]
 fn the_document_is_printed_and_nothing_is_left_behind() {
     let data = tempfile::tempdir().unwrap();
     let text = printed(data.path(), &["openapi"]);

@@ -21,8 +21,23 @@ fn nothing_configured_serves_from_a_file() {
     assert_eq!((health.status, &health.json()["status"]), (200, &json!("healthy")), "{health:?}");
     assert!(health.body.contains("database"), "{health:?}");
     let door = running.ask("GET", "/", "");
-    assert_eq!(door.status, 307);
-    assert!(door.head.contains("location: /docs"), "{door:?}");
+    assert_eq!(door.status, 200);
+    assert!(door.head.contains("content-security-policy: default-src 'self'"), "{door:?}");
+    for page in ["/shop", "/profiles/some-id", "/shop/products/some-id"] {
+        assert_eq!(running.ask("GET", page, "").status, 200, "{page}");
+    }
+    for other in [
+        "/api/v1/nothing",
+        "/v1/nothing",
+        "/admin/nothing",
+        "/docs/nothing",
+        "/nothing",
+        "/assets/nothing.js",
+    ] {
+        let answer = running.ask("GET", other, "");
+        assert_eq!(answer.status, 404, "{other}");
+        assert!(answer.json()["code"].is_string(), "{other}: {answer:?}");
+    }
     assert_eq!(running.ask("GET", "/docs", "").status, 200);
     assert!(running.ask("GET", "/metrics", "").body.contains("process_resident_memory_bytes"));
 

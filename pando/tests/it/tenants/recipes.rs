@@ -249,6 +249,7 @@ pub(super) const OF_OPERATORS: &[Recipe] = &[
     Recipe { operation: "cache_key", about: All("/admin/cache/profiles/keys/x") },
     Recipe { operation: "clear_cache", about: All("/admin/cache/profiles/clear") },
     Recipe { operation: "expire_cache", about: All("/admin/cache/profiles/expire") },
+    Recipe { operation: "live_figures", about: All("/admin/live?figures=1") },
     Recipe { operation: "warm_cache", about: All("/admin/warm/profiles?count=1") },
     Recipe { operation: "list_queues", about: All("/api/v1/admin/queues") },
     Recipe { operation: "pause_queue", about: All("/api/v1/admin/queues/none/pause") },
