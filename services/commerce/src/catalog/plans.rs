@@ -51,7 +51,7 @@ fn product(number: u32) -> Stored {
         image_urls: Vec::new(),
         tags: vec![format!("tag{}", number % 500)],
         metadata: serde_json::Map::new(),
-        active: number % 100 != 0,
+        active: !number.is_multiple_of(100),
     };
     let at = |seconds: u32| now.plus_micros(i64::from(seconds) * 1_000_000);
     Stored {
@@ -153,13 +153,15 @@ fn question(sort: ProductSort) -> ProductQuestion {
     ProductQuestion { size: 20, sort: Some(sort), ..ProductQuestion::default() }
 }
 
+/// A question, its categories, and the indexes of which its page uses one, without sorting.
+type Case<'a> = (ProductQuestion, Option<&'a [Uuid]>, &'a [&'a str]);
+
 #[tokio::test]
 async fn every_order_and_filter_of_the_catalog_has_an_index() {
     let (one, family) = (vec![Uuid::from_u128(3)], (1..8).map(Uuid::from_u128).collect::<Vec<_>>());
     let name = || question(ProductSort::Name);
     let price = || question(ProductSort::Price);
-    // Each question, its categories, and the indexes of which its page may use any, without sorting.
-    let cases: Vec<(ProductQuestion, Option<&[Uuid]>, &[&str])> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (name(), None, &["by_name"]),
         (question(ProductSort::NameDescending), None, &["by_name"]),
         (price(), None, &["by_price"]),
