@@ -87,11 +87,14 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 1)]
         replicas: u64,
     },
-    /// Fill the database with invented people; the same seed gives the same people
+    /// Fill the database with invented people and products; the same seed gives the same ones
     Seed {
         /// How many profiles
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", default_value_t = 0)]
         profiles: u64,
+        /// How many products of the shop
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        products: u64,
         /// The seed of the random generator
         #[arg(long, value_name = "NUMBER", default_value_t = 1)]
         seed: u64,
@@ -212,8 +215,9 @@ impl CommandLine {
             Command::Queue(command) => {
                 block_on(queue::run(&sources.load()?.config, command, &clock, out))?;
             }
-            Command::Seed { profiles, seed } => {
-                block_on(seed::run(&sources.load()?.config, profiles, seed, &clock, out))?;
+            Command::Seed { profiles, products, seed } => {
+                let counts = seed::Counts { profiles, products };
+                block_on(seed::run(&sources.load()?.config, counts, seed, &clock, out))?;
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -34,7 +34,7 @@ pub use config::{
     WorkerOptions,
 };
 pub use platform::Platform;
-pub use seed::{Seeded, seed_profiles};
+pub use seed::{Seeded, seed_products, seed_profiles};
 
 /// The version of the program, as `pando version` prints it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

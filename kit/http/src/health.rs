@@ -1,4 +1,6 @@
-//! `/health`, `/health/live`, `/health/ready` and `/metrics`.
+//! `/health`, `/health/live`, `/health/ready` and `/metrics`, and their names under `/actuator`.
+
+mod actuator;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -104,6 +106,7 @@ pub(crate) fn routes(
     };
     let mut routes =
         OpenApiRouter::new().routes(routes!(health)).routes(routes!(live)).routes(routes!(ready));
+    routes = routes.merge(actuator::routes(options.metrics));
     if options.metrics {
         routes = routes.routes(routes!(metrics_text));
     }

@@ -1,9 +1,18 @@
-//! Other names of paths: published clients write `/v1/…` or `/api/v1/…`, and `/api/catalog/products` or `/api/products`.
+//! Other names of paths: published clients write `/v1/…` or `/api/v1/…`, `/api/catalog/products` or
+//! `/api/products`, and ask each part of a shop for its health.
 
 use http::{Request, Uri};
 
 /// How a path may begin, and how it begins then.
-const NAMES: [(&str, &str); 2] = [("/v1/", "/api/v1/"), ("/api/catalog/products", "/api/products")];
+const NAMES: [(&str, &str); 7] = [
+    ("/v1/", "/api/v1/"),
+    ("/api/catalog/products", "/api/products"),
+    ("/actuator/prometheus", "/metrics"),
+    ("/api/products/actuator/health", "/actuator/health"),
+    ("/api/cart/actuator/health", "/actuator/health"),
+    ("/api/orders/actuator/health", "/actuator/health"),
+    ("/api/payments/actuator/health", "/actuator/health"),
+];
 
 /// The request with the path that its route has.
 pub(crate) fn at_its_path<B>(mut request: Request<B>) -> Request<B> {
@@ -35,6 +44,9 @@ mod tests {
             ("http://localhost:8080/v1/webhooks", "http://localhost:8080/api/v1/webhooks"),
             ("/api/catalog/products?size=1", "/api/products?size=1"),
             ("/api/catalog/products/7", "/api/products/7"),
+            ("/actuator/prometheus", "/metrics"),
+            ("/api/orders/actuator/health", "/actuator/health"),
+            ("/api/products/actuator/health/liveness", "/actuator/health/liveness"),
             ("/api/catalog", "/api/catalog"),
             ("/v1", "/v1"),
             ("/v10/assess", "/v10/assess"),

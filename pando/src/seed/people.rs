@@ -1,5 +1,7 @@
 //! Invented people, with names in many scripts.
 
+use super::dice::Dice;
+
 /// Someone made up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Person {
@@ -114,7 +116,7 @@ const ASIDE: [&str; 6] = [
 
 /// The person at place `index` of the crowd that grows from `seed`: always the same one.
 pub(super) fn person(seed: u64, index: u64) -> Person {
-    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ index);
+    let mut dice = Dice::new(seed, index);
     let script = dice.pick(&SCRIPTS);
     let (given, family) = (dice.pick(script.given), dice.pick(script.family));
     let name = if script.family_first {
@@ -127,21 +129,6 @@ pub(super) fn person(seed: u64, index: u64) -> Person {
         // Seed and place in the address, so that two crowds can live in one database.
         email: format!("{}.{}.{seed}-{index}@example.com", given.1, family.1),
         bio: format!("{} {}", dice.pick(&WORK), dice.pick(&ASIDE)),
-    }
-}
-
-/// SplitMix64: plenty for names, and the same on every machine.
-struct Dice(u64);
-
-impl Dice {
-    fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^= mixed >> 31;
-        let index = mixed % choices.len() as u64;
-        &choices[usize::try_from(index).expect("below the length of a slice")]
     }
 }
 

@@ -64,6 +64,16 @@ fn seeding_twice_makes_the_same_people_once() {
 }
 
 #[test]
+fn seeding_twice_makes_the_same_products_once() {
+    let data = tempfile::tempdir().unwrap();
+    let first = printed(data.path(), &["seed", "--products", "1500"]);
+    assert!(first.starts_with("1500 products created, 0 were there already"), "{first}");
+    let second = printed(data.path(), &["seed", "--products", "1600", "--profiles", "10"]);
+    assert!(second.contains("10 profiles created"), "{second}");
+    assert!(second.contains("100 products created, 1500 were there already"), "{second}");
+}
+
+#[test]
 fn the_doctor_finds_a_fresh_machine_well() {
     let data = tempfile::tempdir().unwrap();
     printed(data.path(), &["migrate"]);

@@ -20,7 +20,7 @@ fn the_guide_names_the_scope_of_every_operation() {
             let requirements = operation["security"].as_array().unwrap();
             let scope = requirements.iter().find_map(|one| one.as_object()?.values().next()?[0].as_str());
             let name = operation["operationId"].as_str().unwrap();
-            let of_operators = of_operators || name == "metrics_text";
+            let of_operators = of_operators || ["metrics_text", "actuator_metrics"].contains(&name);
             let named = by_scope.entry((of_operators, scope.unwrap_or("none").to_owned())).or_default();
             named.push(format!("`{name}`"));
         }

@@ -21,8 +21,8 @@ use pando_service::{CacheWrites, Memory, Writes};
 pub use cart::{Buyer, Cart, CartItem, CartItemStatus, GuestToken, Merged, Wish};
 pub use catalog::domain::product::Product;
 pub use catalog::{
-    BrandFacet, Category, CategoryFacet, CategoryPage, Facets, PriceFacet, ProductPage, ProductQuestion,
-    ProductSort, Search, Tag,
+    BrandFacet, Category, CategoryFacet, CategoryPage, Facets, PRODUCTS_AT_ONCE_MAX, PriceFacet, ProductPage,
+    ProductQuestion, ProductSort, Search, Tag,
 };
 pub use domain::money::{BadMoney, Currency, Decimal, Money};
 pub use inventory::{

@@ -82,3 +82,32 @@ async fn metrics_are_served_only_where_they_are_asked_for() {
         server.stop().await;
     }
 }
+
+#[tokio::test]
+async fn published_names_of_health_and_metrics_say_the_same() {
+    let alive = Arc::new(AtomicBool::new(true));
+    let server = Running::start_app(
+        |options| {
+            options.health_kept_ms = 0;
+            options.metrics = true;
+        },
+        app(&alive),
+    );
+    for path in ["/actuator/health", "/api/orders/actuator/health", "/api/cart/actuator/health/readiness"] {
+        let health = server.get(path).await;
+        assert_eq!((health.status, &health.json()["status"]), (200, &serde_json::json!("UP")), "{path}");
+    }
+    assert_eq!(server.get("/actuator/info").await.json()["build"]["version"], "1.2.3");
+    assert!(server.get("/actuator/prometheus").await.text().contains("# TYPE http_active_requests"));
+    let names = server.get("/actuator/metrics").await.json()["names"].clone();
+    assert!(names.as_array().unwrap().contains(&serde_json::json!("http_active_requests")), "{names}");
+    alive.store(false, Ordering::SeqCst);
+    let down = server.get("/actuator/health").await;
+    assert_eq!(
+        (down.status, &down.json()["components"]["database"]["status"]),
+        (503, &serde_json::json!("DOWN"))
+    );
+    assert_eq!(server.get("/actuator/health/readiness").await.json()["status"], "OUT_OF_SERVICE");
+    assert_eq!(server.get("/actuator/health/liveness").await.json()["status"], "UP");
+    server.stop().await;
+}

@@ -24,7 +24,7 @@ impl Commerce {
             let mut write = turn.begin().await?;
             let product = self.placed(&mut write, (id, draft), now).await?;
             let product = Stored { available: units, ..product };
-            store::insert(&mut write.tx, call.tenant(), std::slice::from_ref(&product)).await?;
+            store::insert(&mut write.tx, call.tenant(), &product);
             self.first_stock(&mut write, &product, now).await?;
             let data = json!({"sku": product.draft.sku});
             write.created(Change { event: events::PRODUCT_CREATED, id, version: product.revision, data });
@@ -107,6 +107,6 @@ impl Commerce {
 }
 
 /// The SKU of a product that was given none: the end of its id, which is random.
-fn fresh_sku(id: Uuid) -> String {
+pub(super) fn fresh_sku(id: Uuid) -> String {
     format!("P-{:016X}", id.as_u128() & u128::from(u64::MAX))
 }

@@ -3,9 +3,10 @@
 pub(crate) mod categories;
 mod conditions;
 pub(crate) mod facets;
-mod family;
+pub(super) mod family;
 pub(crate) mod search;
 
+use pando_database::ComposedQuery;
 use pando_service::Listed;
 use pando_service::prelude::*;
 use uuid::Uuid;
@@ -85,7 +86,13 @@ static INSERT: BulkInsert = BulkInsert {
     key: "id",
 };
 
-static PLACES: List = List {
+static INSERT_NEW: BulkInsert = BulkInsert {
+    name: "commerce.insert_new_products",
+    on_conflict: OnConflict::Skip("(tenant, sku) where deleted_at is null"),
+    ..INSERT
+};
+
+pub(super) static PLACES: List = List {
     name: "commerce.product_places",
     select: "select id, name_key, price_minor, created_at, updated_at from commerce_products p",
     rows: "active and deleted_at is null",
@@ -94,7 +101,7 @@ static PLACES: List = List {
 /// How far products are counted: as far as pages are read by their numbers.
 pub(crate) const COUNT_MAX: usize = 10_000;
 
-static COUNT: List = List {
+pub(super) static COUNT: List = List {
     name: "commerce.count_products",
     select: "select count(*) from (select 1 from commerce_products p",
     ..PLACES
@@ -187,7 +194,7 @@ pub(crate) async fn category_id(
 }
 
 /// The products that are offered and that a question asks for.
-fn asked<'a>(
+pub(super) fn asked<'a>(
     list: &List,
     tenant: &'a Tenant,
     question: &ProductQuestion,
@@ -209,7 +216,8 @@ pub(crate) async fn places(
     let limit = question.offset + question.size + 1;
     let rows = match categories {
         Some(many) if many.len() > 1 => {
-            let query = family::places((tenant, question), many, (&order, after), limit);
+            let mut query = ComposedQuery::scan("commerce.product_places_of_family");
+            family::push_places(&mut query, (tenant, question), many, (&order, after), limit);
             read.composed(&query).await?
         }
         one => asked(&PLACES, tenant, question, one).rows(read, &order, after, limit).await?,
@@ -235,22 +243,25 @@ pub(crate) async fn count(
     asked(&COUNT, tenant, question, categories).count(read, COUNT_MAX).await
 }
 
-/// Adds products, whose category is there.
-pub(crate) async fn insert(
+/// Adds a product, whose category is there.
+pub(crate) fn insert(tx: &mut Transaction, tenant: &Tenant, product: &Stored) {
+    tx.insert_later(&INSERT, new_row(tenant, product));
+}
+
+/// Adds those of these products whose SKU no other has: their ids.
+pub(crate) async fn insert_new(
     tx: &mut Transaction,
     tenant: &Tenant,
     products: &[Stored],
-) -> Result<(), DatabaseError> {
-    let row = |product: &Stored| {
-        let mut row = values(tenant, product);
-        row.extend(params![product.created_at, product.available > 0]);
-        row
-    };
-    if let [product] = products {
-        tx.insert_later(&INSERT, row(product));
-        return Ok(());
-    }
-    tx.bulk_insert(&INSERT, products.iter().map(row).collect()).await.map(drop)
+) -> Result<Vec<Uuid>, DatabaseError> {
+    let rows = products.iter().map(|product| new_row(tenant, product)).collect();
+    tx.bulk_insert(&INSERT_NEW, rows).await
+}
+
+fn new_row(tenant: &Tenant, product: &Stored) -> Vec<pando_database::Value> {
+    let mut row = values(tenant, product);
+    row.extend(params![product.created_at, product.available > 0]);
+    row
 }
 
 /// Writes a changed product over its row, which the transaction has locked.

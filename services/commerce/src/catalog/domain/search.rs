@@ -72,11 +72,6 @@ impl Tag {
 }
 
 impl Wanted<'_> {
-    /// Whether no product can have these words, because there is none to look for.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.search.is_some_and(Search::is_empty)
-    }
-
     /// As PostgreSQL reads it.
     pub(crate) fn for_tsquery(&self) -> String {
         let quoted = |word: &String| format!("'{word}'");

@@ -7,16 +7,16 @@ use uuid::Uuid;
 use super::conditions::conditions;
 use crate::catalog::domain::question::ProductQuestion;
 
-/// The first places of each category are read from its index, and the first of those are the answer. So a page costs as many rows as it
+/// Adds the statement. The first places of each category are read from its index, and the first of those are the answer. So a page costs as many rows as it
 /// has, times the number of categories, however many products these have.
-pub(super) fn places(
+pub(in crate::catalog) fn push_places(
+    query: &mut ComposedQuery,
     (tenant, question): (&Tenant, &ProductQuestion),
     categories: &[Uuid],
     (order, after): (&Order, Option<Place>),
     limit: usize,
-) -> ComposedQuery {
+) {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut query = ComposedQuery::scan("commerce.product_places_of_family");
     query.push_per_engine(
         "select id, name_key, price_minor, created_at, updated_at from unnest(cast($1 as uuid[])) as c (value) \
          cross join lateral (select id, name_key, price_minor, created_at, updated_at from commerce_products p \
@@ -31,12 +31,11 @@ pub(super) fn places(
         query.push(" and ", []).push(condition, values);
     }
     if let Some(place) = after {
-        order.push_after(&mut query, place);
+        order.push_after(query, place);
     }
-    order.push_sort(&mut query);
+    order.push_sort(query);
     query.push(" limit $1", params![limit]);
     query.push_per_engine(") as found", ")", []);
-    order.push_sort(&mut query);
+    order.push_sort(query);
     query.push(" limit $1", params![limit]);
-    query
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::conditions::conditions;
 use crate::catalog::domain::facets::Counted;
 use crate::catalog::domain::question::ProductQuestion;
-use crate::catalog::domain::search::{Tag, Texts, Wanted};
+use crate::catalog::domain::search::{Search, Tag, Texts, Wanted};
 
 /// How many products a search looks at: those that the index gives first.
 pub(crate) const HITS_MAX: i64 = 1_000;
@@ -44,11 +44,22 @@ pub(crate) async fn hits(
     question: &ProductQuestion,
     categories: Option<&[Uuid]>,
 ) -> Result<Vec<Hit>, DatabaseError> {
-    let wanted = Wanted { search: question.search.as_ref(), tags: &question.tags };
-    if wanted.is_empty() {
+    if question.search.as_ref().is_some_and(Search::is_empty) {
         return Ok(Vec::new());
     }
     let mut query = ComposedQuery::scan("commerce.search_products");
+    push_hits(&mut query, tenant, question, categories);
+    read.composed(&query).await?.iter().map(hit).collect()
+}
+
+/// Adds the statement.
+pub(in crate::catalog) fn push_hits(
+    query: &mut ComposedQuery,
+    tenant: &Tenant,
+    question: &ProductQuestion,
+    categories: Option<&[Uuid]>,
+) {
+    let wanted = Wanted { search: question.search.as_ref(), tags: &question.tags };
     query.push(
         "select p.id, p.name_key, p.price_minor, p.created_at, p.updated_at, p.name, p.brand, p.tags, p.category_id, p.in_stock, \
          c.name as category from ",
@@ -78,7 +89,6 @@ pub(crate) async fn hits(
         query.push(" and ", []).push(condition, values);
     }
     query.push(" limit $1", params![HITS_MAX]);
-    read.composed(&query).await?.iter().map(hit).collect()
 }
 
 /// The tenant as one word of the index.
