@@ -21,7 +21,7 @@ const THREADS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Two seeds in every test run; fifty where the long proofs are asked for, and a provider that takes three seconds.
-fn proof() -> (u64, &'static str) {
+fn proof() -> (usize, &'static str) {
     #[expect(clippy::disallowed_methods, reason = "how `make prove` asks for the long form")]
     if std::env::var("PANDO_PROVE").is_ok() { (50, "2900") } else { (2, "500") }
 }
@@ -77,7 +77,7 @@ impl Front {
     }
 }
 
-fn sell_out(place: &Place, seed: u64, latency: &str) {
+fn sell_out(place: &Place, seed: usize, latency: &str) {
     let seed_text = seed.to_string();
     let sandbox = [
         ("SEED", seed_text.as_str()),
@@ -110,7 +110,7 @@ fn sell_out(place: &Place, seed: u64, latency: &str) {
             });
         }
         // Moments that differ with the seed: while units are there, when they are gone, and when nobody asks any more.
-        for moment in [7 + seed as usize % 11, 40 + seed as usize * 13 % 97, BUYERS] {
+        for moment in [7 + seed % 11, 40 + seed * 13 % 97, BUYERS] {
             pando_servers::until("buyers are answered", PATIENCE, || {
                 answered.load(Ordering::Relaxed) >= moment
             });
