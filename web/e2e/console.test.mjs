@@ -119,7 +119,7 @@ test("customers are imported after a preview, and refused lines are named", asyn
   const file = "name,email,phone\nIda Rhodes,ida@example.org,\nNobody,not-an-address,\n";
   await page.locator("input[type=file]").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(file) });
   await page.getByRole("button", { name: "Import 2 customers" }).click();
-  await page.getByText("1 customers were created, 1 lines were refused.").waitFor();
+  await page.getByText("Created: 1. Refused: 1.").waitFor();
   await page.getByText(/Line 3/).waitFor();
   assert.deepEqual(faults, []);
   await context.close();
