@@ -15,12 +15,12 @@ help: ## List what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # The pages are built anew when something that they are made of has changed.
-WEB_SOURCES := $(shell find web clients -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/dist/*' -not -name generated.ts)
+WEB_SOURCES := $(shell find web clients -type f -not -path '*/node_modules/*' -not -path 'web/e2e/*' -not -path '*/dist/*' -not -name generated.ts)
 
 web: web/dist/app/index.html ## Build the pages of the browser app, which the next build puts into the program
 
-web/node_modules/.package-lock.json: web/package.json web/package-lock.json
-	npm ci --prefix web --ignore-scripts --no-audit --no-fund --silent
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund --silent
 
 web/dist/app/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	npm run build --prefix web --silent
@@ -35,7 +35,7 @@ run: ## Build, make sample data when there is none, and serve on LISTEN
 	@scripts/setup run
 	@if [ ! -e $(TARGET)/quick/pando ]; then \
 	  echo 'Building Pando and the 300 crates below it: about five minutes on two cores, seconds the next time.'; fi
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web; \
+	@if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)'; then $(MAKE) --no-print-directory web; \
 	  else echo 'Node.js 20 and npm are missing: the program is built without its pages (https://nodejs.org).'; fi
 	cargo build --profile quick --locked
 	@# Sample data only for a new file of our own, never for a server that the environment names.
@@ -46,9 +46,9 @@ run: ## Build, make sample data when there is none, and serve on LISTEN
 
 test: ## Set up what tests need, then run every test on every engine
 	@scripts/setup test
-	@# Most tests wait for something most of the time.
-	$(MAKE) web
+	$(MAKE) web clients/typescript/node_modules/.package-lock.json
 	npm test --prefix web --silent
+	@# Most tests wait for something most of the time.
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} cargo test --workspace --locked
 	npm run e2e --prefix web --silent
 	npm test --prefix clients/typescript --silent
@@ -88,6 +88,7 @@ train: ## Make the risk models and their cards again from made data, byte for by
 
 dist: ## Build what a user downloads, a tarball and a Debian package, and try the package
 	@scripts/setup dist
+	$(MAKE) web
 	@scripts/dist
 
 clean-data: ## Throw the data of `make run` away

@@ -33,6 +33,20 @@ test("the commands of the home page work as they stand", async () => {
   await context.close();
 });
 
+test("the button for sample data makes it once, however often it is pressed", async () => {
+  const { page, context, faults } = await open(browser, server);
+  const total = async () => (await server.api("GET", "/api/products?size=1")).pagination.totalElements;
+  const before = await total();
+  for (const added of [8, 8]) {
+    await page.goto("/");
+    await page.getByRole("button", { name: "Make sample data" }).click();
+    await page.getByText("8 products, 6 customers and 3 assessments were made.").waitFor();
+    assert.equal((await total()) - before, added);
+  }
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
 test("live figures come back after the server was away", async () => {
   const { page, context } = await open(browser, server);
   await page.goto("/");
@@ -119,7 +133,7 @@ test("customers are imported after a preview, and refused lines are named", asyn
   const file = "name,email,phone\nIda Rhodes,ida@example.org,\nNobody,not-an-address,\n";
   await page.locator("input[type=file]").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(file) });
   await page.getByRole("button", { name: "Import 2 customers" }).click();
-  await page.getByText("1 customers were created, 1 lines were refused.").waitFor();
+  await page.getByText("Created: 1. Refused: 1.").waitFor();
   await page.getByText(/Line 3/).waitFor();
   assert.deepEqual(faults, []);
   await context.close();

@@ -60,3 +60,8 @@ export function words(name: string): string {
   const spaced = name.replace(/[_.]/g, " ").toLowerCase();
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
+
+/** "1 profile", "2 profiles": `what` is the name of many. */
+export function many(value: number, what: string): string {
+  return `${count(value)} ${value === 1 ? what.replace(/s$/, "") : what}`;
+}

@@ -285,8 +285,15 @@ fn the_port_of_operators_asks_as_well() {
     // Here everything is about all tenants, and so are metrics on the other port.
     let mut public = connect(&running);
     assert_eq!(with(&mut public, &reader, "GET", "/metrics", &Value::Null).status, 200);
+    assert_eq!(public.get("/admin/cache").unwrap().status, 401);
+    assert_eq!(with(&mut public, &reader, "GET", "/admin/cache", &Value::Null).status, 200);
+    assert_eq!(with(&mut public, &reader, "POST", clear, &Value::Null).status, 403);
     for (is_public, method, path) in [
         (true, "GET", "/metrics"),
+        // The console asks here.
+        (true, "GET", "/api/v1/admin/queues"),
+        (true, "GET", "/admin/live"),
+        (true, "POST", clear),
         (false, "GET", "/metrics"),
         (false, "GET", "/api/v1/admin/queues"),
         (false, "POST", clear),

@@ -49,6 +49,41 @@ fn nothing_configured_serves_from_a_file() {
 }
 
 #[test]
+fn the_operations_of_operators_are_beside_the_services_unless_strangers_may_call() {
+    for (variable, value, status) in [
+        ("PANDO_ADMIN__CONSOLE", "true", 200),
+        ("PANDO_ADMIN__CONSOLE", "false", 404),
+        ("PANDO_ADMIN__ENABLED", "false", 404),
+        ("PANDO_AUTH__MODE", "off", 404),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let enabled = ("PANDO_ADMIN__ENABLED", "true");
+        let running = Running::start(data.path(), &[], &[enabled, (variable, value)]);
+        for path in ["/admin/cache", "/api/v1/admin/queues", "/admin/live?figures=1"] {
+            assert_eq!(running.ask("GET", path, "").status, status, "{variable}={value}: {path}");
+        }
+        assert!(!running.ask("GET", "/openapi.json", "").body.contains("/admin/cache"));
+    }
+}
+
+#[test]
+fn live_figures_count_what_callers_do() {
+    let data = tempfile::tempdir().unwrap();
+    let running = Running::start(data.path(), &[], &[("PANDO_ADMIN__ENABLED", "true")]);
+    for _ in 0..3 {
+        assert_eq!(running.ask("GET", "/api/v1/profiles", "").status, 200);
+    }
+    let live = running.ask("GET", "/admin/live?figures=1", "");
+    assert!(live.body.contains("event: figures\n"), "{live:?}");
+    let data = live.body.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let figures: serde_json::Value = serde_json::from_str(data).unwrap();
+    // The console's own requests are not among them.
+    assert_eq!((&figures["requests"], &figures["failures"]), (&json!(3), &json!(0)), "{figures}");
+    assert_eq!(figures["latency"].as_array().unwrap().last().unwrap(), &json!([null, 3]));
+    assert_eq!(running.ask("GET", "/admin/live?figures=0", "").status, 400);
+}
+
+#[test]
 fn the_first_lines_say_what_runs_where() {
     let data = tempfile::tempdir().unwrap();
     let port_file = data.path().join("port");

@@ -8,7 +8,11 @@ import { Frame } from "./Frame.tsx";
 import { LoginPage } from "./LoginPage.tsx";
 import { mustLogIn, useSession } from "./session.ts";
 
-const HomePage = lazy(() => import("./home/HomePage.tsx"));
+const home = () => import("./home/HomePage.tsx");
+// The page that most people open first comes at the same time as the answer to who they are.
+if (location.pathname === "/") void home();
+
+const HomePage = lazy(home);
 const ProfilesPage = lazy(() => import("./profiles/ProfilesPage.tsx"));
 const ProfilePage = lazy(() => import("./profiles/ProfilePage.tsx"));
 const CustomersPage = lazy(() => import("./customers/CustomersPage.tsx"));

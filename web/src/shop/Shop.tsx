@@ -7,7 +7,11 @@ import { Boundary } from "../ui/boundary.tsx";
 import { Empty, PageHead, Skeleton } from "../ui/display.tsx";
 import { useCart } from "./cart.ts";
 
-const ListPage = lazy(() => import("./ListPage.tsx"));
+const list = () => import("./ListPage.tsx");
+// The page that most people open first comes at the same time as the frame around it.
+if (/^\/shop\/?$/.test(location.pathname)) void list();
+
+const ListPage = lazy(list);
 const ProductPage = lazy(() => import("./ProductPage.tsx"));
 const CartPage = lazy(() => import("./CartPage.tsx"));
 

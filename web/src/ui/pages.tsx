@@ -2,7 +2,7 @@
 
 import { keepPreviousData, useQuery, type QueryKey } from "@tanstack/react-query";
 import { useState } from "react";
-import { count } from "../format.ts";
+import { count, many } from "../format.ts";
 import { Button } from "./controls.tsx";
 
 export interface Page<T> {
@@ -37,13 +37,13 @@ export function usePages<T>(key: QueryKey, read: (cursor: string | undefined, si
 }
 
 export function Pager({ of, what }: { of: ReturnType<typeof usePages<unknown>>; what: string }) {
-  if (!of.data || (!of.back && !of.forward && of.data.items.length === 0)) return null;
+  if (!of.data || (!of.back && !of.forward && (of.data.items.length === 0 || of.data.total === undefined))) return null;
   const { total } = of.data;
   return (
     <nav className="row between pager" aria-label={`Pages of ${what}`}>
       <span className="soft small number">
-        Page {count(of.number)}
-        {total === undefined ? null : ` · ${count(total)} ${what}`}
+        {of.back || of.forward ? `Page ${count(of.number)}` : null}
+        {total === undefined ? null : ` ${of.back || of.forward ? "· " : ""}${many(total, what)}`}
       </span>
       {of.back || of.forward ? (
         <div className="row">

@@ -5,7 +5,7 @@ import { useRef, useState } from "react";
 import { Link } from "wouter";
 import { newKey } from "@pando/client";
 import { pando, type Schemas } from "../../api.ts";
-import { count } from "../../format.ts";
+import { count, many } from "../../format.ts";
 import { Button, FormError } from "../../ui/controls.tsx";
 import { Badge, Empty, PageHead } from "../../ui/display.tsx";
 import { readLines, type Line } from "./lines.ts";
@@ -65,7 +65,7 @@ export default function ImportPage() {
         <div className="row">
           <Button kind={file ? undefined : "primary"} onClick={() => input.current?.click()}>Choose a file</Button>
           <input ref={input} type="file" accept=".csv,.ndjson,.jsonl,text/csv" hidden aria-label="A file of customers" onChange={(event) => void choose(event.target.files?.[0])} />
-          {file ? <span>{file.name}: {count(file.lines.length)} lines</span> : null}
+          {file ? <span>{file.name}: {many(file.lines.length, "lines")}</span> : null}
         </div>
         {file && !outcome ? (
           <section className="card flush">
@@ -78,7 +78,7 @@ export default function ImportPage() {
                   <Button small onClick={() => stop.abort()}>Stop</Button>
                 </span>
               ) : (
-                <Button kind="primary" disabled={good.length === 0} onClick={() => void send()}>Import {count(good.length)} customers</Button>
+                <Button kind="primary" disabled={good.length === 0} onClick={() => void send()}>Import {many(good.length, "customers")}</Button>
               )}
             </div>
           </section>
@@ -126,7 +126,7 @@ function Result({ outcome: { answer, sent }, all }: { outcome: Outcome; all: Lin
   return (
     <section className="card stack">
       <div className={`notice ${refused.length ? "warn" : "good"}`} role="status">
-        <p>{count(answer.created)} customers were created, {count(answer.refused + all.length - sent.length)} lines were refused.</p>
+        <p>Created: {count(answer.created)}. Refused: {count(answer.refused + all.length - sent.length)}.</p>
       </div>
       {refused.length ? (
         <>

@@ -57,7 +57,7 @@ function Figures({ live }: { live: LiveFigures }) {
         <Figure label="Requests per second" value={last ? last.perSecond.toFixed(last.perSecond < 10 ? 1 : 0) : "–"}>
           <Spark values={seconds.map((it) => it.perSecond)} label="Requests per second in the last minute" />
         </Figure>
-        <Figure label="95 % of requests take" value={time(0.95)} note={counts ? `50 % ${time(0.5)} · 99 % ${time(0.99)}` : undefined} />
+        <Figure label="95 % of requests" value={time(0.95)} note={counts ? <>50 % {time(0.5)}<br />99 % {time(0.99)}</> : undefined} />
         <Figure label="Failed requests" value={counts ? count(counts.failures) : "–"} note={counts ? `of ${count(counts.requests)} since the start` : undefined} />
         <Figure
           label="Cache hits"

@@ -39,6 +39,7 @@ export default function ProfilesPage() {
   return (
     <>
       <PageHead title="Profiles" about="People with a name, an address, a text and images. Each change is kept in a history.">
+        <a className="button" href="/api/v1/profiles:export?format=csv" download="profiles.csv">Export</a>
         <Button kind="primary" onClick={() => setMaking(true)}>
           New profile
         </Button>
