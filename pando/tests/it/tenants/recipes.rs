@@ -205,7 +205,6 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "confirm_case", about: Tenant(|it| risk::of_case(it, "confirm", &json!({"agree": true}))) },
     Recipe { operation: "list_monitoring", about: Tenant(|it| { it.get("/api/v1/monitoring"); }) },
     Recipe { operation: "delete_monitoring", about: Tenant(|it| { it.send("DELETE", &format!("/api/v1/monitoring/{}", it.name("business")), &[], b""); }) },
-    // Those that make things.
     Recipe { operation: "create_monitoring", about: Tenant(|it| { it.json("POST", "/api/v1/monitoring", &[], &risk::monitored("Another Ltd")); }) },
     Recipe { operation: "create_list", about: Tenant(|it| { it.json("POST", "/api/v1/lists", &[], &json!({"name": "bad payers", "kind": "block"})); }) },
     Recipe { operation: "create_ruleset", about: Tenant(|it| { it.json("POST", "/api/v1/rules", &[], &risk::careful()); }) },
@@ -217,7 +216,6 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe { operation: "check_compliance", about: Tenant(risk::check_compliance) },
     Recipe { operation: "read_media_monitoring", about: Tenant(|it| { it.get(&format!("/api/v1/media/monitor/{}", it.name("monitoring"))); }) },
     Recipe { operation: "delete_media_monitoring", about: Tenant(|it| { it.send("DELETE", &format!("/api/v1/media/monitor/{}", it.name("monitoring")), &[], b""); }) },
-    // Those that make things.
     Recipe { operation: "create_media_monitoring", about: Tenant(risk::monitor) },
     Recipe { operation: "create_assessment", about: Tenant(risk::create) },
     Recipe { operation: "assess_batches", about: Tenant(risk::assess_batch) },

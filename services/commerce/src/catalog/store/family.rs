@@ -9,7 +9,7 @@ use crate::catalog::domain::question::ProductQuestion;
 
 /// Adds the statement. The first places of each category are read from its index, and the first of those are the answer. So a page costs as many rows as it
 /// has, times the number of categories, however many products these have.
-pub(in crate::catalog) fn push_places(
+pub(crate) fn push_places(
     query: &mut ComposedQuery,
     (tenant, question): (&Tenant, &ProductQuestion),
     categories: &[Uuid],

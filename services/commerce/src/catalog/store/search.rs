@@ -53,7 +53,7 @@ pub(crate) async fn hits(
 }
 
 /// Adds the statement.
-pub(in crate::catalog) fn push_hits(
+pub(crate) fn push_hits(
     query: &mut ComposedQuery,
     tenant: &Tenant,
     question: &ProductQuestion,
