@@ -33,8 +33,12 @@ export async function makeSamples(server) {
   await server.api("PUT", "/api/v1/schedules/nightly-export", { task_type: "export", cron: "0 3 * * *", data: {} });
   const profile = await server.api("POST", "/api/v1/profiles", { name: "Ada Lovelace", email: "ada.lovelace@example.org", bio: "Wrote the first program." });
   await server.api("PUT", `/api/v1/profiles/${profile.id}`, { bio: "Wrote the first program, for a machine that was never built." });
+  const bought = await server.api("POST", "/api/orders", {
+    items: [{ productId: products[1].id, quantity: 1 }], idempotencyKey: "sample-order", shippingAddress: "1 Elm Street, Springfield",
+    paymentMethod: { type: "CREDIT_CARD", token: "tok_ok" },
+  });
   const cases = (await server.api("GET", "/api/v1/cases")).cases;
-  return { products, customer, assessment, webhook, profile, case: cases[0] };
+  return { products, customer, assessment, webhook, profile, case: cases[0], order: bought.orderId };
 }
 
 /** Every page, by a name for its picture. */
@@ -65,5 +69,8 @@ export function places(made) {
     shop: "/shop",
     "shop-product": `/shop/products/${made.products[4].id}`,
     "shop-cart": "/shop/cart",
+    "shop-checkout": "/shop/checkout",
+    "shop-orders": "/shop/orders",
+    "shop-order": `/shop/orders/${made.order}`,
   };
 }

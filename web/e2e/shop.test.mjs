@@ -76,6 +76,51 @@ test("an add that gets no answer while the server is killed happens once when it
   await context.close();
 });
 
+async function checkOut(page, product) {
+  await fillCart(page, product);
+  await page.goto("/shop/cart");
+  await page.getByRole("link", { name: "To the checkout" }).click();
+  const fields = {
+    Name: "Ann Example", "Street and number": "1 Elm Street", "Postal code": "62701", City: "Springfield", "State or region": "IL",
+    "Country, in two letters": "US", "Card number": "4111111111111111", Month: "12", Year: "2030",
+  };
+  for (const [label, text] of Object.entries(fields)) await page.getByLabel(label, { exact: true }).fill(text);
+}
+
+test("a guest buys with a double click, once, and gets the money back", async () => {
+  const { page, context, faults } = await open(browser, server);
+  await checkOut(page, made.products[0]);
+  await page.getByRole("button", { name: "Buy now" }).click();
+  await page.getByText("Must have 3 to 4 digits").or(page.getByText("Is required")).first().waitFor();
+  await page.getByLabel("Security code").fill("123");
+  await page.getByRole("button", { name: "Buy now" }).dblclick();
+  await page.getByRole("status").getByText("Paid").waitFor();
+  await page.getByRole("link", { name: "Cart, 0 things", exact: true }).waitFor();
+  await page.getByRole("link", { name: "Orders", exact: true }).click();
+  await page.getByRole("link", { name: "Teapot of red clay" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: "Teapot of red clay" }).count(), 1);
+  await page.getByRole("link", { name: "Teapot of red clay" }).click();
+  await page.getByRole("button", { name: "Cancel the order" }).click();
+  await page.getByRole("status").getByText("Refunded").waitFor();
+  // The refusal of the first click is a request that failed, which the browser writes down.
+  assert.deepEqual(faults.filter((fault) => !fault.includes("400")), []);
+  await context.close();
+});
+
+test("a checkout whose server is killed is one order when it is back", async () => {
+  const { page, context } = await open(browser, server);
+  await checkOut(page, made.products[2]);
+  await page.getByLabel("Security code").fill("123");
+  await server.kill();
+  await page.getByRole("button", { name: "Buy now" }).click();
+  await server.start();
+  await page.getByRole("status").getByText("Paid").waitFor();
+  await page.getByRole("link", { name: "Orders", exact: true }).click();
+  await page.getByRole("link", { name: "Cast iron pan, 26 cm" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: "Cast iron pan, 26 cm" }).count(), 1);
+  await context.close();
+});
+
 test("a person who is offline is told so", async () => {
   const { page, context } = await open(browser, server);
   await page.goto("/shop");

@@ -63,6 +63,7 @@ function Lines({ cart }: { cart: Cart }) {
       <aside className="card stack">
         <div className="row between"><h2>Together</h2><span className="price number">{money(cart.totalAmount, cart.currency)}</span></div>
         {trouble ? <Trouble error={new Error(wordsFor(trouble))} retry={() => { reset(); clear.reset(); }} /> : null}
+        <Link href="/checkout" className="button primary">To the checkout</Link>
         <p className="soft small">Prices and stock are checked again by the server each time that you look.</p>
         <Button busy={clear.isPending} onClick={() => clear.mutate()}>Empty the cart</Button>
       </aside>

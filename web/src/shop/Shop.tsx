@@ -14,6 +14,9 @@ if (/^\/shop\/?$/.test(location.pathname)) void list();
 const ListPage = lazy(list);
 const ProductPage = lazy(() => import("./ProductPage.tsx"));
 const CartPage = lazy(() => import("./CartPage.tsx"));
+const CheckoutPage = lazy(() => import("./CheckoutPage.tsx"));
+const OrderPage = lazy(() => import("./OrderPage.tsx"));
+const OrdersPage = lazy(() => import("./OrdersPage.tsx"));
 
 export function Shop() {
   return (
@@ -27,7 +30,7 @@ function Frame() {
   const [path, go] = useLocation();
   const cart = useCart();
   const online = useOnline();
-  useKeys({ go, places: [{ path: "/", key: "h" }, { path: "/cart", key: "c" }] });
+  useKeys({ go, places: [{ path: "/", key: "h" }, { path: "/cart", key: "c" }, { path: "/orders", key: "o" }] });
   useEffect(() => {
     // In braces: what it returns would be taken for the end of the effect.
     window.scrollTo(0, 0);
@@ -41,6 +44,7 @@ function Frame() {
           <img src="/icon.svg" alt="" width="28" height="28" /> The shop
         </Link>
         <nav className="row" aria-label="The shop">
+          <Link href="/orders" className="button plain">Orders</Link>
           <Link href="/cart" className="button" aria-label={`Cart, ${units} ${units === 1 ? "thing" : "things"}`}>
             Cart <span className="badge good number">{units}</span>
           </Link>
@@ -58,6 +62,9 @@ function Frame() {
               <Route path="/"><ListPage /></Route>
               <Route path="/products/:id">{({ id }) => <ProductPage id={id} />}</Route>
               <Route path="/cart"><CartPage /></Route>
+              <Route path="/checkout"><CheckoutPage /></Route>
+              <Route path="/orders"><OrdersPage /></Route>
+              <Route path="/orders/:id">{({ id }) => <OrderPage id={id} />}</Route>
               <Route>
                 <PageHead title="No such page" />
                 <Empty title="Nothing is here" actions={<Link href="/" className="button primary">See everything</Link>}>
