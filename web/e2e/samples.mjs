@@ -34,7 +34,7 @@ export async function makeSamples(server) {
   const profile = await server.api("POST", "/api/v1/profiles", { name: "Ada Lovelace", email: "ada.lovelace@example.org", bio: "Wrote the first program." });
   await server.api("PUT", `/api/v1/profiles/${profile.id}`, { bio: "Wrote the first program, for a machine that was never built." });
   const bought = await server.api("POST", "/api/orders", {
-    items: [{ productId: products[1].id, quantity: 1 }], idempotencyKey: "sample-order", shippingAddress: "1 Elm Street, Springfield",
+    items: [{ productId: products[3].id, quantity: 1 }], idempotencyKey: "sample-order", shippingAddress: "1 Elm Street, Springfield",
     paymentMethod: { type: "CREDIT_CARD", token: "tok_ok" },
   });
   const cases = (await server.api("GET", "/api/v1/cases")).cases;

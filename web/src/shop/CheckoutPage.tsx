@@ -91,19 +91,19 @@ function Form({ cart }: { cart: Cart }) {
   return (
     <form className="cart" onSubmit={send} noValidate>
       <div className="stack loose">
-        <fieldset className="card stack">
-          <legend><h2>Where it goes</h2></legend>
+        <section className="card stack">
+          <h2>Where it goes</h2>
           {ADDRESS.map(({ name, label, ...rest }) => (
             <TextField key={name} name={name} label={label} fault={faultOf(place.error, `shippingAddress.${name}`)} {...rest} />
           ))}
-        </fieldset>
-        <fieldset className="card stack">
-          <legend><h2>How it is paid</h2></legend>
+        </section>
+        <section className="card stack">
+          <h2>How it is paid</h2>
           <p className="soft small">The card goes to the provider of payments. The shop keeps its last four digits.</p>
           {CARD.map(({ name, label, ...rest }) => (
             <TextField key={name} name={name} label={label} fault={faultOf(place.error, `cardDetails.${name}`)} {...rest} />
           ))}
-        </fieldset>
+        </section>
       </div>
       <aside className="card stack">
         <h2>Your order</h2>
