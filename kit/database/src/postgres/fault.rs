@@ -39,6 +39,8 @@ fn refusal(name: &'static str, error: &DbError) -> DatabaseError {
         "25006" => DatabaseError::ReadOnly { reason: error.message().to_owned() },
         "25P02" => DatabaseError::TransactionFailed { name },
         "53300" | "25P03" | "25P04" => unavailable(error),
+        // A pooler has lost its server while it prepared it for this client: nothing was run.
+        "08P01" if error.message() == "invalid server parameter" => unavailable(error),
         // A mistake of the program in the protocol, though it is of the class of broken connections; unless it ends the
         // connection, as it does when a pooler has lost its server.
         "08P01" if error.parsed_severity() != Some(Severity::Fatal) => query(name, error),
