@@ -82,7 +82,7 @@ pub(crate) fn pages() -> ServiceRoutes {
     ServiceRoutes::new("web", router.with_state(files()), Vec::new()).unlisted()
 }
 
-/// What a path is answered with.
+/// The answer to a path.
 #[derive(Clone, Copy)]
 enum Answer {
     Console,

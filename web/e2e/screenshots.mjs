@@ -14,6 +14,7 @@ async function homeLives(page) {
   await page.getByText(/connections/).waitFor();
   for (let second = 0; second < 6; second++) {
     await page.evaluate((calls) => Promise.all(Array.from({ length: calls }, () => fetch("/api/v1/profiles?limit=5"))), 20 + 15 * ((second * 7) % 5));
+    // Figures come once a second: the curve needs traffic in several of them, and there is no event to wait for.
     await page.waitForTimeout(900);
   }
 }

@@ -35,6 +35,7 @@ export class Server {
     this.#child.once("exit", (code) => {
       ended = code ?? -1;
     });
+    // The program writes this file when it listens, and ends if it cannot.
     while (!existsSync(portFile)) {
       if (ended !== undefined) throw new Error(`the program ended with ${ended}:\n${Buffer.concat(log)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -34,7 +34,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// What was booked, by path and key.
+    /// The booked charges and refunds, by path and key.
     books: BTreeMap<(String, String), Value>,
     /// Where the next order stops.
     stop: Option<Moment>,

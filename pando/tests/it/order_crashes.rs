@@ -1,5 +1,5 @@
 //! kill -9 between any two steps of an order, and of its way back. The steps are enumerated: after each the order stands in the database in a
-//! state of its own, and the provider of payments knows of it or not. Whatever dies, there is one charge at most, and the books agree.
+//! state of its own, and the provider of payments knows of it or not. After each death there is one charge at most, and the books agree.
 
 use std::time::Duration;
 

@@ -71,7 +71,7 @@ impl Front {
         reply.value()
     }
 
-    /// How many there are of what a list has.
+    /// The number of things in a list.
     fn count(&self, path: &str) -> u64 {
         self.read(path)["pagination"]["totalElements"].as_u64().unwrap()
     }

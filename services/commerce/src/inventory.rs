@@ -2,7 +2,6 @@
 
 mod check_availability;
 pub(crate) mod domain;
-mod get_reservation;
 mod get_stock;
 pub(crate) mod http;
 pub(crate) mod ledger;

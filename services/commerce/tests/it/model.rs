@@ -45,7 +45,7 @@ struct Known {
     /// Until when its units are reserved, if they are.
     reserved_until: Option<u64>,
     pay_until: u64,
-    /// What was paid, and sent back.
+    /// The payment of a paid order, and how much of it was sent back.
     paid: Option<(Value, i64)>,
 }
 

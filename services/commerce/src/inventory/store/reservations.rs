@@ -87,15 +87,6 @@ pub(crate) async fn of_order(
     assembled(&tx.rows(&OF_ORDER, params![tenant, order]).await?)
 }
 
-/// The same, outside of a transaction.
-pub(crate) async fn find(
-    read: &Read<'_>,
-    tenant: &Tenant,
-    order: Uuid,
-) -> Result<Option<Reservation>, DatabaseError> {
-    assembled(&read.rows(&OF_ORDER, params![tenant, order]).await?)
-}
-
 fn assembled(rows: &[Row]) -> Result<Option<Reservation>, DatabaseError> {
     let Some(first) = rows.first() else { return Ok(None) };
     let line = |row: &Row| Ok(Line { product: row.get("product_id")?, quantity: row.get("quantity")? });

@@ -178,7 +178,7 @@ impl SoldLine {
         price.times(self.quantity).ok_or_else(|| Fault::internal("the price of a line is too large"))
     }
 
-    /// What it asks of the stock.
+    /// The units that it takes from the stock.
     pub(crate) fn units(&self) -> Line {
         Line { product: self.product, quantity: self.quantity }
     }

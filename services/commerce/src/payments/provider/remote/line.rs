@@ -57,7 +57,7 @@ impl Line {
         let mut authorization = HeaderValue::try_from(format!("Bearer {key}"))
             .map_err(|_| bad("secret_key", "must have visible ASCII characters only"))?;
         authorization.set_sensitive(true);
-        // Connecting ends before the whole request does, so that a server that cannot be reached is told from one that is slow.
+        // Connecting ends before the whole request does, so that a server that is slow is not taken for one that cannot be reached.
         let limits = ClientOptions {
             connect_ms: options.timeout_ms * 2 / 3,
             answer_ms: options.timeout_ms,

@@ -13,7 +13,7 @@ use crate::payments::provider::options::SandboxOptions;
 const SLOW_TIMES: u64 = 10;
 const SLOW_MS_MIN: u64 = 1_000;
 
-/// What happens to a request.
+/// The way of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// It arrives, and so does the answer.

@@ -89,7 +89,7 @@ impl Sandbox {
                 ("refund.succeeded", wire::refund(refund.key, refund.amount, &refund.reference))
             }
         };
-        // All copies have the same id, by which they are told from other callbacks.
+        // All copies have the same id, which no other callback has.
         let event_id = format!("evt_{}", key.simple());
         let event = (event_id.as_str(), kind, &object);
         let (headers, body) = callback::signed(&self.0.callback_secret, event, context.clock().now())?;
